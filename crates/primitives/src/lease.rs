@@ -1,0 +1,174 @@
+//! A lease as the escrow holds it.
+
+use crate::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, Work};
+use alloy_primitives::{Address, U256};
+
+/// What of a lease decides whether a share counts. Fixed at renting, but for `end`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Token id.
+    pub id: LeaseId,
+    /// Chain and escrow: the domain of the lease's jobs.
+    pub domain: Domain,
+    /// Contract of the oracle: with the chain id, the domain of statements and epoch roots.
+    pub oracle: Address,
+    /// Who sells.
+    pub provider: Address,
+    /// Key that signs the lease's jobs.
+    pub job_signer: Address,
+    /// Proof-of-work family.
+    pub algorithm: Algorithm,
+    /// What a share is worth.
+    pub weight: SettlementWeight,
+    /// Hashes per second.
+    pub rate: HashRate,
+    /// First second, Unix.
+    pub start: u64,
+    /// First second after the lease, Unix. A cancellation brings it closer.
+    pub end: u64,
+    /// Seconds as rented: `committed = rate × duration`.
+    pub duration: u32,
+    /// Seconds of an epoch.
+    pub epoch_length: u32,
+}
+
+/// A lease as the escrow holds it: its terms, its money, and what was credited so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// What decides whether a share counts.
+    pub terms: Terms,
+    /// ERC-20 of payment and bond.
+    pub token: Address,
+    /// Seconds after the end during which the lease may still be credited.
+    pub window: u32,
+    /// Payment, base units.
+    pub payment: u128,
+    /// What is left of the bond, base units.
+    pub bond: u128,
+    /// Work credited so far.
+    pub credited: Work,
+    /// Work that was asked for, as far as stated.
+    pub due: Work,
+    /// End of the epoch up to which statements came, 0 if none.
+    pub as_of: u64,
+    /// Credit for which money was booked.
+    pub collected: Work,
+    /// The oracle said its last word.
+    pub last: bool,
+    /// Over.
+    pub settled: bool,
+}
+
+/// A time outside a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("time {time} is outside the lease: expected {start} to {end}, the end excluded")]
+pub struct EpochError {
+    /// The time asked for, Unix seconds.
+    pub time: u64,
+    /// The lease's start.
+    pub start: u64,
+    /// The lease's end.
+    pub end: u64,
+}
+
+impl Terms {
+    /// Work promised over the whole lease as rented.
+    #[must_use]
+    pub fn committed(&self) -> Work {
+        self.rate.over(u64::from(self.duration))
+    }
+
+    /// The epoch that a time belongs to: `i` for `[start + i·L, start + (i+1)·L)`.
+    ///
+    /// # Errors
+    /// [`EpochError`] when the time is not inside the lease.
+    pub fn epoch_of(&self, time: u64) -> Result<u32, EpochError> {
+        let outside = EpochError { time, start: self.start, end: self.end };
+        if time < self.start || time >= self.end {
+            return Err(outside);
+        }
+        let epoch = time
+            .checked_sub(self.start)
+            .and_then(|seconds| seconds.checked_div(u64::from(self.epoch_length)))
+            .ok_or(outside)?;
+        u32::try_from(epoch).map_err(|_| outside)
+    }
+
+    /// First second of an epoch.
+    #[must_use]
+    pub fn epoch_start(&self, epoch: u32) -> u64 {
+        self.start.saturating_add(u64::from(epoch).saturating_mul(u64::from(self.epoch_length)))
+    }
+
+    /// First second after an epoch.
+    #[must_use]
+    pub fn epoch_end(&self, epoch: u32) -> u64 {
+        self.epoch_start(epoch).saturating_add(u64::from(self.epoch_length))
+    }
+
+    /// Number of epochs up to the lease's end.
+    #[must_use]
+    pub fn epochs(&self) -> u32 {
+        let seconds = self.end.saturating_sub(self.start);
+        u32::try_from(seconds.checked_div(u64::from(self.epoch_length)).unwrap_or(0)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether `time` lies inside the lease.
+    #[must_use]
+    pub fn is_active(&self, time: u64) -> bool {
+        self.start <= time && time < self.end
+    }
+
+    /// When a node closes an epoch: 10 minutes after its end, a sixth of an epoch if that is shorter.
+    #[must_use]
+    pub fn epoch_closes(&self, epoch: u32) -> u64 {
+        self.epoch_end(epoch).saturating_add(u64::from((self.epoch_length / 6).min(600)))
+    }
+
+    /// Until when a member takes an epoch's root: 15 minutes after its end, a quarter of an epoch if that is shorter.
+    #[must_use]
+    pub fn root_deadline(&self, epoch: u32) -> u64 {
+        self.epoch_end(epoch).saturating_add(u64::from((self.epoch_length / 4).min(900)))
+    }
+
+    /// How often the job signer sends a fresh job: `min(30 s, L/10)`, at least one second.
+    #[must_use]
+    pub fn job_interval(&self) -> u64 {
+        u64::from((self.epoch_length / 10).clamp(1, 30))
+    }
+
+    /// The most that one epoch can bring: 1.25 of its promise.
+    #[must_use]
+    pub fn epoch_cap(&self) -> Work {
+        Work(self.rate.over(u64::from(self.epoch_length)).0.saturating_mul(5) / 4)
+    }
+
+    /// Domain of what the committee and the provider sign towards the oracle.
+    #[must_use]
+    pub const fn oracle_domain(&self) -> Domain {
+        Domain { chain_id: self.domain.chain_id, contract: self.oracle }
+    }
+
+    /// Whether the provider's own key signs the jobs: the figure then means "this much work was done", not "for
+    /// your pool".
+    #[must_use]
+    pub fn is_self_attributed(&self) -> bool {
+        self.job_signer == self.provider
+    }
+}
+
+impl Lease {
+    /// From when on anybody can settle without the oracle.
+    #[must_use]
+    pub fn settle_after(&self) -> u64 {
+        self.terms.end.saturating_add(u64::from(self.window))
+    }
+
+    /// Money released for so much credited work: `floor(payment × min(work, committed) / committed)`, base units.
+    #[must_use]
+    pub fn released(&self, work: Work) -> u128 {
+        let committed = self.terms.committed();
+        let product = U256::from(self.payment).saturating_mul(U256::from(work.min(committed).0));
+        product.checked_div(U256::from(committed.0)).unwrap_or_default().saturating_to()
+    }
+}

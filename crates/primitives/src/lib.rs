@@ -1,0 +1,30 @@
+//! What every part of Hashlease says in the same words: units of work, a lease as the escrow holds it, the EIP-712
+//! structs that are signed, and the sealed boxes.
+//!
+//! Nothing here does I/O. It is the head of the import graph: every other crate may use it, it uses none of them.
+//!
+//! ```
+//! use hashlease_primitives::{HashRate, SettlementWeight};
+//!
+//! // 100 TH/s for 24 h in epochs of 1 h: every share is worth 2^48 expected hashes.
+//! let w = SettlementWeight::of_lease(HashRate(100_000_000_000_000), 3_600, 86_400).unwrap();
+//! assert_eq!(w.work().0, 1 << 48);
+//! ```
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+mod algorithm;
+mod domain;
+mod job;
+mod lease;
+mod sealed;
+mod statement;
+pub mod typed;
+mod units;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use domain::{Domain, recover_signer};
+pub use job::{EpochRoot, Job, SignedEpochRoot, SignedJob};
+pub use lease::{EpochError, Lease, Terms};
+pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
+pub use statement::Statement;
+pub use units::{HashRate, LeaseId, SettlementWeight, Target, Work};

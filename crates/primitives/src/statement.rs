@@ -1,0 +1,63 @@
+//! What a committee says of a lease.
+
+use crate::{LeaseId, Work, typed};
+use alloy_primitives::{
+    B256, U256,
+    aliases::{U40, U96},
+};
+use serde::{Deserialize, Serialize};
+
+/// Cumulative figures of a lease up to the end of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Statement {
+    /// Lease.
+    pub lease: LeaseId,
+    /// End of the epoch up to which the figures count, Unix seconds.
+    pub as_of: u64,
+    /// Verified work.
+    #[serde(with = "decimal")]
+    pub work: Work,
+    /// Work that was asked for.
+    #[serde(with = "decimal")]
+    pub due: Work,
+    /// Chain over the epochs' commitments.
+    pub evidence: B256,
+    /// No later statement will follow.
+    pub last: bool,
+}
+
+impl Statement {
+    /// The struct as it is signed.
+    #[must_use]
+    pub fn typed(&self) -> typed::Statement {
+        typed::Statement {
+            lease: U256::from(self.lease.0),
+            asOf: U40::saturating_from(self.as_of),
+            work: U96::saturating_from(self.work.0),
+            due: U96::saturating_from(self.due.0),
+            evidence: self.evidence,
+            last: self.last,
+        }
+    }
+
+    /// The batch as it is signed: one signature covers all statements.
+    #[must_use]
+    pub fn batch(statements: &[Self]) -> typed::Batch {
+        typed::Batch { statements: statements.iter().map(Self::typed).collect() }
+    }
+}
+
+/// Work as a decimal string: 96 bits do not survive JSON numbers.
+mod decimal {
+    use crate::Work;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(work: &Work, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(work)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Work, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Work).map_err(D::Error::custom)
+    }
+}

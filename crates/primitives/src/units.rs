@@ -1,0 +1,209 @@
+//! Units: one for work (expected hashes), one for speed (hashes per second), one for targets (256-bit integers).
+//! Difficulty exists only at the edges, because its base differs per coin.
+
+use alloy_primitives::U256;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Id of a lease in one escrow: the token id of its NFT, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaseId(pub u64);
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Work in expected hashes. On chain it is a `uint96`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Work(pub u128);
+
+impl Work {
+    /// The most that fits the chain's `uint96`.
+    pub const MAX: Self = Self((1 << 96) - 1);
+
+    /// Sum, capped at [`Work::MAX`].
+    #[must_use]
+    pub fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0).min(Self::MAX.0))
+    }
+
+    /// Difference, zero if `other` is larger.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Speed in hashes per second. On chain it is a `uint96`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HashRate(pub u128);
+
+impl HashRate {
+    /// Expected hashes in so many seconds, capped at [`Work::MAX`].
+    #[must_use]
+    pub fn over(self, seconds: u64) -> Work {
+        Work(self.0.saturating_mul(u128::from(seconds)).min(Work::MAX.0))
+    }
+}
+
+impl fmt::Display for HashRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A hash meets a target when, read as an integer, it is not above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Target(pub U256);
+
+impl Target {
+    /// Every hash meets it.
+    pub const MAX: Self = Self(U256::MAX);
+
+    /// Expected hashes for one share at this target: `floor(2^256 / (T + 1))`, capped at [`Work::MAX`].
+    #[must_use]
+    pub fn work(self) -> Work {
+        // 2^256 / (T+1) = (~T) / (T+1) + 1 in 256-bit arithmetic; T = 2^256 − 1 is worth one hash
+        let Some(divisor) = self.0.checked_add(U256::ONE) else { return Work(1) };
+        let quotient = (!self.0).checked_div(divisor).unwrap_or(U256::MAX);
+        Work(quotient.saturating_add(U256::ONE).saturating_to::<u128>().min(Work::MAX.0))
+    }
+
+    /// Reads Bitcoin's compact form (`nBits`). `None` when negative, zero or above 256 bits.
+    #[must_use]
+    pub fn from_compact(bits: u32) -> Option<Self> {
+        let [size, ..] = bits.to_be_bytes();
+        let mantissa = bits & 0x00ff_ffff;
+        if mantissa == 0 || mantissa & 0x0080_0000 != 0 {
+            return None;
+        }
+        let value = U256::from(mantissa);
+        let shift = 8usize.checked_mul(usize::from(size.abs_diff(3)))?;
+        let target = if size <= 3 { value.wrapping_shr(shift) } else { value.checked_shl(shift)? };
+        (!target.is_zero()).then_some(Self(target))
+    }
+
+    /// Whether a hash (an integer) meets the target.
+    #[must_use]
+    pub fn is_met_by(self, hash: U256) -> bool {
+        hash <= self.0
+    }
+
+    /// The easier of two targets.
+    #[must_use]
+    pub fn easier(self, other: Self) -> Self {
+        self.max(other)
+    }
+}
+
+/// What every counted share of a lease is worth: a power of two, fixed by the escrow at renting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SettlementWeight(u8);
+
+impl SettlementWeight {
+    /// A weight of `2^log2` expected hashes; `None` if that does not fit a `uint96`.
+    #[must_use]
+    pub const fn from_log2(log2: u8) -> Option<Self> {
+        if log2 < 96 { Some(Self(log2)) } else { None }
+    }
+
+    /// `2^floor(log2(min(rate × epoch / 1,000, rate × duration / 20,000)))`; `None` below one hash, or when the
+    /// lease does not fit a `uint96`.
+    #[must_use]
+    pub fn of_lease(rate: HashRate, epoch_length: u32, duration: u32) -> Option<Self> {
+        let committed = rate.0.checked_mul(u128::from(duration))?;
+        if committed > Work::MAX.0 {
+            return None;
+        }
+        let per_epoch = rate.0.checked_mul(u128::from(epoch_length))? / 1_000;
+        let smallest = per_epoch.min(committed / 20_000);
+        Self::from_log2(u8::try_from(smallest.checked_ilog2()?).ok()?)
+    }
+
+    /// Exponent of the weight.
+    #[must_use]
+    pub const fn log2(self) -> u8 {
+        self.0
+    }
+
+    /// Expected hashes of one share.
+    #[must_use]
+    pub fn work(self) -> Work {
+        Work(1u128.checked_shl(u32::from(self.0)).unwrap_or(Work::MAX.0))
+    }
+
+    /// The settlement target, `2^256/w − 1`.
+    #[must_use]
+    pub fn target(self) -> Target {
+        Target(U256::MAX.wrapping_shr(usize::from(self.0)))
+    }
+
+    /// Work of so many shares, capped at [`Work::MAX`].
+    #[must_use]
+    pub fn times(self, shares: u64) -> Work {
+        Work(self.work().0.saturating_mul(u128::from(shares)).min(Work::MAX.0))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn work_of_known_targets() {
+        // difficulty 1 of Bitcoin is worth 2^32 + 2^16 + 1 hashes (rounded down)
+        assert_eq!(Target::from_compact(0x1d00_ffff).unwrap().work(), Work(0x1_0001_0001));
+        assert_eq!(Target::MAX.work(), Work(1));
+        assert_eq!(Target(U256::MAX >> 1).work(), Work(2));
+    }
+
+    #[test]
+    fn compact_form_refuses_nonsense() {
+        assert_eq!(Target::from_compact(0x1d80_ffff), None, "negative");
+        assert_eq!(Target::from_compact(0x1d00_0000), None, "zero");
+        assert_eq!(Target::from_compact(0x0100_0001), None, "shifted to zero");
+        assert_eq!(Target::from_compact(0xff12_3456), None, "overflow");
+    }
+
+    proptest! {
+        #[test]
+        fn settlement_target_is_worth_its_weight(log2 in 0u8..96) {
+            let w = SettlementWeight::from_log2(log2).unwrap();
+            prop_assert_eq!(w.target().work(), w.work());
+        }
+
+        #[test]
+        fn weight_gives_enough_shares(rate in 1u128..1 << 60, epoch in 10u32..86_400, epochs in 1u32..100) {
+            let duration = epoch * epochs;
+            let rate = HashRate(rate);
+            match SettlementWeight::of_lease(rate, epoch, duration) {
+                Some(w) => {
+                    prop_assert!(w.work().0 * 1_000 <= rate.over(u64::from(epoch)).0);
+                    prop_assert!(w.work().0 * 20_000 <= rate.over(u64::from(duration)).0);
+                    prop_assert!(
+                        w.work().0 * 2_000 > rate.over(u64::from(epoch)).0 - 1_000 * 2
+                        || w.work().0 * 40_000 > rate.over(u64::from(duration)).0 - 20_000 * 2
+                    );
+                }
+                None => prop_assert!(
+                    rate.over(u64::from(epoch)).0 < 1_000 || rate.over(u64::from(duration)).0 < 20_000
+                ),
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! From a signed job and a miner's submit to a share that counts.
+//!
+//! The **evidence rules** are pure functions of lease, job and share, so a node, a gateway, a committee member and a
+//! watcher always come to the same verdict: [`VerifiedJob::verify`] once per job, [`VerifiedJob::open`] once per
+//! share, then [`OpenedShare::settle`]. A [`VerifiedShare`] can be built nowhere else; what takes one needs no
+//! check of its own. Duplicates are the caller's matter, by [`OpenedShare::key`], since they need memory.
+//!
+//! Every refusal is a [`Reason`]; the local rules of the node use the same type.
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+mod job;
+mod reason;
+mod share;
+
+pub use job::{MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_TAIL, VerifiedJob};
+pub use reason::Reason;
+pub use share::{OpenedShare, Share, VerifiedShare};
