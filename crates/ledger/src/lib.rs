@@ -1,1 +1,8 @@
-//! Placeholder.
+//! What a journal adds up to: the fold of its records, the evidence file of an epoch, the work that was due, and the
+//! escrow's arithmetic in plain Rust. No I/O.
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+pub mod due;
+pub mod escrow;
+pub mod evidence;
+pub mod fold;
