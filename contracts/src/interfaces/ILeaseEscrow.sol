@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice Proof-of-work families, as an offer and a lease name them. Zero is no algorithm.
-/// @dev The values are part of the signed offer: never renumber.
+// Proof-of-work families, as an offer and a lease name them. Zero is no algorithm.
+// The values are part of the signed offer: never renumber.
 uint8 constant ALGORITHM_SHA256D = 1;
 uint8 constant ALGORITHM_SCRYPT = 2;
 uint8 constant ALGORITHM_ETHASH = 3;

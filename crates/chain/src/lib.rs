@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The chain: deployments, reads of leases and committees, logs, and transactions that take effect once.
+//!
+//! In: an RPC endpoint and a [`Deployment`]. Out: [`Lease`](hashlease_primitives::Lease)s with their sealed boxes
+//! from a [`LeaseWatcher`], a [`Committee`], and receipts from a [`Sender`]. Every figure is read from the contracts;
+//! nothing is kept here that the chain does not say.
+
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+pub mod bindings;
+mod client;
+mod committee;
+mod deployment;
+mod error;
+mod send;
+mod watch;
+
+pub use client::{Chain, Provider};
+pub use committee::{Committee, CommitteeMember};
+pub use deployment::{Deployment, DeploymentError};
+pub use error::ChainError;
+pub use send::{Receipt, Sender};
+pub use watch::{LeaseFilter, LeaseWatcher, WatchedLease};

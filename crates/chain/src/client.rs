@@ -1,0 +1,187 @@
+//! Reads of the escrow.
+
+use crate::{ChainError, Deployment, bindings::LeaseEscrow};
+use alloy::{
+    eips::BlockId,
+    providers::{Provider as _, ProviderBuilder, RootProvider},
+};
+use alloy_primitives::{Address, U256, aliases::U96};
+use hashlease_primitives::{Algorithm, Domain, HashRate, Lease, LeaseId, SettlementWeight, Terms, Work};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use url::Url;
+
+/// An RPC endpoint without fillers: nonces, gas and fees are ours.
+pub type Provider = RootProvider;
+
+/// How long one RPC request may take.
+const RPC_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A registered oracle, which never changes in what is kept here.
+#[derive(Clone, Copy, Debug)]
+struct Oracle {
+    account: Address,
+    window: u32,
+}
+
+/// A deployment on an RPC endpoint.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    provider: Provider,
+    deployment: Deployment,
+    oracles: Arc<Mutex<BTreeMap<u32, Oracle>>>,
+}
+
+pub(crate) fn work(value: U96) -> Work {
+    Work(value.to::<u128>())
+}
+
+impl Chain {
+    /// An endpoint that is not asked anything yet, so that it may be down.
+    ///
+    /// # Errors
+    /// [`ChainError::Rpc`] when no HTTP client can be made.
+    pub fn new(endpoint: &Url, deployment: Deployment) -> Result<Self, ChainError> {
+        let client = reqwest::Client::builder()
+            .timeout(RPC_TIMEOUT)
+            .build()
+            .map_err(|error| ChainError::Rpc(error.to_string()))?;
+        let provider =
+            ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(client, endpoint.clone());
+        Ok(Self { provider, deployment, oracles: Arc::default() })
+    }
+
+    /// Asks the endpoint whether it serves the deployment's chain and has its contracts.
+    ///
+    /// # Errors
+    /// [`ChainError`] that says what differs.
+    pub async fn check(&self, endpoint: &Url) -> Result<(), ChainError> {
+        let actual = self.provider.get_chain_id().await?;
+        if actual != self.deployment.chain_id {
+            let endpoint = endpoint.host_str().unwrap_or("?").to_owned();
+            return Err(ChainError::WrongChain { endpoint, expected: self.deployment.chain_id, actual });
+        }
+        for (what, address) in [("escrow", self.deployment.escrow), ("oracle", self.deployment.oracle)] {
+            if self.provider.get_code_at(address).await?.is_empty() {
+                return Err(ChainError::NoContract { what, address });
+            }
+        }
+        Ok(())
+    }
+
+    /// The addresses.
+    #[must_use]
+    pub const fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// The endpoint.
+    #[must_use]
+    pub const fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// The escrow's binding.
+    #[must_use]
+    pub fn escrow(&self) -> LeaseEscrow::LeaseEscrowInstance<Provider> {
+        LeaseEscrow::new(self.deployment.escrow, self.provider.clone())
+    }
+
+    /// EIP-712 domain of offers and jobs.
+    #[must_use]
+    pub const fn escrow_domain(&self) -> Domain {
+        Domain { chain_id: self.deployment.chain_id, contract: self.deployment.escrow }
+    }
+
+    /// Number of the newest block.
+    ///
+    /// # Errors
+    /// [`ChainError::Rpc`].
+    pub async fn block_number(&self) -> Result<u64, ChainError> {
+        Ok(self.provider.get_block_number().await?)
+    }
+
+    /// Time of the newest block, Unix seconds.
+    ///
+    /// # Errors
+    /// [`ChainError::Rpc`].
+    pub async fn time(&self) -> Result<u64, ChainError> {
+        let block = self.provider.get_block(BlockId::latest()).await?;
+        block.map(|block| block.header.timestamp).ok_or_else(|| ChainError::Rpc("no newest block".into()))
+    }
+
+    /// A lease as the escrow holds it.
+    ///
+    /// # Errors
+    /// [`ChainError`]; an unknown lease reverts.
+    pub async fn lease(&self, id: LeaseId) -> Result<Lease, ChainError> {
+        let found = self.escrow().lease(U256::from(id.0)).call().await?;
+        let oracle = self.oracle(found.oracle).await?;
+        let unexpected = |what, expected: &str, actual: String| ChainError::Unexpected {
+            what,
+            expected: expected.into(),
+            actual,
+        };
+        let terms = Terms {
+            id,
+            domain: self.escrow_domain(),
+            oracle: oracle.account,
+            provider: found.provider,
+            job_signer: found.jobSigner,
+            algorithm: Algorithm::try_from(found.algorithm)
+                .map_err(|_| unexpected("lease's algorithm", "1 to 4", found.algorithm.to_string()))?,
+            weight: SettlementWeight::from_log2(found.weightLog2)
+                .ok_or_else(|| unexpected("lease's weight", "below 2^96", found.weightLog2.to_string()))?,
+            rate: HashRate(found.rate.to::<u128>()),
+            start: found.start.to::<u64>(),
+            end: found.end.to::<u64>(),
+            duration: found.duration,
+            epoch_length: found.epochLength,
+        };
+        Ok(Lease {
+            terms,
+            token: found.token,
+            window: oracle.window,
+            payment: found.payment,
+            bond: found.bond,
+            credited: work(found.credited),
+            due: work(found.due),
+            as_of: found.asOf.to::<u64>(),
+            collected: work(found.collectedWork),
+            last: found.last,
+            settled: found.settled,
+        })
+    }
+
+    /// Withdrawable base units of an account.
+    ///
+    /// # Errors
+    /// [`ChainError::Rpc`].
+    pub async fn balance(&self, account: Address, token: Address) -> Result<U256, ChainError> {
+        Ok(self.escrow().balance(account, token).call().await?)
+    }
+
+    /// Who owns a lease's NFT.
+    ///
+    /// # Errors
+    /// [`ChainError`]; an unknown lease reverts.
+    pub async fn owner_of(&self, id: LeaseId) -> Result<Address, ChainError> {
+        Ok(self.escrow().ownerOf(U256::from(id.0)).call().await?)
+    }
+
+    async fn oracle(&self, id: u32) -> Result<Oracle, ChainError> {
+        let known = self.oracles.lock().map_or(None, |known| known.get(&id).copied());
+        if let Some(oracle) = known {
+            return Ok(oracle);
+        }
+        let found = self.escrow().oracle(id).call().await?;
+        let oracle = Oracle { account: found.account, window: found.window };
+        if let Ok(mut known) = self.oracles.lock() {
+            known.insert(id, oracle);
+        }
+        Ok(oracle)
+    }
+}

@@ -1,0 +1,75 @@
+//! Where the contracts of a chain are: the file that `forge script` writes into `script/deployments`.
+
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+use std::{io, path::Path};
+
+/// Addresses of one deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Chain id (EIP-155).
+    pub chain_id: u64,
+    /// A block before the escrow existed: logs are read from here.
+    pub block: u64,
+    /// `LeaseEscrow`.
+    pub escrow: Address,
+    /// `CommitteeOracle` that was registered with the deployment.
+    pub oracle: Address,
+    /// Its id in the escrow.
+    pub oracle_id: u32,
+    /// A token that leases can be paid in.
+    pub token: Address,
+    /// OpenZeppelin `AccessManager` of the governor.
+    pub access_manager: Address,
+}
+
+/// Why a deployment could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DeploymentError {
+    /// The file can't be read.
+    #[error("deployment file {path}: {source}")]
+    Io {
+        /// Path as given.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file says something else.
+    #[error("deployment file {path}: {message}")]
+    Content {
+        /// Path as given.
+        path: String,
+        /// What is wrong, with line and field.
+        message: String,
+    },
+}
+
+impl Deployment {
+    /// Reads a file of `script/deployments`.
+    ///
+    /// # Errors
+    /// [`DeploymentError`] that names the file and the field.
+    pub fn read(path: &Path) -> Result<Self, DeploymentError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| DeploymentError::Io { path: shown.clone(), source })?;
+        toml::from_str(&text)
+            .map_err(|error| DeploymentError::Content { path: shown, message: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_file_and_field() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1.toml");
+        let missing = Deployment::read(&path).unwrap_err().to_string();
+        assert!(missing.contains("1.toml"), "{missing}");
+        std::fs::write(&path, "chain_id = 1\nescrow = \"0x12\"\n").unwrap();
+        let wrong = Deployment::read(&path).unwrap_err().to_string();
+        assert!(wrong.contains("escrow"), "{wrong}");
+    }
+}

@@ -1,0 +1,226 @@
+//! Transactions that take effect once.
+//!
+//! The contracts make every call idempotent in effect (a credit is cumulative, a lease settles once), so what is left
+//! is to get *one* of possibly several copies mined. The nonce is ours: one transaction at a time per account, each
+//! replaced under the same nonce with a higher fee until one copy is mined. "already known" and "nonce too low" mean
+//! that a copy is pending or mined, not that sending failed. After a restart the next nonce is what the chain says, so
+//! a copy that still floats is replaced, never doubled.
+
+use crate::{Chain, ChainError, error::revert_reason};
+use alloy::{
+    consensus::{SignableTransaction, TxEip1559, TxEnvelope},
+    eips::{BlockId, Encodable2718},
+    network::TransactionBuilder,
+    providers::Provider as _,
+    rpc::types::{TransactionReceipt, TransactionRequest},
+    signers::{SignerSync, local::PrivateKeySigner},
+    sol_types::SolCall,
+};
+use alloy_primitives::{Address, B256, Bytes, TxKind};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Mutex, time::Instant};
+use tracing::{debug, info, warn};
+
+/// How long a copy may float before its fee is raised.
+const RAISE_AFTER: Duration = Duration::from_secs(30);
+/// How long we wait in all; what floats then stays in flight.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(180);
+/// How long we look for a copy of ours when the chain says that the nonce is used.
+const LOOK_FOR: Duration = Duration::from_secs(5);
+/// How often we ask for the receipt.
+const POLL: Duration = Duration::from_millis(250);
+
+/// A mined transaction.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Its hash.
+    pub hash: B256,
+    /// Block that it is in.
+    pub block: u64,
+    /// Gas used by the whole transaction.
+    pub gas: u64,
+    /// The receipt with its logs.
+    pub full: TransactionReceipt,
+}
+
+/// Sends from one account.
+#[derive(Clone)]
+pub struct Sender {
+    chain: Chain,
+    key: PrivateKeySigner,
+    // held from reading the nonce to the receipt: one transaction at a time
+    turn: Arc<Mutex<()>>,
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sender").field("account", &self.key.address()).finish_non_exhaustive()
+    }
+}
+
+/// What became of one copy.
+enum Broadcast {
+    /// It floats, as far as we know.
+    Sent(B256),
+    /// The nonce is used: by a copy of ours, or by somebody with our key.
+    NonceUsed(B256),
+    /// The fee is too low to replace another copy.
+    Underpriced,
+}
+
+#[derive(Clone, Copy)]
+struct Fees {
+    max: u128,
+    tip: u128,
+}
+
+impl Fees {
+    /// Above the tenth that nodes ask for when a transaction is replaced.
+    fn raised(self) -> Self {
+        let raise = |fee: u128| fee.saturating_add(fee / 4).saturating_add(1);
+        Self { max: raise(self.max), tip: raise(self.tip) }
+    }
+}
+
+impl Sender {
+    /// Sends from the account of `key`.
+    #[must_use]
+    pub fn new(chain: Chain, key: PrivateKeySigner) -> Self {
+        Self { chain, key, turn: Arc::default() }
+    }
+
+    /// Account that pays for gas.
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    /// Sends a call to a contract and waits until it is mined.
+    ///
+    /// # Errors
+    /// [`ChainError::Reverted`] when a dry run reverts: nothing was sent then. [`ChainError::NotMined`] when no copy
+    /// was mined in time.
+    pub async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<Receipt, ChainError> {
+        self.send(C::SIGNATURE, to, call.abi_encode().into()).await
+    }
+
+    async fn send(&self, call: &'static str, to: Address, input: Bytes) -> Result<Receipt, ChainError> {
+        let _turn = self.turn.lock().await;
+        let provider = self.chain.provider();
+        let account = self.address();
+        let request = TransactionRequest::default().with_from(account).with_to(to).with_input(input.clone());
+        let gas = match provider.estimate_gas(request).await {
+            Ok(gas) => gas,
+            Err(error) => {
+                if let Some(reason) = revert_reason(&error) {
+                    return Err(ChainError::Reverted { call, reason });
+                }
+                let text = error.to_string();
+                if text.contains("insufficient funds") || text.contains("Insufficient funds") {
+                    return Err(ChainError::NoGasMoney { call, account });
+                }
+                return Err(error.into());
+            }
+        };
+        let nonce = provider.get_transaction_count(account).block_id(BlockId::latest()).await?;
+        let estimate = provider.estimate_eip1559_fees().await?;
+        let mut fees = Fees { max: estimate.max_fee_per_gas, tip: estimate.max_priority_fee_per_gas };
+        let transaction = TxEip1559 {
+            chain_id: self.chain.deployment().chain_id,
+            nonce,
+            gas_limit: gas.saturating_add(gas / 5),
+            max_fee_per_gas: fees.max,
+            max_priority_fee_per_gas: fees.tip,
+            to: TxKind::Call(to),
+            value: alloy_primitives::U256::ZERO,
+            access_list: Default::default(),
+            input,
+        };
+        let begun = Instant::now();
+        let mut copies = Vec::new();
+        let mut raise_at = begun;
+        let mut give_up_at = begun + GIVE_UP_AFTER;
+        loop {
+            if Instant::now() >= raise_at {
+                if !copies.is_empty() {
+                    fees = fees.raised();
+                    warn!(call, nonce, max_fee = fees.max, "transaction is not mined yet, fee raised");
+                }
+                let copy = TxEip1559 {
+                    max_fee_per_gas: fees.max,
+                    max_priority_fee_per_gas: fees.tip,
+                    ..transaction.clone()
+                };
+                match self.broadcast(call, copy).await? {
+                    Broadcast::Underpriced => fees = fees.raised(),
+                    Broadcast::Sent(hash) => {
+                        copies.push(hash);
+                        raise_at = Instant::now() + RAISE_AFTER;
+                    }
+                    Broadcast::NonceUsed(hash) => {
+                        copies.push(hash);
+                        raise_at = Instant::now() + GIVE_UP_AFTER;
+                        give_up_at = give_up_at.min(Instant::now() + LOOK_FOR);
+                    }
+                }
+            }
+            for hash in &copies {
+                match provider.get_transaction_receipt(*hash).await {
+                    Ok(Some(receipt)) => return mined(call, *hash, receipt),
+                    Ok(None) => {}
+                    Err(error) => debug!(call, %hash, error = %ChainError::from(error), "receipt not read"),
+                }
+            }
+            if Instant::now() >= give_up_at {
+                return Err(ChainError::NotMined { call, nonce, seconds: begun.elapsed().as_secs() });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Hands one copy to the endpoint.
+    async fn broadcast(&self, call: &'static str, transaction: TxEip1559) -> Result<Broadcast, ChainError> {
+        let nonce = transaction.nonce;
+        let signature = self
+            .key
+            .sign_hash_sync(&transaction.signature_hash())
+            .map_err(|error| ChainError::Rpc(format!("signing: {error}")))?;
+        let envelope = TxEnvelope::from(transaction.into_signed(signature));
+        let hash = *envelope.tx_hash();
+        match self.chain.provider().send_raw_transaction(&envelope.encoded_2718()).await {
+            Ok(_) => {
+                debug!(call, nonce, %hash, "transaction sent");
+                Ok(Broadcast::Sent(hash))
+            }
+            Err(error) => {
+                let text = error.to_string().to_ascii_lowercase();
+                if text.contains("underpriced") {
+                    return Ok(Broadcast::Underpriced);
+                }
+                if text.contains("insufficient funds") {
+                    return Err(ChainError::NoGasMoney { call, account: self.address() });
+                }
+                if text.contains("nonce too low") {
+                    return Ok(Broadcast::NonceUsed(hash));
+                }
+                // known, or an answer that was lost: the receipt will tell
+                if text.contains("already known")
+                    || text.contains("already imported")
+                    || !error.is_error_resp()
+                {
+                    return Ok(Broadcast::Sent(hash));
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn mined(call: &'static str, hash: B256, receipt: TransactionReceipt) -> Result<Receipt, ChainError> {
+    if !receipt.status() {
+        return Err(ChainError::Failed { call, hash });
+    }
+    let block = receipt.block_number.unwrap_or_default();
+    info!(call, %hash, block, gas = receipt.gas_used, "transaction mined");
+    Ok(Receipt { hash, block, gas: receipt.gas_used, full: receipt })
+}
