@@ -1,0 +1,227 @@
+//! The people of a lease, with keys of their own: what a renter and a provider do with a wallet.
+
+use crate::Anvil;
+use alloy::signers::{SignerSync, local::PrivateKeySigner};
+use alloy_primitives::{
+    Address, U256,
+    aliases::{U40, U96},
+};
+use anyhow::{Context as _, Result};
+use hashlease_chain::{
+    Chain, Deployment, Sender,
+    bindings::{CommitteeOracle, DemoToken, LeaseEscrow},
+};
+use hashlease_primitives::{BoxContent as _, GatewayBox, HashRate, LeaseId, NodeBox, NodeKey, Secret, typed};
+
+/// What a renter asks for.
+#[derive(Clone, Debug)]
+pub struct Renting {
+    /// Hashes per second.
+    pub rate: HashRate,
+    /// Base units per 10^21 hashes.
+    pub price: u128,
+    /// Seconds of an epoch.
+    pub epoch_length: u32,
+    /// Epochs.
+    pub epochs: u32,
+    /// Seconds from now to the start.
+    pub lead: u64,
+    /// Bond, basis points of the payment.
+    pub bond_bps: u16,
+    /// Where the gateway's link listens, `host:port`.
+    pub gateway: String,
+    /// Where the renter's pool is, `host:port`.
+    pub pool: String,
+    /// The renter's worker at the pool.
+    pub worker: String,
+}
+
+/// Keys of everyone in a demo.
+#[derive(Clone, Debug)]
+pub struct Actors {
+    /// Sells hash power; its key also sends the node's transactions.
+    pub provider: PrivateKeySigner,
+    /// Buys it.
+    pub renter: PrivateKeySigner,
+    /// The gateway's key: signs jobs.
+    pub job_signer: PrivateKeySigner,
+    /// Committee members: owner and signing key are one here.
+    pub members: Vec<PrivateKeySigner>,
+    /// Opens the node's boxes.
+    pub node_key: NodeKey,
+    /// Opens the gateway's boxes.
+    pub gateway_key: NodeKey,
+}
+
+/// The secret of a key as 64 hexadecimal digits, for a role's environment.
+#[must_use]
+pub fn secret(key: &PrivateKeySigner) -> String {
+    hex::encode(key.to_bytes())
+}
+
+impl Actors {
+    /// Fresh random keys with `members` committee members.
+    #[must_use]
+    pub fn generate(members: usize) -> Self {
+        Self {
+            provider: PrivateKeySigner::random(),
+            renter: PrivateKeySigner::random(),
+            job_signer: PrivateKeySigner::random(),
+            members: (0..members).map(|_| PrivateKeySigner::random()).collect(),
+            node_key: NodeKey::generate(),
+            gateway_key: NodeKey::generate(),
+        }
+    }
+
+    /// Addresses of the committee members.
+    #[must_use]
+    pub fn member_addresses(&self) -> Vec<Address> {
+        self.members.iter().map(PrivateKeySigner::address).collect()
+    }
+
+    /// Gives everyone who sends transactions native currency.
+    ///
+    /// # Errors
+    /// What the chain answers.
+    pub async fn fund(&self, anvil: &Anvil) -> Result<()> {
+        for key in [&self.provider, &self.renter].into_iter().chain(&self.members) {
+            anvil.fund(key.address()).await?;
+        }
+        Ok(())
+    }
+
+    /// A member announces where its API is.
+    ///
+    /// # Errors
+    /// What the chain answers.
+    pub async fn announce(&self, chain: &Chain, member: usize, url: String) -> Result<()> {
+        let key = self.members.get(member).context("no such member")?;
+        let call = CommitteeOracle::announceCall { url };
+        Sender::new(chain.clone(), key.clone()).call(chain.deployment().oracle, &call).await?;
+        Ok(())
+    }
+
+    /// The provider deposits `amount` of the demo token, out of which bonds are locked.
+    ///
+    /// # Errors
+    /// What the chain answers.
+    pub async fn deposit(&self, chain: &Chain, amount: u128) -> Result<()> {
+        let Deployment { escrow, token, .. } = *chain.deployment();
+        let sender = Sender::new(chain.clone(), self.provider.clone());
+        let amount = U256::from(amount);
+        sender.call(token, &DemoToken::mintCall { to: sender.address(), amount }).await?;
+        sender.call(token, &DemoToken::approveCall { spender: escrow, amount }).await?;
+        sender.call(escrow, &LeaseEscrow::depositCall { token, amount }).await?;
+        Ok(())
+    }
+
+    /// The provider signs an offer; the renter fills it. Returns the lease's id.
+    ///
+    /// # Errors
+    /// What the chain answers.
+    pub async fn rent(&self, chain: &Chain, wanted: &Renting) -> Result<LeaseId> {
+        let Deployment { escrow, token, oracle_id, .. } = *chain.deployment();
+        let now = chain.time().await?;
+        let duration = wanted.epoch_length.saturating_mul(wanted.epochs);
+        let rate = U96::saturating_from(wanted.rate.0);
+        let offer = typed::Offer {
+            provider: self.provider.address(),
+            algorithm: 1,
+            token,
+            price: wanted.price,
+            hashRate: rate,
+            minHashRate: U96::from(1),
+            epochLength: wanted.epoch_length,
+            minDuration: U40::from(duration),
+            maxDuration: U40::from(duration),
+            notice: 0,
+            bondBps: wanted.bond_bps,
+            cancelBps: 0,
+            oracle: oracle_id,
+            jobSigner: Address::ZERO,
+            nodeKey: self.node_key.public().into(),
+            expiry: U40::saturating_from(now.saturating_add(3_600)),
+            counter: U256::ZERO,
+            salt: U256::from_be_bytes(rand::random::<[u8; 32]>()),
+        };
+        let signature = self.provider.sign_hash_sync(&chain.escrow_domain().digest(&offer))?;
+        let token_of_access = Secret::new(hex::encode(rand::random::<[u8; 16]>()));
+        let node_box = NodeBox { gateway: wanted.gateway.clone(), token: token_of_access.clone() };
+        let gateway_box = GatewayBox {
+            pool: wanted.pool.clone(),
+            worker: wanted.worker.clone(),
+            password: Secret::new("x"),
+            token: token_of_access,
+        };
+        let request = LeaseEscrow::RentRequest {
+            recipient: self.renter.address(),
+            hashRate: rate,
+            start: U40::saturating_from(now.saturating_add(wanted.lead)),
+            duration,
+            maxPayment: u128::MAX,
+            jobSigner: self.job_signer.address(),
+            continues: U256::ZERO,
+            nodeBox: node_box.seal(&self.node_key.public())?.into(),
+            gatewayBox: gateway_box.seal(&self.gateway_key.public())?.into(),
+        };
+        let sender = Sender::new(chain.clone(), self.renter.clone());
+        let payment = wanted
+            .rate
+            .over(u64::from(duration))
+            .0
+            .saturating_mul(wanted.price)
+            .div_ceil(1_000_000_000_000_000_000_000);
+        let amount = U256::from(payment);
+        sender.call(token, &DemoToken::mintCall { to: sender.address(), amount }).await?;
+        sender.call(token, &DemoToken::approveCall { spender: escrow, amount }).await?;
+        let call = LeaseEscrow::rentCall {
+            offer: binding(offer),
+            signature: signature.as_bytes().to_vec().into(),
+            request,
+        };
+        let receipt = sender.call(escrow, &call).await?;
+        let rented = receipt
+            .full
+            .decoded_log::<LeaseEscrow::Rented>()
+            .context("the transaction that rented shows no Rented event")?;
+        Ok(LeaseId(u64::try_from(rented.lease)?))
+    }
+
+    /// An account takes its whole balance out of the escrow. Returns the base units.
+    ///
+    /// # Errors
+    /// What the chain answers.
+    pub async fn withdraw(&self, chain: &Chain, key: &PrivateKeySigner) -> Result<U256> {
+        let Deployment { escrow, token, .. } = *chain.deployment();
+        let amount = chain.balance(key.address(), token).await?;
+        if !amount.is_zero() {
+            let call = LeaseEscrow::withdrawCall { token, to: key.address(), amount };
+            Sender::new(chain.clone(), key.clone()).call(escrow, &call).await?;
+        }
+        Ok(amount)
+    }
+}
+
+/// The same struct in the contract's binding.
+fn binding(offer: typed::Offer) -> LeaseEscrow::Offer {
+    LeaseEscrow::Offer {
+        provider: offer.provider,
+        algorithm: offer.algorithm,
+        token: offer.token,
+        price: offer.price,
+        hashRate: offer.hashRate,
+        minHashRate: offer.minHashRate,
+        epochLength: offer.epochLength,
+        minDuration: offer.minDuration,
+        maxDuration: offer.maxDuration,
+        notice: offer.notice,
+        bondBps: offer.bondBps,
+        cancelBps: offer.cancelBps,
+        oracle: offer.oracle,
+        jobSigner: offer.jobSigner,
+        nodeKey: offer.nodeKey,
+        expiry: offer.expiry,
+        counter: offer.counter,
+        salt: offer.salt,
+    }
+}

@@ -1,0 +1,150 @@
+//! The embedded chain: anvil with a block time, and the deployment on it by the forge script.
+
+use crate::Toolchain;
+use alloy_primitives::{Address, U256};
+use anyhow::{Context as _, Result, bail, ensure};
+use hashlease_chain::Deployment;
+use serde_json::{Value, json};
+use std::{
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+use url::Url;
+
+/// First of anvil's published development keys: worth nothing anywhere else.
+const DEPLOYER: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+/// A running chain. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Anvil {
+    child: Child,
+    url: Url,
+    client: reqwest::Client,
+}
+
+/// What a deployment is made with.
+#[derive(Clone, Debug)]
+pub struct DeployOptions<'a> {
+    /// Name of the file in `script/deployments`.
+    pub name: &'a str,
+    /// Owners of the committee's seats.
+    pub owners: &'a [Address],
+    /// Their signing keys.
+    pub keys: &'a [Address],
+    /// Signatures needed.
+    pub threshold: usize,
+    /// Credit window, seconds.
+    pub window: u32,
+    /// Fee of released money, basis points.
+    pub fee_bps: u16,
+    /// Who gets the fee.
+    pub payee: Address,
+}
+
+fn list(addresses: &[Address]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+impl Anvil {
+    /// Starts a chain with id 31337 and a block every `block_time` seconds on a free port of the loopback, or on
+    /// `port`.
+    ///
+    /// # Errors
+    /// When anvil does not start.
+    pub async fn start(tools: &Toolchain, block_time: u32, port: u16) -> Result<Self> {
+        let mut child = Command::new(tools.tool("anvil")?)
+            .args(["--host", "127.0.0.1", "--hardfork", "cancun", "--port", &port.to_string()])
+            .args(["--block-time", &block_time.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("starting anvil")?;
+        let stdout = child.stdout.take().context("anvil's output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let listening = timeout(Duration::from_secs(30), async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some((_, address)) = line.split_once("Listening on ") {
+                    return Ok(address.trim().to_owned());
+                }
+            }
+            bail!("anvil ended before it listened: is port {port} taken?")
+        });
+        let address = listening.await.context("anvil did not listen within 30 s")??;
+        // its pipe must not fill up
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let url = format!("http://{address}").parse().context("anvil's address")?;
+        Ok(Self { child, url, client: reqwest::Client::new() })
+    }
+
+    /// Its RPC endpoint.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Process id.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// A plain RPC request.
+    ///
+    /// # Errors
+    /// What the endpoint answers.
+    pub async fn rpc(&self, method: &str, params: Value) -> Result<Value> {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let response = self.client.post(self.url.clone()).json(&body).send().await.context(method.to_owned())?;
+        let mut answer: Value = response.json().await.context(method.to_owned())?;
+        ensure!(answer.get("error").is_none_or(Value::is_null), "{method}: {}", answer["error"]);
+        Ok(answer["result"].take())
+    }
+
+    /// Gives an account native currency for gas.
+    ///
+    /// # Errors
+    /// As [`Anvil::rpc`].
+    pub async fn fund(&self, account: Address) -> Result<()> {
+        let wei = U256::from(1_000_000_000_000_000_000_u64).saturating_mul(U256::from(1_000));
+        self.rpc("anvil_setBalance", json!([account, wei])).await.map(drop)
+    }
+
+    /// Deploys by the forge script and reads the file that it writes.
+    ///
+    /// # Errors
+    /// With forge's own words.
+    pub async fn deploy(&self, tools: &Toolchain, options: &DeployOptions<'_>, log: &Path) -> Result<Deployment> {
+        let output = Command::new(tools.tool("forge")?)
+            .args(["script", "script/Deploy.s.sol", "--broadcast", "--slow", "--non-interactive"])
+            .args(["--rpc-url", self.url.as_str(), "--private-key", DEPLOYER])
+            .env("HASHLEASE_COMMITTEE_OWNERS", list(options.owners))
+            .env("HASHLEASE_COMMITTEE_KEYS", list(options.keys))
+            .env("HASHLEASE_COMMITTEE_THRESHOLD", options.threshold.to_string())
+            .env("HASHLEASE_ORACLE_WINDOW", options.window.to_string())
+            .env("HASHLEASE_ORACLE_FEE_BPS", options.fee_bps.to_string())
+            .env("HASHLEASE_ORACLE_PAYEE", options.payee.to_string())
+            .env("HASHLEASE_DEPLOYMENT_NAME", options.name)
+            .env_remove("FOUNDRY_PROFILE")
+            .current_dir(tools.root())
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .context("starting forge")?;
+        let mut said = output.stdout;
+        said.extend(output.stderr);
+        std::fs::write(log, &said).with_context(|| log.display().to_string())?;
+        if !output.status.success() {
+            bail!("forge script failed ({}):\n{}", output.status, String::from_utf8_lossy(&said));
+        }
+        let path = tools.root().join("script/deployments").join(format!("{}.toml", options.name));
+        Deployment::read(&path).context("deployment")
+    }
+}

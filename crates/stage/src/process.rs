@@ -1,0 +1,105 @@
+//! Roles of Hashlease as processes.
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// A role that runs; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Role {
+    name: String,
+    child: Child,
+    ready: Value,
+    log: PathBuf,
+}
+
+impl Role {
+    /// Starts `hashlease <arguments>` with its log in `log` (appended) and waits until it says on its standard
+    /// output, in one JSON line, where it listens.
+    ///
+    /// # Errors
+    /// When it ends or says nothing for a minute; the error shows the end of its log.
+    pub async fn start(
+        binary: &Path,
+        name: &str,
+        arguments: &[String],
+        environment: &[(&str, String)],
+        log: &Path,
+    ) -> Result<Self> {
+        let file = File::options().create(true).append(true).open(log).with_context(|| log.display().to_string())?;
+        let mut command = Command::new(binary);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(std::env::vars().filter(|(name, _)| !name.starts_with("HASHLEASE_")))
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(file))
+            .kill_on_drop(true);
+        let mut child = command.spawn().with_context(|| format!("starting {name}"))?;
+        let stdout = child.stdout.take().context("output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let first = timeout(Duration::from_secs(60), lines.next_line()).await;
+        let Ok(Ok(Some(first))) = first else {
+            let said = std::fs::read_to_string(log).unwrap_or_default();
+            let end: Vec<&str> = said.lines().rev().take(12).collect();
+            let end: Vec<&str> = end.into_iter().rev().collect();
+            bail!("{name} did not start; end of {}:\n{}", log.display(), end.join("\n"));
+        };
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let ready = serde_json::from_str(&first).with_context(|| format!("{name} said {first:?}"))?;
+        Ok(Self { name: name.to_owned(), child, ready, log: log.to_owned() })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Where it listens, by the name in its first line: `stratum`, `api` or `link`.
+    ///
+    /// # Errors
+    /// When it did not say.
+    pub fn address(&self, what: &str) -> Result<std::net::SocketAddr> {
+        let text = self.ready.get(what).and_then(Value::as_str);
+        let text = text.with_context(|| format!("{} did not say where its {what} is: {}", self.name, self.ready))?;
+        text.parse().with_context(|| format!("{} {what}: {text}", self.name))
+    }
+
+    /// Process id while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Kills it at once (`SIGKILL`) and waits for its end.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn kill(mut self) -> Result<()> {
+        self.child.kill().await.with_context(|| format!("killing {}", self.name))
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
