@@ -1,0 +1,308 @@
+//! What miners send to a server.
+
+use crate::Difficulty;
+use serde_json::value::RawValue;
+
+/// A field of a request that can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{method}: {field}: expected {expected}, got {got}")]
+pub struct RequestError {
+    /// Method as it came.
+    pub method: &'static str,
+    /// Which field.
+    pub field: &'static str,
+    /// What it should be.
+    pub expected: String,
+    /// What it is, shortened.
+    pub got: String,
+}
+
+/// What a miner asks of `version-rolling` (BIP 310).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionRolling {
+    /// Bits that it can roll.
+    pub mask: u32,
+    /// Fewest bits that it wants.
+    pub min_bit_count: u32,
+}
+
+/// A share as submitted, all fields read strictly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submit {
+    /// Worker name.
+    pub worker: String,
+    /// Job id, an opaque string.
+    pub job_id: String,
+    /// The miner's part of the extranonce.
+    pub extranonce2: Vec<u8>,
+    /// Header time.
+    pub ntime: u32,
+    /// Header nonce.
+    pub nonce: u32,
+    /// Version bits (BIP 310), if it sent any.
+    pub version_bits: Option<u32>,
+}
+
+/// A request of a miner.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MinerRequest {
+    /// `mining.subscribe`, with whatever parameters.
+    Subscribe {
+        /// User agent.
+        agent: Option<String>,
+    },
+    /// `mining.authorize`; the password may be missing.
+    Authorize {
+        /// Worker name.
+        user: String,
+        /// Password.
+        password: Option<String>,
+    },
+    /// `mining.submit`.
+    Submit(Submit),
+    /// `mining.configure` (BIP 310).
+    Configure {
+        /// Its wish for version bits.
+        version_rolling: Option<VersionRolling>,
+        /// Names of other extensions.
+        others: Vec<String>,
+    },
+    /// `mining.extranonce.subscribe`.
+    ExtranonceSubscribe,
+    /// `mining.suggest_difficulty` or `mining.suggest_target`: a wish, nothing more.
+    Suggest {
+        /// The difficulty if it could be read.
+        difficulty: Option<Difficulty>,
+    },
+    /// `mining.ping`.
+    Ping,
+    /// `mining.get_transactions`, `mining.multi_version` and others that can be answered and ignored.
+    Harmless,
+    /// Anything else.
+    Unknown {
+        /// As it came, shortened.
+        method: String,
+    },
+}
+
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(64).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// Parameters of one request.
+struct Fields<'a> {
+    method: &'static str,
+    list: Vec<&'a RawValue>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(method: &'static str, params: &'a RawValue) -> Result<Self, RequestError> {
+        let list = serde_json::from_str(params.get()).map_err(|_| RequestError {
+            method,
+            field: "params",
+            expected: "a list".into(),
+            got: shortened(params.get()),
+        })?;
+        Ok(Self { method, list })
+    }
+
+    fn error(&self, field: &'static str, expected: impl Into<String>, got: &str) -> RequestError {
+        RequestError { method: self.method, field, expected: expected.into(), got: shortened(got) }
+    }
+
+    /// A string, or a number as its text: some send numbers as worker names.
+    fn text(&self, index: usize, field: &'static str) -> Result<String, RequestError> {
+        let Some(raw) = self.list.get(index).filter(|raw| raw.get() != "null") else {
+            return Err(self.error(field, "a string", "nothing"));
+        };
+        if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+            return Ok(text);
+        }
+        if serde_json::from_str::<serde_json::Number>(raw.get()).is_ok() {
+            return Ok(raw.get().to_owned());
+        }
+        Err(self.error(field, "a string", raw.get()))
+    }
+
+    fn optional(&self, index: usize) -> Option<String> {
+        self.text(index, "").ok()
+    }
+
+    /// Exactly eight hexadecimal digits, either case, with or without `0x`.
+    fn word(&self, index: usize, field: &'static str) -> Result<u32, RequestError> {
+        let text = self.text(index, field)?;
+        let digits = text.strip_prefix("0x").unwrap_or(&text);
+        if digits.len() != 8 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(self.error(field, "8 hexadecimal digits", &text));
+        }
+        u32::from_str_radix(digits, 16).map_err(|_| self.error(field, "8 hexadecimal digits", &text))
+    }
+
+    fn bytes(&self, index: usize, field: &'static str) -> Result<Vec<u8>, RequestError> {
+        let text = self.text(index, field)?;
+        let digits = text.strip_prefix("0x").unwrap_or(&text);
+        if digits.len() > 128 {
+            return Err(self.error(field, "at most 64 bytes", &text));
+        }
+        hex::decode(digits).map_err(|_| self.error(field, "an even number of hexadecimal digits", &text))
+    }
+}
+
+fn mask(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    (digits.len() <= 8).then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+}
+
+fn configure(fields: &Fields<'_>) -> Result<MinerRequest, RequestError> {
+    let names: Vec<String> = match fields.list.first() {
+        Some(raw) => serde_json::from_str(raw.get())
+            .map_err(|_| fields.error("extensions", "a list of names", raw.get()))?,
+        None => Vec::new(),
+    };
+    let options: serde_json::Map<String, serde_json::Value> =
+        fields.list.get(1).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let mut version_rolling = None;
+    let mut others = Vec::new();
+    for name in names {
+        if name == "version-rolling" {
+            let asked = options.get("version-rolling.mask").and_then(serde_json::Value::as_str);
+            let mask = match asked {
+                Some(text) => mask(text).ok_or_else(|| {
+                    fields.error("version-rolling.mask", "up to 8 hexadecimal digits", text)
+                })?,
+                None => u32::MAX,
+            };
+            let count = options.get("version-rolling.min-bit-count").and_then(serde_json::Value::as_u64);
+            let min_bit_count = u32::try_from(count.unwrap_or_default()).unwrap_or(u32::MAX);
+            version_rolling = Some(VersionRolling { mask, min_bit_count });
+        } else {
+            others.push(shortened(&name));
+        }
+    }
+    Ok(MinerRequest::Configure { version_rolling, others })
+}
+
+impl MinerRequest {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`RequestError`] that names the field.
+    pub fn read(method: &str, params: &RawValue) -> Result<Self, RequestError> {
+        if method.starts_with("mining.suggest_difficulty") {
+            // some write the number into the method's name
+            let glued = method.trim_start_matches("mining.suggest_difficulty").trim_matches(['(', ')', ' ']);
+            let list: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
+            let text = list.first().map_or(glued, |raw| raw.get().trim_matches('"'));
+            return Ok(Self::Suggest { difficulty: text.parse().ok() });
+        }
+        match method {
+            "mining.subscribe" => {
+                let fields = Fields::read("mining.subscribe", params)?;
+                Ok(Self::Subscribe { agent: fields.optional(0) })
+            }
+            "mining.authorize" => {
+                let fields = Fields::read("mining.authorize", params)?;
+                Ok(Self::Authorize { user: fields.text(0, "user")?, password: fields.optional(1) })
+            }
+            "mining.submit" => {
+                let fields = Fields::read("mining.submit", params)?;
+                Ok(Self::Submit(Submit {
+                    worker: fields.text(0, "worker")?,
+                    job_id: fields.text(1, "job id")?,
+                    extranonce2: fields.bytes(2, "extranonce2")?,
+                    ntime: fields.word(3, "ntime")?,
+                    nonce: fields.word(4, "nonce")?,
+                    version_bits: match fields.list.get(5) {
+                        Some(raw) if raw.get() != "null" => Some(fields.word(5, "version bits")?),
+                        _ => None,
+                    },
+                }))
+            }
+            "mining.configure" => configure(&Fields::read("mining.configure", params)?),
+            "mining.extranonce.subscribe" => Ok(Self::ExtranonceSubscribe),
+            "mining.suggest_target" => Ok(Self::Suggest { difficulty: None }),
+            "mining.ping" => Ok(Self::Ping),
+            "mining.get_transactions"
+            | "mining.multi_version"
+            | "mining.get_hashrate"
+            | "mining.get_version" => Ok(Self::Harmless),
+            other => Ok(Self::Unknown { method: shortened(other) }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(method: &str, params: &str) -> Result<MinerRequest, RequestError> {
+        MinerRequest::read(method, &RawValue::from_string(params.into()).unwrap())
+    }
+
+    #[test]
+    fn submits_are_read_strictly() {
+        let good = r#"["w","1f","0011AAbb","5e54c0d3","0000000a","1fffe000"]"#;
+        let MinerRequest::Submit(submit) = read("mining.submit", good).unwrap() else { panic!() };
+        assert_eq!(submit.extranonce2, [0, 0x11, 0xaa, 0xbb]);
+        assert_eq!((submit.ntime, submit.nonce, submit.version_bits), (0x5e54_c0d3, 10, Some(0x1fff_e000)));
+        for (bad, field) in [
+            (r#"["w","1","00","5e54c0d3","a"]"#, "nonce"),
+            (r#"["w","1","00","5e54c0d","0000000a"]"#, "ntime"),
+            (r#"["w","1","00","5e54c0d3","0000000a0"]"#, "nonce"),
+            (r#"["w","1","0","5e54c0d3","0000000a"]"#, "extranonce2"),
+            (r#"["w","1","zz","5e54c0d3","0000000a"]"#, "extranonce2"),
+            (r#"["w","1","00","+e54c0d3","0000000a"]"#, "ntime"),
+            (r#"["w","1","00","5e54c0d3","0000000a","1fffe0"]"#, "version bits"),
+            (r#"["w","1","00","5e54c0d3"]"#, "nonce"),
+            (r#"[]"#, "worker"),
+            (r#"{"a":1}"#, "params"),
+        ] {
+            assert_eq!(read("mining.submit", bad).unwrap_err().field, field, "{bad}");
+        }
+    }
+
+    #[test]
+    fn suggestions_come_in_many_forms() {
+        for (method, params) in [
+            ("mining.suggest_difficulty", "[0.5]"),
+            ("mining.suggest_difficulty", "[\"0.5\"]"),
+            ("mining.suggest_difficulty(0.5)", "[]"),
+            ("mining.suggest_difficulty", "[5e-1]"),
+        ] {
+            let expected = MinerRequest::Suggest { difficulty: "0.5".parse().ok() };
+            let MinerRequest::Suggest { difficulty } = read(method, params).unwrap() else { panic!() };
+            let MinerRequest::Suggest { difficulty: wanted } = expected else { panic!() };
+            assert_eq!(difficulty.map(|d| d.target()), wanted.map(|d| d.target()), "{method} {params}");
+        }
+    }
+
+    #[test]
+    fn configure_reads_masks_of_any_form() {
+        let rolling = |params: &str| match read("mining.configure", params).unwrap() {
+            MinerRequest::Configure { version_rolling, others } => (version_rolling, others),
+            other => panic!("{other:?}"),
+        };
+        let full = r#"[["minimum-difficulty","version-rolling"],{"version-rolling.mask":"ffffffff","version-rolling.min-bit-count":2}]"#;
+        let (found, others) = rolling(full);
+        assert_eq!(found, Some(VersionRolling { mask: u32::MAX, min_bit_count: 2 }));
+        assert_eq!(others, ["minimum-difficulty"]);
+        assert_eq!(rolling("[]"), (None, vec![]));
+        assert!(read("mining.configure", r#"[["version-rolling"],{"version-rolling.mask":"xyz"}]"#).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_parameters_make_it_panic(method in "mining\\.[a-z_.()0-9]{0,20}", params in "\\PC{0,80}") {
+            if let Ok(raw) = RawValue::from_string(params) {
+                let _ = MinerRequest::read(&method, &raw);
+                let _ = MinerRequest::read("mining.submit", &raw);
+                let _ = MinerRequest::read("mining.configure", &raw);
+            }
+        }
+    }
+}
