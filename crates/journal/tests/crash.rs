@@ -1,4 +1,5 @@
 //! What a power cut, a bad disk and a second process may do to a journal.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::B256;
 use hashlease_journal::{Journal, JournalError, Options, Record, read};

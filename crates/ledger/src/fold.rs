@@ -1,1 +1,256 @@
-//! Being written.
+//! The fold of a journal's records: what was counted, per lease and epoch.
+
+use crate::{Evidence, EvidenceShare};
+use alloy_primitives::B256;
+use hashlease_journal::Record;
+use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
+use hashlease_share::Share;
+use hashlease_trie::{Commitment, Trie, TrieError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A record that does not fit those before it.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// A record of a lease whose terms did not come first.
+    #[error("record of lease {0} before its terms")]
+    UnknownLease(LeaseId),
+    /// A share of a job that did not come first.
+    #[error("lease {lease}: share of job {job} before the job")]
+    UnknownJob {
+        /// Lease.
+        lease: LeaseId,
+        /// Sequence.
+        job: u64,
+    },
+    /// A share twice.
+    #[error("share {key} was counted before, for lease {holder}")]
+    Duplicate {
+        /// Key.
+        key: B256,
+        /// For which lease.
+        holder: LeaseId,
+    },
+    /// A share after its epoch was closed.
+    #[error("lease {lease}: share in epoch {epoch} after it was closed")]
+    Closed {
+        /// Lease.
+        lease: LeaseId,
+        /// Epoch.
+        epoch: u32,
+    },
+    /// The written root is not that of the shares.
+    #[error("lease {lease}, epoch {epoch}: journal says root {written:?}, its shares give {rebuilt:?}")]
+    RootDiffers {
+        /// Lease.
+        lease: LeaseId,
+        /// Epoch.
+        epoch: u32,
+        /// As written.
+        written: Commitment,
+        /// From the shares.
+        rebuilt: Commitment,
+    },
+    /// The keys make no trie.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+}
+
+/// A counted share.
+#[derive(Clone, Debug)]
+struct Counted {
+    key: B256,
+    job: u64,
+    share: Share,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Epoch {
+    shares: Vec<Counted>,
+    closed: Option<Commitment>,
+}
+
+impl Epoch {
+    fn commitment(&self) -> Result<Commitment, TrieError> {
+        Ok(Trie::build(self.shares.iter().map(|share| share.key).collect())?.commitment())
+    }
+}
+
+/// Shares that the pool took and refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verdicts {
+    /// Taken.
+    pub accepted: u64,
+    /// Refused, or lost on the way.
+    pub refused: u64,
+}
+
+/// One lease's part of the ledger.
+#[derive(Clone, Debug)]
+pub struct LeaseLedger {
+    terms: Terms,
+    jobs: BTreeMap<u64, SignedJob>,
+    epochs: BTreeMap<u32, Epoch>,
+    verdicts: Verdicts,
+}
+
+impl LeaseLedger {
+    /// The newest terms.
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Jobs by sequence.
+    #[must_use]
+    pub const fn jobs(&self) -> &BTreeMap<u64, SignedJob> {
+        &self.jobs
+    }
+
+    /// Shares counted in an epoch.
+    #[must_use]
+    pub fn count(&self, epoch: u32) -> u64 {
+        self.epochs.get(&epoch).map_or(0, |epoch| u64::try_from(epoch.shares.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Work counted in an epoch, not capped.
+    #[must_use]
+    pub fn epoch_work(&self, epoch: u32) -> Work {
+        self.terms.weight.times(self.count(epoch))
+    }
+
+    /// Work counted so far, each epoch capped at 1.25 of its promise.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        let cap = self.terms.epoch_cap();
+        self.epochs.keys().fold(Work(0), |sum, epoch| sum.saturating_add(self.epoch_work(*epoch).min(cap)))
+    }
+
+    /// What the pool said of the shares.
+    #[must_use]
+    pub const fn verdicts(&self) -> Verdicts {
+        self.verdicts
+    }
+
+    /// Root and count of a closed epoch.
+    #[must_use]
+    pub fn closed(&self, epoch: u32) -> Option<Commitment> {
+        self.epochs.get(&epoch).and_then(|epoch| epoch.closed)
+    }
+
+    /// Root and count of an epoch as it stands.
+    ///
+    /// # Errors
+    /// [`TrieError`].
+    pub fn commitment(&self, epoch: u32) -> Result<Commitment, TrieError> {
+        self.epochs.get(&epoch).map_or_else(|| Ok(Trie::build(Vec::new())?.commitment()), Epoch::commitment)
+    }
+
+    /// The evidence of an epoch: its shares and the jobs that they use.
+    ///
+    /// # Errors
+    /// [`TrieError`].
+    pub fn evidence(&self, epoch: u32) -> Result<Evidence, TrieError> {
+        let commitment = self.commitment(epoch)?;
+        let mut shares: Vec<&Counted> =
+            self.epochs.get(&epoch).iter().flat_map(|epoch| &epoch.shares).collect();
+        shares.sort_by_key(|counted| counted.key);
+        let used: HashSet<u64> = shares.iter().map(|counted| counted.job).collect();
+        let jobs = self.jobs.iter().filter(|(sequence, _)| used.contains(sequence));
+        Ok(Evidence {
+            terms: self.terms.clone(),
+            epoch,
+            commitment,
+            jobs: jobs.map(|(_, job)| job.clone()).collect(),
+            shares: shares
+                .into_iter()
+                .map(|counted| EvidenceShare { job: counted.job, share: counted.share.clone() })
+                .collect(),
+        })
+    }
+}
+
+/// All leases of a node. Equal records give an equal ledger.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    leases: BTreeMap<LeaseId, LeaseLedger>,
+    holders: HashMap<B256, LeaseId>,
+}
+
+impl Ledger {
+    /// Takes the next record.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the ledger is as before then.
+    pub fn apply(&mut self, record: &Record) -> Result<(), LedgerError> {
+        match record {
+            Record::Lease(terms) => {
+                let fresh = || LeaseLedger {
+                    terms: terms.clone(),
+                    jobs: BTreeMap::new(),
+                    epochs: BTreeMap::new(),
+                    verdicts: Verdicts::default(),
+                };
+                self.leases.entry(terms.id).or_insert_with(fresh).terms = terms.clone();
+            }
+            Record::Job { signed, .. } => {
+                let lease = self.lease_mut(signed.job.lease)?;
+                lease.jobs.entry(signed.job.sequence).or_insert_with(|| signed.clone());
+            }
+            Record::Share { lease, job, key, epoch, share, .. } => {
+                if let Some(holder) = self.holders.get(key) {
+                    return Err(LedgerError::Duplicate { key: *key, holder: *holder });
+                }
+                let found = self.lease_mut(*lease)?;
+                if !found.jobs.contains_key(job) {
+                    return Err(LedgerError::UnknownJob { lease: *lease, job: *job });
+                }
+                let into = found.epochs.entry(*epoch).or_default();
+                if into.closed.is_some() {
+                    return Err(LedgerError::Closed { lease: *lease, epoch: *epoch });
+                }
+                into.shares.push(Counted { key: *key, job: *job, share: share.clone() });
+                self.holders.insert(*key, *lease);
+            }
+            Record::Verdict { lease, accepted, .. } => {
+                let verdicts = &mut self.lease_mut(*lease)?.verdicts;
+                let count = if *accepted { &mut verdicts.accepted } else { &mut verdicts.refused };
+                *count = count.saturating_add(1);
+            }
+            Record::EpochClosed { lease, epoch, commitment, .. } => {
+                let found = self.lease_mut(*lease)?.epochs.entry(*epoch).or_default();
+                let rebuilt = found.commitment()?;
+                if rebuilt != *commitment {
+                    return Err(LedgerError::RootDiffers {
+                        lease: *lease,
+                        epoch: *epoch,
+                        written: *commitment,
+                        rebuilt,
+                    });
+                }
+                found.closed = Some(rebuilt);
+            }
+        }
+        Ok(())
+    }
+
+    /// For which lease a key was counted.
+    #[must_use]
+    pub fn holder(&self, key: &B256) -> Option<LeaseId> {
+        self.holders.get(key).copied()
+    }
+
+    /// A lease's part.
+    #[must_use]
+    pub fn lease(&self, id: LeaseId) -> Option<&LeaseLedger> {
+        self.leases.get(&id)
+    }
+
+    /// All leases.
+    pub fn leases(&self) -> impl Iterator<Item = (&LeaseId, &LeaseLedger)> {
+        self.leases.iter()
+    }
+
+    fn lease_mut(&mut self, id: LeaseId) -> Result<&mut LeaseLedger, LedgerError> {
+        self.leases.get_mut(&id).ok_or(LedgerError::UnknownLease(id))
+    }
+}

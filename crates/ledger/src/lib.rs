@@ -2,7 +2,11 @@
 //! escrow's arithmetic in plain Rust. No I/O.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-pub mod due;
+mod due;
 pub mod escrow;
-pub mod evidence;
-pub mod fold;
+mod evidence;
+mod fold;
+
+pub use due::DueCounter;
+pub use evidence::{Evidence, EvidenceError, EvidenceShare, JobVerdict, Report, ShareVerdict};
+pub use fold::{LeaseLedger, Ledger, LedgerError};

@@ -1,0 +1,200 @@
+//! Evidence of really mined shares: what holds, and every way of tampering that must not.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use alloy_primitives::{Address, B256, keccak256};
+use arrayvec::ArrayVec;
+use hashlease_journal::Record;
+use hashlease_ledger::{Evidence, Ledger, LedgerError};
+use hashlease_primitives::{Algorithm, Domain, HashRate, Job, LeaseId, SettlementWeight, SignedJob, Terms};
+use hashlease_share::{Reason, Share, VerifiedJob, VerifiedShare};
+use k256::ecdsa::SigningKey;
+use proptest::prelude::*;
+
+fn key() -> SigningKey {
+    SigningKey::from_slice(&[7; 32]).unwrap()
+}
+
+fn address(key: &SigningKey) -> Address {
+    let point = key.verifying_key().to_encoded_point(false);
+    Address::from_slice(&keccak256(&point.as_bytes()[1..])[12..])
+}
+
+fn terms() -> Terms {
+    Terms {
+        id: LeaseId(1),
+        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
+        oracle: Address::repeat_byte(2),
+        provider: Address::repeat_byte(3),
+        job_signer: address(&key()),
+        algorithm: Algorithm::Sha256d,
+        weight: SettlementWeight::from_log2(3).unwrap(),
+        rate: HashRate(1_000),
+        start: 1_000,
+        end: 1_100,
+        duration: 100,
+        epoch_length: 50,
+    }
+}
+
+fn sign(terms: &Terms, job: Job) -> SignedJob {
+    let digest = job.digest(&terms.domain);
+    let (signature, recovery) = key().sign_prehash_recoverable(digest.as_slice()).unwrap();
+    let mut bytes = [0; 65];
+    bytes[..64].copy_from_slice(&signature.to_bytes());
+    bytes[64] = 27 + recovery.to_byte();
+    SignedJob { job, signature: bytes }
+}
+
+fn job(terms: &Terms, sequence: u64) -> SignedJob {
+    sign(
+        terms,
+        Job {
+            lease: terms.id,
+            sequence,
+            prev_hash: B256::repeat_byte(9),
+            n_bits: 0x1d00_ffff,
+            version: 0x2000_0000,
+            version_mask: 0x1fff_e000,
+            not_before: 1_000,
+            not_after: 1_099,
+            coinbase_prefix: vec![1; 50].into(),
+            tail_length: 4,
+            coinbase_suffix: vec![2; 60].into(),
+            branch: vec![B256::repeat_byte(4)],
+        },
+    )
+}
+
+fn mine(terms: &Terms, signed: &SignedJob, count: usize, ntime: u32) -> Vec<VerifiedShare> {
+    let verified = VerifiedJob::verify(terms, signed.clone()).unwrap();
+    let tail = ArrayVec::try_from(&[0u8, 0, 0, 1][..]).unwrap();
+    (0..)
+        .filter_map(|nonce| {
+            let share = Share { tail: tail.clone(), ntime, nonce, version: 0x2000_0000 };
+            verified.open(terms, &share).unwrap().settle().ok()
+        })
+        .take(count)
+        .collect()
+}
+
+fn ledger(shares: &[VerifiedShare], jobs: &[SignedJob]) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.apply(&Record::Lease(terms())).unwrap();
+    for signed in jobs {
+        ledger.apply(&Record::Job { at: 0, signed: signed.clone() }).unwrap();
+    }
+    for share in shares {
+        ledger.apply(&Record::share(0, share, "w")).unwrap();
+    }
+    ledger
+}
+
+fn evidence() -> Evidence {
+    let terms = terms();
+    let jobs = [job(&terms, 1), job(&terms, 2)];
+    let mut shares = mine(&terms, &jobs[0], 20, 1_010);
+    shares.extend(mine(&terms, &jobs[1], 20, 1_020));
+    ledger(&shares, &jobs).lease(LeaseId(1)).unwrap().evidence(0).unwrap()
+}
+
+#[test]
+fn honest_evidence_holds_after_a_round_trip() {
+    let evidence = evidence();
+    assert_eq!(evidence.commitment.count, 40);
+    let read = Evidence::decode(&evidence.encode()).unwrap();
+    assert_eq!(read, evidence);
+    let report = read.recheck();
+    assert!(report.holds(), "{:?}", report.complaint());
+    assert_eq!(report.work.0, 40 * 8);
+    assert_eq!(read.differs_from(&terms()), None);
+    let other = Terms { rate: HashRate(1_001), ..terms() };
+    assert_eq!(read.differs_from(&other).as_deref(), Some("rate: expected 1001, got 1000"));
+}
+
+#[test]
+fn tampering_is_named() {
+    let refused = |evidence: &Evidence| {
+        let report = evidence.recheck();
+        assert!(!report.holds());
+        report.shares.iter().find_map(|share| share.refused.clone()).map(|reason| reason.code())
+    };
+    let honest = evidence();
+
+    let mut added = honest.clone();
+    let mut guess = added.shares[0].clone();
+    guess.share.nonce = 0xffff_fff0;
+    added.shares.push(guess);
+    assert_eq!(refused(&added), Some("above-target"));
+
+    let mut twice = honest.clone();
+    twice.shares.push(twice.shares[0].clone());
+    assert_eq!(refused(&twice), Some("duplicate"));
+
+    let mut claimed = honest.clone();
+    claimed.commitment.count += 1;
+    assert_eq!(refused(&claimed), None, "the shares are good, the claim is not");
+
+    let mut dropped = honest.clone();
+    dropped.shares.pop();
+    assert_eq!(refused(&dropped), None);
+
+    let mut forged = honest.clone();
+    forged.jobs[0].job.coinbase_suffix = vec![3; 60].into();
+    assert_eq!(refused(&forged), Some("unknown-job"));
+    assert_eq!(forged.recheck().jobs[0].refused, Some(Reason::JobSignature));
+
+    let mut other_epoch = honest;
+    other_epoch.epoch = 1;
+    assert_eq!(refused(&other_epoch), Some("outside-epoch"));
+}
+
+#[test]
+fn a_changed_byte_is_seen_and_counts_are_bounded() {
+    let bytes = evidence().encode();
+    for at in (0..bytes.len()).step_by(7) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x10;
+        assert!(Evidence::decode(&changed).is_err(), "byte {at}");
+    }
+    for length in 0..bytes.len() {
+        assert!(Evidence::decode(&bytes[..length]).is_err(), "cut to {length}");
+    }
+}
+
+#[test]
+fn the_ledger_refuses_what_does_not_fit() {
+    let terms = terms();
+    let job = job(&terms, 1);
+    let shares = mine(&terms, &job, 3, 1_010);
+    let mut book = ledger(&shares[..2], std::slice::from_ref(&job));
+    assert!(matches!(book.apply(&Record::share(0, &shares[0], "w")), Err(LedgerError::Duplicate { .. })));
+    let right = book.lease(LeaseId(1)).unwrap().commitment(0).unwrap();
+    let close = |commitment| Record::EpochClosed { at: 0, lease: LeaseId(1), epoch: 0, commitment };
+    let wrong = hashlease_trie::Commitment { count: 3, ..right };
+    assert!(matches!(book.apply(&close(wrong)), Err(LedgerError::RootDiffers { .. })));
+    book.apply(&close(right)).unwrap();
+    assert!(matches!(book.apply(&Record::share(0, &shares[2], "w")), Err(LedgerError::Closed { .. })));
+    let mut empty = Ledger::default();
+    assert!(matches!(empty.apply(&Record::share(0, &shares[2], "w")), Err(LedgerError::UnknownLease(_))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn the_root_does_not_depend_on_the_order(seed: u64) {
+        let terms = terms();
+        let job = job(&terms, 1);
+        let mut shares = mine(&terms, &job, 30, 1_010);
+        let root = |shares: &[VerifiedShare]| {
+            ledger(shares, std::slice::from_ref(&job)).lease(LeaseId(1)).unwrap().evidence(0).unwrap().encode()
+        };
+        let first = root(&shares);
+        shares.sort_by_key(|share| keccak256([share.key().as_slice(), &seed.to_le_bytes()].concat()));
+        prop_assert_eq!(root(&shares), first);
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = Evidence::decode(&bytes);
+    }
+}
