@@ -219,6 +219,7 @@ interface ILeaseEscrow {
     error WindowOutOfBounds(uint32 minimum, uint32 maximum, uint32 actual);
     error FeeOutOfBounds(uint16 maximum, uint16 actual);
     error ZeroAddress();
+    error NotARenewal(uint256 lease);
 
     // ---------------------------------------------------------------- money in and out
 

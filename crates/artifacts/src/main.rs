@@ -85,7 +85,8 @@ fn abis(root: &Path) -> Result<Vec<(String, String)>> {
         .artifacts(cache.join("out"))
         .cache(cache.join("cache.json"))
         .build_with_root(root);
-    let output_selection = OutputSelection::common_output_selection([ContractOutputSelection::Abi.to_string()]);
+    let output_selection =
+        OutputSelection::common_output_selection([ContractOutputSelection::Abi.to_string()]);
     let settings = Settings { output_selection, remappings, ..Settings::default() };
     let project = ProjectBuilder::<SolcCompiler>::new(Default::default())
         .paths(paths)

@@ -1,2 +1,150 @@
-//! Placeholder.
-fn main() {}
+//! Developer commands: `cargo xtask --help`.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Parser, Subcommand};
+use hashlease_stage::Toolchain;
+use std::{
+    path::Path,
+    process::{Command, Output},
+    time::Instant,
+};
+
+/// Developer commands of Hashlease. Tools that are missing are installed into the checkout.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs every test: Solidity, Rust, and the whole system end to end.
+    Test {
+        /// Leave out what takes real time: the end-to-end tests.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Formatting, lints, documentation warnings, bindings and gas: all as errors.
+    Check,
+    /// Writes the ABIs of the contracts into `crates/chain/abi`.
+    Bindings,
+    /// Writes the gas snapshot into `snapshots`.
+    Gas,
+}
+
+/// A step of a task, announced and timed.
+fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    eprintln!("── {name}");
+    let begun = Instant::now();
+    run().with_context(|| format!("{name} failed"))?;
+    eprintln!("── {name}: done in {:.0?}", begun.elapsed());
+    Ok(())
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let shown = format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
+    let status = command.status().with_context(|| shown.clone())?;
+    ensure!(status.success(), "{shown}: {status}");
+    Ok(())
+}
+
+struct Workshop {
+    tools: Toolchain,
+}
+
+impl Workshop {
+    fn root(&self) -> &Path {
+        self.tools.root()
+    }
+
+    /// The platform binary: npm's launcher exits 0 when tests fail.
+    fn forge(&self, arguments: &[&str]) -> Result<Command> {
+        let mut forge = Command::new(self.tools.tool("forge")?);
+        forge.args(arguments).current_dir(self.root()).env_remove("FOUNDRY_PROFILE");
+        Ok(forge)
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(arguments).current_dir(self.root());
+        cargo
+    }
+
+    fn solidity(&self) -> Result<()> {
+        step("forge test", || succeed(&mut self.forge(&["test"])?))?;
+        step("a failing forge test fails the command", || self.canary())
+    }
+
+    /// Runs the one test that is made to fail, and expects forge to say so with its exit status.
+    fn canary(&self) -> Result<()> {
+        let mut forge = self.forge(&["test", "--match-path", "tests/canary/*"])?;
+        let Output { status, stdout, .. } = forge.env("FOUNDRY_PROFILE", "canary").output()?;
+        let said = String::from_utf8_lossy(&stdout);
+        ensure!(said.contains("1 failed"), "the canary did not run:\n{said}");
+        if status.success() {
+            bail!("forge exits 0 although a test fails: no result of it can be trusted");
+        }
+        Ok(())
+    }
+
+    fn rust(&self, end_to_end: bool) -> Result<()> {
+        step("cargo test", || {
+            succeed(&mut self.cargo(&["test", "--workspace", "--locked", "--exclude", "hashlease-e2e"]))
+        })?;
+        if end_to_end {
+            step("end to end", || {
+                succeed(&mut self.cargo(&["build", "--locked", "--release", "-p", "hashlease-cli"]))?;
+                succeed(&mut self.cargo(&["test", "--locked", "--release", "-p", "hashlease-e2e"]))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        step("cargo fmt", || succeed(&mut self.cargo(&["fmt", "--all", "--check"])))?;
+        step("forge fmt", || succeed(&mut self.forge(&["fmt", "--check"])?))?;
+        step("clippy", || {
+            let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+            succeed(&mut self.cargo(&arguments))
+        })?;
+        step("forge lint", || {
+            let Output { status, stdout, stderr } = self.forge(&["lint"])?.output()?;
+            let said = [stdout, stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            ensure!(status.success() && !said.contains("warning[") && !said.contains("note["), "{said}");
+            Ok(())
+        })?;
+        step("documentation", || {
+            let arguments = ["doc", "--workspace", "--no-deps", "--locked"];
+            succeed(self.cargo(&arguments).env("RUSTDOCFLAGS", "-D warnings"))
+        })?;
+        step("bindings are those of the contracts", || self.bindings(&["--check"]))?;
+        step("gas is as in the snapshot", || self.gas(true))
+    }
+
+    fn bindings(&self, arguments: &[&str]) -> Result<()> {
+        let mut run = self.cargo(&["run", "--locked", "--quiet", "-p", "hashlease-artifacts", "--"]);
+        succeed(run.args(arguments).arg("--root").arg(self.root()))
+    }
+
+    fn gas(&self, check: bool) -> Result<()> {
+        let mut forge = self.forge(&["test", "--isolate", "--match-path", "tests/gas/*"])?;
+        forge.env("FORGE_SNAPSHOT_CHECK", check.to_string());
+        succeed(&mut forge)
+    }
+}
+
+fn main() -> Result<()> {
+    let Args { task } = Args::parse();
+    let workshop = Workshop { tools: Toolchain::find()? };
+    match task {
+        Task::Test { quick } => {
+            workshop.solidity()?;
+            workshop.rust(!quick)
+        }
+        Task::Check => workshop.check(),
+        Task::Bindings => workshop.bindings(&[]),
+        Task::Gas => workshop.gas(false),
+    }
+}

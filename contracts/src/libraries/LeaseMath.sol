@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
+/// @title The arithmetic of a lease
+/// @notice Pure functions; money is base units, work expected hashes. `crates/ledger/src/escrow.rs` says the same in
+/// Rust.
+library LeaseMath {
+    /// @dev Hashes that a price is for.
+    uint256 internal constant PRICE_UNIT = 1e21;
+    uint256 internal constant BPS = 10_000;
+
+    /// @notice `ceil(price × work / 10^21)`. Fits 256 bits: 128 + 96.
+    function payment(uint128 price, uint256 work) internal pure returns (uint256) {
+        return FixedPointMathLib.divUp(uint256(price) * work, PRICE_UNIT);
+    }
+
+    /// @notice `floor(amount × bps / 10,000)`.
+    function portion(uint256 amount, uint256 bps) internal pure returns (uint256) {
+        return amount * bps / BPS;
+    }
+
+    /// @notice Exponent of the settlement weight: `floor(log2(min(rate × epoch / 1,000, rate × duration / 20,000)))`.
+    /// @return log2 The exponent.
+    /// @return smallest The value under the logarithm; below 1 the lease is too small.
+    function weightLog2(uint256 rate, uint256 epochLength, uint256 duration)
+        internal
+        pure
+        returns (uint256 log2, uint256 smallest)
+    {
+        smallest = FixedPointMathLib.min(rate * epochLength / 1000, rate * duration / 20_000);
+        log2 = smallest == 0 ? 0 : FixedPointMathLib.log2(smallest);
+    }
+
+    /// @notice Money released for so much credited work. Fits 256 bits: 128 + 96.
+    function released(uint256 amount, uint256 credited, uint256 committed) internal pure returns (uint256) {
+        return amount * FixedPointMathLib.min(credited, committed) / committed;
+    }
+
+    /// @notice The most that may be credited after `elapsed` seconds.
+    function creditCap(uint256 rate, uint256 elapsed, uint256 committed) internal pure returns (uint256) {
+        return FixedPointMathLib.min(committed, rate * elapsed * 5 / 4);
+    }
+
+    /// @notice What may be missing without a slash: `max(due / 20, floor(3.1 × √(weight × due)))`.
+    function tolerance(uint256 due, uint256 log2) internal pure returns (uint256) {
+        // 3.1² = 9.61; 96 + 96 + 10 bits
+        uint256 root = FixedPointMathLib.sqrt(961 * (due << log2) / 100);
+        return FixedPointMathLib.max(due / 20, root);
+    }
+
+    /// @notice Out of the bond to the lease's owner: `bond × (short − tolerance) / committed`, at most the bond.
+    function slash(uint256 bond, uint256 due, uint256 credited, uint256 committed, uint256 log2)
+        internal
+        pure
+        returns (uint256)
+    {
+        uint256 short = FixedPointMathLib.zeroFloorSub(due, credited);
+        uint256 beyond = FixedPointMathLib.zeroFloorSub(short, tolerance(due, log2));
+        return FixedPointMathLib.min(bond, bond * beyond / committed);
+    }
+}

@@ -1,0 +1,94 @@
+//! Which lease a miner works for.
+
+use hashlease_primitives::{LeaseId, Terms, Work};
+
+/// What the choice needs to know of a lease.
+#[derive(Clone, Debug)]
+pub struct Standing<'a> {
+    /// The lease's terms.
+    pub terms: &'a Terms,
+    /// Work counted so far.
+    pub counted: Work,
+    /// Whether there is a job that can be mined now.
+    pub has_job: bool,
+}
+
+impl Standing<'_> {
+    /// Work promised by now and not yet counted.
+    #[must_use]
+    pub fn deficit(&self, now: u64) -> Work {
+        let elapsed = now.min(self.terms.end).saturating_sub(self.terms.start);
+        self.terms.rate.over(elapsed).saturating_sub(self.counted)
+    }
+}
+
+/// The lease that a worker name pins: `<lease>` or `<lease>.<name>`.
+#[must_use]
+pub fn pinned(worker: &str) -> Option<LeaseId> {
+    let first = worker.split('.').next().unwrap_or_default();
+    first.parse().ok().filter(|id| *id != 0).map(LeaseId)
+}
+
+/// The lease for a worker: the pinned one if it is served, nothing else then; otherwise the active one with the
+/// largest deficit, those with a job first.
+#[must_use]
+pub fn choose<'a>(
+    worker: &str,
+    now: u64,
+    leases: impl Iterator<Item = Standing<'a>>,
+) -> Option<LeaseId> {
+    let active = leases.filter(|lease| lease.terms.is_active(now));
+    match pinned(worker) {
+        Some(id) => active.map(|lease| lease.terms.id).find(|found| *found == id),
+        None => active
+            .max_by_key(|lease| (lease.has_job, lease.deficit(now), std::cmp::Reverse(lease.terms.id)))
+            .map(|lease| lease.terms.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::Address;
+    use hashlease_primitives::{Algorithm, Domain, HashRate, SettlementWeight};
+
+    fn terms(id: u64, rate: u128) -> Terms {
+        Terms {
+            id: LeaseId(id),
+            domain: Domain { chain_id: 1, contract: Address::ZERO },
+            oracle: Address::ZERO,
+            provider: Address::ZERO,
+            job_signer: Address::ZERO,
+            algorithm: Algorithm::Sha256d,
+            weight: SettlementWeight::from_log2(4).unwrap(),
+            rate: HashRate(rate),
+            start: 100,
+            end: 200,
+            duration: 100,
+            epoch_length: 10,
+        }
+    }
+
+    fn standing(terms: &Terms, counted: u128) -> Standing<'_> {
+        Standing { terms, counted: Work(counted), has_job: true }
+    }
+
+    #[test]
+    fn a_pinned_worker_gets_its_lease_or_none() {
+        let (a, b) = (terms(1, 10), terms(2, 1_000));
+        let leases = || [standing(&a, 0), standing(&b, 0)].into_iter();
+        assert_eq!(choose("1.rig", 150, leases()), Some(LeaseId(1)));
+        assert_eq!(choose("1", 150, leases()), Some(LeaseId(1)));
+        assert_eq!(choose("3.rig", 150, leases()), None);
+        assert_eq!(choose("1.rig", 250, leases()), None, "over");
+    }
+
+    #[test]
+    fn others_go_where_most_is_missing() {
+        let (a, b) = (terms(1, 10), terms(2, 1_000));
+        assert_eq!(choose("rig", 150, [standing(&a, 0), standing(&b, 0)].into_iter()), Some(LeaseId(2)));
+        assert_eq!(choose("rig", 150, [standing(&a, 0), standing(&b, 49_900)].into_iter()), Some(LeaseId(1)));
+        let idle = Standing { has_job: false, ..standing(&b, 0) };
+        assert_eq!(choose("rig", 150, [standing(&a, 0), idle].into_iter()), Some(LeaseId(1)), "b has no job");
+    }
+}

@@ -1,0 +1,285 @@
+//! What was counted: the ledger, kept equal to the journal.
+//!
+//! A share is reserved before it is written and counted once it is durable, so two copies that arrive at the same
+//! moment can't both be written, and nothing is counted that a restart would not find. An epoch closes only when no
+//! write for it is under way.
+
+use crate::clock::unix_millis;
+use alloy_primitives::B256;
+use hashlease_journal::{Journal, JournalError, Options, Record};
+use hashlease_ledger::{
+    evidence::Evidence,
+    fold::{Ledger, LedgerError, LeaseLedger},
+};
+use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
+use hashlease_share::{Reason, VerifiedShare};
+use hashlease_trie::Commitment;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// Why the book can't be opened or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// The journal refused.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal does not add up.
+    #[error("journal does not add up: {0}")]
+    Ledger(#[from] LedgerError),
+    /// The lease has no records.
+    #[error("lease {0} is not in the journal")]
+    UnknownLease(LeaseId),
+    /// The epoch is not closed yet.
+    #[error("epoch {epoch} of lease {lease} is not closed yet")]
+    NotClosed {
+        /// Lease.
+        lease: LeaseId,
+        /// Epoch.
+        epoch: u32,
+    },
+}
+
+/// Journal and ledger of a node.
+#[derive(Clone)]
+pub struct Book {
+    journal: Journal,
+    state: Arc<Mutex<State>>,
+    written: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct State {
+    ledger: Ledger,
+    reserved: HashMap<B256, LeaseId>,
+    // first 64 bits of each counted or reserved key per epoch, which is all that the trie tells apart
+    prefixes: HashMap<(LeaseId, u32), HashSet<u64>>,
+    under_way: BTreeMap<(LeaseId, u32), usize>,
+    closing: HashSet<(LeaseId, u32)>,
+}
+
+fn prefix(key: &B256) -> u64 {
+    key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+impl std::fmt::Debug for Book {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Book")
+    }
+}
+
+impl Book {
+    /// Opens the journal and replays it. There is no other recovery.
+    ///
+    /// # Errors
+    /// [`BookError`]: locked by another node, damaged, or not adding up.
+    pub fn open(dir: &Path) -> Result<Self, BookError> {
+        let mut state = State::default();
+        let mut failed = None;
+        let journal = Journal::open(Options::new(dir), |_, record| {
+            if let Record::Share { lease, epoch, key, .. } = &record {
+                state.prefixes.entry((*lease, *epoch)).or_default().insert(prefix(key));
+            }
+            if failed.is_none() {
+                failed = state.ledger.apply(&record).err();
+            }
+            Ok::<(), LedgerError>(())
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        let closed: Vec<(LeaseId, u32)> = state
+            .prefixes
+            .keys()
+            .filter(|(lease, epoch)| state.ledger.lease(*lease).is_some_and(|found| found.is_closed(*epoch)))
+            .copied()
+            .collect();
+        for epoch in closed {
+            state.prefixes.remove(&epoch);
+            state.closing.insert(epoch);
+        }
+        Ok(Self { journal, state: Arc::new(Mutex::new(state)), written: Arc::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // every change below is one step, so a panic elsewhere leaves nothing half done
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(&self, record: Record) -> Result<(), BookError> {
+        self.journal.append(record.clone()).await?;
+        self.state().ledger.apply(&record)?;
+        Ok(())
+    }
+
+    /// Writes a lease's terms when they are new or their end came closer.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn lease(&self, terms: &Terms) -> Result<(), BookError> {
+        let known = self.state().ledger.lease(terms.id).is_some_and(|lease| lease.terms() == terms);
+        if known { Ok(()) } else { self.write(Record::Lease(terms.clone())).await }
+    }
+
+    /// Writes a verified job, once.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn job(&self, signed: &SignedJob) -> Result<(), BookError> {
+        let known = self
+            .state()
+            .ledger
+            .lease(signed.job.lease)
+            .is_some_and(|lease| lease.jobs().contains_key(&signed.job.sequence));
+        if known {
+            return Ok(());
+        }
+        self.write(Record::Job { at: unix_millis(), signed: signed.clone() }).await
+    }
+
+    /// Reserves a share's key: from now on a second copy is a duplicate.
+    ///
+    /// # Errors
+    /// [`Reason::Duplicate`], [`Reason::SeenInOtherLease`], [`Reason::KeyCollides`], [`Reason::EpochClosed`].
+    pub fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, Reason> {
+        let (lease, epoch, key) = (share.lease(), share.epoch(), share.key());
+        let mut state = self.state();
+        let holder = state.ledger.holder(&key).or_else(|| state.reserved.get(&key).copied());
+        match holder {
+            Some(holder) if holder == lease => return Err(Reason::Duplicate),
+            Some(holder) => return Err(Reason::SeenInOtherLease(holder)),
+            None => {}
+        }
+        if state.closing.contains(&(lease, epoch)) {
+            return Err(Reason::EpochClosed(epoch));
+        }
+        if !state.prefixes.entry((lease, epoch)).or_default().insert(prefix(&key)) {
+            return Err(Reason::KeyCollides);
+        }
+        state.reserved.insert(key, lease);
+        let under_way = state.under_way.entry((lease, epoch)).or_default();
+        *under_way = under_way.saturating_add(1);
+        Ok(Reserved { book: self.clone(), lease, epoch, key, counted: false })
+    }
+
+    /// Writes the pool's verdict on a share.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn verdict(
+        &self,
+        lease: LeaseId,
+        key: B256,
+        accepted: bool,
+        code: &str,
+    ) -> Result<(), BookError> {
+        self.write(Record::Verdict { at: unix_millis(), lease, key, accepted, code: code.to_owned() }).await
+    }
+
+    /// Closes an epoch: waits for what is being written, takes no more shares for it, and writes the commitment.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn close(&self, lease: LeaseId, epoch: u32) -> Result<Commitment, BookError> {
+        if let Some(closed) = self.read(lease, |found| found.closed(epoch)).flatten() {
+            return Ok(closed);
+        }
+        loop {
+            let written = self.written.notified();
+            {
+                let mut state = self.state();
+                state.closing.insert((lease, epoch));
+                if !state.under_way.contains_key(&(lease, epoch)) {
+                    state.prefixes.remove(&(lease, epoch));
+                    break;
+                }
+            }
+            written.await;
+        }
+        let commitment = self
+            .read(lease, |found| found.commitment(epoch))
+            .ok_or(BookError::UnknownLease(lease))?
+            .map_err(LedgerError::from)?;
+        self.write(Record::EpochClosed { at: unix_millis(), lease, epoch, commitment }).await?;
+        Ok(commitment)
+    }
+
+    /// Looks something up in a lease's part of the ledger.
+    pub fn read<T>(&self, lease: LeaseId, look: impl FnOnce(&LeaseLedger) -> T) -> Option<T> {
+        self.state().ledger.lease(lease).map(look)
+    }
+
+    /// Work counted for a lease so far.
+    #[must_use]
+    pub fn counted(&self, lease: LeaseId) -> Work {
+        self.read(lease, LeaseLedger::work).unwrap_or_default()
+    }
+
+    /// The evidence of a closed epoch.
+    ///
+    /// # Errors
+    /// [`BookError::NotClosed`], [`BookError::UnknownLease`].
+    pub fn evidence(&self, lease: LeaseId, epoch: u32) -> Result<Evidence, BookError> {
+        self.read(lease, |found| {
+            if found.closed(epoch).is_none() {
+                return Err(BookError::NotClosed { lease, epoch });
+            }
+            Ok(found.evidence(epoch)?)
+        })
+        .ok_or(BookError::UnknownLease(lease))?
+    }
+}
+
+/// A share whose key is taken but which is not durable yet. Dropped without [`Reserved::count`], the key is free
+/// again.
+#[derive(Debug)]
+pub struct Reserved {
+    book: Book,
+    lease: LeaseId,
+    epoch: u32,
+    key: B256,
+    counted: bool,
+}
+
+impl Reserved {
+    /// Writes the share; when this returns, it is durable and counted. It goes on when the caller is gone: what is
+    /// in the journal must be in the ledger.
+    ///
+    /// # Errors
+    /// [`Reason::NotDurable`].
+    pub async fn count(mut self, share: &VerifiedShare, worker: &str) -> Result<(), Reason> {
+        let record = Record::share(unix_millis(), share, worker);
+        let writing = tokio::spawn(async move {
+            let written = self.book.write(record).await;
+            self.counted = written.is_ok();
+            written
+        });
+        match writing.await {
+            Ok(written) => written.map_err(|error| Reason::NotDurable(error.to_string())),
+            Err(error) => Err(Reason::NotDurable(error.to_string())),
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let mut state = self.book.state();
+        state.reserved.remove(&self.key);
+        if !self.counted
+            && let Some(prefixes) = state.prefixes.get_mut(&(self.lease, self.epoch))
+        {
+            prefixes.remove(&prefix(&self.key));
+        }
+        if let Some(under_way) = state.under_way.get_mut(&(self.lease, self.epoch)) {
+            *under_way = under_way.saturating_sub(1);
+            if *under_way == 0 {
+                state.under_way.remove(&(self.lease, self.epoch));
+            }
+        }
+        drop(state);
+        self.book.written.notify_waiters();
+    }
+}
