@@ -1,0 +1,492 @@
+//! SIMULATOR of a Stratum V1 pool: real jobs, real checks, answers as stock pools give them.
+
+use crate::hash::{Digest, sha256d, target_of, value};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::broadcast,
+    task::JoinHandle,
+    time::{Instant, interval_at},
+};
+
+/// How a pool behaves.
+#[derive(Clone, Debug)]
+pub struct PoolConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Length of extranonce1, bytes.
+    pub extranonce1: usize,
+    /// Length of extranonce2, bytes.
+    pub extranonce2: usize,
+    /// Difficulty of shares, also below 1.
+    pub difficulty: f64,
+    /// Time between jobs.
+    pub job_interval: Duration,
+    /// Time between blocks: each makes a clean job.
+    pub block_interval: Duration,
+    /// Version bits that it lets roll; none if it does not know `mining.configure`.
+    pub version_mask: Option<u32>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Password that workers need, if any.
+    pub password: Option<String>,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            extranonce1: 4,
+            extranonce2: 8,
+            difficulty: 1e-3,
+            job_interval: Duration::from_secs(5),
+            block_interval: Duration::from_secs(20),
+            version_mask: Some(0x1fff_e000),
+            seed: 1,
+            password: None,
+        }
+    }
+}
+
+/// A share as the pool saw it.
+#[derive(Clone, Debug)]
+pub struct PoolShare {
+    /// Worker name.
+    pub worker: String,
+    /// Hash of the header that the pool rebuilt, if it could.
+    pub digest: Option<Digest>,
+    /// The pool's number and words if it refused.
+    pub refused: Option<(i64, &'static str)>,
+}
+
+#[derive(Clone)]
+struct Job {
+    id: String,
+    prev_hash: Digest,
+    coinb1: Vec<u8>,
+    coinb2: Vec<u8>,
+    branch: Vec<Digest>,
+    version: u32,
+    n_bits: u32,
+    ntime: u32,
+    clean: bool,
+}
+
+#[derive(Clone)]
+enum Event {
+    Job(Job),
+    Difficulty,
+    Drop,
+}
+
+struct State {
+    config: PoolConfig,
+    random: StdRng,
+    height: u32,
+    prev_hash: Digest,
+    next_job: u64,
+    next_session: u64,
+    jobs: HashMap<String, Job>,
+    newest: Option<Job>,
+    seen: HashSet<Digest>,
+    shares: Vec<PoolShare>,
+    difficulty: f64,
+    down: bool,
+    sessions: usize,
+}
+
+/// A running pool. It ends when this is dropped.
+pub struct PoolHandle {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    events: broadcast::Sender<Event>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for PoolHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoolHandle").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as u32
+}
+
+impl State {
+    fn make_job(&mut self, clean: bool) -> Job {
+        if clean {
+            self.height += 1;
+            self.prev_hash = self.random.random();
+            self.prev_hash[28..].fill(0);
+            self.jobs.clear();
+        }
+        let extranonce = self.config.extranonce1 + self.config.extranonce2;
+        let mut script = vec![3];
+        script.extend(&self.height.to_le_bytes()[..3]);
+        script.push(extranonce as u8);
+        let tag = format!("/simulated pool {}/", self.random.random_range(0..1_000_000u32));
+        let mut coinb1 = 2u32.to_le_bytes().to_vec();
+        coinb1.push(1);
+        coinb1.extend([0; 32]);
+        coinb1.extend([0xff; 4]);
+        coinb1.push((script.len() + extranonce + tag.len()) as u8);
+        coinb1.extend(&script);
+        let mut coinb2 = tag.into_bytes();
+        coinb2.extend([0xff; 4]);
+        coinb2.push(2);
+        coinb2.extend((312_500_000u64 + self.random.random_range(0..50_000_000u64)).to_le_bytes());
+        coinb2.extend([22, 0x00, 0x14]);
+        coinb2.extend(self.random.random::<[u8; 20]>());
+        coinb2.extend(0u64.to_le_bytes());
+        coinb2.extend([38, 0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed]);
+        coinb2.extend(self.random.random::<[u8; 32]>());
+        coinb2.extend([0; 4]);
+        let depth = self.random.random_range(0..=12usize);
+        self.next_job += 1;
+        let job = Job {
+            id: format!("{:x}", self.next_job),
+            prev_hash: self.prev_hash,
+            coinb1,
+            coinb2,
+            branch: (0..depth).map(|_| self.random.random()).collect(),
+            version: 0x2000_0000,
+            n_bits: 0x1701_f0f0,
+            ntime: now(),
+            clean,
+        };
+        self.jobs.insert(job.id.clone(), job.clone());
+        self.newest = Some(job.clone());
+        job
+    }
+}
+
+impl PoolHandle {
+    /// Starts a pool.
+    ///
+    /// # Errors
+    /// When the address can't be had.
+    pub async fn start(config: PoolConfig) -> io::Result<Self> {
+        let listener = TcpListener::bind(config.listen).await?;
+        let address = listener.local_addr()?;
+        let (job_interval, block_interval) = (config.job_interval, config.block_interval);
+        let mut state = State {
+            random: StdRng::seed_from_u64(config.seed),
+            height: 900_000,
+            prev_hash: [0; 32],
+            next_job: 0,
+            next_session: config.seed << 20 | u64::from(now() & 0xff) << 8,
+            jobs: HashMap::new(),
+            newest: None,
+            seen: HashSet::new(),
+            shares: Vec::new(),
+            difficulty: config.difficulty,
+            down: false,
+            sessions: 0,
+            config,
+        };
+        state.make_job(true);
+        let state = Arc::new(Mutex::new(state));
+        let (events, _) = broadcast::channel(64);
+        let clock = {
+            let (state, events) = (Arc::clone(&state), events.clone());
+            tokio::spawn(async move {
+                let begun = Instant::now();
+                let mut jobs = interval_at(begun + job_interval, job_interval);
+                let mut blocks = interval_at(begun + block_interval, block_interval);
+                loop {
+                    let clean = tokio::select! {
+                        _ = jobs.tick() => false,
+                        _ = blocks.tick() => true,
+                    };
+                    let job = lock(&state).make_job(clean);
+                    let _ = events.send(Event::Job(job));
+                }
+            })
+        };
+        let door = {
+            let (state, events) = (Arc::clone(&state), events.clone());
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    if !lock(&state).down {
+                        tokio::spawn(serve(stream, Arc::clone(&state), events.subscribe()));
+                    }
+                }
+            })
+        };
+        Ok(Self { address, state, events, tasks: vec![clock, door] })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Every share so far.
+    #[must_use]
+    pub fn shares(&self) -> Vec<PoolShare> {
+        lock(&self.state).shares.clone()
+    }
+
+    /// Shares that it took.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        lock(&self.state).shares.iter().filter(|share| share.refused.is_none()).count()
+    }
+
+    /// Reasons of refusals and how often.
+    #[must_use]
+    pub fn refusals(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, words) in lock(&self.state).shares.iter().filter_map(|share| share.refused) {
+            *counts.entry(words).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Connections that are subscribed now.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        lock(&self.state).sessions
+    }
+
+    /// Changes the difficulty for everyone.
+    pub fn set_difficulty(&self, difficulty: f64) {
+        lock(&self.state).difficulty = difficulty;
+        let _ = self.events.send(Event::Difficulty);
+    }
+
+    /// A new block: a clean job.
+    pub fn new_block(&self) {
+        let job = lock(&self.state).make_job(true);
+        let _ = self.events.send(Event::Job(job));
+    }
+
+    /// Down: drops everyone and lets nobody in.
+    pub fn set_down(&self, down: bool) {
+        lock(&self.state).down = down;
+        if down {
+            let _ = self.events.send(Event::Drop);
+        }
+    }
+
+    /// Drops everyone, who may come back at once.
+    pub fn drop_connections(&self) {
+        let _ = self.events.send(Event::Drop);
+    }
+}
+
+impl Drop for PoolHandle {
+    fn drop(&mut self) {
+        let _ = self.events.send(Event::Drop);
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+struct Session {
+    state: Arc<Mutex<State>>,
+    extranonce1: Vec<u8>,
+    subscribed: bool,
+    workers: HashSet<String>,
+    mask: u32,
+    difficulties: [f64; 2],
+}
+
+fn notify(job: &Job) -> Value {
+    let mut prev_hash = job.prev_hash;
+    for word in prev_hash.chunks_exact_mut(4) {
+        word.reverse();
+    }
+    json!({"id": null, "method": "mining.notify", "params": [
+        job.id,
+        hex::encode(prev_hash),
+        hex::encode(&job.coinb1),
+        hex::encode(&job.coinb2),
+        job.branch.iter().map(hex::encode).collect::<Vec<_>>(),
+        format!("{:08x}", job.version),
+        format!("{:08x}", job.n_bits),
+        format!("{:08x}", job.ntime),
+        job.clean
+    ]})
+}
+
+async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, mut events: broadcast::Receiver<Event>) {
+    let (reader, mut writer) = stream.into_split();
+    let mut lines = BufReader::new(reader).lines();
+    let mut session = Session::new(state);
+    loop {
+        let mut out = Vec::new();
+        tokio::select! {
+            line = lines.next_line() => {
+                let Ok(Some(line)) = line else { break };
+                let Ok(message) = serde_json::from_str::<Value>(&line) else { break };
+                session.message(&message, &mut out);
+            }
+            event = events.recv() => match event {
+                Ok(Event::Drop) | Err(_) => break,
+                Ok(Event::Job(job)) if session.subscribed => {
+                    session.difficulty(&mut out);
+                    out.push(notify(&job));
+                }
+                Ok(Event::Difficulty) if session.subscribed => session.difficulty(&mut out),
+                Ok(_) => {}
+            },
+        }
+        let text: String = out.iter().map(|value| format!("{value}\n")).collect();
+        if writer.write_all(text.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    if session.subscribed {
+        let mut state = lock(&session.state);
+        state.sessions = state.sessions.saturating_sub(1);
+    }
+}
+
+impl Session {
+    fn new(shared: Arc<Mutex<State>>) -> Self {
+        let mut state = lock(&shared);
+        state.next_session += 1;
+        let number = state.next_session.to_be_bytes();
+        let mut extranonce1 = vec![0; state.config.extranonce1];
+        for (to, from) in extranonce1.iter_mut().rev().zip(number.iter().rev()) {
+            *to = *from;
+        }
+        let difficulties = [state.difficulty; 2];
+        drop(state);
+        Self { state: shared, extranonce1, subscribed: false, workers: HashSet::new(), mask: 0, difficulties }
+    }
+
+    /// Tells of a changed difficulty; the one before counts as well until the next change.
+    fn difficulty(&mut self, out: &mut Vec<Value>) {
+        let current = lock(&self.state).difficulty;
+        if self.difficulties[0] != current {
+            self.difficulties = [current, self.difficulties[0]];
+            out.push(json!({"id": null, "method": "mining.set_difficulty", "params": [current]}));
+        }
+    }
+
+    fn message(&mut self, message: &Value, out: &mut Vec<Value>) {
+        let id = &message["id"];
+        let params = &message["params"];
+        let answer = |result: Value| json!({"id": id, "result": result, "error": null});
+        let refuse = |code: i64, words: &str| json!({"id": id, "result": null, "error": [code, words, null]});
+        match message["method"].as_str().unwrap_or_default() {
+            "mining.configure" => {
+                let granted = lock(&self.state).config.version_mask;
+                out.push(match granted {
+                    Some(mask) => {
+                        let asked = params[1]["version-rolling.mask"].as_str().unwrap_or("ffffffff");
+                        self.mask = mask & u32::from_str_radix(asked, 16).unwrap_or(u32::MAX);
+                        let mask = format!("{:08x}", self.mask);
+                        answer(json!({"version-rolling": true, "version-rolling.mask": mask}))
+                    }
+                    None => refuse(20, "Unknown method"),
+                });
+            }
+            "mining.subscribe" => {
+                let (size, job) = {
+                    let mut state = lock(&self.state);
+                    if !self.subscribed {
+                        state.sessions += 1;
+                    }
+                    (state.config.extranonce2, state.newest.clone())
+                };
+                self.subscribed = true;
+                let extranonce1 = hex::encode(&self.extranonce1);
+                out.push(answer(json!([[["mining.notify", extranonce1]], extranonce1, size])));
+                out.push(
+                    json!({"id": null, "method": "mining.set_difficulty", "params": [self.difficulties[0]]}),
+                );
+                out.extend(job.map(|job| notify(&Job { clean: true, ..job })));
+            }
+            "mining.authorize" => {
+                let wanted = lock(&self.state).config.password.clone();
+                let right = wanted.is_none_or(|wanted| params[1].as_str() == Some(&wanted));
+                if right {
+                    self.workers.insert(params[0].as_str().unwrap_or_default().to_owned());
+                }
+                out.push(if right { answer(json!(true)) } else { refuse(24, "Unauthorized worker") });
+            }
+            "mining.extranonce.subscribe" => out.push(answer(json!(true))),
+            "mining.submit" => {
+                let worker = params[0].as_str().unwrap_or_default().to_owned();
+                let (digest, verdict) = self.submit(params);
+                let refused = verdict.err();
+                lock(&self.state).shares.push(PoolShare { worker, digest, refused });
+                out.push(refused.map_or_else(|| answer(json!(true)), |(code, words)| refuse(code, words)));
+            }
+            _ => out.push(refuse(20, "Unknown method")),
+        }
+    }
+
+    /// Rebuilds the header of a share and checks it.
+    fn submit(&self, params: &Value) -> (Option<Digest>, Result<(), (i64, &'static str)>) {
+        let text = |index: usize| params[index].as_str().unwrap_or_default();
+        let word = |index: usize| {
+            let text = text(index);
+            (text.len() == 8).then(|| u32::from_str_radix(text, 16).ok()).flatten()
+        };
+        if !self.subscribed {
+            return (None, Err((25, "Not subscribed")));
+        }
+        if !self.workers.contains(text(0)) {
+            return (None, Err((24, "Unauthorized worker")));
+        }
+        let (job, extranonce2_size) = {
+            let state = lock(&self.state);
+            (state.jobs.get(text(1)).cloned(), state.config.extranonce2)
+        };
+        let Some(job) = job else { return (None, Err((21, "Job not found"))) };
+        let extranonce2 = hex::decode(text(2)).unwrap_or_default();
+        let (Some(ntime), Some(nonce)) = (word(3), word(4)) else {
+            return (None, Err((20, "Invalid nonce")));
+        };
+        if extranonce2.len() != extranonce2_size {
+            return (None, Err((20, "Invalid extranonce2")));
+        }
+        if ntime < job.ntime || ntime > now() + 7_200 {
+            return (None, Err((20, "Ntime out of range")));
+        }
+        let bits = word(5).unwrap_or(0);
+        if bits & !self.mask != 0 {
+            return (None, Err((20, "Invalid version mask")));
+        }
+        let version = if self.mask == 0 { job.version } else { job.version & !self.mask | bits };
+        let coinbase =
+            [&job.coinb1, &self.extranonce1, &extranonce2, &job.coinb2].map(Vec::as_slice).concat();
+        let root =
+            job.branch.iter().fold(sha256d(&coinbase), |left, right| sha256d(&[left, *right].concat()));
+        let mut header = version.to_le_bytes().to_vec();
+        header.extend(job.prev_hash);
+        header.extend(root);
+        for word in [ntime, job.n_bits, nonce] {
+            header.extend(word.to_le_bytes());
+        }
+        let digest = sha256d(&header);
+        let easiest = self.difficulties[0].min(self.difficulties[1]);
+        if value(&digest) > target_of(easiest) {
+            return (Some(digest), Err((23, "Low difficulty share")));
+        }
+        if !lock(&self.state).seen.insert(digest) {
+            return (Some(digest), Err((22, "Duplicate share")));
+        }
+        (Some(digest), Ok(()))
+    }
+}
