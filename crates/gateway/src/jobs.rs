@@ -1,0 +1,178 @@
+//! From a pool's job to a signed one.
+
+use crate::sequence::Sequence;
+use alloy_primitives::Bytes;
+use hashlease_primitives::{Job, LocalSigner, SignedJob, Terms};
+use hashlease_share::{MAX_JOB_WINDOW, Reason, VerifiedJob};
+use hashlease_stratum::Notify;
+use std::{io, path::Path};
+
+/// How far ahead of our clock a pool's time may be, seconds (what Bitcoin nodes accept).
+const MAX_AHEAD: u64 = 7_200;
+
+/// Why a pool's job can't be handed out.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The coinbase carries a witness: its hash is not the transaction id.
+    #[error("pool sends a coinbase with a witness: expected it stripped, as Stratum has it")]
+    Witness,
+    /// The pool's clock is far ahead.
+    #[error("pool's ntime {ntime} is more than {MAX_AHEAD} s ahead of our clock {now}")]
+    Ahead {
+        /// The pool's time.
+        ntime: u64,
+        /// Ours.
+        now: u64,
+    },
+    /// Not inside the lease.
+    #[error("the lease is not running at {0}")]
+    NotRunning(u64),
+    /// The pool's numbers can't be used.
+    #[error("pool's extranonce2 of {0} bytes: expected 2 to 32")]
+    Tail(usize),
+    /// The job would not count.
+    #[error("job would not count: {0}")]
+    Refused(#[from] Reason),
+    /// The key failed.
+    #[error(transparent)]
+    Key(#[from] hashlease_primitives::KeyError),
+    /// The sequence could not be reserved.
+    #[error("job sequence: {0}")]
+    Sequence(#[from] io::Error),
+}
+
+/// Signs the jobs of one lease.
+#[derive(Debug)]
+pub struct JobMaker {
+    signer: LocalSigner,
+    sequence: Sequence,
+}
+
+/// What a pool told of its session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extranonce {
+    /// The pool's part.
+    pub extranonce1: Vec<u8>,
+    /// Length of ours, bytes.
+    pub extranonce2_size: usize,
+    /// Version bits that the pool lets roll.
+    pub version_mask: u32,
+}
+
+impl JobMaker {
+    /// For a lease whose sequences are kept in `file`.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn open(signer: LocalSigner, file: &Path) -> io::Result<Self> {
+        Ok(Self { signer, sequence: Sequence::open(file)? })
+    }
+
+    /// Makes and signs a job for the time `now` (Unix seconds).
+    ///
+    /// # Errors
+    /// [`JobError`]; nothing is handed out then.
+    pub fn make(
+        &mut self,
+        terms: &Terms,
+        notify: &Notify,
+        session: &Extranonce,
+        now: u64,
+    ) -> Result<VerifiedJob, JobError> {
+        if let [_, _, _, _, 0, 1, ..] = notify.coinb1.as_slice() {
+            return Err(JobError::Witness);
+        }
+        let ntime = u64::from(notify.ntime);
+        if ntime > now.saturating_add(MAX_AHEAD) {
+            return Err(JobError::Ahead { ntime, now });
+        }
+        let tail_length = match u8::try_from(session.extranonce2_size) {
+            Ok(length @ 2..=32) => length,
+            _ => return Err(JobError::Tail(session.extranonce2_size)),
+        };
+        let not_before = ntime.max(now).max(terms.start);
+        let window = terms.job_interval().saturating_mul(3).clamp(10, MAX_JOB_WINDOW);
+        let last = terms.end.saturating_sub(1);
+        if not_before > last {
+            return Err(JobError::NotRunning(not_before));
+        }
+        let not_after = not_before.saturating_add(window).min(last);
+        let prefix = [notify.coinb1.as_slice(), &session.extranonce1].concat();
+        let job = Job {
+            lease: terms.id,
+            sequence: self.sequence.take()?,
+            prev_hash: notify.prev_hash,
+            n_bits: notify.n_bits,
+            version: notify.version,
+            version_mask: session.version_mask,
+            not_before,
+            not_after,
+            coinbase_prefix: Bytes::from(prefix),
+            tail_length,
+            coinbase_suffix: Bytes::from(notify.coinb2.clone()),
+            branch: notify.branch.clone(),
+        };
+        let signature = self.signer.sign(&job.digest(&terms.domain))?;
+        Ok(VerifiedJob::verify(terms, SignedJob { job, signature })?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::{Address, B256};
+    use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight};
+
+    fn terms(signer: &LocalSigner) -> Terms {
+        Terms {
+            id: LeaseId(1),
+            domain: Domain { chain_id: 1, contract: Address::repeat_byte(1) },
+            oracle: Address::repeat_byte(2),
+            provider: Address::repeat_byte(3),
+            job_signer: signer.address(),
+            algorithm: Algorithm::Sha256d,
+            weight: SettlementWeight::from_log2(8).unwrap(),
+            rate: HashRate(1_000),
+            start: 1_000,
+            end: 1_060,
+            duration: 60,
+            epoch_length: 20,
+        }
+    }
+
+    fn notify() -> Notify {
+        Notify {
+            job_id: "a".into(),
+            prev_hash: B256::repeat_byte(1),
+            coinb1: vec![2, 0, 0, 0, 1, 9],
+            coinb2: vec![3; 30],
+            branch: vec![],
+            version: 0x2000_0000,
+            n_bits: 0x1d00_ffff,
+            ntime: 1_005,
+            clean_jobs: true,
+        }
+    }
+
+    #[test]
+    fn windows_lie_inside_the_lease_and_never_before_the_pools_time() {
+        let signer = LocalSigner::from_hex(&"22".repeat(32)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let mut maker = JobMaker::open(signer.clone(), &dir.path().join("s")).unwrap();
+        let session = Extranonce { extranonce1: vec![7; 4], extranonce2_size: 8, version_mask: 0x1fff_e000 };
+        let terms = terms(&signer);
+        let early = maker.make(&terms, &notify(), &session, 990).unwrap();
+        assert_eq!((early.job().not_before, early.job().not_after), (1_005, 1_015));
+        assert!(early.job().coinbase_prefix.ends_with(&[7; 4]));
+        let late = maker.make(&terms, &notify(), &session, 1_055).unwrap();
+        assert_eq!((late.job().not_before, late.job().not_after), (1_055, 1_059));
+        assert!(late.job().sequence > early.job().sequence);
+        assert!(matches!(maker.make(&terms, &notify(), &session, 1_060), Err(JobError::NotRunning(_))));
+        let short = Extranonce { extranonce2_size: 1, ..session.clone() };
+        assert!(matches!(maker.make(&terms, &notify(), &short, 1_010), Err(JobError::Tail(1))));
+        let witness = Notify { coinb1: vec![2, 0, 0, 0, 0, 1, 1], ..notify() };
+        assert!(matches!(maker.make(&terms, &witness, &session, 1_010), Err(JobError::Witness)));
+        let ahead = Notify { ntime: 9_000, ..notify() };
+        assert!(matches!(maker.make(&terms, &ahead, &session, 1_010), Err(JobError::Ahead { .. })));
+    }
+}

@@ -1,0 +1,73 @@
+//! Job sequences of a lease, never used twice, whatever happens to the process.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+/// Numbers that one write to disk reserves.
+const BLOCK: u64 = 1_024;
+
+/// The next sequence, and the end of the block that is reserved on disk.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    path: PathBuf,
+    next: u64,
+    reserved: u64,
+}
+
+impl Sequence {
+    /// Goes on after everything that an earlier run may have used.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let next = match fs::read_to_string(path) {
+            Ok(text) => text.trim().parse().map_err(|_| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("expected a number, got {:?}", text.trim()),
+                )
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 1,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { path: path.to_owned(), next, reserved: next })
+    }
+
+    pub(crate) fn take(&mut self) -> io::Result<u64> {
+        if self.next >= self.reserved {
+            let reserved = self.next.saturating_add(BLOCK);
+            let fresh = self.path.with_extension("new");
+            let mut file = File::create(&fresh)?;
+            writeln!(file, "{reserved}")?;
+            file.sync_all()?;
+            fs::rename(&fresh, &self.path)?;
+            if let Some(dir) = self.path.parent() {
+                File::open(dir)?.sync_all()?;
+            }
+            self.reserved = reserved;
+        }
+        let sequence = self.next;
+        self.next = sequence.saturating_add(1);
+        Ok(sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sequence_comes_twice_over_restarts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lease-1.sequence");
+        let mut last = 0;
+        for _ in 0..3 {
+            let mut sequence = Sequence::open(&path).unwrap();
+            for _ in 0..1_500 {
+                let next = sequence.take().unwrap();
+                assert!(next > last);
+                last = next;
+            }
+        }
+    }
+}
