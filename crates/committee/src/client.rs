@@ -1,0 +1,152 @@
+//! Talking to a member.
+
+use crate::api::{
+    ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest, SignedBatch, StatementView,
+};
+use hashlease_primitives::{LeaseId, SignedEpochRoot, SignedJob, Statement};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use url::Url;
+
+const TIMEOUT: Duration = Duration::from_secs(40);
+
+/// Why a member gave no answer, or which one.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClientError {
+    /// It can't be reached, or does not answer in time.
+    #[error("member {member} can't be reached: {message}")]
+    Unreachable {
+        /// Its URL.
+        member: Url,
+        /// What the connection says.
+        message: String,
+    },
+    /// It says no.
+    #[error("member {member}: {message} ({code})")]
+    Refused {
+        /// Its URL.
+        member: Url,
+        /// Kebab-case name.
+        code: String,
+        /// Its words.
+        message: String,
+    },
+    /// It does not sign.
+    #[error("member {member} does not sign: {}", refusals.iter().map(|r| format!("lease {}: {} ({})", r.lease, r.message, r.code)).collect::<Vec<_>>().join("; "))]
+    NotSigned {
+        /// Its URL.
+        member: Url,
+        /// Lease by lease.
+        refusals: Vec<Refusal>,
+    },
+    /// Its answer can't be read.
+    #[error("member {member} answers something else: {message}")]
+    Answer {
+        /// Its URL.
+        member: Url,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// A member's API.
+#[derive(Clone, Debug)]
+pub struct MemberClient {
+    url: Url,
+    http: reqwest::Client,
+}
+
+impl MemberClient {
+    /// A client for the API at `url`.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
+        Self { url, http }
+    }
+
+    /// Where the member is.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.url
+    }
+
+    fn route(&self, path: &str) -> Result<Url, ClientError> {
+        self.url.join(path).map_err(|error| self.answer(&error))
+    }
+
+    fn answer(&self, message: &dyn std::fmt::Display) -> ClientError {
+        ClientError::Answer { member: self.url.clone(), message: message.to_string() }
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
+            member: self.url.clone(),
+            message: error.without_url().to_string(),
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.answer(&error));
+        }
+        if let Ok(Refusals { refusals }) = serde_json::from_slice(&body) {
+            return Err(ClientError::NotSigned { member: self.url.clone(), refusals });
+        }
+        match serde_json::from_slice(&body) {
+            Ok(ErrorBody { code, message }) => {
+                Err(ClientError::Refused { member: self.url.clone(), code, message })
+            }
+            Err(_) => Err(self.answer(&status)),
+        }
+    }
+
+    /// Hands over a signed job.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn post_job(&self, job: &SignedJob) -> Result<JobReceipt, ClientError> {
+        self.ask(self.http.post(self.route("v1/jobs")?).json(job)).await
+    }
+
+    /// Jobs with a sequence above `after`; waits up to `wait` seconds for one.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn jobs(&self, lease: LeaseId, after: u64, wait: u64) -> Result<Vec<SignedJob>, ClientError> {
+        let route = self.route(&format!("v1/leases/{lease}/jobs?after={after}&wait={wait}"))?;
+        self.ask(self.http.get(route)).await
+    }
+
+    /// Hands over the provider's root of an epoch.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn post_root(&self, root: &SignedEpochRoot) -> Result<RootReceipt, ClientError> {
+        self.ask(self.http.post(self.route("v1/roots")?).json(root)).await
+    }
+
+    /// The root of an epoch as the member has it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn root(&self, lease: LeaseId, epoch: u32) -> Result<RootView, ClientError> {
+        self.ask(self.http.get(self.route(&format!("v1/leases/{lease}/roots/{epoch}"))?)).await
+    }
+
+    /// The member's own figures up to the end of an epoch.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn statement(&self, lease: LeaseId, epoch: u32) -> Result<StatementView, ClientError> {
+        self.ask(self.http.get(self.route(&format!("v1/leases/{lease}/statement?epoch={epoch}"))?)).await
+    }
+
+    /// Asks for a signature over a batch.
+    ///
+    /// # Errors
+    /// [`ClientError::NotSigned`] with the reasons.
+    pub async fn sign(&self, statements: &[Statement]) -> Result<SignedBatch, ClientError> {
+        let body = SignRequest { statements: statements.to_vec() };
+        self.ask(self.http.post(self.route("v1/statements")?).json(&body)).await
+    }
+}

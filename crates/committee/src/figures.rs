@@ -1,0 +1,127 @@
+//! What a member counts of a lease, from the jobs and roots that it has.
+
+use crate::{
+    api::{EpochState, EpochView, Refusal, StatementView},
+    store::{Outcome, StoredRoot},
+};
+use alloy_primitives::B256;
+use hashlease_ledger::DueCounter;
+use hashlease_primitives::{Lease, SignedJob, Statement, Terms, Work};
+use hashlease_trie::Commitment;
+use std::collections::BTreeMap;
+
+/// Jobs and roots of one lease.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) jobs: BTreeMap<u64, (u64, SignedJob)>,
+    pub(crate) roots: BTreeMap<u32, StoredRoot>,
+    due: DueCounter,
+}
+
+/// Whether a root that came at `received` (Unix milliseconds) came in time.
+pub(crate) fn in_time(terms: &Terms, epoch: u32, received: u64) -> bool {
+    received <= terms.root_deadline(epoch).saturating_mul(1_000)
+}
+
+impl Figures {
+    /// Takes a verified job. It counts from the first whole second after it came and was served on.
+    pub(crate) fn add_job(&mut self, received: u64, signed: SignedJob) {
+        let job = &signed.job;
+        self.due.insert_job(job.not_before, job.not_after, received.div_ceil(1_000));
+        self.jobs.insert(job.sequence, (received, signed));
+    }
+
+    /// The state of an epoch and what of it counts.
+    fn epoch(&self, terms: &Terms, epoch: u32, now: u64) -> (EpochState, Commitment) {
+        let empty = Commitment::default();
+        let Some(stored) = self.roots.get(&epoch) else {
+            let over = now > terms.root_deadline(epoch).saturating_mul(1_000);
+            return (if over { EpochState::Missing } else { EpochState::Awaited }, empty);
+        };
+        if !stored.vouched && !in_time(terms, epoch, stored.received) {
+            return (EpochState::Late, empty);
+        }
+        match &stored.outcome {
+            Outcome::Pending => (EpochState::Pending, empty),
+            Outcome::Verified(commitment) => (EpochState::Verified, *commitment),
+            Outcome::Refused(reason) => (EpochState::Refused { reason: reason.clone() }, empty),
+        }
+    }
+
+    /// Cumulative figures up to the end of `epoch`. `now` is in Unix milliseconds.
+    pub(crate) fn statement(&self, lease: &Lease, epoch: u32, now: u64) -> StatementView {
+        let terms = &lease.terms;
+        let as_of = terms.epoch_end(epoch);
+        let (mut work, mut evidence, mut epochs) = (Work(0), B256::ZERO, Vec::new());
+        for epoch in 0..=epoch {
+            let (state, commitment) = self.epoch(terms, epoch, now);
+            let epoch_work = terms.weight.times(commitment.count).min(terms.epoch_cap());
+            work = work.saturating_add(epoch_work);
+            evidence = commitment.chain(&evidence);
+            epochs.push(EpochView {
+                epoch,
+                count: commitment.count,
+                work: epoch_work.to_string(),
+                root: commitment.root,
+                state,
+            });
+        }
+        let pending =
+            epochs.iter().any(|epoch| matches!(epoch.state, EpochState::Awaited | EpochState::Pending));
+        let half_window = terms.end.saturating_add(u64::from(lease.window / 2)).saturating_mul(1_000);
+        let deadline_over = now > terms.root_deadline(epoch).saturating_mul(1_000);
+        let last = as_of == terms.end && deadline_over && (!pending || now >= half_window);
+        let statement =
+            Statement { lease: terms.id, as_of, work, due: self.due.due(terms, as_of), evidence, last };
+        StatementView { statement, pending, epochs }
+    }
+
+    /// Whether a member can sign `asked`; nothing above its own count.
+    pub(crate) fn check(&self, lease: &Lease, asked: &Statement, now: u64) -> Result<(), Refusal> {
+        let terms = &lease.terms;
+        let refuse =
+            |code: &str, message: String| Err(Refusal { lease: terms.id, code: code.to_owned(), message });
+        let elapsed = asked.as_of.checked_sub(terms.start).filter(|elapsed| *elapsed > 0);
+        let length = u64::from(terms.epoch_length);
+        let whole = elapsed.filter(|elapsed| elapsed.is_multiple_of(length) && asked.as_of <= terms.end);
+        let Some(elapsed) = whole else {
+            let expected = format!("expected {} + k × {length}, at most {}", terms.start, terms.end);
+            return refuse("not-an-epoch-end", format!("asOf {}: {expected}", asked.as_of));
+        };
+        if asked.as_of.saturating_mul(1_000) > now {
+            return refuse("epoch-not-over", format!("asOf {}: now is {}", asked.as_of, now / 1_000));
+        }
+        let epoch = elapsed.checked_div(length).and_then(|count| u32::try_from(count.saturating_sub(1)).ok());
+        let own = self.statement(lease, epoch.unwrap_or_default(), now);
+        if own.pending && !own.statement.last {
+            return refuse("pending", "a root is still awaited or being checked".to_owned());
+        }
+        if asked.evidence != own.statement.evidence {
+            let complaint = own.epochs.iter().find_map(|epoch| match &epoch.state {
+                EpochState::Refused { reason } => {
+                    Some(format!("; epoch {} was refused: {reason}", epoch.epoch))
+                }
+                _ => None,
+            });
+            let message = format!(
+                "evidence: expected {}, got {}{}",
+                own.statement.evidence,
+                asked.evidence,
+                complaint.unwrap_or_default()
+            );
+            return refuse("evidence-differs", message);
+        }
+        if asked.work > own.statement.work {
+            let message = format!("work: verified {}, asked for {}", own.statement.work, asked.work);
+            return refuse("work-above-verified", message);
+        }
+        if asked.due > own.statement.due {
+            let message = format!("due: counted {}, asked for {}", own.statement.due, asked.due);
+            return refuse("due-above-counted", message);
+        }
+        if asked.last && !own.statement.last {
+            return refuse("last-too-early", "a later statement may still follow".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! One batch out of what the members say.
+
+use crate::{api::StatementView, client::MemberClient};
+use alloy_primitives::{Address, B256};
+use futures::future::join_all;
+use hashlease_primitives::{Domain, Statement, recover_signer};
+use std::collections::BTreeMap;
+
+/// A seat of a committee that can be asked.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// Position in the contract's list.
+    pub index: usize,
+    /// Its signing key.
+    pub key: Address,
+    /// Its API.
+    pub client: MemberClient,
+}
+
+/// Too few signatures.
+#[derive(Debug, thiserror::Error)]
+#[error("{got} of {threshold} signatures: {}", reasons.join("; "))]
+pub struct GatherError {
+    /// Signatures needed.
+    pub threshold: usize,
+    /// Signatures that came.
+    pub got: usize,
+    /// What the others said.
+    pub reasons: Vec<String>,
+}
+
+/// The strongest statement that `threshold` of the members can sign: the evidence that so many agree on, and of their
+/// figures for `due` the highest that so many reach.
+#[must_use]
+pub fn propose(views: &[StatementView], threshold: usize) -> Option<Statement> {
+    let mut groups: BTreeMap<B256, Vec<&Statement>> = BTreeMap::new();
+    for view in views.iter().filter(|view| !view.pending || view.statement.last) {
+        groups.entry(view.statement.evidence).or_default().push(&view.statement);
+    }
+    let group = groups.into_values().filter(|group| group.len() >= threshold).max_by_key(Vec::len)?;
+    let mut dues: Vec<_> = group.iter().map(|statement| statement.due).collect();
+    dues.sort_unstable_by(|a, b| b.cmp(a));
+    let lasts = group.iter().filter(|statement| statement.last).count();
+    let first = group.first()?;
+    Some(Statement {
+        work: group.iter().map(|statement| statement.work).min()?,
+        due: *dues.get(threshold.checked_sub(1)?)?,
+        last: lasts >= threshold,
+        ..**first
+    })
+}
+
+/// Asks every seat at once and packs the signatures in the order that the oracle wants. `domain` names the oracle.
+///
+/// # Errors
+/// [`GatherError`] with what each refusing member said.
+pub async fn gather(
+    seats: &[Seat],
+    statements: &[Statement],
+    domain: &Domain,
+    threshold: usize,
+) -> Result<Vec<u8>, GatherError> {
+    let digest = domain.digest(&Statement::batch(statements));
+    let answers = join_all(seats.iter().map(|seat| seat.client.sign(statements))).await;
+    let mut signatures = BTreeMap::new();
+    let mut reasons = Vec::new();
+    for (seat, answer) in seats.iter().zip(answers) {
+        let signed = match answer {
+            Ok(signed) => signed,
+            Err(error) => {
+                reasons.push(error.to_string());
+                continue;
+            }
+        };
+        let signature: Option<[u8; 65]> = signed.signature.as_ref().try_into().ok();
+        match signature.filter(|signature| recover_signer(&digest, signature) == Some(seat.key)) {
+            Some(signature) => drop(signatures.insert(seat.index, signature)),
+            None => {
+                let member = seat.client.url();
+                reasons.push(format!("member {member}: signature is not of its key {}", seat.key));
+            }
+        }
+    }
+    let got = signatures.len();
+    if got < threshold {
+        return Err(GatherError { threshold, got, reasons });
+    }
+    Ok(signatures.into_values().take(threshold).flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hashlease_primitives::{LeaseId, Work};
+
+    fn view(evidence: u8, due: u128, last: bool, pending: bool) -> StatementView {
+        let statement = Statement {
+            lease: LeaseId(1),
+            as_of: 10,
+            work: Work(5),
+            due: Work(due),
+            evidence: B256::repeat_byte(evidence),
+            last,
+        };
+        StatementView { statement, pending, epochs: vec![] }
+    }
+
+    #[test]
+    fn the_proposal_is_what_enough_members_can_sign() {
+        let views = [view(1, 30, true, false), view(1, 10, true, false), view(1, 20, false, false)];
+        let three = propose(&views, 3).unwrap();
+        assert_eq!((three.due, three.last), (Work(10), false), "all must reach it");
+        let two = propose(&views, 2).unwrap();
+        assert_eq!((two.due, two.last), (Work(20), true));
+        let split = [view(1, 30, true, false), view(2, 10, true, false), view(2, 20, false, true)];
+        assert_eq!(propose(&split, 2), None, "no evidence that two agree on");
+    }
+}

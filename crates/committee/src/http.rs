@@ -1,0 +1,136 @@
+//! The member's routes.
+
+use crate::{
+    api::{ErrorBody, Refusals, SignRequest},
+    member::{Inner, RequestError},
+};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use hashlease_primitives::{LeaseId, SignedEpochRoot, SignedJob};
+use serde::Deserialize;
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use tokio::{net::TcpListener, time::timeout};
+use tracing::{debug, warn};
+
+/// Longest request body, bytes.
+const MAX_BODY: usize = 256 * 1_024;
+/// Longest wait for a job.
+const MAX_WAIT: u64 = 30;
+
+type App = State<Arc<Inner>>;
+
+impl IntoResponse for RequestError {
+    fn into_response(self) -> Response {
+        let (status, code) = match &self {
+            Self::UnknownLease(_) => (StatusCode::NOT_FOUND, "unknown-lease"),
+            Self::Job(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
+            Self::RootSignature(_) => (StatusCode::FORBIDDEN, "root-signature"),
+            Self::EpochNotOver { .. } => (StatusCode::CONFLICT, "epoch-not-over"),
+            Self::NoSuchEpoch { .. } => (StatusCode::NOT_FOUND, "no-such-epoch"),
+            Self::RootAlreadyReceived(_) => (StatusCode::CONFLICT, "root-already-received"),
+            Self::NoRoot(_) => (StatusCode::NOT_FOUND, "no-root"),
+            Self::EvidenceUrl(_) => (StatusCode::UNPROCESSABLE_ENTITY, "evidence-url"),
+            Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+            Self::Key(_) => (StatusCode::INTERNAL_SERVER_ERROR, "key"),
+        };
+        debug!(code, error = %self, "request refused");
+        (status, Json(ErrorBody { code: code.to_owned(), message: self.to_string() })).into_response()
+    }
+}
+
+pub(crate) async fn serve(listener: TcpListener, member: Arc<Inner>) {
+    let routes = Router::new()
+        .route("/v1/jobs", post(take_job))
+        .route("/v1/leases/{id}/jobs", get(jobs))
+        .route("/v1/roots", post(take_root))
+        .route("/v1/leases/{id}/roots/{epoch}", get(root))
+        .route("/v1/leases/{id}/statement", get(statement))
+        .route("/v1/statements", post(sign))
+        .route("/v1/status", get(status))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(member);
+    if let Err(error) = axum::serve(listener, routes).await {
+        warn!(%error, "API ended");
+    }
+}
+
+async fn take_job(State(member): App, Json(job): Json<SignedJob>) -> Response {
+    match member.take_job(job) {
+        Ok(receipt) => Json(receipt).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u64,
+    #[serde(default)]
+    wait: u64,
+}
+
+async fn jobs(State(member): App, Path(id): Path<u64>, Query(query): Query<After>) -> Response {
+    let lease = LeaseId(id);
+    if let Err(error) = member.view(lease) {
+        return error.into_response();
+    }
+    let mut arrivals = member.arrivals.subscribe();
+    let wait = Duration::from_secs(query.wait.min(MAX_WAIT));
+    let found = timeout(wait, async {
+        loop {
+            arrivals.mark_unchanged();
+            let found = member.jobs_after(lease, query.after);
+            if !found.is_empty() || arrivals.changed().await.is_err() {
+                return found;
+            }
+        }
+    });
+    Json(found.await.unwrap_or_else(|_| member.jobs_after(lease, query.after))).into_response()
+}
+
+async fn take_root(State(member): App, Json(root): Json<SignedEpochRoot>) -> Response {
+    match member.take_root(root) {
+        Ok(receipt) => Json(receipt).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn root(State(member): App, Path((id, epoch)): Path<(u64, u32)>) -> Response {
+    match member.root(LeaseId(id), epoch) {
+        Ok(view) => Json(view).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Epoch {
+    epoch: u32,
+}
+
+async fn statement(State(member): App, Path(id): Path<u64>, Query(query): Query<Epoch>) -> Response {
+    match member.statement(LeaseId(id), query.epoch) {
+        Ok(view) => Json(view).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn sign(State(member): App, Json(request): Json<SignRequest>) -> Response {
+    match member.sign(&request.statements) {
+        Ok(Ok(signed)) => Json(signed).into_response(),
+        Ok(Err(refusals)) => (StatusCode::CONFLICT, Json(Refusals { refusals })).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn status(State(member): App) -> Response {
+    let leases: Vec<u64> = member.leases.borrow().keys().map(|lease| lease.0).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    Json(json!({"role": "member", "signer": member.signer(), "version": version, "leases": leases}))
+        .into_response()
+}

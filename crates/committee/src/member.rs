@@ -1,0 +1,310 @@
+//! One member: its state and its rules.
+
+use crate::{
+    api::{JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView},
+    clock::unix_millis,
+    figures::{Figures, in_time},
+    http,
+    store::{Outcome, Store, StoreError, StoredRoot},
+    verify,
+};
+use alloy_primitives::Address;
+use hashlease_primitives::{Lease, LeaseId, LocalSigner, SignedEpochRoot, SignedJob, Statement};
+use hashlease_share::{Reason, VerifiedJob};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tracing::{info, warn};
+use url::Url;
+
+/// A lease that the committee credits, and who else is on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseView {
+    /// As the escrow holds it.
+    pub lease: Lease,
+    /// APIs of all members, this one included.
+    pub members: Vec<Url>,
+    /// Signatures that the oracle needs.
+    pub threshold: usize,
+}
+
+/// All leases of the committee, as the chain has them.
+pub type LeaseViews = Arc<BTreeMap<LeaseId, LeaseView>>;
+
+/// How a member runs.
+#[derive(Clone, Debug)]
+pub struct MemberConfig {
+    /// Where its API listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where it keeps jobs, roots and keys.
+    pub data_dir: PathBuf,
+    /// Longest evidence file that it fetches, bytes.
+    pub max_evidence: u64,
+}
+
+/// Why a member can't start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum MemberError {
+    /// The address can't be had.
+    #[error("listening on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The data directory can't be made.
+    #[error("data directory {}: {source}", path.display())]
+    Data {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a request was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error("lease {0} is not credited by this committee, or not confirmed yet")]
+    UnknownLease(LeaseId),
+    #[error("{0}")]
+    Job(#[from] Reason),
+    #[error("root is not signed by the lease's provider {0}")]
+    RootSignature(Address),
+    #[error("epoch {epoch} is not over: it ends at {end}")]
+    EpochNotOver { epoch: u32, end: u64 },
+    #[error("epoch {epoch} is outside the lease: it has {epochs}")]
+    NoSuchEpoch { epoch: u32, epochs: u32 },
+    #[error("another root of epoch {0} came first")]
+    RootAlreadyReceived(u32),
+    #[error("no root of epoch {0} came")]
+    NoRoot(u32),
+    #[error("evidence URL: expected http or https, got {0}")]
+    EvidenceUrl(String),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("signing failed: {0}")]
+    Key(#[from] hashlease_primitives::KeyError),
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: MemberConfig,
+    signer: LocalSigner,
+    pub(crate) store: Store,
+    pub(crate) leases: watch::Receiver<LeaseViews>,
+    figures: Mutex<BTreeMap<LeaseId, Figures>>,
+    // counts taken jobs, for those who wait for one
+    pub(crate) arrivals: watch::Sender<u64>,
+}
+
+/// A running member. It ends when this is dropped.
+pub struct Member {
+    address: SocketAddr,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Member {
+    /// Opens the store, listens, and goes on checking what was left unchecked.
+    ///
+    /// # Errors
+    /// [`MemberError`].
+    pub async fn start(
+        config: MemberConfig,
+        signer: LocalSigner,
+        leases: watch::Receiver<LeaseViews>,
+    ) -> Result<Self, MemberError> {
+        std::fs::create_dir_all(&config.data_dir)
+            .map_err(|source| MemberError::Data { path: config.data_dir.clone(), source })?;
+        let store = Store::open(&config.data_dir.join("member.redb"))?;
+        let (jobs, roots) = store.load()?;
+        let mut figures: BTreeMap<LeaseId, Figures> = BTreeMap::new();
+        for (received, job) in jobs {
+            figures.entry(job.job.lease).or_default().add_job(received, job);
+        }
+        let mut unchecked = Vec::new();
+        for (lease, epoch, root) in roots {
+            if root.outcome == Outcome::Pending {
+                unchecked.push((lease, epoch));
+            }
+            figures.entry(lease).or_default().roots.insert(epoch, root);
+        }
+        let listen = |source| MemberError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let inner = Arc::new(Inner {
+            config,
+            signer,
+            store,
+            leases,
+            figures: Mutex::new(figures),
+            arrivals: watch::Sender::new(0),
+        });
+        for (lease, epoch) in unchecked {
+            tokio::spawn(verify::run(Arc::clone(&inner), lease, epoch));
+        }
+        let tasks = vec![tokio::spawn(http::serve(listener, inner))];
+        Ok(Self { address, tasks })
+    }
+
+    /// Where its API listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn figures(&self) -> MutexGuard<'_, BTreeMap<LeaseId, Figures>> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn signer(&self) -> Address {
+        self.signer.address()
+    }
+
+    pub(crate) fn view(&self, lease: LeaseId) -> Result<LeaseView, RequestError> {
+        self.leases.borrow().get(&lease).cloned().ok_or(RequestError::UnknownLease(lease))
+    }
+
+    /// Takes a job after verifying it. The first receipt counts.
+    pub(crate) fn take_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestError> {
+        let received = unix_millis();
+        let view = self.view(signed.job.lease)?;
+        let verified = VerifiedJob::verify(&view.lease.terms, signed)?;
+        let signed = verified.signed().clone();
+        let mut figures = self.figures();
+        let known = figures.entry(signed.job.lease).or_default();
+        if let Some((received, _)) = known.jobs.get(&signed.job.sequence) {
+            return Ok(JobReceipt { received: *received });
+        }
+        self.store.put_job(received, &signed)?;
+        known.add_job(received, signed);
+        drop(figures);
+        self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
+        Ok(JobReceipt { received })
+    }
+
+    pub(crate) fn jobs_after(&self, lease: LeaseId, after: u64) -> Vec<SignedJob> {
+        let figures = self.figures();
+        let Some(found) = figures.get(&lease) else { return Vec::new() };
+        let newer = found.jobs.range(after.saturating_add(1)..);
+        newer.take(256).map(|(_, (_, job))| job.clone()).collect()
+    }
+
+    /// Takes a root and starts to check its evidence. The first root of an epoch counts.
+    pub(crate) fn take_root(self: &Arc<Self>, root: SignedEpochRoot) -> Result<RootReceipt, RequestError> {
+        let received = unix_millis();
+        let (lease, epoch) = (root.root.lease, root.root.epoch);
+        let view = self.view(lease)?;
+        let terms = &view.lease.terms;
+        if root.signer(&terms.oracle_domain()) != Some(terms.provider) {
+            return Err(RequestError::RootSignature(terms.provider));
+        }
+        if epoch >= terms.epochs() {
+            return Err(RequestError::NoSuchEpoch { epoch, epochs: terms.epochs() });
+        }
+        let end = terms.epoch_end(epoch);
+        if received < end.saturating_mul(1_000) {
+            return Err(RequestError::EpochNotOver { epoch, end });
+        }
+        let scheme = root.root.evidence.parse::<Url>().map(|url| url.scheme().to_owned());
+        if !matches!(scheme.as_deref(), Ok("http" | "https")) {
+            return Err(RequestError::EvidenceUrl(root.root.evidence.chars().take(128).collect()));
+        }
+        let mut figures = self.figures();
+        let known = figures.entry(lease).or_default();
+        if let Some(stored) = known.roots.get(&epoch) {
+            let same = (stored.root.root.root, stored.root.root.count) == (root.root.root, root.root.count);
+            if !same {
+                return Err(RequestError::RootAlreadyReceived(epoch));
+            }
+            let in_time = in_time(terms, epoch, stored.received);
+            return Ok(RootReceipt { received: stored.received, in_time });
+        }
+        let stored = StoredRoot { received, root, outcome: Outcome::Pending, vouched: false };
+        self.store.put_root(lease, epoch, &stored)?;
+        known.roots.insert(epoch, stored);
+        drop(figures);
+        let in_time = in_time(terms, epoch, received);
+        info!(%lease, epoch, in_time, "root received");
+        tokio::spawn(verify::run(Arc::clone(self), lease, epoch));
+        Ok(RootReceipt { received, in_time })
+    }
+
+    pub(crate) fn stored(&self, lease: LeaseId, epoch: u32) -> Option<StoredRoot> {
+        self.figures().get(&lease).and_then(|found| found.roots.get(&epoch)).cloned()
+    }
+
+    pub(crate) fn root(&self, lease: LeaseId, epoch: u32) -> Result<RootView, RequestError> {
+        let view = self.view(lease)?;
+        let figures = self.figures();
+        let stored = figures.get(&lease).and_then(|found| found.roots.get(&epoch));
+        let stored = stored.ok_or(RequestError::NoRoot(epoch))?;
+        Ok(RootView {
+            received: stored.received,
+            in_time: in_time(&view.lease.terms, epoch, stored.received),
+            root: stored.root.clone(),
+        })
+    }
+
+    pub(crate) fn statement(&self, lease: LeaseId, epoch: u32) -> Result<StatementView, RequestError> {
+        let view = self.view(lease)?;
+        let epochs = view.lease.terms.epochs();
+        if epoch >= epochs {
+            return Err(RequestError::NoSuchEpoch { epoch, epochs });
+        }
+        Ok(self.figures().entry(lease).or_default().statement(&view.lease, epoch, unix_millis()))
+    }
+
+    /// Signs a batch if it can sign every statement of it.
+    pub(crate) fn sign(
+        &self,
+        statements: &[Statement],
+    ) -> Result<Result<SignedBatch, Vec<Refusal>>, RequestError> {
+        let now = unix_millis();
+        let mut refusals = Vec::new();
+        let mut domain = None;
+        for statement in statements {
+            let Ok(view) = self.view(statement.lease) else {
+                let message = "not credited by this committee, or not confirmed yet".to_owned();
+                refusals.push(Refusal { lease: statement.lease, code: "unknown-lease".into(), message });
+                continue;
+            };
+            domain = Some(view.lease.terms.oracle_domain());
+            let mut figures = self.figures();
+            if let Err(refusal) =
+                figures.entry(statement.lease).or_default().check(&view.lease, statement, now)
+            {
+                warn!(lease = %refusal.lease, code = refusal.code, message = refusal.message, "statement not signed");
+                refusals.push(refusal);
+            }
+        }
+        let (Some(domain), true) = (domain, refusals.is_empty()) else { return Ok(Err(refusals)) };
+        let signature = self.signer.sign(&domain.digest(&Statement::batch(statements)))?;
+        info!(statements = statements.len(), "batch signed");
+        Ok(Ok(SignedBatch { signer: self.signer.address(), signature: signature.to_vec().into() }))
+    }
+}
