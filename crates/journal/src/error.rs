@@ -50,7 +50,18 @@ pub enum JournalError {
     /// The record is too long to be written.
     #[error("record of {0} bytes: expected at most {max}", max = crate::MAX_BODY)]
     TooLong(usize),
-    /// An earlier `fdatasync` failed; what the disk holds is unknown.
+    /// Records that belong together are too long to be written as one.
+    #[error("batch of {length} bytes: expected at most {max}")]
+    BatchTooLong {
+        /// Length, bytes.
+        length: usize,
+        /// Longest batch, bytes.
+        max: usize,
+    },
+    /// The record has no bytes in the format.
+    #[error("record can't be written: {0}")]
+    Unwritable(RecordError),
+    /// `fdatasync` failed, or half-written bytes could not be taken back; what the disk holds is unknown.
     #[error("journal is closed since the disk failed: {0}; check the disk and restart")]
     Poisoned(Arc<io::Error>),
     /// The writer is gone.

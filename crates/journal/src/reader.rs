@@ -1,46 +1,85 @@
 //! Reading without the lock, for tools.
 
-use crate::{JournalError, Record, segment};
-use std::{fs, path::Path};
+use crate::{
+    JournalError, Record,
+    segment::{self, Cursor, End},
+};
+use std::{
+    path::{Path, PathBuf},
+    vec,
+};
 
-/// Reads all records of a journal. A torn tail is left out; nothing is changed on disk.
-///
-/// # Errors
-/// [`JournalError`] as when opening, but for the lock.
-pub fn read(dir: &Path) -> Result<Vec<Record>, JournalError> {
-    let mut records = Vec::new();
-    let segments = segment::list(dir)?;
-    let mut next = None;
-    for (position, (first, path)) in segments.iter().enumerate() {
-        if next.is_some_and(|next| next != *first) {
-            return Err(missing(path, next.unwrap_or_default(), *first));
-        }
-        let bytes = fs::read(path).map_err(JournalError::io(path))?;
-        let (number, end) = segment::scan(path, &bytes, *first, |_, record| {
+/// Reads all records of a journal in order, from a directory that a node may have open. A torn tail, or what the
+/// node is just writing, is left out; nothing is changed on disk. After an error nothing more comes.
+pub fn read(dir: &Path) -> impl Iterator<Item = Result<Record, JournalError>> + use<> {
+    let (segments, error) = match segment::list(dir) {
+        Ok(segments) => (segments, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    Records { segments: segments.into_iter(), next: 0, open: None, ready: Vec::new().into_iter(), error }
+}
+
+struct Records {
+    segments: vec::IntoIter<(u64, PathBuf)>,
+    /// Number of the record that the next segment must begin with.
+    next: u64,
+    open: Option<(PathBuf, Cursor)>,
+    /// Records of the frame that is being handed out.
+    ready: vec::IntoIter<Record>,
+    /// Comes after what is ready.
+    error: Option<JournalError>,
+}
+
+impl Records {
+    /// Fills `ready` from the next frame. False at the end.
+    fn refill(&mut self) -> Result<bool, JournalError> {
+        let Some((path, cursor)) = &mut self.open else {
+            let Some((first, path)) = self.segments.next() else { return Ok(false) };
+            if first != self.next {
+                return Err(segment::missing(&path, self.next, first));
+            }
+            let cursor = Cursor::open(&path, first)?;
+            self.open = Some((path, cursor));
+            return Ok(true);
+        };
+        let mut records = Vec::new();
+        let step = cursor.next(|_, record| {
             records.push(record);
             Ok(())
-        })?;
-        let last = position.saturating_add(1) == segments.len();
-        if let (segment::End::Torn(offset), false) = (end, last) {
-            return Err(torn_inside(path, offset));
+        });
+        self.ready = records.into_iter();
+        match step? {
+            None => return Ok(true),
+            Some(End::Torn(offset)) if self.segments.len() > 0 => {
+                return Err(segment::torn_inside(path, offset));
+            }
+            Some(End::Torn(_) | End::Whole) => {}
         }
-        next = Some(number);
-    }
-    Ok(records)
-}
-
-pub(crate) fn missing(path: &Path, expected: u64, actual: u64) -> JournalError {
-    JournalError::Damaged {
-        path: path.to_owned(),
-        offset: 0,
-        message: format!("a segment is missing: expected one from record {expected}, got {actual}"),
+        self.next = cursor.number();
+        self.open = None;
+        Ok(true)
     }
 }
 
-pub(crate) fn torn_inside(path: &Path, offset: usize) -> JournalError {
-    JournalError::Damaged {
-        path: path.to_owned(),
-        offset: u64::try_from(offset).unwrap_or(u64::MAX),
-        message: "the segment ends in the middle although another follows".into(),
+impl Iterator for Records {
+    type Item = Result<Record, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(record) = self.ready.next() {
+                return Some(Ok(record));
+            }
+            if let Some(error) = self.error.take() {
+                self.segments = Vec::new().into_iter();
+                self.open = None;
+                return Some(Err(error));
+            }
+            match self.refill() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                // records before the bad one in its frame are handed out first
+                Err(error) => self.error = Some(error),
+            }
+        }
     }
 }

@@ -7,11 +7,10 @@ use std::{
 };
 
 const MAGIC: &[u8; 8] = b"HLJOURNL";
-const FRAME_MAGIC: &[u8; 4] = b"HLFR";
 const VERSION: u16 = 1;
 /// Length of a segment's header, bytes.
-pub(crate) const HEADER: usize = 24;
-const FRAME_HEADER: usize = 24;
+pub(crate) const HEADER: usize = 32;
+const FRAME_HEADER: usize = 28;
 /// Longest payload of a frame, bytes.
 pub(crate) const MAX_PAYLOAD: usize = 4 * 1_024 * 1_024;
 
@@ -19,7 +18,7 @@ pub(crate) fn path_of(dir: &Path, first: u64) -> PathBuf {
     dir.join(format!("{first:020}.hlj"))
 }
 
-/// Segments of a directory in order.
+/// Segments of a directory in order: number of the first record, path.
 pub(crate) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(JournalError::io(dir))? {
@@ -35,89 +34,82 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     Ok(found)
 }
 
-pub(crate) fn header(first: u64) -> Vec<u8> {
+/// A segment's header.
+pub(crate) fn header(mark: u64, first: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEADER);
     out.extend(MAGIC);
     out.extend(VERSION.to_le_bytes());
     out.extend([0; 2]);
+    out.extend(mark.to_le_bytes());
     out.extend(first.to_le_bytes());
     out.extend(crc32c::crc32c(&out).to_le_bytes());
     out
 }
 
-/// Builds one frame of encoded records.
-pub(crate) struct FrameBuilder {
-    bytes: Vec<u8>,
+/// One frame around a payload of encoded records.
+pub(crate) fn frame(mark: u64, first: u64, count: u32, payload: &[&[u8]]) -> Vec<u8> {
+    let length = payload.iter().map(|part| part.len()).sum::<usize>();
+    let mut out = Vec::with_capacity(FRAME_HEADER.saturating_add(length));
+    out.extend(mark.to_le_bytes());
+    out.extend(first.to_le_bytes());
+    out.extend(count.to_le_bytes());
+    out.extend(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    let crc = payload.iter().fold(crc32c::crc32c(&out), |crc, part| crc32c::crc32c_append(crc, part));
+    out.extend(crc.to_le_bytes());
+    for part in payload {
+        out.extend_from_slice(part);
+    }
+    out
+}
+
+/// Appends a record to a payload: `u32` length, body.
+pub(crate) fn put_record(payload: &mut Vec<u8>, record: &Record) -> Result<(), JournalError> {
+    let at = payload.len();
+    payload.extend([0; 4]);
+    let body = at.saturating_add(4);
+    record.encode(payload).map_err(JournalError::Unwritable)?;
+    let length = payload.len().saturating_sub(body);
+    if length > MAX_BODY {
+        return Err(JournalError::TooLong(length));
+    }
+    if let Some(place) = payload.get_mut(at..body) {
+        place.copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    }
+    Ok(())
+}
+
+/// A frame that is whole.
+struct Frame {
     first: u64,
     count: u32,
-}
-
-impl FrameBuilder {
-    pub(crate) fn new(first: u64) -> Self {
-        Self { bytes: vec![0; FRAME_HEADER], first, count: 0 }
-    }
-
-    pub(crate) fn fits(&self, body: &[u8]) -> bool {
-        let payload = self.bytes.len().saturating_sub(FRAME_HEADER);
-        self.count == 0 || payload.saturating_add(body.len()).saturating_add(4) <= MAX_PAYLOAD
-    }
-
-    pub(crate) fn push(&mut self, body: &[u8]) {
-        self.bytes.extend(u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
-        self.bytes.extend(body);
-        self.count = self.count.saturating_add(1);
-    }
-
-    pub(crate) fn finish(mut self) -> (Vec<u8>, u64) {
-        let length = u32::try_from(self.bytes.len().saturating_sub(FRAME_HEADER)).unwrap_or(u32::MAX);
-        let mut head = Vec::with_capacity(FRAME_HEADER);
-        head.extend(FRAME_MAGIC);
-        head.extend(self.first.to_le_bytes());
-        head.extend(self.count.to_le_bytes());
-        head.extend(length.to_le_bytes());
-        let crc =
-            checksum(head.get(4..).unwrap_or_default(), self.bytes.get(FRAME_HEADER..).unwrap_or_default());
-        head.extend(crc.to_le_bytes());
-        if let Some(place) = self.bytes.get_mut(..FRAME_HEADER) {
-            place.copy_from_slice(&head);
-        }
-        (self.bytes, u64::from(self.count))
-    }
-}
-
-fn checksum(head: &[u8], payload: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(head), payload)
-}
-
-/// A frame that is whole: number of its first record, payload, its length in the file.
-struct Frame<'a> {
-    first: u64,
-    count: u32,
-    payload: &'a [u8],
+    /// Length of its payload, bytes.
     length: usize,
 }
 
-fn frame(bytes: &[u8]) -> Result<Frame<'_>, String> {
+/// Reads the frame at the front of `bytes`.
+fn parse(mark: u64, bytes: &[u8]) -> Result<Frame, String> {
     let short = |error: RecordError| error.to_string();
     let mut fields = Reader(bytes);
-    if fields.bytes(4).map_err(short)? != FRAME_MAGIC {
+    if fields.u64().map_err(short)? != mark {
         return Err("no frame begins here".into());
     }
     let (first, count) = (fields.u64().map_err(short)?, fields.u32().map_err(short)?);
     let length = usize::try_from(fields.u32().map_err(short)?).unwrap_or(usize::MAX);
     let expected = fields.u32().map_err(short)?;
-    if length > MAX_PAYLOAD.saturating_add(MAX_BODY) {
-        return Err(format!("frame of {length} bytes"));
+    if length > MAX_PAYLOAD {
+        return Err(format!("frame of {length} bytes: expected at most {MAX_PAYLOAD}"));
     }
     let payload = fields.bytes(length).map_err(short)?;
-    let actual = checksum(bytes.get(4..20).unwrap_or_default(), payload);
+    let head = bytes.get(..FRAME_HEADER.saturating_sub(4)).unwrap_or_default();
+    let actual = crc32c::crc32c_append(crc32c::crc32c(head), payload);
     if actual != expected {
         return Err(format!("checksum: expected {expected:08x}, got {actual:08x}"));
     }
-    Ok(Frame { first, count, payload, length: FRAME_HEADER.saturating_add(length) })
+    Ok(Frame { first, count, length })
 }
 
 /// What a segment's end looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// Everything is whole.
     Whole,
@@ -125,65 +117,125 @@ pub(crate) enum End {
     Torn(usize),
 }
 
-/// Hands out the records of a segment in order.
-pub(crate) fn scan(
-    path: &Path,
-    bytes: &[u8],
-    first: u64,
-    mut take: impl FnMut(u64, Record) -> Result<(), JournalError>,
-) -> Result<(u64, End), JournalError> {
-    let damaged = |offset: usize, message: String| JournalError::Damaged {
-        path: path.to_owned(),
-        offset: u64::try_from(offset).unwrap_or(u64::MAX),
-        message,
-    };
-    if bytes.len() < HEADER || bytes.iter().all(|byte| *byte == 0) {
-        // the header is written and synced before any frame
-        return Ok((first, End::Torn(0)));
-    }
-    let expected = header(first);
-    if bytes.get(..HEADER) != Some(expected.as_slice()) {
-        let version = bytes.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_le_bytes);
-        if bytes.starts_with(MAGIC) && version != Some(VERSION) {
-            let version = version.unwrap_or_default();
-            return Err(damaged(8, format!("format version: expected {VERSION}, got {version}")));
+/// Reads a segment frame by frame.
+pub(crate) struct Cursor {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    offset: usize,
+    number: u64,
+    mark: Option<u64>,
+}
+
+impl Cursor {
+    /// Reads the file of the segment that begins with record `first`, and its header.
+    pub(crate) fn open(path: &Path, first: u64) -> Result<Self, JournalError> {
+        let bytes = fs::read(path).map_err(JournalError::io(path))?;
+        let mut cursor = Self { path: path.to_owned(), bytes, offset: 0, number: first, mark: None };
+        let bytes = &cursor.bytes;
+        // a header is written and synced before any frame, so only a segment without frames may lack it
+        if bytes.len() < HEADER || (bytes.len() == HEADER && bytes.iter().all(|byte| *byte == 0)) {
+            return Ok(cursor);
         }
-        return Err(damaged(0, format!("header: expected that of the segment from record {first}")));
+        let mark = bytes.get(12..20).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+        let expected = header(mark.unwrap_or_default(), first);
+        if bytes.get(..HEADER) != Some(expected.as_slice()) {
+            let version = bytes.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_le_bytes);
+            if bytes.starts_with(MAGIC) && version != Some(VERSION) {
+                let version = version.unwrap_or_default();
+                return Err(cursor.damaged(8, format!("format version: expected {VERSION}, got {version}")));
+            }
+            return Err(
+                cursor.damaged(0, format!("header: expected that of the segment from record {first}"))
+            );
+        }
+        cursor.mark = mark;
+        cursor.offset = HEADER;
+        Ok(cursor)
     }
-    let (mut offset, mut number) = (HEADER, first);
-    while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {
-        let found = frame(rest).and_then(|frame| {
-            if frame.first == number {
+
+    /// Bytes in the file.
+    pub(crate) const fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Number of the next record.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What begins each of the segment's frames; none when even the header is torn.
+    pub(crate) const fn mark(&self) -> Option<u64> {
+        self.mark
+    }
+
+    /// Hands out the records of the next frame; tells how the segment ends when there is none.
+    pub(crate) fn next(
+        &mut self,
+        mut take: impl FnMut(u64, Record) -> Result<(), JournalError>,
+    ) -> Result<Option<End>, JournalError> {
+        let Some(mark) = self.mark else { return Ok(Some(End::Torn(0))) };
+        let rest = self.bytes.get(self.offset..).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(Some(End::Whole));
+        }
+        let found = parse(mark, rest).and_then(|frame| {
+            if frame.first == self.number {
                 Ok(frame)
             } else {
-                Err(format!("expected record {number}, got {}", frame.first))
+                Err(format!("expected record {}, got {}", self.number, frame.first))
             }
         });
         let found = match found {
             Ok(found) => found,
-            Err(message) if later_frame(rest) => return Err(damaged(offset, message)),
-            Err(_) => return Ok((number, End::Torn(offset))),
+            Err(message) if later_frame(mark, rest) => return Err(self.damaged(self.offset, message)),
+            Err(_) => return Ok(Some(End::Torn(self.offset))),
         };
-        let mut payload = Reader(found.payload);
+        let begin = self.offset.saturating_add(FRAME_HEADER);
+        let end = begin.saturating_add(found.length);
+        let mut payload = Reader(self.bytes.get(begin..end).unwrap_or_default());
         for _ in 0..found.count {
-            let record_error = |source| JournalError::Record {
-                path: path.to_owned(),
-                offset: u64::try_from(offset).unwrap_or(u64::MAX),
+            let at = end.saturating_sub(payload.0.len());
+            let unreadable = |source| JournalError::Record {
+                path: self.path.clone(),
+                offset: u64::try_from(at).unwrap_or(u64::MAX),
                 source,
             };
-            let length = payload.u32().map_err(record_error)?;
-            let body = payload.bytes(usize::try_from(length).unwrap_or(usize::MAX)).map_err(record_error)?;
-            take(number, Record::decode(body).map_err(record_error)?)?;
-            number = number.saturating_add(1);
+            let length = payload.u32().map_err(unreadable)?;
+            let body = payload.bytes(usize::try_from(length).unwrap_or(usize::MAX)).map_err(unreadable)?;
+            take(self.number, Record::decode(body).map_err(unreadable)?)?;
+            self.number = self.number.saturating_add(1);
         }
-        payload.end().map_err(|error| damaged(offset, error.to_string()))?;
-        offset = offset.saturating_add(found.length);
+        payload.end().map_err(|error| self.damaged(self.offset, error.to_string()))?;
+        self.offset = end;
+        Ok(None)
     }
-    Ok((number, End::Whole))
+
+    fn damaged(&self, offset: usize, message: String) -> JournalError {
+        damaged(&self.path, offset, message)
+    }
+}
+
+fn damaged(path: &Path, offset: usize, message: String) -> JournalError {
+    JournalError::Damaged {
+        path: path.to_owned(),
+        offset: u64::try_from(offset).unwrap_or(u64::MAX),
+        message,
+    }
+}
+
+/// The segment from record `expected` is not there.
+pub(crate) fn missing(path: &Path, expected: u64, actual: u64) -> JournalError {
+    damaged(path, 0, format!("a segment is missing: expected one from record {expected}, got {actual}"))
+}
+
+/// A segment is torn though another follows.
+pub(crate) fn torn_inside(path: &Path, offset: usize) -> JournalError {
+    damaged(path, offset, "the segment ends in the middle although another follows".into())
 }
 
 /// Whether a whole frame begins anywhere after the first byte.
-fn later_frame(bytes: &[u8]) -> bool {
-    let candidates = bytes.windows(4).enumerate().skip(1).filter(|(_, window)| window == FRAME_MAGIC);
-    candidates.map(|(at, _)| bytes.get(at..).unwrap_or_default()).any(|rest| frame(rest).is_ok())
+fn later_frame(mark: u64, bytes: &[u8]) -> bool {
+    let mark_bytes = mark.to_le_bytes();
+    let candidates = bytes.windows(8).enumerate().skip(1).filter(|(_, window)| *window == mark_bytes);
+    candidates.map(|(at, _)| bytes.get(at..).unwrap_or_default()).any(|rest| parse(mark, rest).is_ok())
 }

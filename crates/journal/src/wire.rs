@@ -59,20 +59,28 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends bytes behind their length (u16); what does not fit is refused when the record is written.
-pub(crate) fn put_long(out: &mut Vec<u8>, bytes: &[u8]) {
-    let bytes = bytes.get(..usize::from(u16::MAX)).unwrap_or(bytes);
-    out.extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_le_bytes());
+/// Appends bytes behind their length (u16).
+pub(crate) fn put_long(out: &mut Vec<u8>, field: &'static str, bytes: &[u8]) -> Result<(), RecordError> {
+    let length = u16::try_from(bytes.len()).map_err(|_| {
+        RecordError::Field(field, format!("expected at most 65535 bytes, got {}", bytes.len()))
+    })?;
+    out.extend(length.to_le_bytes());
     out.extend(bytes);
+    Ok(())
 }
 
-/// Appends text behind its length (u8), cut to 255 bytes.
-pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+/// As much of a text as fits 255 bytes.
+pub(crate) fn fitting(text: &str) -> &str {
     let mut end = text.len().min(usize::from(u8::MAX));
     while !text.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }
-    let text = text.get(..end).unwrap_or_default();
+    text.get(..end).unwrap_or_default()
+}
+
+/// Appends text behind its length (u8), cut to 255 bytes.
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+    let text = fitting(text);
     out.push(u8::try_from(text.len()).unwrap_or_default());
     out.extend(text.as_bytes());
 }

@@ -2,10 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::B256;
-use hashlease_journal::{Journal, JournalError, Options, Record, read};
+use hashlease_journal::{Journal, JournalError, Options, Record, RecordError, read};
 use hashlease_primitives::LeaseId;
 use proptest::prelude::*;
-use std::{convert::Infallible, fs, path::PathBuf};
+use std::{
+    convert::Infallible,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Lengths of a segment's header, a frame's, and the body of [`record`].
+const HEADER: usize = 32;
+const FRAME: usize = 28;
+const BODY: usize = 53;
 
 fn record(n: u64) -> Record {
     Record::Verdict {
@@ -15,6 +24,10 @@ fn record(n: u64) -> Record {
         accepted: true,
         code: "x".into(),
     }
+}
+
+fn all(dir: &Path) -> Vec<Record> {
+    read(dir).collect::<Result<_, _>>().unwrap()
 }
 
 fn options(dir: &tempfile::TempDir) -> Options {
@@ -56,7 +69,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     let (journal, seen) = open(&dir).unwrap();
     assert_eq!(seen, (0..20).map(record).collect::<Vec<_>>());
     journal.append(record(20)).await.unwrap();
-    assert_eq!(read(dir.path()).unwrap().len(), 21);
+    assert_eq!(all(dir.path()).len(), 21);
 }
 
 #[tokio::test]
@@ -70,7 +83,7 @@ async fn many_appends_at_once_keep_each_record_whole() {
     for written in futures_all(writes).await {
         written.unwrap();
     }
-    assert_eq!(read(dir.path()).unwrap().len(), 500);
+    assert_eq!(all(dir.path()).len(), 500);
 }
 
 async fn futures_all<F: Future<Output: Send + 'static> + Send + 'static>(
@@ -112,10 +125,11 @@ async fn a_torn_tail_is_cut_off_at_every_byte() {
 async fn damage_in_the_middle_is_refused_with_its_place() {
     let (dir, path) = filled(5).await;
     let mut bytes = fs::read(&path).unwrap();
-    bytes[24 + 30] ^= 1;
+    bytes[HEADER + 40] ^= 1;
     fs::write(&path, &bytes).unwrap();
     let Err(JournalError::Damaged { offset, path: found, .. }) = open(&dir) else { panic!("opened") };
-    assert_eq!((offset, found), (24, path));
+    assert_eq!((offset, found), (HEADER as u64, path));
+    assert!(matches!(read(dir.path()).last(), Some(Err(JournalError::Damaged { .. }))));
 }
 
 #[tokio::test]
@@ -135,8 +149,145 @@ async fn segments_are_cut_and_a_missing_one_is_seen() {
         .collect();
     segments.sort();
     assert!(segments.len() > 3);
-    fs::remove_file(&segments[1]).unwrap();
+    assert_eq!(all(dir.path()).len(), 20);
+
+    // a torn end is only ever that of the last one
+    let whole = fs::read(&segments[1]).unwrap();
+    fs::write(&segments[1], &whole[..whole.len() - 1]).unwrap();
+    assert!(matches!(open(&dir), Err(JournalError::Damaged { path, .. }) if path == segments[1]));
+    assert!(matches!(read(dir.path()).last(), Some(Err(JournalError::Damaged { .. }))));
+    fs::write(&segments[1], [&whole[..], &[0; 9]].concat()).unwrap();
+    assert!(matches!(open(&dir), Err(JournalError::Damaged { path, .. }) if path == segments[1]));
+    assert!(matches!(read(dir.path()).last(), Some(Err(JournalError::Damaged { .. }))));
+    fs::write(&segments[1], &whole).unwrap();
+    assert_eq!(open(&dir).unwrap().1.len(), 20);
+
+    // a segment in another's place
+    fs::write(&segments[1], fs::read(&segments[2]).unwrap()).unwrap();
+    assert!(matches!(open(&dir), Err(JournalError::Damaged { path, offset: 0, .. }) if path == segments[1]));
+    fs::write(&segments[1], &whole).unwrap();
+
+    for gone in [1, 0] {
+        fs::remove_file(&segments[gone]).unwrap();
+        assert!(matches!(open(&dir), Err(JournalError::Damaged { .. })), "segment {gone}");
+        assert!(matches!(read(dir.path()).last(), Some(Err(JournalError::Damaged { .. }))), "segment {gone}");
+    }
+}
+
+/// Puts a frame behind what a segment holds; tells where its payload begins.
+fn put_frame(path: &Path, mark: Option<[u8; 8]>, first: u64, bodies: &[&[u8]]) -> u64 {
+    let mut bytes = fs::read(path).unwrap();
+    let payload: Vec<u8> =
+        bodies.iter().flat_map(|body| [&(body.len() as u32).to_le_bytes(), *body].concat()).collect();
+    let mut frame = mark.unwrap_or(bytes[12..20].try_into().unwrap()).to_vec();
+    frame.extend(first.to_le_bytes());
+    frame.extend((bodies.len() as u32).to_le_bytes());
+    frame.extend((payload.len() as u32).to_le_bytes());
+    frame.extend(crc32c::crc32c(&[frame.as_slice(), &payload].concat()).to_le_bytes());
+    let at = bytes.len() + frame.len();
+    bytes.extend([frame, payload].concat());
+    fs::write(path, bytes).unwrap();
+    at as u64
+}
+
+#[tokio::test]
+async fn a_record_of_a_newer_program_is_refused_with_its_place_and_type() {
+    for (body, expected) in [
+        ([6, 1], RecordError::UnknownType(6)),
+        ([3, 9], RecordError::UnknownVersion { kind: 3, expected: 1, actual: 9 }),
+    ] {
+        let (dir, path) = filled(2).await;
+        let good = fs::read(&path).unwrap()[HEADER + FRAME + 4..][..BODY].to_vec();
+        let at = put_frame(&path, None, 2, &[&good, &body]) + 4 + BODY as u64;
+        let before = fs::read(&path).unwrap();
+        let Err(error) = open(&dir) else { panic!("opened") };
+        assert!(error.to_string().contains(&format!("{} at byte {at}: ", path.display())), "{error}");
+        let JournalError::Record { source, .. } = error else { panic!("{error}") };
+        assert_eq!(source, expected);
+        assert_eq!(fs::read(&path).unwrap(), before, "nothing is cut off");
+        let read: Vec<_> = read(dir.path()).collect();
+        // what comes before it in its frame is sound
+        assert_eq!(read.len(), 4);
+        assert_eq!(*read[2].as_ref().unwrap(), record(0));
+        assert!(matches!(read[3], Err(JournalError::Record { .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_frame_in_anothers_place_is_refused() {
+    let (dir, path) = filled(2).await;
+    // as the last one it could be what an unfinished write left
+    put_frame(&path, None, 7, &[&[6, 1]]);
+    assert_eq!(open(&dir).unwrap().1.len(), 2);
+    put_frame(&path, Some([5; 8]), 2, &[&[6, 1]]);
+    assert_eq!(open(&dir).unwrap().1.len(), 2);
+    put_frame(&path, None, 7, &[&[6, 1]]);
+    put_frame(&path, None, 8, &[&[6, 1]]);
     assert!(matches!(open(&dir), Err(JournalError::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn what_a_stranger_wrote_does_not_pass_for_a_frame() {
+    // a text that is a whole frame, but for the segment's mark
+    let code = (1u64..)
+        .find_map(|first| {
+            let payload = [2, 0, 0, 0, 6, 1];
+            let head = [&[b'm'; 8][..], &first.to_le_bytes(), &[1, 0, 0, 0], &[6, 0, 0, 0]].concat();
+            let crc = crc32c::crc32c_append(crc32c::crc32c(&head), &payload);
+            String::from_utf8([&head[..], &crc.to_le_bytes(), &payload, b"."].concat()).ok()
+        })
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(&dir).unwrap();
+    journal.append(record(0)).await.unwrap();
+    let path = dir.path().join(format!("{:020}.hlj", 0));
+    journal
+        .append(Record::Verdict { at: 0, lease: LeaseId(1), key: B256::ZERO, accepted: false, code })
+        .await
+        .unwrap();
+    drop(journal);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(open(&dir).unwrap().1, [record(0)]);
+}
+
+#[tokio::test]
+async fn zeros_in_place_of_what_was_acknowledged_are_refused() {
+    let (dir, path) = filled(5).await;
+    let length = fs::read(&path).unwrap().len();
+    fs::write(&path, vec![0; length]).unwrap();
+    assert!(matches!(open(&dir), Err(JournalError::Damaged { offset: 0, .. })));
+    // a header that never became durable had no frames behind it
+    for torn in [0, 10, HEADER] {
+        fs::write(&path, vec![0; torn]).unwrap();
+        let (journal, seen) = open(&dir).unwrap();
+        assert_eq!(seen, []);
+        journal.append(record(1)).await.unwrap();
+        drop(journal);
+        assert_eq!(open(&dir).unwrap().1, [record(1)]);
+    }
+}
+
+#[tokio::test]
+async fn batches_of_any_size_are_whole_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(&dir).unwrap();
+    let batch = |length: u64| (0..length).map(record).collect::<Vec<_>>();
+    journal.append_all(vec![]).await.unwrap();
+    // each fits a frame, no two do
+    let big = 45_000;
+    let tasks = (0..4).map(|_| {
+        let (journal, records) = (journal.clone(), batch(big));
+        async move { journal.append_all(records).await }
+    });
+    for written in futures_all(tasks).await {
+        written.unwrap();
+    }
+    let error = journal.append_all(batch(2 * big)).await.unwrap_err();
+    assert!(matches!(error, JournalError::BatchTooLong { .. }), "{error}");
+    journal.append(record(5)).await.unwrap();
+    drop(journal);
+    assert_eq!(open(&dir).unwrap().1.len() as u64, 4 * big + 1);
 }
 
 #[tokio::test]
@@ -144,7 +295,9 @@ async fn a_second_process_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (_journal, _) = open(&dir).unwrap();
     let second = Journal::open(options(&dir), |_, _| Ok::<(), Infallible>(()));
-    assert!(matches!(second, Err(JournalError::Locked(_))));
+    let Err(error) = second else { panic!("opened") };
+    assert!(matches!(&error, JournalError::Locked(found) if found == dir.path()));
+    assert!(error.to_string().contains(&dir.path().display().to_string()), "{error}");
 }
 
 #[tokio::test]
@@ -172,9 +325,15 @@ async fn a_record_too_long_is_refused_and_the_next_is_taken() {
             signature: [0; 65],
         },
     };
-    assert!(matches!(journal.append(long).await, Err(JournalError::TooLong(_))));
+    assert!(matches!(journal.append(long.clone()).await, Err(JournalError::TooLong(_))));
+    let mut branch = long.clone();
+    let Record::Job { signed, .. } = &mut branch else { panic!() };
+    signed.job.coinbase_prefix = vec![].into();
+    signed.job.coinbase_suffix = vec![].into();
+    signed.job.branch = vec![hash; 256];
+    assert!(matches!(journal.append(branch).await, Err(JournalError::Unwritable(_))));
     journal.append(record(1)).await.unwrap();
-    assert_eq!(read(dir.path()).unwrap(), [record(1)]);
+    assert_eq!(all(dir.path()), [record(1)]);
 }
 
 proptest! {
