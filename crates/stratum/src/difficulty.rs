@@ -73,7 +73,8 @@ impl Difficulty {
         Target(target.min(U512::from(U256::MAX)).max(U512::ONE).to::<U256>())
     }
 
-    /// The difficulty of a target with 12 significant digits, rounded down, so that its target is never harder.
+    /// The difficulty of a target in as few digits as name it, at most 12. It is rounded down, so that its target is
+    /// never harder than the one asked for; what a pool wrote in up to 12 digits comes back as it was.
     #[must_use]
     pub fn of_target(target: Target) -> Self {
         let target = U512::from(target.0.max(U256::ONE));
@@ -152,6 +153,24 @@ mod tests {
             // and not easier by more than the twelve digits allow, where difficulty is representable
             let slack = (target.0 >> 36usize).saturating_add(U256::from(2));
             prop_assert!(back.target().0 - target.0 <= slack, "{text}");
+        }
+
+        #[test]
+        fn what_a_pool_wrote_comes_back_as_it_was(digits in 1u64..1_000_000_000_000, exponent in -18i32..6) {
+            let written: Difficulty = format!("{digits}e{exponent}").parse().unwrap();
+            prop_assume!(written.target() < Target::MAX);
+            let text = Difficulty::of_target(written.target()).to_string();
+            prop_assert_eq!(text.parse::<Difficulty>().unwrap().target(), written.target());
+            prop_assert!(text.trim_matches(['0', '.']).len() <= 13, "{}", text);
+        }
+
+        #[test]
+        fn targets_are_exact(digits in 1u128.., exponent in 0u32..30) {
+            let shifted = U512::from(0xffffu32) * (U512::ONE << 208) * U512::from(10u8).pow(U512::from(exponent));
+            let exact: U512 = shifted / U512::from(digits);
+            let expected = exact.min(U512::from(U256::MAX)).max(U512::ONE);
+            let text = format!("{digits}E-{exponent:02}");
+            prop_assert_eq!(U512::from(target(&text)), expected, "{}", text);
         }
 
         #[test]

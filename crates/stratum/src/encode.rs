@@ -22,13 +22,13 @@ pub fn request(id: u64, method: &str, params: Value) -> String {
 /// An answer.
 #[must_use]
 pub fn result(id: &Id, result: Value) -> String {
-    line(&json!({"id": id, "result": result, "error": null}))
+    format!("{{\"id\":{id},\"result\":{result},\"error\":null}}\n")
 }
 
 /// A refusal: `[code, message, null]`.
 #[must_use]
 pub fn error(id: &Id, code: i32, message: &str) -> String {
-    line(&json!({"id": id, "result": null, "error": [code, message, null]}))
+    format!("{{\"id\":{id},\"result\":null,\"error\":{}}}\n", json!([code, message, null]))
 }
 
 /// The answer to `mining.subscribe`.

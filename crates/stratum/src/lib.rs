@@ -19,6 +19,6 @@ mod pool;
 
 pub use difficulty::{Difficulty, DifficultyError};
 pub use line::{LineError, LineLimits, LineReader};
-pub use message::{Id, Message, MessageError, RpcError};
+pub use message::{Id, IdText, Message, MessageError, RpcError};
 pub use miner::{MinerRequest, RequestError, Submit, VersionRolling};
 pub use pool::{NoticeError, Notify, PoolNotice};

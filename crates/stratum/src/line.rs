@@ -71,6 +71,9 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
     pub async fn next(&mut self) -> Result<Option<String>, LineError> {
         loop {
             while let Some(line) = self.take_line() {
+                if line.len() > self.limits.length.saturating_add(2) {
+                    return Err(LineError::TooLong(self.limits.length));
+                }
                 let text = String::from_utf8(line).map_err(|_| LineError::NotUtf8)?;
                 let text = text.trim();
                 if !text.is_empty() {
@@ -162,6 +165,31 @@ mod tests {
         let mut lines = LineReader::new(here, limits());
         peer.write_all(b"slow").await.unwrap();
         assert!(matches!(lines.next().await, Err(LineError::Unfinished(_))));
+    }
+
+    #[tokio::test]
+    async fn a_line_is_bounded_also_when_its_end_comes_with_it() {
+        let (mut peer, here) = tokio::io::duplex(1_024);
+        let mut lines = LineReader::new(here, limits());
+        let exact = "y".repeat(64);
+        peer.write_all(format!("{exact}\r\n").as_bytes()).await.unwrap();
+        assert_eq!(lines.next().await.unwrap(), Some(exact), "as long as allowed, the end not counted");
+        peer.write_all(format!("{}\n", "x".repeat(67)).as_bytes()).await.unwrap();
+        assert!(matches!(lines.next().await, Err(LineError::TooLong(64))));
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_read_loses_nothing() {
+        let (mut peer, here) = tokio::io::duplex(1_024);
+        let mut lines = LineReader::new(here, LineLimits { length: 64, ..LineLimits::default() });
+        peer.write_all(b"half").await.unwrap();
+        {
+            // polled once, then dropped, as a lost branch of `select!` is
+            let mut reading = std::pin::pin!(lines.next());
+            assert!(futures::poll!(reading.as_mut()).is_pending());
+        }
+        peer.write_all(b" and half\n").await.unwrap();
+        assert_eq!(lines.next().await.unwrap().as_deref(), Some("half and half"));
     }
 
     #[tokio::test]

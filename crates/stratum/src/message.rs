@@ -1,12 +1,43 @@
 //! One line as JSON-RPC, as loosely as it is spoken in the field.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
+use std::fmt;
 
 /// An id as the peer wrote it: number, string, null or missing. It is echoed as it came and is never unique.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Id(pub Value);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Id(pub IdText);
+
+/// The JSON text of an [`Id`], untouched: a number beyond 64 bits or with a fraction comes back as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdText(Box<str>);
+
+impl Default for IdText {
+    fn default() -> Self {
+        Self("null".into())
+    }
+}
+
+impl IdText {
+    /// Null or missing: a notification, which wants no answer.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        &*self.0 == "null"
+    }
+
+    /// As one of our own numbers; some peers echo them as strings.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        self.0.trim_matches('"').parse().ok()
+    }
+}
+
+impl fmt::Display for Id {
+    /// As JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.0)
+    }
+}
 
 /// An error of an answer, whatever its form was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +107,10 @@ impl<'de> Deserialize<'de> for Parts {
                 let mut parts = Parts::default();
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
-                        "id" => parts.id = map.next_value()?,
+                        "id" => {
+                            let raw: Box<RawValue> = map.next_value()?;
+                            parts.id = Id(IdText(raw.get().into()));
+                        }
                         "method" => parts.method = map.next_value()?,
                         "params" => parts.params = map.next_value()?,
                         "result" => parts.result = Some(map.next_value()?),
@@ -98,14 +132,18 @@ impl RpcError {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
+        let number = |value: &Value| match value {
+            Value::String(text) => text.parse().ok(),
+            other => other.as_i64(),
+        };
         match value {
             Value::Null | Value::Bool(false) => None,
             Value::Array(parts) => Some(Self {
-                code: parts.first().and_then(Value::as_i64).unwrap_or(20),
+                code: parts.first().and_then(number).unwrap_or(20),
                 message: parts.get(1).map(text).unwrap_or_default(),
             }),
             Value::Object(parts) => Some(Self {
-                code: parts.get("code").and_then(Value::as_i64).unwrap_or(20),
+                code: parts.get("code").and_then(number).unwrap_or(20),
                 message: parts.get("message").map(text).unwrap_or_default(),
             }),
             other => Some(Self { code: 20, message: text(other) }),
@@ -153,15 +191,16 @@ mod tests {
 
     #[test]
     fn ids_are_echoed_as_they_came() {
-        for id in ["1", "\"auth\"", "null", "0"] {
+        for id in ["1", "\"auth\"", "null", "0", "-7", "1.50", "18446744073709551616", "\"\\u00e9\""] {
             let line = format!("{{\"params\":[],\"id\":{id},\"method\":\"mining.ping\"}}");
             let Message::Request { id: found, .. } = Message::parse(&line).unwrap() else { panic!() };
-            assert_eq!(serde_json::to_string(&found).unwrap(), id);
+            assert_eq!(found.to_string(), id);
+            assert_eq!(found.0.is_null(), id == "null");
         }
         let Message::Request { id, params, .. } = Message::parse(r#"{"method":"x"}"#).unwrap() else {
             panic!()
         };
-        assert_eq!((id, params.get()), (Id(Value::Null), "[]"));
+        assert_eq!((id, params.get()), (Id::default(), "[]"));
     }
 
     #[test]
@@ -169,6 +208,7 @@ mod tests {
         let expected = |code, message: &str| Some(RpcError { code, message: message.into() });
         assert_eq!(error_of(r#"{"id":1,"result":null,"error":[21,"stale",null]}"#), expected(21, "stale"));
         assert_eq!(error_of(r#"{"id":1,"error":{"code":-3,"message":"no"}}"#), expected(-3, "no"));
+        assert_eq!(error_of(r#"{"id":1,"result":null,"error":["22","twice"]}"#), expected(22, "twice"));
         assert_eq!(error_of(r#"{"id":1,"error":"bad"}"#), expected(20, "bad"));
         assert_eq!(
             error_of(r#"{"id":1,"result":false,"error":null,"reject-reason":"low"}"#),

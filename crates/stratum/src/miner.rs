@@ -1,6 +1,8 @@
 //! What miners send to a server.
 
 use crate::Difficulty;
+use alloy_primitives::U256;
+use hashlease_primitives::Target;
 use serde_json::value::RawValue;
 
 /// A field of a request that can't be read.
@@ -73,6 +75,8 @@ pub enum MinerRequest {
     Suggest {
         /// The difficulty if it could be read.
         difficulty: Option<Difficulty>,
+        /// The target if it could be read.
+        target: Option<Target>,
     },
     /// `mining.ping`.
     Ping,
@@ -154,7 +158,17 @@ impl<'a> Fields<'a> {
 
 fn mask(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
-    (digits.len() <= 8).then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+    let hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (digits.len() <= 8 && hexadecimal).then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+}
+
+/// 1 to 64 hexadecimal digits, most significant first; zero is no target.
+fn target(text: &str) -> Option<Target> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    if digits.len() > 64 || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    U256::from_str_radix(digits, 16).ok().filter(|target| !target.is_zero()).map(Target)
 }
 
 fn configure(fields: &Fields<'_>) -> Result<MinerRequest, RequestError> {
@@ -197,7 +211,7 @@ impl MinerRequest {
             let glued = method.trim_start_matches("mining.suggest_difficulty").trim_matches(['(', ')', ' ']);
             let list: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
             let text = list.first().map_or(glued, |raw| raw.get().trim_matches('"'));
-            return Ok(Self::Suggest { difficulty: text.parse().ok() });
+            return Ok(Self::Suggest { difficulty: text.parse().ok(), target: None });
         }
         match method {
             "mining.subscribe" => {
@@ -224,7 +238,11 @@ impl MinerRequest {
             }
             "mining.configure" => configure(&Fields::read("mining.configure", params)?),
             "mining.extranonce.subscribe" => Ok(Self::ExtranonceSubscribe),
-            "mining.suggest_target" => Ok(Self::Suggest { difficulty: None }),
+            "mining.suggest_target" => {
+                let list: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
+                let text = list.first().map_or("", |raw| raw.get().trim_matches('"'));
+                Ok(Self::Suggest { difficulty: None, target: target(text) })
+            }
             "mining.ping" => Ok(Self::Ping),
             "mining.get_transactions"
             | "mining.multi_version"
@@ -274,10 +292,32 @@ mod tests {
             ("mining.suggest_difficulty(0.5)", "[]"),
             ("mining.suggest_difficulty", "[5e-1]"),
         ] {
-            let expected = MinerRequest::Suggest { difficulty: "0.5".parse().ok() };
-            let MinerRequest::Suggest { difficulty } = read(method, params).unwrap() else { panic!() };
-            let MinerRequest::Suggest { difficulty: wanted } = expected else { panic!() };
-            assert_eq!(difficulty.map(|d| d.target()), wanted.map(|d| d.target()), "{method} {params}");
+            let MinerRequest::Suggest { difficulty, target } = read(method, params).unwrap() else {
+                panic!()
+            };
+            let half: Difficulty = "0.5".parse().unwrap();
+            assert_eq!(difficulty.map(|d| d.target()), Some(half.target()), "{method} {params}");
+            assert_eq!(target, None);
+        }
+        for (text, expected) in [
+            (
+                "00000000ffff0000000000000000000000000000000000000000000000000000",
+                Target::from_compact(0x1d00_ffff),
+            ),
+            ("ff", Some(Target(U256::from(255)))),
+            ("0x1", Some(Target(U256::ONE))),
+            ("", None),
+            ("0", None),
+            ("+1", None),
+            ("xyz", None),
+            ("10000000000000000000000000000000000000000000000000000000000000000", None),
+        ] {
+            let expected = MinerRequest::Suggest { difficulty: None, target: expected };
+            assert_eq!(read("mining.suggest_target", &format!("[\"{text}\"]")).unwrap(), expected, "{text}");
+        }
+        let unreadable = MinerRequest::Suggest { difficulty: None, target: None };
+        for params in ["[]", "{}", "[null]", "[\"x\"]", "[-1]", "[0]"] {
+            assert_eq!(read("mining.suggest_difficulty", params).unwrap(), unreadable, "{params}");
         }
     }
 

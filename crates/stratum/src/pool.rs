@@ -110,7 +110,7 @@ impl Fields<'_> {
     fn word(&self, index: usize, field: &'static str) -> Result<u32, NoticeError> {
         let text = self.text(index, field)?;
         let digits = text.strip_prefix("0x").unwrap_or(&text);
-        if digits.len() > 8 {
+        if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(self.error(field, "up to 8 hexadecimal digits", index));
         }
         u32::from_str_radix(digits, 16).map_err(|_| self.error(field, "up to 8 hexadecimal digits", index))
