@@ -17,7 +17,7 @@ pub enum ClientError {
     #[error("member {member} can't be reached: {message}")]
     Unreachable {
         /// Its URL.
-        member: Url,
+        member: String,
         /// What the connection says.
         message: String,
     },
@@ -25,7 +25,7 @@ pub enum ClientError {
     #[error("member {member}: {message} ({code})")]
     Refused {
         /// Its URL.
-        member: Url,
+        member: String,
         /// Kebab-case name.
         code: String,
         /// Its words.
@@ -35,7 +35,7 @@ pub enum ClientError {
     #[error("member {member} does not sign: {}", refusals.iter().map(|r| format!("lease {}: {} ({})", r.lease, r.message, r.code)).collect::<Vec<_>>().join("; "))]
     NotSigned {
         /// Its URL.
-        member: Url,
+        member: String,
         /// Lease by lease.
         refusals: Vec<Refusal>,
     },
@@ -43,7 +43,7 @@ pub enum ClientError {
     #[error("member {member} answers something else: {message}")]
     Answer {
         /// Its URL.
-        member: Url,
+        member: String,
         /// What is wrong.
         message: String,
     },
@@ -75,12 +75,12 @@ impl MemberClient {
     }
 
     fn answer(&self, message: &dyn std::fmt::Display) -> ClientError {
-        ClientError::Answer { member: self.url.clone(), message: message.to_string() }
+        ClientError::Answer { member: self.url.to_string(), message: message.to_string() }
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
         let unreachable = |error: reqwest::Error| ClientError::Unreachable {
-            member: self.url.clone(),
+            member: self.url.to_string(),
             message: error.without_url().to_string(),
         };
         let response = request.send().await.map_err(unreachable)?;
@@ -90,11 +90,11 @@ impl MemberClient {
             return serde_json::from_slice(&body).map_err(|error| self.answer(&error));
         }
         if let Ok(Refusals { refusals }) = serde_json::from_slice(&body) {
-            return Err(ClientError::NotSigned { member: self.url.clone(), refusals });
+            return Err(ClientError::NotSigned { member: self.url.to_string(), refusals });
         }
         match serde_json::from_slice(&body) {
             Ok(ErrorBody { code, message }) => {
-                Err(ClientError::Refused { member: self.url.clone(), code, message })
+                Err(ClientError::Refused { member: self.url.to_string(), code, message })
             }
             Err(_) => Err(self.answer(&status)),
         }

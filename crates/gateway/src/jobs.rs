@@ -1,14 +1,16 @@
 //! From a pool's job to a signed one.
 
-use crate::sequence::Sequence;
+use crate::{JobSigner, sequence::Sequence};
 use alloy_primitives::Bytes;
-use hashlease_primitives::{Job, LocalSigner, SignedJob, Terms};
-use hashlease_share::{MAX_JOB_WINDOW, Reason, VerifiedJob};
+use hashlease_primitives::{Job, SignedJob, Terms};
+use hashlease_share::{MAX_JOB_WINDOW, MAX_TAIL, Reason, VerifiedJob};
 use hashlease_stratum::Notify;
-use std::{io, path::Path};
+use std::{io, path::Path, sync::Arc};
 
 /// How far ahead of our clock a pool's time may be, seconds (what Bitcoin nodes accept).
 const MAX_AHEAD: u64 = 7_200;
+/// Shortest free part of the extranonce that a node can share out among miners, bytes.
+const MIN_TAIL: usize = 2;
 
 /// Why a pool's job can't be handed out.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +30,9 @@ pub enum JobError {
     #[error("the lease is not running at {0}")]
     NotRunning(u64),
     /// The pool's numbers can't be used.
-    #[error("pool's extranonce2 of {0} bytes: expected 2 to 32")]
+    #[error(
+        "pool's extranonce2 of {0} bytes: expected {MIN_TAIL} to {MAX_TAIL}, so that miners can be told apart"
+    )]
     Tail(usize),
     /// The job would not count.
     #[error("job would not count: {0}")]
@@ -44,7 +48,7 @@ pub enum JobError {
 /// Signs the jobs of one lease.
 #[derive(Debug)]
 pub struct JobMaker {
-    signer: LocalSigner,
+    signer: Arc<dyn JobSigner>,
     sequence: Sequence,
 }
 
@@ -64,7 +68,7 @@ impl JobMaker {
     ///
     /// # Errors
     /// When the file can't be read.
-    pub fn open(signer: LocalSigner, file: &Path) -> io::Result<Self> {
+    pub fn open(signer: Arc<dyn JobSigner>, file: &Path) -> io::Result<Self> {
         Ok(Self { signer, sequence: Sequence::open(file)? })
     }
 
@@ -87,10 +91,11 @@ impl JobMaker {
             return Err(JobError::Ahead { ntime, now });
         }
         let tail_length = match u8::try_from(session.extranonce2_size) {
-            Ok(length @ 2..=32) => length,
+            Ok(length) if (MIN_TAIL..=MAX_TAIL).contains(&session.extranonce2_size) => length,
             _ => return Err(JobError::Tail(session.extranonce2_size)),
         };
         let not_before = ntime.max(now).max(terms.start);
+        // three intervals, so that one lost job leaves no gap
         let window = terms.job_interval().saturating_mul(3).clamp(10, MAX_JOB_WINDOW);
         let last = terms.end.saturating_sub(1);
         if not_before > last {
@@ -121,7 +126,7 @@ impl JobMaker {
 mod tests {
     use super::*;
     use alloy_primitives::{Address, B256};
-    use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight};
+    use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, LocalSigner, SettlementWeight};
 
     fn terms(signer: &LocalSigner) -> Terms {
         Terms {
@@ -158,7 +163,7 @@ mod tests {
     fn windows_lie_inside_the_lease_and_never_before_the_pools_time() {
         let signer = LocalSigner::from_hex(&"22".repeat(32)).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let mut maker = JobMaker::open(signer.clone(), &dir.path().join("s")).unwrap();
+        let mut maker = JobMaker::open(Arc::new(signer.clone()), &dir.path().join("s")).unwrap();
         let session = Extranonce { extranonce1: vec![7; 4], extranonce2_size: 8, version_mask: 0x1fff_e000 };
         let terms = terms(&signer);
         let early = maker.make(&terms, &notify(), &session, 990).unwrap();

@@ -6,15 +6,19 @@
 //! of the extranonce.
 
 use crate::{
-    ServedLeases,
-    lease::{LinkEvent, LiveJob, Refusal, Served},
+    gateway::ServedLeases,
+    jobs::Extranonce,
+    served::{Greeting, LinkEvent, LiveJob, Refusal, Served},
+    upstream::VERSION_MASK,
 };
 use arrayvec::ArrayVec;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use hashlease_primitives::LeaseId;
 use hashlease_share::{Reason, Share};
-use hashlease_stratum::{Id, LineLimits, LineReader, Message, MinerRequest, Notify, Submit, encode};
-use serde_json::json;
+use hashlease_stratum::{
+    Id, LineLimits, LineReader, Message, MinerRequest, Notify, Submit, VersionRolling, encode,
+};
+use serde_json::{Value, json};
 use std::{
     future::Future,
     net::SocketAddr,
@@ -25,22 +29,40 @@ use std::{
 use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
-    sync::broadcast::{Receiver, error::RecvError},
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        watch,
+    },
     task::JoinSet,
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
 /// Shares of one node that may wait for the pool's verdict.
 const IN_FLIGHT: usize = 4_096;
+/// Connections at the same time.
+const MAX_LINKS: usize = 1_024;
+/// How long a peer may take to show its token.
+const DOOR: Duration = Duration::from_secs(15);
+/// Longest silence: a node without miners has nothing to say.
+const IDLE: Duration = Duration::from_secs(3_600);
+/// How long one write to a node may take.
+const WRITE: Duration = Duration::from_secs(20);
 
-pub(crate) async fn accept(listener: TcpListener, leases: ServedLeases) {
-    let mut connections = JoinSet::new();
+pub(crate) async fn accept(listener: TcpListener, leases: ServedLeases, mut stopped: watch::Receiver<bool>) {
+    let mut links = JoinSet::new();
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|stop| *stop) => break,
+        };
+        while links.try_join_next().is_some() {}
+        match accepted {
+            Ok((_, peer)) if links.len() >= MAX_LINKS => {
+                warn!(%peer, limit = MAX_LINKS, "too many links, connection refused");
+            }
             Ok((stream, peer)) => {
-                connections.spawn(serve(stream, peer, Arc::clone(&leases)));
-                while connections.try_join_next().is_some() {}
+                links.spawn(serve(stream, peer, Arc::clone(&leases)));
             }
             Err(error) => {
                 // out of file descriptors, most likely: those who are in go on
@@ -49,6 +71,10 @@ pub(crate) async fn accept(listener: TcpListener, leases: ServedLeases) {
             }
         }
     }
+    // those who were let in are told by their lease, the others are nobody
+    drop(listener);
+    let farewell = async { while links.join_next().await.is_some() {} };
+    let _ = timeout(Duration::from_secs(1), farewell).await;
 }
 
 type Verdict = Pin<Box<dyn Future<Output = (Id, Result<(), Refusal>)> + Send>>;
@@ -62,8 +88,10 @@ struct Link {
 async fn serve(stream: TcpStream, peer: SocketAddr, leases: ServedLeases) {
     let _ = stream.set_nodelay(true);
     let (reader, mut writer) = stream.into_split();
-    let mut lines = LineReader::new(reader, LineLimits::default());
+    let mut lines = LineReader::new(reader, LineLimits { idle: IDLE, ..LineLimits::default() });
     let mut link = Link { leases, lease: None, verdicts: FuturesUnordered::new() };
+    let door = sleep(DOOR);
+    tokio::pin!(door);
     let reason = loop {
         let out = tokio::select! {
             line = lines.next(), if link.verdicts.len() < IN_FLIGHT => match line {
@@ -71,54 +99,73 @@ async fn serve(stream: TcpStream, peer: SocketAddr, leases: ServedLeases) {
                 Ok(None) => break "closed by the node".to_owned(),
                 Err(error) => break error.to_string(),
             },
-            event = next_event(&mut link.lease) => match event {
-                Some(event) => event_lines(&event),
-                // it missed some: the next job brings it up to date
-                None => Ok(String::new()),
-            },
+            event = next_event(&mut link.lease) => event_lines(event),
             Some((id, verdict)) = link.verdicts.next() => Ok(match verdict {
                 Ok(()) => encode::result(&id, json!(true)),
                 Err(Refusal { code, message }) => encode::error(&id, code, &message),
             }),
+            () = &mut door, if link.lease.is_none() => break "no access token in time".to_owned(),
         };
         let (text, over) = match out {
             Ok(text) => (text, None),
             Err((text, reason)) => (text, Some(reason)),
         };
-        if let Err(error) = writer.write_all(text.as_bytes()).await {
-            break error.to_string();
+        match timeout(WRITE, writer.write_all(text.as_bytes())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => break error.to_string(),
+            Err(_) => break "does not read what it is sent".to_owned(),
         }
         if let Some(reason) = over {
             break reason;
         }
     };
-    let lease = link.lease.as_ref().map(|(served, _)| served.terms().id.0);
+    let lease = link.lease.as_ref().map(|(served, _)| served.id().0);
     info!(%peer, lease, reason, "link to a node ended");
 }
 
 /// What is written, and for an end why.
 type Out = Result<String, (String, String)>;
 
-async fn next_event(lease: &mut Option<(Arc<Served>, Receiver<LinkEvent>)>) -> Option<LinkEvent> {
-    let Some((_, events)) = lease else { return std::future::pending().await };
+/// What a node is told of.
+enum News {
+    Event(LinkEvent),
+    /// It was too slow and missed some.
+    Missed(Greeting),
+}
+
+async fn next_event(lease: &mut Option<(Arc<Served>, Receiver<LinkEvent>)>) -> News {
+    let Some((served, events)) = lease else { return std::future::pending().await };
     match events.recv().await {
-        Ok(event) => Some(event),
-        Err(RecvError::Lagged(_)) => None,
-        Err(RecvError::Closed) => Some(LinkEvent::Over),
+        Ok(event) => News::Event(event),
+        Err(RecvError::Lagged(_)) => News::Missed(served.catch_up()),
+        Err(RecvError::Closed) => News::Event(LinkEvent::Over("lease is over")),
     }
 }
 
-fn event_lines(event: &LinkEvent) -> Out {
-    match event {
-        LinkEvent::Job(job) => Ok(job_lines(job, job.clean)),
-        LinkEvent::Session(session) => Ok([
-            encode::set_extranonce(&session.extranonce1, session.extranonce2_size),
-            encode::set_version_mask(session.version_mask),
-        ]
-        .concat()),
-        LinkEvent::Difficulty(target) => Ok(encode::set_difficulty(*target)),
-        LinkEvent::Over => Err((String::new(), "lease is over".into())),
+fn event_lines(news: News) -> Out {
+    match news {
+        News::Event(LinkEvent::Job(job)) => Ok(job_lines(&job, job.clean)),
+        News::Event(LinkEvent::Session(session)) => Ok(session_lines(&session)),
+        News::Event(LinkEvent::Difficulty(target)) => Ok(encode::set_difficulty(target)),
+        News::Event(LinkEvent::Message(text)) => Ok(encode::show_message(text)),
+        News::Event(LinkEvent::Over(reason)) => Err((encode::show_message(reason), reason.into())),
+        News::Missed(greeting) => Ok(greeting_lines(&greeting)),
     }
+}
+
+fn session_lines(session: &Extranonce) -> String {
+    [
+        encode::set_extranonce(&session.extranonce1, session.extranonce2_size),
+        encode::set_version_mask(session.version_mask),
+    ]
+    .concat()
+}
+
+fn greeting_lines(greeting: &Greeting) -> String {
+    let mut out = greeting.session.as_ref().map(session_lines).unwrap_or_default();
+    out.extend(greeting.difficulty.map(encode::set_difficulty));
+    out.extend(greeting.job.as_ref().map(|job| job_lines(job, true)));
+    out
 }
 
 fn job_lines(live: &LiveJob, clean: bool) -> String {
@@ -148,12 +195,15 @@ impl Link {
             Err(error) => return Err((String::new(), error.to_string())),
         };
         match MinerRequest::read(&method, &params) {
-            Ok(MinerRequest::Configure { version_rolling, .. }) => {
-                let mask = version_rolling.map_or(0, |asked| asked.mask);
-                let granted = json!({"version-rolling": true, "version-rolling.mask": format!("{mask:08x}")});
-                Ok(encode::result(&id, granted))
+            Ok(MinerRequest::Configure { version_rolling, others }) => {
+                Ok(encode::result(&id, self.configured(version_rolling, others)))
             }
-            Ok(MinerRequest::Subscribe { .. }) => Ok(encode::subscribed(&id, "link", &[0; 4], 4)),
+            Ok(MinerRequest::Subscribe { .. }) => {
+                let session = self.only_session();
+                let (extranonce1, size) = session
+                    .map_or_else(|| (vec![0; 4], 4), |known| (known.extranonce1, known.extranonce2_size));
+                Ok(encode::subscribed(&id, "link", &extranonce1, size))
+            }
             Ok(MinerRequest::Authorize { user, password }) => {
                 self.authorise(&id, &user, password.as_deref().unwrap_or_default())
             }
@@ -161,13 +211,43 @@ impl Link {
                 self.submit(id, submit);
                 Ok(String::new())
             }
+            // a notification wants no answer
+            Ok(_) if id.0.is_null() => Ok(String::new()),
             Ok(MinerRequest::Ping) => Ok(encode::result(&id, json!("pong"))),
-            Ok(_) => Ok(encode::result(&id, json!(true))),
+            Ok(MinerRequest::Unknown { .. }) => Ok(encode::error(&id, 20, "unknown-method")),
+            Ok(MinerRequest::ExtranonceSubscribe | MinerRequest::Suggest { .. } | MinerRequest::Harmless) => {
+                Ok(encode::result(&id, json!(true)))
+            }
             Err(error) => {
+                debug!(%error, "request of a node can't be read");
                 let reason = Reason::Malformed(error.to_string());
                 Ok(encode::error(&id, reason.stratum_code(), reason.code()))
             }
         }
+    }
+
+    /// The pool's session, if there is only one lease that it could be of: before a node has named its lease, this
+    /// is all that can be told.
+    fn only_session(&self) -> Option<Extranonce> {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut served = leases.values();
+        match (served.next(), served.next()) {
+            (Some(only), None) => only.session(),
+            _ => None,
+        }
+    }
+
+    fn configured(&self, asked: Option<VersionRolling>, others: Vec<String>) -> Value {
+        let mut result: serde_json::Map<String, Value> =
+            others.into_iter().map(|other| (other, json!(false))).collect();
+        if let Some(asked) = asked {
+            // what the pool really grants follows in `mining.set_version_mask`
+            let granted =
+                self.only_session().map_or(VERSION_MASK, |session| session.version_mask) & asked.mask;
+            result.insert("version-rolling".into(), json!(true));
+            result.insert("version-rolling.mask".into(), json!(format!("{granted:08x}")));
+        }
+        Value::Object(result)
     }
 
     fn authorise(&mut self, id: &Id, user: &str, token: &str) -> Out {
@@ -175,28 +255,21 @@ impl Link {
             let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
             leases.get(&LeaseId(lease)).cloned()
         });
-        // an unknown lease and a wrong token look the same from outside
-        let Some(served) = served.filter(|served| served.lets_in(token)) else {
+        // an unknown lease, one that is over, and a wrong token look the same from outside
+        let greeted = served.filter(|served| served.lets_in(token)).and_then(|served| {
+            let (greeting, events) = served.greet()?;
+            Some((served, greeting, events))
+        });
+        let Some((served, greeting, events)) = greeted else {
+            let user: String = user.chars().take(64).collect();
             warn!(user, "node refused: unknown lease or wrong access token");
             let reason = Reason::Unauthorized;
             let answer = encode::error(id, reason.stratum_code(), reason.code());
             return Err((answer, "not let in".into()));
         };
-        let (greeting, events) = served.greet();
-        info!(lease = %served.terms().id, "node let in");
-        let mut out = encode::result(id, json!(true));
-        if let Some(session) = &greeting.session {
-            out.push_str(&encode::set_extranonce(&session.extranonce1, session.extranonce2_size));
-            out.push_str(&encode::set_version_mask(session.version_mask));
-        }
-        if let Some(target) = greeting.difficulty {
-            out.push_str(&encode::set_difficulty(target));
-        }
-        if let Some(job) = &greeting.job {
-            out.push_str(&job_lines(job, true));
-        }
+        info!(lease = %served.id(), "node let in");
         self.lease = Some((served, events));
-        Ok(out)
+        Ok([encode::result(id, json!(true)), greeting_lines(&greeting)].concat())
     }
 
     fn submit(&mut self, id: Id, submit: Submit) {
@@ -205,7 +278,7 @@ impl Link {
             let Some(served) = served else { return (id, Err(Reason::Unauthorized.into())) };
             let verdict = check(&served, submit).await;
             if let Err(refusal) = &verdict {
-                debug!(lease = %served.terms().id, reason = refusal.message, "share refused");
+                debug!(lease = %served.id(), reason = refusal.message, "share refused");
             }
             (id, verdict)
         }));

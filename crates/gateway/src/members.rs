@@ -2,42 +2,92 @@
 
 use crate::clock::unix_seconds;
 use hashlease_primitives::SignedJob;
-use std::{collections::VecDeque, time::Duration};
-use tokio::{sync::mpsc, time::sleep};
+use reqwest::StatusCode;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 use tracing::{debug, warn};
 use url::Url;
 
-/// Jobs that may wait for one member.
+/// Jobs that may wait for one member; the oldest go first.
 const QUEUE: usize = 256;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(500);
 
 /// One queue per member, so that a slow one holds up nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Members(BTreeMap<Url, Member>);
+
 #[derive(Debug)]
-pub(crate) struct Members(Vec<mpsc::Sender<SignedJob>>);
+struct Member {
+    jobs: mpsc::Sender<SignedJob>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
 
 impl Members {
-    pub(crate) fn start(urls: &[Url]) -> Self {
-        let queues = urls.iter().map(|url| {
-            let (sender, receiver) = mpsc::channel(QUEUE);
-            tokio::spawn(deliver(url.clone(), receiver));
-            sender
-        });
-        Self(queues.collect())
+    /// Takes up new members and leaves those that are gone; the others keep their queues.
+    pub(crate) fn follow(&mut self, urls: &[Url]) {
+        self.0.retain(|url, _| urls.contains(url));
+        for url in urls {
+            self.0.entry(url.clone()).or_insert_with(|| {
+                let (jobs, receiver) = mpsc::channel(QUEUE);
+                Member { jobs, task: tokio::spawn(deliver(url.clone(), receiver)) }
+            });
+        }
     }
 
     pub(crate) fn send(&self, job: &SignedJob) {
-        for queue in &self.0 {
-            if queue.try_send(job.clone()).is_err() {
-                warn!(sequence = job.job.sequence, "a member is too slow for its jobs: one is left out");
+        for (url, member) in &self.0 {
+            if member.jobs.try_send(job.clone()).is_err() {
+                warn!(member = %url, sequence = job.job.sequence, "member is too slow for its jobs, one is left out");
             }
         }
     }
 }
 
+/// Why a job did not arrive.
+enum Trouble {
+    /// It may arrive later.
+    Later(String),
+    /// It never will.
+    Never(String),
+}
+
+async fn post(client: &reqwest::Client, route: &Url, job: &SignedJob) -> Result<(), Trouble> {
+    let response = match client.post(route.clone()).json(job).send().await {
+        Ok(response) => response,
+        Err(error) if error.is_timeout() => return Err(Trouble::Later("does not answer".into())),
+        Err(_) => return Err(Trouble::Later("can't be reached".into())),
+    };
+    match response.status() {
+        status if status.is_success() => Ok(()),
+        // the lease is not confirmed on the member's chain yet: soon it will be
+        StatusCode::NOT_FOUND => Err(Trouble::Later("does not know the lease yet".into())),
+        status @ (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) => {
+            Err(Trouble::Later(status.to_string()))
+        }
+        status if status.is_client_error() => {
+            let words = response.text().await.unwrap_or_default();
+            Err(Trouble::Never(format!("{status}: {}", words.chars().take(256).collect::<String>())))
+        }
+        status => Err(Trouble::Later(status.to_string())),
+    }
+}
+
 async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>) {
     let client = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
-    let Ok(route) = member.join("v1/jobs") else { return };
+    let Ok(route) = member.join("v1/jobs") else {
+        warn!(%member, "not a base address: no jobs are delivered");
+        return;
+    };
     let mut waiting: VecDeque<SignedJob> = VecDeque::new();
     let mut complained = false;
     loop {
@@ -46,6 +96,9 @@ async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>) {
         }
         let now = unix_seconds();
         waiting.retain(|job| job.job.not_after >= now);
+        while waiting.len() > QUEUE {
+            waiting.pop_front();
+        }
         let Some(job) = waiting.front() else {
             match jobs.recv().await {
                 Some(job) => waiting.push_back(job),
@@ -53,31 +106,25 @@ async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>) {
             }
             continue;
         };
-        let trouble = match client.post(route.clone()).json(job).send().await {
-            Ok(response) if response.status().is_success() => {
+        let sequence = job.job.sequence;
+        match post(&client, &route, job).await {
+            Ok(()) => {
                 waiting.pop_front();
                 complained = false;
-                continue;
             }
-            // the lease is not confirmed on the member's chain yet: soon it will be
-            Ok(response) if response.status().as_u16() == 404 => "it does not know the lease yet".to_owned(),
-            Ok(response) if response.status().is_client_error() => {
-                let status = response.status();
-                let words = response.text().await.unwrap_or_default();
-                warn!(%member, sequence = job.job.sequence, %status, words, "member refuses a job");
+            Err(Trouble::Never(words)) => {
+                warn!(%member, sequence, words, "member refuses a job");
                 waiting.pop_front();
-                continue;
             }
-            Ok(response) => response.status().to_string(),
-            Err(error) if error.is_timeout() => "it does not answer".to_owned(),
-            Err(_) => "it can't be reached".to_owned(),
-        };
-        if complained {
-            debug!(%member, trouble, "job not delivered");
-        } else {
-            warn!(%member, trouble, "jobs are not delivered to a member, trying on");
-            complained = true;
+            Err(Trouble::Later(words)) => {
+                if complained {
+                    debug!(%member, sequence, words, "job not delivered");
+                } else {
+                    warn!(%member, sequence, words, "jobs are not delivered to a member, trying on");
+                    complained = true;
+                }
+                sleep(RETRY).await;
+            }
         }
-        sleep(RETRY).await;
     }
 }

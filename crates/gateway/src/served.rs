@@ -1,0 +1,320 @@
+//! A lease that is being served: its jobs, its shares, and what its nodes are told.
+
+use crate::{
+    Assignment, JobMaker, JobSigner,
+    clock::unix_seconds,
+    jobs::Extranonce,
+    status::{LeaseStatus, PoolState, Verdicts},
+};
+use alloy_primitives::B256;
+use hashlease_primitives::{LeaseId, Target, Terms};
+use hashlease_share::{Reason, Share, VerifiedJob};
+use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
+use std::{
+    collections::{BTreeMap, HashSet},
+    io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::{broadcast, watch};
+use tracing::warn;
+
+/// Jobs kept for their shares; the oldest go first.
+const MAX_JOBS: usize = 1_024;
+/// How long after its window a job is kept for shares that are on the way, seconds.
+const KEEP: u64 = 120;
+/// Shares of one epoch that are remembered. What meets the settlement target is always taken, since it cost its work;
+/// what only meets the pool's is not, once there are so many.
+const MAX_SEEN: usize = 1 << 20;
+/// Events that a node may be behind.
+const EVENTS: usize = 64;
+
+/// A job that was handed out.
+#[derive(Debug)]
+pub(crate) struct LiveJob {
+    pub(crate) verified: VerifiedJob,
+    pub(crate) clean: bool,
+    pub(crate) pool_job: String,
+    /// Number of the upstream session that it came from.
+    pub(crate) session: u64,
+    pub(crate) upstream: UpstreamHandle,
+    /// Only ever becomes easier.
+    pub(crate) pool_target: Mutex<Target>,
+}
+
+/// What the nodes of a lease are told.
+#[derive(Clone, Debug)]
+pub(crate) enum LinkEvent {
+    Job(Arc<LiveJob>),
+    Session(Extranonce),
+    Difficulty(Target),
+    /// In words that do not say which pool it is: only the gateway knows.
+    Message(&'static str),
+    Over(&'static str),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: BTreeMap<u64, Arc<LiveJob>>,
+    session: Option<Extranonce>,
+    difficulty: Option<Target>,
+    seen: BTreeMap<u32, HashSet<B256>>,
+    counted: BTreeMap<u32, u64>,
+    verdicts: Verdicts,
+    pool: PoolState,
+    trouble: String,
+    over: bool,
+}
+
+/// A lease that is being served.
+#[derive(Debug)]
+pub(crate) struct Served {
+    assignment: watch::Sender<Assignment>,
+    maker: Arc<Mutex<JobMaker>>,
+    state: Mutex<State>,
+    events: broadcast::Sender<LinkEvent>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // every change under these locks is one step
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a node is told when it comes in.
+#[derive(Debug, Default)]
+pub(crate) struct Greeting {
+    pub(crate) session: Option<Extranonce>,
+    pub(crate) difficulty: Option<Target>,
+    pub(crate) job: Option<Arc<LiveJob>>,
+}
+
+/// An answer that is not `true`.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: i32,
+    pub(crate) message: String,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { code: reason.stratum_code(), message: reason.code().to_owned() }
+    }
+}
+
+impl Served {
+    pub(crate) fn new(
+        assignment: Assignment,
+        signer: Arc<dyn JobSigner>,
+        sequences: &Path,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            assignment: watch::Sender::new(assignment),
+            maker: Arc::new(Mutex::new(JobMaker::open(signer, sequences)?)),
+            state: Mutex::default(),
+            events: broadcast::Sender::new(EVENTS),
+        })
+    }
+
+    /// Takes what may change in a lease's life: its end, its pool, its token, the members' addresses. `false` when
+    /// this is another lease altogether.
+    pub(crate) fn update(&self, assignment: &Assignment) -> bool {
+        let known = self.terms();
+        let same = Terms { end: known.end, ..assignment.terms.clone() } == known;
+        if same {
+            self.assignment.send_if_modified(|held| {
+                let changed = held != assignment;
+                held.clone_from(assignment);
+                changed
+            });
+        }
+        same
+    }
+
+    pub(crate) fn assignment(&self) -> watch::Receiver<Assignment> {
+        self.assignment.subscribe()
+    }
+
+    pub(crate) fn terms(&self) -> Terms {
+        self.assignment.borrow().terms.clone()
+    }
+
+    pub(crate) fn id(&self) -> LeaseId {
+        self.assignment.borrow().terms.id
+    }
+
+    pub(crate) fn maker(&self) -> Arc<Mutex<JobMaker>> {
+        Arc::clone(&self.maker)
+    }
+
+    /// Whether a node knows the token, compared in a time that does not depend on where the difference is. An empty
+    /// token opens nothing.
+    pub(crate) fn lets_in(&self, token: &str) -> bool {
+        let assignment = self.assignment.borrow();
+        let (ours, theirs) = (assignment.pool.token.reveal().as_bytes(), token.as_bytes());
+        let differences = ours.iter().zip(theirs).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
+        !ours.is_empty() && ours.len() == theirs.len() && differences == 0
+    }
+
+    /// What a node has to know now, and everything that comes after it. `None` when the lease is over.
+    pub(crate) fn greet(&self) -> Option<(Greeting, broadcast::Receiver<LinkEvent>)> {
+        let state = lock(&self.state);
+        // under the lock, so that nothing falls in between
+        (!state.over).then(|| (Self::greeting(&state), self.events.subscribe()))
+    }
+
+    /// What a node that missed something has to know.
+    pub(crate) fn catch_up(&self) -> Greeting {
+        Self::greeting(&lock(&self.state))
+    }
+
+    fn greeting(state: &State) -> Greeting {
+        let now = unix_seconds();
+        let newest = state.jobs.last_key_value().map(|(_, job)| job);
+        Greeting {
+            session: state.session.clone(),
+            difficulty: state.difficulty,
+            job: newest.filter(|job| job.verified.job().not_after >= now).cloned(),
+        }
+    }
+
+    pub(crate) fn session(&self) -> Option<Extranonce> {
+        lock(&self.state).session.clone()
+    }
+
+    pub(crate) fn status(&self) -> LeaseStatus {
+        let state = lock(&self.state);
+        LeaseStatus {
+            lease: self.id().0,
+            pool: state.pool,
+            trouble: state.trouble.clone(),
+            newest_job: state.jobs.last_key_value().map_or(0, |(sequence, _)| *sequence),
+            counted: state.counted.clone(),
+            verdicts: state.verdicts.clone(),
+            nodes: self.events.receiver_count(),
+        }
+    }
+
+    /// Notes where the lease stands with its pool; says whether that is news.
+    pub(crate) fn stands(&self, pool: PoolState, trouble: &str) -> bool {
+        let mut state = lock(&self.state);
+        let news = state.pool != pool || state.trouble != trouble;
+        state.pool = pool;
+        trouble.clone_into(&mut state.trouble);
+        news
+    }
+
+    pub(crate) fn tell(&self, message: &'static str) {
+        let _ = self.events.send(LinkEvent::Message(message));
+    }
+
+    pub(crate) fn tell_session(&self, session: &Extranonce) {
+        let mut state = lock(&self.state);
+        if state.session.as_ref() != Some(session) {
+            state.session = Some(session.clone());
+            let _ = self.events.send(LinkEvent::Session(session.clone()));
+        }
+    }
+
+    /// A new difficulty: jobs of this session that are out may be judged by either, so the easier one counts.
+    pub(crate) fn tell_difficulty(&self, target: Target, session: u64) {
+        let mut state = lock(&self.state);
+        for job in state.jobs.values().filter(|job| job.session == session) {
+            let mut known = lock(&job.pool_target);
+            *known = known.easier(target);
+        }
+        state.difficulty = Some(target);
+        let _ = self.events.send(LinkEvent::Difficulty(target));
+    }
+
+    pub(crate) fn hand_out(&self, job: LiveJob) {
+        let job = Arc::new(job);
+        let now = unix_seconds();
+        let terms = self.terms();
+        let mut state = lock(&self.state);
+        state.jobs.insert(job.verified.job().sequence, Arc::clone(&job));
+        state.jobs.retain(|_, job| job.verified.job().not_after.saturating_add(KEEP) >= now);
+        while state.jobs.len() > MAX_JOBS {
+            state.jobs.pop_first();
+        }
+        // no job that is left can bring a share of an epoch that ended before they all began
+        let oldest = state.jobs.values().map(|job| job.verified.job().not_before).min().unwrap_or(now);
+        state.seen.retain(|epoch, _| terms.epoch_end(*epoch) > oldest);
+        let _ = self.events.send(LinkEvent::Job(job));
+    }
+
+    /// The end: nobody is let in any more, and who is in is told.
+    pub(crate) fn close(&self, reason: &'static str) {
+        let mut state = lock(&self.state);
+        state.over = true;
+        state.pool = PoolState::Over;
+        state.trouble.clear();
+        let _ = self.events.send(LinkEvent::Over(reason));
+    }
+
+    /// Version and mask of a job.
+    pub(crate) fn version_of(&self, sequence: u64) -> Option<(u32, u32)> {
+        let state = lock(&self.state);
+        state.jobs.get(&sequence).map(|job| (job.verified.job().version, job.verified.job().version_mask))
+    }
+
+    /// Checks a node's share, counts it, and forwards it if it is good enough for the pool.
+    pub(crate) async fn submit(&self, sequence: u64, share: Share) -> Result<(), Refusal> {
+        let job = lock(&self.state).jobs.get(&sequence).cloned();
+        let job = job.ok_or_else(|| Reason::UnknownJob { job: format!("{sequence:x}") })?;
+        let opened = job.verified.open(&self.terms(), &share)?;
+        let for_pool = opened.meets(*lock(&job.pool_target));
+        let (epoch, key) = (opened.epoch(), opened.key());
+        let settled = opened.settle();
+        if let (Err(reason), false) = (&settled, for_pool) {
+            return Err(reason.clone().into());
+        }
+        self.count(epoch, key, settled.is_ok())?;
+        if !for_pool {
+            return Ok(());
+        }
+        let signed = job.verified.job();
+        let bits = (signed.version_mask != 0).then_some(share.version & signed.version_mask);
+        let worker = self.assignment.borrow().pool.worker.clone();
+        let outcome =
+            job.upstream.submit(&worker, &job.pool_job, &share.tail, share.ntime, share.nonce, bits).await;
+        let mut state = lock(&self.state);
+        match outcome {
+            SubmitOutcome::Accepted => {
+                state.verdicts.accepted = state.verdicts.accepted.saturating_add(1);
+                Ok(())
+            }
+            SubmitOutcome::Rejected { code, message } => {
+                state.verdicts.refuse(code);
+                Err(Refusal { code: i32::try_from(code).unwrap_or(20), message: shortened(&message) })
+            }
+            SubmitOutcome::Lost => {
+                state.verdicts.lost = state.verdicts.lost.saturating_add(1);
+                Err(Refusal { code: 20, message: "pool-lost".into() })
+            }
+        }
+    }
+
+    /// Remembers a share by what was hashed, and counts it if it settles.
+    fn count(&self, epoch: u32, key: B256, settled: bool) -> Result<(), Refusal> {
+        let mut state = lock(&self.state);
+        let seen = state.seen.entry(epoch).or_default();
+        if seen.contains(&key) {
+            return Err(Reason::Duplicate.into());
+        }
+        if !settled && seen.len() >= MAX_SEEN {
+            warn!(lease = %self.id(), epoch, "too many shares below the settlement weight, no more are forwarded");
+            return Err(Refusal { code: 20, message: "too-many-shares".into() });
+        }
+        seen.insert(key);
+        if settled {
+            let count = state.counted.entry(epoch).or_default();
+            *count = count.saturating_add(1);
+        }
+        Ok(())
+    }
+}
+
+/// A pool's words may be long.
+fn shortened(text: &str) -> String {
+    text.chars().take(256).collect()
+}

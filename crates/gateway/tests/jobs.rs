@@ -1,0 +1,308 @@
+//! From the pool's jobs to signed ones at the node and the members.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+use hashlease_gateway::{Gateway, GatewayConfig, GatewayError, PoolState};
+use hashlease_primitives::Terms;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, net::SocketAddr};
+use tokio::{net::TcpListener, sync::watch};
+use world::*;
+
+#[tokio::test]
+async fn a_pools_job_comes_out_signed_with_its_exact_bytes() {
+    let pool = Pool::start(Script { mask: Some("00c00000"), ..Script::default() }).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(7);
+    let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+    let mut node = Node::connect(&world.gateway).await;
+    world.until("a job", |status| status.newest_job > 0).await;
+    let before = now();
+    // with one lease only, its real values are told before the lease is named
+    let asked = json!([["version-rolling", "other"], {"version-rolling.mask": "ffffffff"}]);
+    let configured = node.ask("mining.configure", asked).await;
+    let expected = json!({"version-rolling": true, "version-rolling.mask": "00c00000", "other": false});
+    assert_eq!(configured["result"], expected);
+    let subscribed = node.ask("mining.subscribe", json!(["node/1"])).await;
+    assert_eq!((&subscribed["result"][1], &subscribed["result"][2]), (&json!("aabbccdd"), &json!(8)));
+    assert_eq!(node.ask("mining.extranonce.subscribe", json!([])).await["result"], true);
+    assert_eq!(node.ask("mining.authorize", json!(["7", TOKEN])).await["result"], true);
+    assert_eq!(node.news("mining.set_extranonce").await, json!(["aabbccdd", 8]));
+    assert_eq!(node.news("mining.set_version_mask").await, json!(["00c00000"]));
+    let difficulty = node.news("mining.set_difficulty").await[0].to_string();
+    let exact: hashlease_stratum::Difficulty = difficulty.parse().unwrap();
+    assert!(exact.target() >= pool_target());
+    let (job, clean) = node.job(&terms).await;
+    assert!(clean, "who comes in starts afresh");
+    let job = job.job();
+    assert_eq!(hex::encode(&job.coinbase_prefix), "0200000001aaaabbccdd");
+    assert_eq!((job.tail_length, hex::encode(&job.coinbase_suffix)), (8, "bb".repeat(60)));
+    assert_eq!((job.version, job.version_mask, job.n_bits), (0x2000_0000, 0x00c0_0000, 0x1d00_ffff));
+    assert_eq!((job.prev_hash.0, job.branch.len(), job.branch[0].0), ([1; 32], 1, [7; 32]));
+    // not before the pool's time, nor before now; three intervals, at least 10 s
+    assert!(job.not_before + 3 >= before && job.not_after == job.not_before + 10, "{job:?}");
+}
+
+#[tokio::test]
+async fn jobs_are_refreshed_without_the_pool_and_clean_when_a_block_comes() {
+    let pool = Pool::start(Script::default()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+    let mut node = Node::of(&world.gateway, 1).await;
+    let (first, _) = node.job(&terms).await;
+    let (second, clean) = node.job(&terms).await;
+    assert!(!clean && second.job().sequence > first.job().sequence);
+    assert_eq!(second.job().prev_hash, first.job().prev_hash);
+    assert!(second.job().not_before > first.job().not_before, "a fresh window");
+    assert!(second.job().not_before <= first.job().not_after, "no gap between windows");
+    // the pool forgets to say that it is clean
+    pool.notify(notify("j2", 2, false));
+    let (_, clean) = node.job_where(&terms, |job| job.job().prev_hash.0 == [2; 32]).await;
+    assert!(clean);
+    pool.notify(notify("j3", 2, false));
+    let (_, clean) = node.job(&terms).await;
+    assert!(!clean, "same block");
+    world.gateway.shutdown().await;
+    let words: Vec<Value> = node.rest().await;
+    assert!(words.iter().any(|word| word["params"][0] == "gateway shuts down"), "{words:?}");
+}
+
+#[tokio::test]
+async fn what_the_pool_changes_holds_from_its_next_job_on() {
+    let pool = Pool::start(Script::default()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+    let mut node = Node::of(&world.gateway, 1).await;
+    let (first, _) = node.job(&terms).await;
+    pool.push("mining.set_extranonce", &json!(["ee", 4]));
+    // refreshed from the old job: its extranonce stays
+    let (refreshed, _) = node.job(&terms).await;
+    assert!(refreshed.job().sequence > first.job().sequence);
+    assert_eq!((refreshed.job().tail_length, refreshed.job().coinbase_prefix.ends_with(&[0xdd])), (8, true));
+    pool.notify(notify("j2", 1, false));
+    assert_eq!(node.news("mining.set_extranonce").await, json!(["ee", 4]));
+    let (changed, _) = node.job(&terms).await;
+    assert_eq!(changed.job().tail_length, 4);
+    assert_eq!(hex::encode(&changed.job().coinbase_prefix), "0200000001aaee");
+    pool.push("mining.set_version_mask", &json!(["ffffffff"]));
+    assert_eq!(node.news("mining.set_version_mask").await, json!(["1fffe000"]), "never beyond BIP 320");
+    pool.push("mining.set_version_mask", &json!(["00000000"]));
+    let (unmasked, _) = node.job_where(&terms, |job| job.job().version_mask == 0).await;
+    assert!(unmasked.job().sequence > changed.job().sequence);
+}
+
+/// What stands in the status when a pool can't be used.
+async fn trouble_of(script: Script) -> (PoolState, String) {
+    let pool = Pool::start(script).await;
+    let dir = tempfile::tempdir().unwrap();
+    let world = start(dir.path(), vec![assignment(terms(1), pool.address)]).await;
+    let status = world.until("trouble", |status| !status.trouble.is_empty()).await;
+    assert_eq!(status.newest_job, 0, "no job goes out");
+    let json = serde_json::to_string(&world.gateway.status()).unwrap();
+    assert!(!json.contains(PASSWORD) && !json.contains(TOKEN), "{json}");
+    (status.pool, status.trouble)
+}
+
+#[tokio::test]
+async fn pools_that_cannot_be_used_are_named_in_words() {
+    let one = Script { extranonce2: 1, ..Script::default() };
+    let (state, trouble) = trouble_of(one).await;
+    assert_eq!(state, PoolState::Unusable);
+    assert!(trouble.contains("extranonce2 of 1 bytes: expected 2 to 32"), "{trouble}");
+    let many = Script { extranonce2: 33, ..Script::default() };
+    assert!(trouble_of(many).await.1.contains("extranonce2 of 33 bytes"));
+    let mut witness = notify("w", 1, true);
+    witness[2] = json!("02000000000101aa");
+    let (_, trouble) = trouble_of(Script { notify: witness, ..Script::default() }).await;
+    assert!(trouble.contains("with a witness"), "{trouble}");
+    let mut ahead = notify("a", 1, true);
+    ahead[7] = json!(format!("{:08x}", now() + 7_300));
+    let (_, trouble) = trouble_of(Script { notify: ahead, ..Script::default() }).await;
+    assert!(trouble.contains("more than 7200 s ahead"), "{trouble}");
+    let mut long = notify("l", 1, true);
+    long[3] = json!("bb".repeat(1_020));
+    let (_, trouble) = trouble_of(Script { notify: long, ..Script::default() }).await;
+    assert!(trouble.contains("job coinbase of"), "{trouble}");
+    let refused = json!({"result": null, "error": [24, format!("bad password {PASSWORD}"), null]});
+    let (state, trouble) = trouble_of(Script { authorize: refused, ..Script::default() }).await;
+    assert_eq!((state, trouble.as_str()), (PoolState::Lost, "worker was refused: bad password …"));
+}
+
+#[tokio::test]
+async fn every_tail_that_can_be_shared_out_is_served() {
+    for size in [2, 4, 32] {
+        let pool = Pool::start(Script { extranonce2: size, mask: None, ..Script::default() }).await;
+        let dir = tempfile::tempdir().unwrap();
+        let terms = terms(1);
+        let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+        let (job, _) = Node::of(&world.gateway, 1).await.job(&terms).await;
+        assert_eq!(u64::from(job.job().tail_length), size);
+        assert_eq!(job.job().version_mask, 0, "the pool grants no version bits");
+    }
+}
+
+#[tokio::test]
+async fn a_pool_without_a_difficulty_is_taken_for_difficulty_one() {
+    let pool = Pool::start(Script { difficulty: None, ..Script::default() }).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+    let mut node = Node::of(&world.gateway, 1).await;
+    assert_eq!(node.news("mining.set_difficulty").await, json!([1]));
+    node.job(&terms).await;
+}
+
+#[tokio::test]
+async fn a_pool_that_is_down_at_first_is_found_once_it_is_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = start(dir.path(), vec![assignment(terms.clone(), address)]).await;
+    let status = world.until("trouble", |status| !status.trouble.is_empty()).await;
+    assert_eq!(status.pool, PoolState::Lost);
+    assert!(status.trouble.contains(&address.to_string()), "{status:?}");
+    // a node is let in all the same, and waits
+    let mut node = Node::of(&world.gateway, 1).await;
+    let _pool = Pool::on(TcpListener::bind(address).await.unwrap(), Script::default());
+    node.job(&terms).await;
+    let status = world.until("connected", |status| status.pool == PoolState::Connected).await;
+    assert_eq!((status.trouble.as_str(), status.nodes), ("", 1));
+}
+
+#[tokio::test]
+async fn a_session_after_a_break_has_its_own_extranonce() {
+    let pool = Pool::start(Script::default()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+    let mut node = Node::of(&world.gateway, 1).await;
+    let (old, _) = node.job(&terms).await;
+    pool.change(|script| script.extranonce1 = "11223344".into());
+    pool.drop_connections();
+    let message = node.news("client.show_message").await;
+    assert!(message[0].as_str().unwrap().starts_with("pool lost"), "{message}");
+    assert!(!message.to_string().contains(&pool.address.to_string()), "only the gateway knows the pool");
+    assert_eq!(node.news("mining.set_extranonce").await, json!(["11223344", 8]));
+    let (new, clean) = node.job(&terms).await;
+    assert!(clean, "what was mined before can't be forwarded any more");
+    assert!(new.job().sequence > old.job().sequence);
+    assert!(new.job().coinbase_prefix.ends_with(&[0x11, 0x22, 0x33, 0x44]));
+    // the old job still counts, its session does not come back
+    let settled = mine(&old, &terms, 0, settles_only(&terms));
+    assert_eq!(node.submit(1, &settled).await["result"], true);
+    let lost = mine(&old, &terms, 0, meets_pool);
+    assert_eq!(refusal(&node.submit(1, &lost).await), (20, "pool-lost".into()));
+    let good = mine(&new, &terms, 0, meets_pool);
+    assert_eq!(node.submit(1, &good).await["result"], true);
+    let status = world.status();
+    assert_eq!((status.verdicts.accepted, status.verdicts.lost), (1, 1));
+    assert_eq!(status.counted.values().sum::<u64>(), 3);
+}
+
+#[tokio::test]
+async fn sequences_go_on_after_a_gateway_that_was_killed() {
+    let pool = Pool::start(Script::default()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let mut last = 0;
+    for _ in 0..3 {
+        let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+        let (_, assignments) = watch::channel(vec![]);
+        let config = GatewayConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: dir.path().to_owned(),
+            agent: "second".into(),
+        };
+        let second = Gateway::start(config, signer(), assignments).await;
+        assert!(matches!(second, Err(GatewayError::Locked { .. })), "one gateway to a data directory");
+        let (job, _) = Node::of(&world.gateway, 1).await.job(&terms).await;
+        assert!(job.job().sequence > last);
+        last = job.job().sequence;
+        // dropped without a farewell, as a kill would
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_lease_ends_earlier_and_lets_its_nodes_go() {
+    let pool = Pool::start(Script::default()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+    let mut node = Node::of(&world.gateway, 1).await;
+    let (job, _) = node.job(&terms).await;
+    let share = mine(&job, &terms, 0, settles_only(&terms));
+    assert_eq!(node.submit(1, &share).await["result"], true);
+    let sooner = Terms { end: now() + 3, ..terms.clone() };
+    world.leases.send_replace(vec![assignment(sooner.clone(), pool.address)]);
+    let rest = node.rest().await;
+    assert!(now() >= sooner.end, "not before its end");
+    let jobs: Vec<_> = rest.iter().filter(|message| message["method"] == "hashlease.job").collect();
+    assert!(!jobs.is_empty(), "jobs came to the end");
+    for job in jobs {
+        assert!(job["params"][1]["job"]["notAfter"].as_u64().unwrap() < terms.end);
+    }
+    assert_eq!(jobs_after(&rest, sooner.end), 0);
+    let status = world.until("over", |status| status.pool == PoolState::Over).await;
+    assert_eq!(status.counted.values().sum::<u64>(), 1, "the count outlives the change");
+    let answer = Node::connect(&world.gateway).await.ask("mining.authorize", json!(["1", TOKEN])).await;
+    assert_eq!(refusal(&answer), (24, "unauthorized".into()));
+}
+
+/// Jobs that may be mined at or after a time.
+fn jobs_after(messages: &[Value], time: u64) -> usize {
+    let ends = messages.iter().filter_map(|message| message["params"][1]["job"]["notAfter"].as_u64());
+    ends.filter(|end| *end >= time).count()
+}
+
+#[tokio::test]
+async fn a_new_destination_is_a_new_session_under_the_same_link() {
+    let first = Pool::start(Script::default()).await;
+    let second = Pool::start(Script { extranonce1: "99".into(), ..Script::default() }).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = start(dir.path(), vec![assignment(terms.clone(), first.address)]).await;
+    let mut node = Node::of(&world.gateway, 1).await;
+    node.job(&terms).await;
+    world.leases.send_replace(vec![assignment(terms.clone(), second.address)]);
+    let (job, clean) =
+        node.job_where(&terms, |job| hex::encode(&job.job().coinbase_prefix) == "0200000001aa99").await;
+    assert!(clean);
+    let share = mine(&job, &terms, 0, meets_pool);
+    assert_eq!(node.submit(1, &share).await["result"], true);
+    assert_eq!((first.submits().len(), second.submits().len()), (0, 1));
+    // taken away altogether
+    world.leases.send_replace(vec![]);
+    node.rest().await;
+    assert!(world.gateway.status().is_empty());
+}
+
+#[tokio::test]
+async fn leases_of_another_signer_are_not_served_and_two_are_told_apart() {
+    let (a, b) = (Pool::start(Script::default()).await, Pool::start(Script::default()).await);
+    b.change(|script| script.extranonce1 = "bb".into());
+    let dir = tempfile::tempdir().unwrap();
+    let foreign = Terms { job_signer: alloy_primitives::Address::repeat_byte(9), ..terms(3) };
+    let leases = vec![
+        assignment(terms(1), a.address),
+        assignment(terms(2), b.address),
+        assignment(foreign, a.address),
+    ];
+    let world = start(dir.path(), leases.clone()).await;
+    let mut node = Node::of(&world.gateway, 2).await;
+    let subscribed = node.ask("mining.subscribe", json!([])).await;
+    assert_eq!(
+        (&subscribed["result"][1], &subscribed["result"][2]),
+        (&json!("00000000"), &json!(4)),
+        "placeholders"
+    );
+    let (job, _) = node.job(&leases[1].terms).await;
+    assert_eq!(hex::encode(&job.job().coinbase_prefix), "0200000001aabb");
+    let served: BTreeMap<u64, usize> =
+        world.gateway.status().iter().map(|status| (status.lease, status.nodes)).collect();
+    assert_eq!(served, BTreeMap::from([(1, 0), (2, 1)]));
+}
