@@ -1,4 +1,7 @@
 //! The fold of a journal's records: what was counted, per lease and epoch.
+//!
+//! In: records in the order of the journal, durable before they come here. Out: counts, commitments and evidence.
+//! Equal records give equal roots, in whatever order the shares of an epoch came.
 
 use crate::{Evidence, EvidenceShare};
 use alloy_primitives::B256;
@@ -39,14 +42,16 @@ pub enum LedgerError {
         epoch: u32,
     },
     /// The written root is not that of the shares.
-    #[error("lease {lease}, epoch {epoch}: journal says root {written:?}, its shares give {rebuilt:?}")]
+    #[error(
+        "lease {lease}, epoch {epoch}: expected root {expected:?} as written, its shares give {rebuilt:?}"
+    )]
     RootDiffers {
         /// Lease.
         lease: LeaseId,
         /// Epoch.
         epoch: u32,
         /// As written.
-        written: Commitment,
+        expected: Commitment,
         /// From the shares.
         rebuilt: Commitment,
     },
@@ -71,6 +76,10 @@ struct Epoch {
 
 impl Epoch {
     fn commitment(&self) -> Result<Commitment, TrieError> {
+        if let Some(closed) = self.closed {
+            // nothing was added since it was rebuilt
+            return Ok(closed);
+        }
         Ok(Trie::build(self.shares.iter().map(|share| share.key).collect())?.commitment())
     }
 }
@@ -137,12 +146,27 @@ impl LeaseLedger {
         self.epochs.get(&epoch).and_then(|epoch| epoch.closed)
     }
 
+    /// Whether an epoch takes no more shares.
+    #[must_use]
+    pub fn is_closed(&self, epoch: u32) -> bool {
+        self.closed(epoch).is_some()
+    }
+
     /// Root and count of an epoch as it stands.
     ///
     /// # Errors
     /// [`TrieError`].
     pub fn commitment(&self, epoch: u32) -> Result<Commitment, TrieError> {
-        self.epochs.get(&epoch).map_or_else(|| Ok(Trie::build(Vec::new())?.commitment()), Epoch::commitment)
+        self.epochs.get(&epoch).map_or_else(|| Ok(Commitment::default()), Epoch::commitment)
+    }
+
+    /// What a statement up to the end of epoch `last` says as its evidence: the chain over the commitments of the
+    /// epochs from 0 to `last`, one without shares included.
+    ///
+    /// # Errors
+    /// [`TrieError`].
+    pub fn evidence_chain(&self, last: u32) -> Result<B256, TrieError> {
+        (0..=last).try_fold(B256::ZERO, |link, epoch| Ok(self.commitment(epoch)?.chain(&link)))
     }
 
     /// The evidence of an epoch: its shares and the jobs that they use.
@@ -194,6 +218,7 @@ impl Ledger {
             }
             Record::Job { signed, .. } => {
                 let lease = self.lease_mut(signed.job.lease)?;
+                // the first one counts: shares were already checked against it
                 lease.jobs.entry(signed.job.sequence).or_insert_with(|| signed.clone());
             }
             Record::Share { lease, job, key, epoch, share, .. } => {
@@ -217,17 +242,17 @@ impl Ledger {
                 *count = count.saturating_add(1);
             }
             Record::EpochClosed { lease, epoch, commitment, .. } => {
-                let found = self.lease_mut(*lease)?.epochs.entry(*epoch).or_default();
-                let rebuilt = found.commitment()?;
+                let found = self.lease_mut(*lease)?;
+                let rebuilt = found.commitment(*epoch)?;
                 if rebuilt != *commitment {
                     return Err(LedgerError::RootDiffers {
                         lease: *lease,
                         epoch: *epoch,
-                        written: *commitment,
+                        expected: *commitment,
                         rebuilt,
                     });
                 }
-                found.closed = Some(rebuilt);
+                found.epochs.entry(*epoch).or_default().closed = Some(rebuilt);
             }
         }
         Ok(())
@@ -254,3 +279,7 @@ impl Ledger {
         self.leases.get_mut(&id).ok_or(LedgerError::UnknownLease(id))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests;

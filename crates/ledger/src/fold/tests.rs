@@ -1,0 +1,226 @@
+//! What the fold takes, what it refuses, and that a refusal changes nothing.
+
+use super::*;
+use alloy_primitives::Address;
+use hashlease_primitives::{Algorithm, Domain, HashRate, Job, LocalSigner, SettlementWeight};
+use hashlease_share::{VerifiedJob, VerifiedShare};
+use proptest::prelude::*;
+
+const EPOCH: u32 = 100;
+
+fn signer() -> LocalSigner {
+    LocalSigner::from_bytes(&[7; 32]).unwrap()
+}
+
+fn terms(id: u64) -> Terms {
+    Terms {
+        id: LeaseId(id),
+        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
+        oracle: Address::repeat_byte(2),
+        provider: Address::repeat_byte(3),
+        job_signer: signer().address(),
+        algorithm: Algorithm::Sha256d,
+        weight: SettlementWeight::from_log2(2).unwrap(),
+        rate: HashRate(1),
+        start: 1_000,
+        end: 1_500,
+        duration: 500,
+        epoch_length: EPOCH,
+    }
+}
+
+/// Equal in all leases but for the lease itself, which is not in the header.
+fn job(lease: u64, sequence: u64) -> SignedJob {
+    let job = Job {
+        lease: LeaseId(lease),
+        sequence,
+        prev_hash: B256::repeat_byte(9),
+        n_bits: 0x1d00_ffff,
+        version: 0x2000_0000,
+        version_mask: 0,
+        not_before: 1_000,
+        not_after: 1_499,
+        coinbase_prefix: vec![1; 50].into(),
+        tail_length: 0,
+        coinbase_suffix: vec![2; 30].into(),
+        branch: vec![B256::with_last_byte(sequence as u8)],
+    };
+    let signature = signer().sign(&job.digest(&terms(lease).domain)).unwrap();
+    SignedJob { job, signature }
+}
+
+/// The first `count` shares of a job with a header time.
+fn mine(job: &SignedJob, ntime: u32, count: usize) -> Vec<VerifiedShare> {
+    let terms = terms(job.job.lease.0);
+    let verified = VerifiedJob::verify(&terms, job.clone()).unwrap();
+    let share = |nonce| Share { tail: Default::default(), ntime, nonce, version: 0x2000_0000 };
+    (0..)
+        .filter_map(|nonce| verified.open(&terms, &share(nonce)).unwrap().settle().ok())
+        .take(count)
+        .collect()
+}
+
+/// Terms and two jobs of the leases 1 and 2.
+fn begun() -> Ledger {
+    let mut ledger = Ledger::default();
+    for lease in [1, 2] {
+        ledger.apply(&Record::Lease(terms(lease))).unwrap();
+        for sequence in [1, 2] {
+            ledger.apply(&Record::Job { at: 0, signed: job(lease, sequence) }).unwrap();
+        }
+    }
+    ledger
+}
+
+fn close(epoch: u32, commitment: Commitment) -> Record {
+    Record::EpochClosed { at: 0, lease: LeaseId(1), epoch, commitment }
+}
+
+#[test]
+fn one_header_counts_once_whatever_lease_it_comes_for() {
+    let (first, second) = (mine(&job(1, 1), 1_010, 3), mine(&job(2, 1), 1_010, 3));
+    assert_eq!(first[0].key(), second[0].key());
+    let mut ledger = begun();
+    for share in &first {
+        ledger.apply(&Record::share(0, share, "w")).unwrap();
+    }
+    for again in [&first[1], &second[1]] {
+        let error = ledger.apply(&Record::share(0, again, "w")).unwrap_err();
+        assert!(
+            matches!(error, LedgerError::Duplicate { key, holder: LeaseId(1) } if key == first[1].key()),
+            "{error}"
+        );
+    }
+    assert_eq!(ledger.holder(&first[2].key()), Some(LeaseId(1)));
+    assert_eq!(ledger.holder(&B256::ZERO), None);
+    assert_eq!(ledger.lease(LeaseId(1)).unwrap().count(0), 3);
+    assert_eq!(ledger.lease(LeaseId(2)).unwrap().count(0), 0);
+}
+
+#[test]
+fn nothing_comes_before_what_it_belongs_to() {
+    let share = Record::share(0, &mine(&job(1, 1), 1_010, 1)[0], "w");
+    let mut ledger = Ledger::default();
+    assert!(matches!(ledger.apply(&share), Err(LedgerError::UnknownLease(LeaseId(1)))));
+    ledger.apply(&Record::Lease(terms(1))).unwrap();
+    assert!(matches!(ledger.apply(&share), Err(LedgerError::UnknownJob { lease: LeaseId(1), job: 1 })));
+    ledger.apply(&Record::Job { at: 0, signed: job(1, 1) }).unwrap();
+    ledger.apply(&share).unwrap();
+}
+
+#[test]
+fn a_closed_epoch_stays_as_it_was_closed() {
+    let mut ledger = begun();
+    let shares = mine(&job(1, 1), 1_010, 4);
+    for share in &shares[..3] {
+        ledger.apply(&Record::share(0, share, "w")).unwrap();
+    }
+    let right = Trie::build(shares[..3].iter().map(VerifiedShare::key).collect()).unwrap().commitment();
+    let wrong = Commitment { count: 4, ..right };
+    let error = ledger.apply(&close(0, wrong)).unwrap_err();
+    let LedgerError::RootDiffers { expected, rebuilt, .. } = error else { panic!("{error}") };
+    assert_eq!((expected, rebuilt), (wrong, right));
+    assert!(!ledger.lease(LeaseId(1)).unwrap().is_closed(0));
+
+    ledger.apply(&close(0, right)).unwrap();
+    let lease = ledger.lease(LeaseId(1)).unwrap();
+    assert_eq!((lease.is_closed(0), lease.closed(0), lease.is_closed(1)), (true, Some(right), false));
+    let late = ledger.apply(&Record::share(0, &shares[3], "w")).unwrap_err();
+    assert!(matches!(late, LedgerError::Closed { lease: LeaseId(1), epoch: 0 }), "{late}");
+    assert_eq!(ledger.holder(&shares[3].key()), None, "a refused share is not held");
+    assert!(matches!(ledger.apply(&close(0, wrong)), Err(LedgerError::RootDiffers { .. })));
+    assert_eq!(ledger.lease(LeaseId(1)).unwrap().commitment(0).unwrap(), right);
+}
+
+#[test]
+fn an_epoch_without_shares_closes_with_the_empty_root_only() {
+    let mut ledger = begun();
+    let wrong = Commitment { root: B256::ZERO, count: 1 };
+    assert!(matches!(ledger.apply(&close(2, wrong)), Err(LedgerError::RootDiffers { .. })));
+    assert!(ledger.lease(LeaseId(1)).unwrap().epochs.is_empty(), "a refusal changes nothing");
+    ledger.apply(&close(2, Commitment::default())).unwrap();
+    assert!(ledger.lease(LeaseId(1)).unwrap().is_closed(2));
+}
+
+#[test]
+fn the_first_job_of_a_sequence_counts() {
+    let mut ledger = begun();
+    let mut other = job(1, 1);
+    other.job.n_bits = 1;
+    ledger.apply(&Record::Job { at: 0, signed: other }).unwrap();
+    assert_eq!(ledger.lease(LeaseId(1)).unwrap().jobs().get(&1), Some(&job(1, 1)));
+}
+
+#[test]
+fn work_is_capped_epoch_by_epoch() {
+    let mut ledger = begun();
+    // 125 hashes are the most of an epoch; 40 shares are worth 160, 5 are worth 20
+    for share in mine(&job(1, 1), 1_010, 40).iter().chain(&mine(&job(1, 1), 1_110, 5)) {
+        ledger.apply(&Record::share(0, share, "w")).unwrap();
+    }
+    let lease = ledger.lease(LeaseId(1)).unwrap();
+    assert_eq!((lease.epoch_work(0), lease.epoch_work(1)), (Work(160), Work(20)));
+    assert_eq!(lease.work(), Work(145));
+}
+
+#[test]
+fn verdicts_are_counted_beside_the_shares() {
+    let mut ledger = begun();
+    for accepted in [true, false, true] {
+        let verdict =
+            Record::Verdict { at: 0, lease: LeaseId(2), key: B256::ZERO, accepted, code: String::new() };
+        ledger.apply(&verdict).unwrap();
+    }
+    let lease = ledger.lease(LeaseId(2)).unwrap();
+    assert_eq!(lease.verdicts(), Verdicts { accepted: 2, refused: 1 });
+    assert_eq!(lease.work(), Work(0));
+}
+
+#[test]
+fn the_chain_covers_epochs_without_shares() {
+    let mut ledger = begun();
+    for share in mine(&job(1, 1), 1_010, 2).iter().chain(&mine(&job(1, 2), 1_210, 3)) {
+        ledger.apply(&Record::share(0, share, "w")).unwrap();
+    }
+    let lease = ledger.lease(LeaseId(1)).unwrap();
+    let [zero, two] = [0, 2].map(|epoch| lease.commitment(epoch).unwrap());
+    let first = zero.chain(&B256::ZERO);
+    assert_eq!(lease.evidence_chain(0), Ok(first));
+    assert_eq!(lease.evidence_chain(2), Ok(two.chain(&Commitment::default().chain(&first))));
+}
+
+#[test]
+fn evidence_holds_the_jobs_of_its_shares_and_no_others() {
+    let mut ledger = begun();
+    for share in mine(&job(1, 1), 1_010, 2).iter().chain(&mine(&job(1, 2), 1_110, 3)) {
+        ledger.apply(&Record::share(0, share, "w")).unwrap();
+    }
+    let evidence = ledger.lease(LeaseId(1)).unwrap().evidence(1).unwrap();
+    assert_eq!(evidence.jobs, [job(1, 2)]);
+    assert_eq!(evidence.commitment.count, 3);
+    let report = evidence.recheck();
+    assert!(report.holds(), "{:?}", report.complaint());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_order_of_shares_gives_the_same_roots(
+        order in Just((0..60usize).collect::<Vec<_>>()).prop_shuffle()
+    ) {
+        let shares: Vec<VerifiedShare> = [(1, 1, 1_010), (1, 2, 1_110), (2, 2, 1_220)]
+            .into_iter()
+            .flat_map(|(lease, sequence, ntime)| mine(&job(lease, sequence), ntime, 20))
+            .collect();
+        let fold = |order: &mut dyn Iterator<Item = usize>| {
+            let mut ledger = begun();
+            for at in order {
+                ledger.apply(&Record::share(0, &shares[at], "w")).unwrap();
+            }
+            let chain = |id| ledger.lease(LeaseId(id)).unwrap().evidence_chain(4).unwrap();
+            let file = |id, epoch| ledger.lease(LeaseId(id)).unwrap().evidence(epoch).unwrap();
+            (chain(1), chain(2), file(1, 0), file(1, 1), file(2, 2))
+        };
+        prop_assert_eq!(fold(&mut order.iter().copied()), fold(&mut (0..60)));
+    }
+}
