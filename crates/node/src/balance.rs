@@ -4,19 +4,19 @@ use hashlease_primitives::{LeaseId, Terms, Work};
 
 /// What the choice needs to know of a lease.
 #[derive(Clone, Debug)]
-pub struct Standing<'a> {
+pub(crate) struct Standing<'a> {
     /// The lease's terms.
-    pub terms: &'a Terms,
+    pub(crate) terms: &'a Terms,
     /// Work counted so far.
-    pub counted: Work,
+    pub(crate) counted: Work,
     /// Whether there is a job that can be mined now.
-    pub has_job: bool,
+    pub(crate) has_job: bool,
 }
 
 impl Standing<'_> {
     /// Work promised by now and not yet counted.
     #[must_use]
-    pub fn deficit(&self, now: u64) -> Work {
+    pub(crate) fn deficit(&self, now: u64) -> Work {
         let elapsed = now.min(self.terms.end).saturating_sub(self.terms.start);
         self.terms.rate.over(elapsed).saturating_sub(self.counted)
     }
@@ -24,7 +24,7 @@ impl Standing<'_> {
 
 /// The lease that a worker name pins: `<lease>` or `<lease>.<name>`.
 #[must_use]
-pub fn pinned(worker: &str) -> Option<LeaseId> {
+pub(crate) fn pinned(worker: &str) -> Option<LeaseId> {
     let first = worker.split('.').next().unwrap_or_default();
     first.parse().ok().filter(|id| *id != 0).map(LeaseId)
 }
@@ -32,7 +32,7 @@ pub fn pinned(worker: &str) -> Option<LeaseId> {
 /// The lease for a worker: the pinned one if it is served, nothing else then; otherwise the active one with the
 /// largest deficit, those with a job first.
 #[must_use]
-pub fn choose<'a>(
+pub(crate) fn choose<'a>(
     worker: &str,
     now: u64,
     leases: impl Iterator<Item = Standing<'a>>,

@@ -7,10 +7,7 @@
 use crate::clock::unix_millis;
 use alloy_primitives::B256;
 use hashlease_journal::{Journal, JournalError, Options, Record};
-use hashlease_ledger::{
-    evidence::Evidence,
-    fold::{Ledger, LedgerError, LeaseLedger},
-};
+use hashlease_ledger::{Evidence, LeaseLedger, Ledger, LedgerError};
 use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
 use hashlease_share::{Reason, VerifiedShare};
 use hashlease_trie::Commitment;
@@ -45,7 +42,7 @@ pub enum BookError {
 
 /// Journal and ledger of a node.
 #[derive(Clone)]
-pub struct Book {
+pub(crate) struct Book {
     journal: Journal,
     state: Arc<Mutex<State>>,
     written: Arc<Notify>,
@@ -76,7 +73,7 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`]: locked by another node, damaged, or not adding up.
-    pub fn open(dir: &Path) -> Result<Self, BookError> {
+    pub(crate) fn open(dir: &Path) -> Result<Self, BookError> {
         let mut state = State::default();
         let mut failed = None;
         let journal = Journal::open(Options::new(dir), |_, record| {
@@ -94,7 +91,9 @@ impl Book {
         let closed: Vec<(LeaseId, u32)> = state
             .prefixes
             .keys()
-            .filter(|(lease, epoch)| state.ledger.lease(*lease).is_some_and(|found| found.is_closed(*epoch)))
+            .filter(|(lease, epoch)| {
+                state.ledger.lease(*lease).is_some_and(|found| found.closed(*epoch).is_some())
+            })
             .copied()
             .collect();
         for epoch in closed {
@@ -119,7 +118,7 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn lease(&self, terms: &Terms) -> Result<(), BookError> {
+    pub(crate) async fn lease(&self, terms: &Terms) -> Result<(), BookError> {
         let known = self.state().ledger.lease(terms.id).is_some_and(|lease| lease.terms() == terms);
         if known { Ok(()) } else { self.write(Record::Lease(terms.clone())).await }
     }
@@ -128,7 +127,7 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn job(&self, signed: &SignedJob) -> Result<(), BookError> {
+    pub(crate) async fn job(&self, signed: &SignedJob) -> Result<(), BookError> {
         let known = self
             .state()
             .ledger
@@ -144,7 +143,7 @@ impl Book {
     ///
     /// # Errors
     /// [`Reason::Duplicate`], [`Reason::SeenInOtherLease`], [`Reason::KeyCollides`], [`Reason::EpochClosed`].
-    pub fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, Reason> {
+    pub(crate) fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, Reason> {
         let (lease, epoch, key) = (share.lease(), share.epoch(), share.key());
         let mut state = self.state();
         let holder = state.ledger.holder(&key).or_else(|| state.reserved.get(&key).copied());
@@ -169,7 +168,7 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn verdict(
+    pub(crate) async fn verdict(
         &self,
         lease: LeaseId,
         key: B256,
@@ -183,7 +182,7 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn close(&self, lease: LeaseId, epoch: u32) -> Result<Commitment, BookError> {
+    pub(crate) async fn close(&self, lease: LeaseId, epoch: u32) -> Result<Commitment, BookError> {
         if let Some(closed) = self.read(lease, |found| found.closed(epoch)).flatten() {
             return Ok(closed);
         }
@@ -208,13 +207,13 @@ impl Book {
     }
 
     /// Looks something up in a lease's part of the ledger.
-    pub fn read<T>(&self, lease: LeaseId, look: impl FnOnce(&LeaseLedger) -> T) -> Option<T> {
+    pub(crate) fn read<T>(&self, lease: LeaseId, look: impl FnOnce(&LeaseLedger) -> T) -> Option<T> {
         self.state().ledger.lease(lease).map(look)
     }
 
     /// Work counted for a lease so far.
     #[must_use]
-    pub fn counted(&self, lease: LeaseId) -> Work {
+    pub(crate) fn counted(&self, lease: LeaseId) -> Work {
         self.read(lease, LeaseLedger::work).unwrap_or_default()
     }
 
@@ -222,12 +221,12 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError::NotClosed`], [`BookError::UnknownLease`].
-    pub fn evidence(&self, lease: LeaseId, epoch: u32) -> Result<Evidence, BookError> {
+    pub(crate) fn evidence(&self, lease: LeaseId, epoch: u32) -> Result<Evidence, BookError> {
         self.read(lease, |found| {
             if found.closed(epoch).is_none() {
                 return Err(BookError::NotClosed { lease, epoch });
             }
-            Ok(found.evidence(epoch)?)
+            Ok(found.evidence(epoch).map_err(LedgerError::from)?)
         })
         .ok_or(BookError::UnknownLease(lease))?
     }
@@ -236,7 +235,7 @@ impl Book {
 /// A share whose key is taken but which is not durable yet. Dropped without [`Reserved::count`], the key is free
 /// again.
 #[derive(Debug)]
-pub struct Reserved {
+pub(crate) struct Reserved {
     book: Book,
     lease: LeaseId,
     epoch: u32,
@@ -250,11 +249,13 @@ impl Reserved {
     ///
     /// # Errors
     /// [`Reason::NotDurable`].
-    pub async fn count(mut self, share: &VerifiedShare, worker: &str) -> Result<(), Reason> {
+    pub(crate) async fn count(self, share: &VerifiedShare, worker: &str) -> Result<(), Reason> {
         let record = Record::share(unix_millis(), share, worker);
         let writing = tokio::spawn(async move {
-            let written = self.book.write(record).await;
-            self.counted = written.is_ok();
+            // the whole of it, or the flag would be a copy
+            let mut reserved = self;
+            let written = reserved.book.write(record).await;
+            reserved.counted = written.is_ok();
             written
         });
         match writing.await {

@@ -9,13 +9,13 @@
 //! the session changes lease; its high bytes go into the filler.
 
 /// Shortest free part that can be shared out, bytes.
-pub const MIN_TAIL: usize = 2;
+pub(crate) const MIN_TAIL: usize = 2;
 
 /// Sizes that a miner is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Bytes before extranonce1, which the miner sees as part of the coinbase.
-    pub filler: usize,
+    pub(crate) filler: usize,
     /// Length of extranonce1, bytes.
     pub extranonce1: usize,
     /// Length of extranonce2, bytes.
@@ -27,18 +27,18 @@ pub struct Layout {
 #[error(
     "free extranonce of {0} bytes: expected at least {MIN_TAIL} to tell miners apart; ask the pool for a larger one"
 )]
-pub struct TailTooShort(pub usize);
+pub(crate) struct TailTooShort(pub(crate) usize);
 
 impl Layout {
     /// What miners see before any job is known.
-    pub const PLACEHOLDER: Self = Self { filler: 0, extranonce1: 2, extranonce2: 4 };
+    pub(crate) const PLACEHOLDER: Self = Self { filler: 0, extranonce1: 2, extranonce2: 4 };
 
     /// The layout for a free part of `tail` bytes. Four bytes are left to the miner where that is possible, since
     /// some refuse less.
     ///
     /// # Errors
     /// [`TailTooShort`].
-    pub const fn of_tail(tail: usize) -> Result<Self, TailTooShort> {
+    pub(crate) const fn of_tail(tail: usize) -> Result<Self, TailTooShort> {
         let (extranonce1, extranonce2) = match tail {
             0 | 1 => return Err(TailTooShort(tail)),
             2 => (1, 1),
@@ -47,24 +47,28 @@ impl Layout {
             5 => (2, 3),
             _ => (2, 4),
         };
-        Ok(Self { filler: tail.saturating_sub(extranonce1).saturating_sub(extranonce2), extranonce1, extranonce2 })
+        Ok(Self {
+            filler: tail.saturating_sub(extranonce1).saturating_sub(extranonce2),
+            extranonce1,
+            extranonce2,
+        })
     }
 
     /// Whether a miner needs to be told of new sizes.
     #[must_use]
-    pub const fn same_sizes(&self, other: &Self) -> bool {
+    pub(crate) const fn same_sizes(&self, other: &Self) -> bool {
         self.extranonce1 == other.extranonce1 && self.extranonce2 == other.extranonce2
     }
 
     /// Number of sessions that extranonce1 tells apart.
     #[must_use]
-    pub const fn sessions(&self) -> u64 {
+    pub(crate) const fn sessions(&self) -> u64 {
         if self.extranonce1 == 1 { 1 << 8 } else { 1 << 16 }
     }
 
     /// Filler and extranonce1 of a session.
     #[must_use]
-    pub fn session_bytes(&self, session: u64) -> (Vec<u8>, Vec<u8>) {
+    pub(crate) fn session_bytes(&self, session: u64) -> (Vec<u8>, Vec<u8>) {
         let own = self.filler.saturating_add(self.extranonce1);
         let mut bytes = vec![0u8; own];
         for (place, byte) in bytes.iter_mut().rev().zip(session.to_le_bytes()) {
@@ -99,6 +103,10 @@ mod tests {
             assert_eq!(seen.len() as u64, layout.sessions());
         }
         let layout = Layout::of_tail(8).unwrap();
-        assert_ne!(layout.session_bytes(1), layout.session_bytes(1 + (1 << 16)), "the counter goes on in the filler");
+        assert_ne!(
+            layout.session_bytes(1),
+            layout.session_bytes(1 + (1 << 16)),
+            "the counter goes on in the filler"
+        );
     }
 }

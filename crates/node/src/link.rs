@@ -11,7 +11,7 @@ use crate::{
     extranonce::Layout,
     served::{LiveJob, Served},
 };
-use hashlease_committee::client::MemberClient;
+use hashlease_committee::MemberClient;
 use hashlease_primitives::{NodeBox, SignedJob, Target, Terms};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::client::{ConnectOptions, UpstreamEvent, UpstreamEvents, connect};
@@ -177,9 +177,11 @@ async fn poll_members(served: Arc<Served>, book: Book, members: Vec<Url>) {
             for signed in jobs {
                 after = after.max(signed.job.sequence);
                 // members don't say whether a job came with a new block: a new previous block is one
-                let clean = served.jobs().borrow().as_ref().is_none_or(|known| {
-                    known.verified.job().prev_hash != signed.job.prev_hash
-                });
+                let clean = served
+                    .jobs()
+                    .borrow()
+                    .as_ref()
+                    .is_none_or(|known| known.verified.job().prev_hash != signed.job.prev_hash);
                 take(&served, &book, &served.terms(), signed, None, clean).await;
             }
         }

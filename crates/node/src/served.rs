@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::watch;
 
 /// How long shares of a job still count after a new block superseded it: what pools usually allow.
-pub const STALE_GRACE: Duration = Duration::from_secs(3);
+pub(crate) const STALE_GRACE: Duration = Duration::from_secs(3);
 /// Jobs kept per lease; the oldest go first.
 const MAX_JOBS: usize = 1_024;
 /// Shares per job that met only the pool's target and are remembered as seen.
@@ -21,15 +21,15 @@ const MAX_UNCOUNTED: usize = 65_536;
 
 /// A job that can be mined.
 #[derive(Debug)]
-pub struct LiveJob {
+pub(crate) struct LiveJob {
     /// The signed job, verified.
-    pub verified: VerifiedJob,
+    pub(crate) verified: VerifiedJob,
     /// How its extranonce is shared out.
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// The pool's target when it came; none while only members serve the jobs.
-    pub pool_target: Option<Target>,
+    pub(crate) pool_target: Option<Target>,
     /// It came with a new block.
-    pub clean: bool,
+    pub(crate) clean: bool,
     superseded: Mutex<Option<Instant>>,
     uncounted: Mutex<HashSet<B256>>,
 }
@@ -53,13 +53,13 @@ impl LiveJob {
 
     /// Sequence in the lease.
     #[must_use]
-    pub const fn sequence(&self) -> u64 {
+    pub(crate) const fn sequence(&self) -> u64 {
         self.verified.job().sequence
     }
 
     /// A new block superseded it and the grace is over.
     #[must_use]
-    pub fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         lock(&self.superseded).is_some_and(|at| at.elapsed() > STALE_GRACE)
     }
 
@@ -77,7 +77,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A lease that is being served.
 #[derive(Debug)]
-pub struct Served {
+pub(crate) struct Served {
     terms: watch::Sender<Lease>,
     jobs: Mutex<BTreeMap<u64, Arc<LiveJob>>>,
     newest: watch::Sender<Option<Arc<LiveJob>>>,
@@ -98,19 +98,13 @@ impl Served {
 
     /// The lease's id.
     #[must_use]
-    pub fn id(&self) -> LeaseId {
+    pub(crate) fn id(&self) -> LeaseId {
         self.terms.borrow().terms.id
-    }
-
-    /// The lease as last read from the chain.
-    #[must_use]
-    pub fn lease(&self) -> Lease {
-        self.terms.borrow().clone()
     }
 
     /// The lease's terms.
     #[must_use]
-    pub fn terms(&self) -> Terms {
+    pub(crate) fn terms(&self) -> Terms {
         self.terms.borrow().terms.clone()
     }
 
@@ -124,19 +118,19 @@ impl Served {
 
     /// A job by its sequence.
     #[must_use]
-    pub fn job(&self, sequence: u64) -> Option<Arc<LiveJob>> {
+    pub(crate) fn job(&self, sequence: u64) -> Option<Arc<LiveJob>> {
         lock(&self.jobs).get(&sequence).cloned()
     }
 
     /// Follows the newest job.
     #[must_use]
-    pub fn jobs(&self) -> watch::Receiver<Option<Arc<LiveJob>>> {
+    pub(crate) fn jobs(&self) -> watch::Receiver<Option<Arc<LiveJob>>> {
         self.newest.subscribe()
     }
 
     /// Whether there is a job whose window is open.
     #[must_use]
-    pub fn has_job(&self) -> bool {
+    pub(crate) fn has_job(&self) -> bool {
         let now = unix_seconds();
         self.newest.borrow().as_ref().is_some_and(|job| job.verified.job().not_after >= now)
     }
@@ -182,10 +176,10 @@ impl Served {
 
     /// How the link to the gateway is, in words.
     #[must_use]
-    pub fn link_state(&self) -> String {
+    pub(crate) fn link_state(&self) -> String {
         lock(&self.link_state).clone()
     }
 }
 
 /// All leases that are being served.
-pub type ServedLeases = BTreeMap<LeaseId, Arc<Served>>;
+pub(crate) type ServedLeases = BTreeMap<LeaseId, Arc<Served>>;

@@ -13,7 +13,7 @@ const BLOCK: u64 = 256;
 
 /// Gives out session numbers. The end of the reserved block is on disk before a number of it is used.
 #[derive(Clone, Debug)]
-pub struct SessionNumbers(Arc<Mutex<Inner>>);
+pub(crate) struct SessionNumbers(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
@@ -25,7 +25,7 @@ struct Inner {
 
 /// A number that is in use until this is dropped.
 #[derive(Debug)]
-pub struct SessionNumber {
+pub(crate) struct SessionNumber {
     number: u64,
     from: SessionNumbers,
 }
@@ -44,7 +44,7 @@ impl SessionNumbers {
     ///
     /// # Errors
     /// When the file can't be read, or says something that is not a number.
-    pub fn open(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
         let next = match fs::read_to_string(&path) {
             Ok(text) => text.trim().parse().map_err(|_| {
                 io::Error::new(
@@ -62,7 +62,7 @@ impl SessionNumbers {
     ///
     /// # Errors
     /// When it can't be made durable, or all of `spaces` are in use.
-    pub fn take(&self, spaces: u64) -> io::Result<SessionNumber> {
+    pub(crate) fn take(&self, spaces: u64) -> io::Result<SessionNumber> {
         let mut inner = self.0.lock().map_err(|_| io::Error::other("session numbers are poisoned"))?;
         for _ in 0..spaces {
             let number = inner.next;
@@ -83,7 +83,7 @@ impl SessionNumbers {
 impl SessionNumber {
     /// The number.
     #[must_use]
-    pub const fn get(&self) -> u64 {
+    pub(crate) const fn get(&self) -> u64 {
         self.number
     }
 }

@@ -12,26 +12,26 @@ use std::sync::Arc;
 use tracing::{debug, warn};
 
 /// Distance between header time and our clock that is allowed, seconds.
-pub const CLOCK_TOLERANCE: u64 = 300;
+pub(crate) const CLOCK_TOLERANCE: u64 = 300;
 
 /// A submit whose fields were read.
 #[derive(Clone, Debug)]
-pub struct Submitted {
+pub(crate) struct Submitted {
     /// Worker as the miner named it, for the log.
-    pub worker: String,
+    pub(crate) worker: String,
     /// The whole free part of the extranonce.
-    pub tail: Vec<u8>,
+    pub(crate) tail: Vec<u8>,
     /// Header time, Unix seconds.
-    pub ntime: u32,
+    pub(crate) ntime: u32,
     /// Header nonce.
-    pub nonce: u32,
+    pub(crate) nonce: u32,
     /// Chosen version bits; none when the miner does not roll.
-    pub version_bits: Option<u32>,
+    pub(crate) version_bits: Option<u32>,
 }
 
 /// How a share that was not refused was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub(crate) enum Taken {
     /// Durable, and worth the lease's settlement weight.
     Counted,
     /// Only good enough for the pool: forwarded, not counted.
@@ -40,13 +40,13 @@ pub enum Taken {
 
 /// Job id towards miners: lease and sequence, so that another lease's job is told apart from an unknown one.
 #[must_use]
-pub fn job_id(lease: u64, sequence: u64) -> String {
+pub(crate) fn job_id(lease: u64, sequence: u64) -> String {
     format!("{lease:x}{sequence:08x}")
 }
 
 /// Lease and low 32 bits of the sequence of a job id.
 #[must_use]
-pub fn parse_job_id(id: &str) -> Option<(u64, u32)> {
+pub(crate) fn parse_job_id(id: &str) -> Option<(u64, u32)> {
     if !id.is_ascii() {
         return None;
     }
@@ -58,7 +58,12 @@ pub fn parse_job_id(id: &str) -> Option<(u64, u32)> {
 ///
 /// # Errors
 /// The [`Reason`] of the first rule that fails; nothing is counted then.
-pub async fn take(served: &Arc<Served>, job: &Arc<LiveJob>, book: &Book, submitted: Submitted) -> Result<Taken, Reason> {
+pub(crate) async fn take(
+    served: &Arc<Served>,
+    job: &Arc<LiveJob>,
+    book: &Book,
+    submitted: Submitted,
+) -> Result<Taken, Reason> {
     let terms = served.terms();
     if job.is_stale() {
         return Err(Reason::JobSuperseded { job: job_id(terms.id.0, job.sequence()) });

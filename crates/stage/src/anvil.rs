@@ -5,11 +5,7 @@ use alloy_primitives::{Address, U256};
 use anyhow::{Context as _, Result, bail, ensure};
 use hashlease_chain::Deployment;
 use serde_json::{Value, json};
-use std::{
-    path::Path,
-    process::Stdio,
-    time::Duration,
-};
+use std::{path::Path, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -102,7 +98,8 @@ impl Anvil {
     /// What the endpoint answers.
     pub async fn rpc(&self, method: &str, params: Value) -> Result<Value> {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let response = self.client.post(self.url.clone()).json(&body).send().await.context(method.to_owned())?;
+        let response =
+            self.client.post(self.url.clone()).json(&body).send().await.context(method.to_owned())?;
         let mut answer: Value = response.json().await.context(method.to_owned())?;
         ensure!(answer.get("error").is_none_or(Value::is_null), "{method}: {}", answer["error"]);
         Ok(answer["result"].take())
@@ -121,7 +118,12 @@ impl Anvil {
     ///
     /// # Errors
     /// With forge's own words.
-    pub async fn deploy(&self, tools: &Toolchain, options: &DeployOptions<'_>, log: &Path) -> Result<Deployment> {
+    pub async fn deploy(
+        &self,
+        tools: &Toolchain,
+        options: &DeployOptions<'_>,
+        log: &Path,
+    ) -> Result<Deployment> {
         let output = Command::new(tools.tool("forge")?)
             .args(["script", "script/Deploy.s.sol", "--broadcast", "--slow", "--non-interactive"])
             .args(["--rpc-url", self.url.as_str(), "--private-key", DEPLOYER])

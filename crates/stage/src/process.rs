@@ -36,7 +36,8 @@ impl Role {
         environment: &[(&str, String)],
         log: &Path,
     ) -> Result<Self> {
-        let file = File::options().create(true).append(true).open(log).with_context(|| log.display().to_string())?;
+        let file =
+            File::options().create(true).append(true).open(log).with_context(|| log.display().to_string())?;
         let mut command = Command::new(binary);
         command
             .args(arguments)
@@ -80,7 +81,8 @@ impl Role {
     /// When it did not say.
     pub fn address(&self, what: &str) -> Result<std::net::SocketAddr> {
         let text = self.ready.get(what).and_then(Value::as_str);
-        let text = text.with_context(|| format!("{} did not say where its {what} is: {}", self.name, self.ready))?;
+        let text =
+            text.with_context(|| format!("{} did not say where its {what} is: {}", self.name, self.ready))?;
         text.parse().with_context(|| format!("{} {what}: {text}", self.name))
     }
 

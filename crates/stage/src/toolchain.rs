@@ -55,12 +55,15 @@ impl Toolchain {
         ensure!(major.is_some_and(|major: u32| major >= 20), "Node 20 or newer is needed, found {version}");
         let contracts = self.root.join("contracts");
         // npm writes this last, so a half-finished install is done again
-        let (done, wanted) = (contracts.join("node_modules/.package-lock.json"), contracts.join("package-lock.json"));
+        let (done, wanted) =
+            (contracts.join("node_modules/.package-lock.json"), contracts.join("package-lock.json"));
         let age = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
         if self.tool("forge")?.is_file() && age(&done) >= age(&wanted) {
             return Ok(());
         }
-        eprintln!("installing forge, anvil, solc and the Solidity libraries from npm into contracts/node_modules");
+        eprintln!(
+            "installing forge, anvil, solc and the Solidity libraries from npm into contracts/node_modules"
+        );
         let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
         let done = Command::new(npm)
             .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"])
