@@ -3,8 +3,13 @@
 use crate::{Chain, ChainError, bindings::CommitteeOracle, watch::logs_in_pieces};
 use alloy::{rpc::types::Filter, sol_types::SolEvent};
 use alloy_primitives::{Address, U256};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::Mutex, time::Instant};
+use tracing::warn;
 use url::Url;
+
+/// How soon a committee is read again while not every member has announced its URL.
+const INCOMPLETE: Duration = Duration::from_secs(2);
 
 /// One seat of a committee.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,5 +74,48 @@ impl Chain {
             members.push(CommitteeMember { index, owner: seat.owner, key: seat.key, url });
         }
         Ok(Committee { members, threshold })
+    }
+}
+
+/// Committees by their oracle, kept for a while: keys and URLs change rarely.
+#[derive(Clone, Debug)]
+pub struct Committees {
+    chain: Chain,
+    max_age: Duration,
+    known: Arc<Mutex<BTreeMap<Address, (Instant, Committee)>>>,
+}
+
+impl Committees {
+    /// Reads a committee again once what is known of it is older than `max_age`.
+    #[must_use]
+    pub fn new(chain: Chain, max_age: Duration) -> Self {
+        Self { chain, max_age, known: Arc::default() }
+    }
+
+    /// The committee of an oracle. While the chain can't be read, what was known before.
+    ///
+    /// # Errors
+    /// [`ChainError`] when nothing is known of it yet.
+    pub async fn get(&self, oracle: Address) -> Result<Committee, ChainError> {
+        let mut known = self.known.lock().await;
+        let old = known.get(&oracle);
+        if let Some((read, committee)) = old {
+            let complete = committee.urls().len() == committee.members.len();
+            let fresh_for = if complete { self.max_age } else { self.max_age.min(INCOMPLETE) };
+            if read.elapsed() < fresh_for {
+                return Ok(committee.clone());
+            }
+        }
+        match (self.chain.committee(oracle).await, old) {
+            (Ok(committee), _) => {
+                known.insert(oracle, (Instant::now(), committee.clone()));
+                Ok(committee)
+            }
+            (Err(error), Some((_, committee))) => {
+                warn!(%oracle, %error, "committee can't be read again, going on with what is known");
+                Ok(committee.clone())
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 }

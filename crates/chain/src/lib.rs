@@ -14,7 +14,7 @@ mod send;
 mod watch;
 
 pub use client::{Chain, Provider};
-pub use committee::{Committee, CommitteeMember};
+pub use committee::{Committee, CommitteeMember, Committees};
 pub use deployment::{Deployment, DeploymentError};
 pub use error::ChainError;
 pub use send::{Receipt, Sender};

@@ -87,6 +87,8 @@ async fn what_the_pool_changes_holds_from_its_next_job_on() {
     let (changed, _) = node.job(&terms).await;
     assert_eq!(changed.job().tail_length, 4);
     assert_eq!(hex::encode(&changed.job().coinbase_prefix), "0200000001aaee");
+    pool.push("mining.set_version_mask", &json!(["0000e000"]));
+    assert_eq!(node.news("mining.set_version_mask").await, json!(["0000e000"]));
     pool.push("mining.set_version_mask", &json!(["ffffffff"]));
     assert_eq!(node.news("mining.set_version_mask").await, json!(["1fffe000"]), "never beyond BIP 320");
     pool.push("mining.set_version_mask", &json!(["00000000"]));

@@ -8,8 +8,7 @@ use crate::{
     served::{Served, ServedLeases},
     settle::Settler,
 };
-use alloy_primitives::Address;
-use hashlease_chain::{Chain, Committee, LeaseFilter, LeaseWatcher, WatchedLease};
+use hashlease_chain::{Committees, LeaseWatcher, WatchedLease};
 use hashlease_primitives::{LeaseId, NodeBox, NodeKey};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,18 +31,16 @@ impl Drop for Running {
 
 /// Follows the provider's leases for ever.
 pub(crate) async fn follow(
+    mut watcher: LeaseWatcher,
     config: NodeConfig,
-    chain: Chain,
-    provider: Address,
     node_key: NodeKey,
     book: Book,
+    committees: Committees,
     published: watch::Sender<Arc<ServedLeases>>,
     settler: Settler,
 ) {
-    let mut watcher = LeaseWatcher::new(chain.clone(), LeaseFilter::Provider(provider), config.confirmations);
     let mut running: BTreeMap<LeaseId, Running> = BTreeMap::new();
     let mut complained: BTreeSet<LeaseId> = BTreeSet::new();
-    let mut committees: BTreeMap<Address, Committee> = BTreeMap::new();
     let mut rpc_down = false;
     loop {
         match watcher.poll().await {
@@ -84,7 +81,6 @@ pub(crate) async fn follow(
                             continue;
                         }
                     };
-                    let committee = committee(&chain, terms.oracle, &mut committees).await;
                     info!(lease = %terms.id, gateway = node_box.gateway, rate = %terms.rate, start = terms.start, end = terms.end, "lease found");
                     let served = Arc::new(Served::new(watched.lease.clone()));
                     let (sender, receiver) = watch::channel(node_box);
@@ -92,7 +88,7 @@ pub(crate) async fn follow(
                         Arc::clone(&served),
                         receiver,
                         book.clone(),
-                        committee.urls(),
+                        committees.clone(),
                         config.agent.clone(),
                     ));
                     running.insert(terms.id, Running { served, node_box: sender, link });
@@ -120,17 +116,4 @@ fn publish(published: &watch::Sender<Arc<ServedLeases>>, now: ServedLeases) {
         }
         changed
     });
-}
-
-async fn committee(chain: &Chain, oracle: Address, known: &mut BTreeMap<Address, Committee>) -> Committee {
-    if let Some(found) = known.get(&oracle) {
-        return found.clone();
-    }
-    match chain.committee(oracle).await {
-        Ok(found) => known.entry(oracle).or_insert(found).clone(),
-        Err(error) => {
-            warn!(%oracle, %error, "committee can't be read");
-            Committee::default()
-        }
-    }
 }

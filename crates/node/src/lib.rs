@@ -23,11 +23,14 @@ mod submit;
 
 pub use book::BookError;
 
-use hashlease_chain::{Chain, Sender};
+use hashlease_chain::{Chain, Committees, LeaseFilter, LeaseWatcher, Sender};
 use hashlease_primitives::{LocalSigner, NodeKey};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use url::Url;
+
+/// How long what is known of a committee holds.
+const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 
 /// How a node runs.
 #[derive(Clone, Debug)]
@@ -108,12 +111,22 @@ impl Node {
             let path = format!("v1/leases/{lease}/epochs/{epoch}/evidence");
             public.as_ref().and_then(|base| base.join(&path).ok()).map(String::from).unwrap_or_default()
         };
-        let settler =
-            settle::Settler::new(book.clone(), chain.clone(), sender, provider.clone(), evidence_url);
+        let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
+        let filter = LeaseFilter::Provider(provider.address());
+        let watcher = LeaseWatcher::new(chain.clone(), filter, config.confirmations);
+        let work = settle::Work {
+            book: book.clone(),
+            chain,
+            committees: committees.clone(),
+            sender,
+            provider,
+            evidence_url: Box::new(evidence_url),
+        };
+        let settler = settle::Settler::new(work, config.poll);
         let tasks = vec![
             tokio::spawn(http::serve(readers, book.clone(), served.subscribe())),
             tokio::spawn(server::accept(miners, server)),
-            tokio::spawn(leases::follow(config, chain, provider.address(), node_key, book, served, settler)),
+            tokio::spawn(leases::follow(watcher, config, node_key, book, committees, served, settler)),
         ];
         Ok(Self { stratum, api, tasks })
     }

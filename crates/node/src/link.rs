@@ -11,11 +11,16 @@ use crate::{
     extranonce::Layout,
     served::{LiveJob, Served},
 };
+use hashlease_chain::Committees;
 use hashlease_committee::MemberClient;
 use hashlease_primitives::{NodeBox, SignedJob, Target, Terms};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::client::{ConnectOptions, UpstreamEvent, UpstreamEvents, connect};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info, warn};
 use url::Url;
@@ -73,10 +78,10 @@ pub(crate) async fn keep(
     served: Arc<Served>,
     node_box: watch::Receiver<NodeBox>,
     book: Book,
-    members: Vec<Url>,
+    committees: Committees,
     agent: String,
 ) {
-    let fallback = tokio::spawn(poll_members(Arc::clone(&served), book.clone(), members));
+    let fallback = tokio::spawn(poll_members(Arc::clone(&served), book.clone(), committees));
     let id = served.id();
     let mut pause = Duration::from_millis(500);
     loop {
@@ -164,27 +169,29 @@ async fn follow(served: &Served, book: &Book, mut events: UpstreamEvents) -> (bo
     }
 }
 
-/// Long-polls the members for jobs that the gateway's link did not bring.
-async fn poll_members(served: Arc<Served>, book: Book, members: Vec<Url>) {
+/// Long-polls the members for jobs while the gateway's link is down.
+async fn poll_members(served: Arc<Served>, book: Book, committees: Committees) {
     let mut after = 0;
-    let clients: Vec<MemberClient> = members.into_iter().map(MemberClient::new).collect();
+    let mut clients: BTreeMap<Url, MemberClient> = BTreeMap::new();
     loop {
-        for client in &clients {
+        sleep(Duration::from_millis(500)).await;
+        if served.link().is_some() {
+            continue;
+        }
+        let Ok(committee) = committees.get(served.terms().oracle).await else { continue };
+        for url in committee.urls() {
             if served.link().is_some() {
                 break;
             }
+            let client = clients.entry(url.clone()).or_insert_with(|| MemberClient::new(url));
             let Ok(jobs) = client.jobs(served.id(), after, 2).await else { continue };
             for signed in jobs {
                 after = after.max(signed.job.sequence);
                 // members don't say whether a job came with a new block: a new previous block is one
-                let clean = served
-                    .jobs()
-                    .borrow()
-                    .as_ref()
-                    .is_none_or(|known| known.verified.job().prev_hash != signed.job.prev_hash);
+                let known = served.jobs().borrow().as_ref().map(|known| known.verified.job().prev_hash);
+                let clean = known.is_none_or(|known| known != signed.job.prev_hash);
                 take(&served, &book, &served.terms(), signed, None, clean).await;
             }
         }
-        sleep(Duration::from_millis(500)).await;
     }
 }

@@ -7,11 +7,12 @@
 
 use crate::{book::Book, clock::unix_seconds};
 use hashlease_chain::{
-    Chain, ChainError, Committee, Sender,
+    Chain, ChainError, Committee, Committees, Sender,
     bindings::{CommitteeOracle, LeaseEscrow},
 };
 use hashlease_committee::{MemberClient, Seat, StatementView, gather, propose};
 use hashlease_primitives::{EpochRoot, Lease, LeaseId, LocalSigner, SignedEpochRoot, Statement, Terms};
+use hashlease_trie::Commitment;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -20,33 +21,27 @@ use std::{
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use tracing::{debug, info, warn};
 
-/// Pause between two rounds.
-const ROUND: Duration = Duration::from_millis(500);
-
 /// Settles a provider's leases.
 pub(crate) struct Settler {
     leases: watch::Sender<Vec<Lease>>,
 }
 
-struct Work {
-    book: Book,
-    chain: Chain,
-    sender: Sender,
-    provider: LocalSigner,
-    evidence_url: Box<dyn Fn(u64, u32) -> String + Send + Sync>,
+/// What settling needs.
+pub(crate) struct Work {
+    pub(crate) book: Book,
+    pub(crate) chain: Chain,
+    pub(crate) committees: Committees,
+    pub(crate) sender: Sender,
+    pub(crate) provider: LocalSigner,
+    /// Where the evidence of a lease's epoch is served.
+    pub(crate) evidence_url: Box<dyn Fn(u64, u32) -> String + Send + Sync>,
 }
 
 impl Settler {
-    pub(crate) fn new(
-        book: Book,
-        chain: Chain,
-        sender: Sender,
-        provider: LocalSigner,
-        evidence_url: impl Fn(u64, u32) -> String + Send + Sync + 'static,
-    ) -> Self {
+    /// Goes through all leases every `round`.
+    pub(crate) fn new(work: Work, round: Duration) -> Self {
         let leases = watch::Sender::new(Vec::new());
-        let work = Work { book, chain, sender, provider, evidence_url: Box::new(evidence_url) };
-        tokio::spawn(rounds(Arc::new(work), leases.subscribe()));
+        tokio::spawn(rounds(Arc::new(work), leases.subscribe(), round));
         Self { leases }
     }
 
@@ -60,10 +55,11 @@ impl Settler {
 #[derive(Default)]
 struct Memory {
     delivered: BTreeMap<u32, BTreeSet<usize>>,
+    undelivered: String,
     trouble: String,
 }
 
-async fn rounds(work: Arc<Work>, mut leases: watch::Receiver<Vec<Lease>>) {
+async fn rounds(work: Arc<Work>, mut leases: watch::Receiver<Vec<Lease>>, pause: Duration) {
     let mut memories: BTreeMap<LeaseId, Memory> = BTreeMap::new();
     loop {
         let now = leases.borrow_and_update().clone();
@@ -78,7 +74,7 @@ async fn rounds(work: Arc<Work>, mut leases: watch::Receiver<Vec<Lease>>) {
                 memories.insert(id, memory);
             }
         }
-        sleep(ROUND).await;
+        sleep(pause).await;
         if leases.has_changed().is_err() {
             return;
         }
@@ -89,7 +85,7 @@ impl Work {
     async fn lease(&self, lease: Lease, mut memory: Memory) -> Memory {
         match self.advance(&lease, &mut memory).await {
             Ok(()) => memory.trouble.clear(),
-            // once per trouble: a round comes twice a second
+            // once per trouble: rounds come often
             Err(trouble) if trouble != memory.trouble => {
                 warn!(lease = %lease.terms.id, trouble, "settling waits");
                 memory.trouble = trouble;
@@ -102,7 +98,7 @@ impl Work {
     async fn advance(&self, lease: &Lease, memory: &mut Memory) -> Result<(), String> {
         let terms = &lease.terms;
         let closed = self.close(terms).await?;
-        let committee = self.chain.committee(terms.oracle).await.map_err(|error| error.to_string())?;
+        let committee = self.committees.get(terms.oracle).await.map_err(|error| error.to_string())?;
         let seats = seats(&committee);
         if let Some(newest) = closed {
             self.deliver(terms, newest, &seats, memory).await?;
@@ -129,7 +125,8 @@ impl Work {
         Ok(newest)
     }
 
-    /// Hands the roots of closed epochs to every member that has not confirmed them.
+    /// Hands the roots of closed epochs to every member that has not confirmed them: to all members at once, so that
+    /// a slow one holds up nobody else.
     async fn deliver(
         &self,
         terms: &Terms,
@@ -137,44 +134,64 @@ impl Work {
         seats: &[Seat],
         memory: &mut Memory,
     ) -> Result<(), String> {
-        let mut trouble = None;
+        let mut roots = Vec::new();
         for epoch in 0..=newest {
-            let delivered = memory.delivered.entry(epoch).or_default();
-            if seats.iter().all(|seat| delivered.contains(&seat.index)) {
+            let confirmed = memory.delivered.entry(epoch).or_default();
+            if seats.iter().all(|seat| confirmed.contains(&seat.index)) {
                 continue;
             }
-            let Some(commitment) = self.book.read(terms.id, |found| found.closed(epoch)).flatten() else {
-                continue;
-            };
-            let root = EpochRoot {
-                lease: terms.id,
-                epoch,
-                root: commitment.root,
-                count: commitment.count,
-                evidence: (self.evidence_url)(terms.id.0, epoch),
-            };
-            let signature = self
-                .provider
-                .sign(&root.digest(&terms.oracle_domain()))
-                .map_err(|error| error.to_string())?;
-            let signed = SignedEpochRoot { root, signature };
-            for seat in
-                seats.iter().filter(|seat| !delivered.contains(&seat.index)).cloned().collect::<Vec<_>>()
-            {
-                match seat.client.post_root(&signed).await {
+            if let Some(commitment) = self.book.read(terms.id, |found| found.closed(epoch)).flatten() {
+                roots.push(self.sign_root(terms, epoch, commitment)?);
+            }
+        }
+        let delivered = &memory.delivered;
+        let deliveries = seats.iter().map(|seat| async {
+            let mut confirmed = Vec::new();
+            for signed in &roots {
+                let epoch = signed.root.epoch;
+                if delivered.get(&epoch).is_some_and(|seats| seats.contains(&seat.index)) {
+                    continue;
+                }
+                match seat.client.post_root(signed).await {
                     Ok(receipt) => {
-                        debug!(lease = %terms.id, epoch, member = %seat.client.url(), in_time = receipt.in_time, "root delivered");
-                        delivered.insert(seat.index);
+                        let (lease, member) = (terms.id, seat.client.url());
+                        debug!(%lease, epoch, %member, in_time = receipt.in_time, "root delivered");
+                        confirmed.push(epoch);
                     }
-                    Err(error) => trouble = Some(error.to_string()),
+                    Err(error) => return (seat.index, confirmed, Some(error.to_string())),
                 }
             }
+            (seat.index, confirmed, None)
+        });
+        let mut troubles = Vec::new();
+        for (seat, confirmed, trouble) in futures::future::join_all(deliveries).await {
+            for epoch in confirmed {
+                memory.delivered.entry(epoch).or_default().insert(seat);
+            }
+            troubles.extend(trouble);
         }
-        // the others' roots are delivered all the same
-        if let Some(trouble) = trouble {
-            warn!(lease = %terms.id, trouble, "a root is not delivered yet");
+        let trouble = troubles.join("; ");
+        if trouble != memory.undelivered {
+            if !trouble.is_empty() {
+                warn!(lease = %terms.id, trouble, "a root is not delivered yet");
+            }
+            memory.undelivered = trouble;
         }
         Ok(())
+    }
+
+    fn sign_root(
+        &self,
+        terms: &Terms,
+        epoch: u32,
+        commitment: Commitment,
+    ) -> Result<SignedEpochRoot, String> {
+        let evidence = (self.evidence_url)(terms.id.0, epoch);
+        let root =
+            EpochRoot { lease: terms.id, epoch, root: commitment.root, count: commitment.count, evidence };
+        let digest = root.digest(&terms.oracle_domain());
+        let signature = self.provider.sign(&digest).map_err(|error| error.to_string())?;
+        Ok(SignedEpochRoot { root, signature })
     }
 
     /// Asks the members, and credits the strongest statement that enough of them can sign.
