@@ -1,2 +1,102 @@
-//! Placeholder.
-fn main() {}
+//! The `hashlease` binary: each role is a subcommand, and so are the offline check and the demo.
+
+mod demo;
+mod key;
+mod keys;
+mod roles;
+mod settings;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+const EXAMPLES: &str = "\
+Examples:
+  hashlease demo                             the whole system on this machine, in about two minutes
+  hashlease verify lease-1-epoch-0.hlev      count an epoch again, offline
+  hashlease key new provider.json            make a key
+  hashlease node --rpc https://… --deployment mainnet.toml --data-dir node \\
+      --provider-keystore provider.json --node-keystore box.json";
+
+/// Leases of hash power that are paid for verified work only.
+#[derive(Debug, Parser)]
+#[command(name = "hashlease", version, about, after_help = EXAMPLES)]
+struct Cli {
+    /// TOML file with settings; environment and flags go over it.
+    #[arg(long, global = true, env = "HASHLEASE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What is logged: `error`, `warn`, `info`, `debug`, or per target.
+    #[arg(long, global = true, env = "HASHLEASE_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+    /// Log JSON lines.
+    #[arg(long, global = true, env = "HASHLEASE_LOG_JSON")]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve miners as a provider: check every share, keep the evidence, bring the money in.
+    Node(settings::NodeArgs),
+    /// Own the connection to renters' pools and sign every job.
+    Gateway(settings::GatewayArgs),
+    /// Sit on a committee: re-check every share and co-sign.
+    Member(settings::MemberArgs),
+    /// Count an epoch again from its evidence file, offline.
+    Verify(verify::VerifyArgs),
+    /// Make keys and show their public part.
+    Key(key::KeyArgs),
+    /// Run the whole system on this machine on real work: chain, contracts, committee, gateway, node, and a
+    /// simulated pool and miner.
+    Demo(demo::DemoArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = log(&cli) {
+        eprintln!("error: {error:#}");
+        return ExitCode::from(2);
+    }
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn log(cli: &Cli) -> anyhow::Result<()> {
+    // the demo shows its own progress; its roles log to files
+    let filter = if matches!(cli.command, Command::Demo(_)) { "warn" } else { &cli.log };
+    let filter: EnvFilter = filter.parse().map_err(|error| anyhow::anyhow!("--log: {error}"))?;
+    let stderr = std::io::stderr;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    if cli.log_json {
+        builder.json().init();
+    } else {
+        builder.with_ansi(stderr().is_terminal()).init();
+    }
+    Ok(())
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Verify(arguments) = &cli.command {
+        return verify::run(arguments);
+    }
+    let file = settings::File::read(cli.config.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Node(arguments) => roles::node::run(arguments.over(file)).await?,
+            Command::Gateway(arguments) => roles::gateway::run(arguments.over(file)).await?,
+            Command::Member(arguments) => roles::member::run(arguments.over(file)).await?,
+            Command::Key(arguments) => key::run(&arguments)?,
+            Command::Demo(arguments) => return demo::run(arguments).await,
+            Command::Verify(_) => {}
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}

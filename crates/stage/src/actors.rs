@@ -9,7 +9,7 @@ use alloy_primitives::{
 use anyhow::{Context as _, Result};
 use hashlease_chain::{
     Chain, Deployment, Sender,
-    bindings::{CommitteeOracle, DemoToken, LeaseEscrow},
+    bindings::{DemoToken, LeaseEscrow},
 };
 use hashlease_primitives::{BoxContent as _, GatewayBox, HashRate, LeaseId, NodeBox, NodeKey, Secret, typed};
 
@@ -87,17 +87,6 @@ impl Actors {
         for key in [&self.provider, &self.renter].into_iter().chain(&self.members) {
             anvil.fund(key.address()).await?;
         }
-        Ok(())
-    }
-
-    /// A member announces where its API is.
-    ///
-    /// # Errors
-    /// What the chain answers.
-    pub async fn announce(&self, chain: &Chain, member: usize, url: String) -> Result<()> {
-        let key = self.members.get(member).context("no such member")?;
-        let call = CommitteeOracle::announceCall { url };
-        Sender::new(chain.clone(), key.clone()).call(chain.deployment().oracle, &call).await?;
         Ok(())
     }
 

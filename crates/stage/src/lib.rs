@@ -4,9 +4,13 @@
 mod actors;
 mod anvil;
 mod process;
+mod relay;
 mod toolchain;
+mod world;
 
 pub use actors::{Actors, Renting, secret};
 pub use anvil::{Anvil, DeployOptions};
 pub use process::Role;
+pub use relay::Relay;
 pub use toolchain::Toolchain;
+pub use world::{BLOCK_TIME, World, WorldOptions};

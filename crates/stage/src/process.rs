@@ -96,7 +96,7 @@ impl Role {
     ///
     /// # Errors
     /// When the system refuses.
-    pub async fn kill(mut self) -> Result<()> {
+    pub async fn kill(&mut self) -> Result<()> {
         self.child.kill().await.with_context(|| format!("killing {}", self.name))
     }
 

@@ -1,0 +1,159 @@
+//! The demo's books: the evidence of every epoch counted again, and every base unit accounted for.
+
+use crate::verify::{self, VerifyArgs};
+use alloy_primitives::{Address, B256, U256};
+use anyhow::{Context as _, Result, bail};
+use hashlease_chain::{
+    Sender,
+    bindings::{DemoToken, LeaseEscrow},
+};
+use hashlease_committee::{MemberClient, propose};
+use hashlease_ledger::escrow;
+use hashlease_primitives::{Lease, Work};
+use hashlease_stage::World;
+use hashlease_trie::Commitment;
+use std::path::PathBuf;
+
+/// One epoch.
+pub(super) struct Epoch {
+    pub(super) promised: Work,
+    pub(super) due: Work,
+    pub(super) delivered: Work,
+    pub(super) shares: u64,
+    /// Base units.
+    pub(super) released: u128,
+    /// Base units of the epoch's part of the payment.
+    pub(super) refunded: u128,
+    pub(super) commitment: Commitment,
+    pub(super) file: PathBuf,
+    /// Why the evidence does not hold, if so.
+    pub(super) complaint: Option<String>,
+}
+
+/// All epochs of a lease.
+pub(super) struct Books {
+    pub(super) epochs: Vec<Epoch>,
+    /// Chain over the rebuilt commitments, as a statement says it.
+    pub(super) evidence: B256,
+}
+
+impl Books {
+    /// Fetches every epoch's evidence, writes it to a file, and counts it again from that file alone.
+    pub(super) async fn of(world: &World, lease: &Lease) -> Result<Self> {
+        let terms = &lease.terms;
+        let committed = terms.committed();
+        let dir = world.node_data().with_file_name("evidence");
+        std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        let mut clients = Vec::new();
+        for member in &world.members {
+            clients.push(MemberClient::new(format!("http://{}/", member.address("api")?).parse()?));
+        }
+        let threshold = world.chain.committee(terms.oracle).await?.threshold;
+        let mut epochs = Vec::new();
+        let (mut evidence, mut work, mut due) = (B256::ZERO, Work(0), Work(0));
+        for epoch in 0..terms.epochs() {
+            let bytes = world.evidence(terms.id, epoch).await?;
+            let file = dir.join(format!("lease-{}-epoch-{epoch}.hlev", terms.id));
+            std::fs::write(&file, &bytes).with_context(|| file.display().to_string())?;
+            let wanted = VerifyArgs::default();
+            let deployment = world.chain.deployment().clone();
+            let checking =
+                tokio::task::spawn_blocking(move || verify::check(&bytes, &wanted, Some(&deployment)));
+            let checked = checking.await.context("verifying")??;
+            let mut views = Vec::new();
+            for client in &clients {
+                views.push(client.statement(terms.id, epoch).await?);
+            }
+            let Some(statement) = propose(&views, threshold) else {
+                bail!("the members do not agree on epoch {epoch}");
+            };
+            let delivered = checked.report.work;
+            let before = lease.released(work);
+            work = work.saturating_add(delivered);
+            let released = lease.released(work).saturating_sub(before);
+            let part = |epochs: u32| {
+                let seconds = u64::from(terms.epoch_length) * u64::from(epochs);
+                lease.released(terms.rate.over(seconds).min(committed))
+            };
+            let paid = part(epoch + 1).saturating_sub(part(epoch));
+            evidence = checked.report.rebuilt.chain(&evidence);
+            epochs.push(Epoch {
+                promised: terms.rate.over(u64::from(terms.epoch_length)),
+                due: statement.due.saturating_sub(due),
+                delivered,
+                shares: checked.report.rebuilt.count,
+                released,
+                refunded: paid.saturating_sub(released),
+                commitment: checked.report.rebuilt,
+                file,
+                complaint: checked.report.complaint().or_else(|| checked.differences.first().cloned()),
+            });
+            due = statement.due;
+        }
+        Ok(Self { epochs, evidence })
+    }
+}
+
+/// Where the money went, base units.
+pub(super) struct Money {
+    pub(super) payment: u128,
+    pub(super) bond: u128,
+    pub(super) deposit: u128,
+    pub(super) provider: U256,
+    pub(super) renter: U256,
+    pub(super) payee: U256,
+    pub(super) left_in_escrow: U256,
+    pub(super) liabilities: U256,
+    /// By the plain Rust arithmetic.
+    pub(super) expected: escrow::Settlement,
+}
+
+impl Money {
+    /// What came in came out, to whom it belongs, to the last base unit.
+    pub(super) fn adds_up(&self) -> bool {
+        let expected = &self.expected;
+        let unused = self.deposit.saturating_sub(self.bond);
+        let provider = U256::from(unused) + U256::from(expected.provider) + U256::from(expected.bond);
+        let renter = U256::from(expected.refund) + U256::from(expected.slashed);
+        self.left_in_escrow.is_zero()
+            && self.liabilities.is_zero()
+            && self.provider == provider
+            && self.renter == renter
+            && self.payee == U256::from(expected.fee)
+            && self.provider + self.renter + self.payee == U256::from(self.payment) + U256::from(self.deposit)
+    }
+}
+
+/// Everybody withdraws, and the token is asked who has what.
+pub(super) async fn settle_up(world: &World, lease: &Lease, deposit: u128) -> Result<Money> {
+    let (chain, actors) = (&world.chain, &world.actors);
+    let deployment = chain.deployment();
+    actors.withdraw(chain, &actors.provider).await?;
+    actors.withdraw(chain, &actors.renter).await?;
+    let push = LeaseEscrow::withdrawForCall { token: deployment.token, account: world.payee };
+    Sender::new(chain.clone(), actors.renter.clone()).call(deployment.escrow, &push).await?;
+    let token = DemoToken::new(deployment.token, chain.provider().clone());
+    let balance = async |account: Address| token.balanceOf(account).call().await;
+    let fee_bps = chain.escrow().oracle(deployment.oracle_id).call().await?.feeBps;
+    let terms = &lease.terms;
+    // the payment was all that the renter had, the deposit all that the provider had
+    Ok(Money {
+        payment: lease.payment,
+        bond: lease.bond,
+        deposit,
+        provider: balance(actors.provider.address()).await?,
+        renter: balance(actors.renter.address()).await?,
+        payee: balance(world.payee).await?,
+        left_in_escrow: balance(deployment.escrow).await?,
+        liabilities: chain.escrow().liabilities(deployment.token).call().await?,
+        expected: escrow::settle(
+            lease.payment,
+            lease.bond,
+            lease.credited,
+            lease.due,
+            terms.committed(),
+            terms.weight.work(),
+            fee_bps,
+        ),
+    })
+}

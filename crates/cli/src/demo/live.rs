@@ -1,0 +1,109 @@
+//! What the demo shows while it runs: a bar on a terminal, lines elsewhere.
+
+use super::{report, unix_seconds};
+use hashlease_primitives::{Lease, Work};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Shows progress on the standard error output.
+pub(super) struct Live {
+    bar: ProgressBar,
+    terminal: bool,
+    last: Mutex<Seen>,
+}
+
+/// What was said of the lease so far.
+#[derive(Default)]
+struct Seen {
+    epoch: Option<u32>,
+    credited: Work,
+    collected: Work,
+}
+
+impl Live {
+    pub(super) fn new(terminal: bool) -> Self {
+        let bar = if terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar, terminal, last: Mutex::default() }
+    }
+
+    /// Says something for good.
+    pub(super) fn say(&self, words: &str) {
+        if self.terminal {
+            self.bar.println(words);
+        } else {
+            eprintln!("{words}");
+        }
+    }
+
+    /// Says what is being done now.
+    pub(super) fn step(&self, words: &str) {
+        if self.terminal {
+            self.bar.set_message(words.to_owned());
+        } else {
+            eprintln!("{words}");
+        }
+    }
+
+    /// Shows a lease that runs.
+    pub(super) fn show(&self, lease: &Lease, counted: u128, hashes: u64, idle: bool) {
+        let terms = &lease.terms;
+        let now = unix_seconds();
+        let epoch = terms.epoch_of(now).ok();
+        let news = {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut news = Vec::new();
+            if epoch != last.epoch {
+                last.epoch = epoch;
+                news.extend(epoch.map(|epoch| format!("epoch {epoch} begins")));
+            }
+            if lease.credited != last.credited {
+                last.credited = lease.credited;
+                let released = report::money(lease.released(lease.credited));
+                news.push(format!(
+                    "credited on chain: {}, {released} released",
+                    report::work(lease.credited.0)
+                ));
+            }
+            if lease.collected != last.collected {
+                last.collected = lease.collected;
+                news.push("collected: booked to the provider, less the fee".to_owned());
+            }
+            news
+        };
+        for words in news {
+            self.say(&words);
+        }
+        if !self.terminal {
+            return;
+        }
+        let when = match epoch {
+            Some(epoch) => {
+                let left = terms.epoch_end(epoch).saturating_sub(now);
+                format!("epoch {epoch} of {}, {left:2} s left", terms.epochs())
+            }
+            None if now < terms.start => format!("starts in {} s", terms.start.saturating_sub(now)),
+            None => "over: closing, co-signing, settling".to_owned(),
+        };
+        let idle = if idle { " · IDLE" } else { "" };
+        self.bar.set_message(format!(
+            "{when}{idle} · hashed {} · counted {} · credited {} of {} · released {} of {}",
+            report::work(u128::from(hashes)),
+            report::work(counted),
+            report::work(lease.credited.0),
+            report::work(terms.committed().0),
+            report::money(lease.released(lease.credited)),
+            report::money(lease.payment),
+        ));
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,290 @@
+//! `hashlease demo`: one lease rented, mined, verified and paid, on this machine and on real work.
+//!
+//! Chain, contracts, committee, gateway and node are the product, each in a process of its own. The pool and the
+//! miners are simulators, but every hash is really made and every share really checked.
+
+mod account;
+mod live;
+mod report;
+
+use account::Books;
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use hashlease_primitives::{HashRate, Lease, LeaseId};
+use hashlease_sim::{
+    measure_hash_rate,
+    miner::{MinerConfig, MinerHandle},
+};
+use hashlease_stage::{Toolchain, World, WorldOptions, secret};
+use live::Live;
+use report::Outcome;
+use std::{
+    io::IsTerminal as _,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::time::sleep;
+
+/// Base units of the demo token (6 decimals) that the lease costs, about.
+const PAYMENT: u128 = 250_000_000;
+/// What the provider deposits for bonds.
+const DEPOSIT: u128 = 1_000_000_000;
+/// Seconds from renting to the start.
+const LEAD: u64 = 6;
+/// Part of this machine's hash rate that is rented: checking every share twice needs the rest.
+const SHARE_OF_MACHINE: f64 = 0.25;
+/// A little more than rented, so that an hour of good will is not lost to noise; credit is capped at 1.25.
+const MINER_SURPLUS: f64 = 1.05;
+/// Part of its epoch after which the provider goes idle, and how long.
+const IDLE_FROM: f64 = 0.3;
+const IDLE_FOR: f64 = 0.4;
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  hashlease demo                     three epochs of 20 s, then a table of who got what
+  hashlease demo --keep              leaves everything running, with a lease to mine for
+  hashlease demo --json | jq .money")]
+pub(crate) struct DemoArgs {
+    /// Leave everything running with a second lease of an hour, until Ctrl-C.
+    #[arg(long)]
+    keep: bool,
+    /// One JSON object instead of the tables.
+    #[arg(long)]
+    json: bool,
+    /// Epochs of the lease.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=20))]
+    epochs: u32,
+    /// Seconds of an epoch.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(15..=3_600))]
+    epoch_length: u32,
+    /// Hashes per second to rent; else a quarter of what this machine can do.
+    #[arg(long, value_name = "HASHES", value_parser = clap::value_parser!(u64).range(10_000..=1_000_000_000))]
+    rate: Option<u64>,
+    /// Where data, logs and evidence go; else a new folder under target/demo.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Where the node serves miners.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    stratum: SocketAddr,
+    /// Port of the embedded chain's RPC; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    rpc_port: u16,
+}
+
+pub(crate) async fn run(arguments: DemoArgs) -> Result<ExitCode> {
+    let done = tokio::select! {
+        done = play(&arguments) => done,
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("Ctrl-C")?;
+            eprintln!("interrupted: everything that the demo started is being ended");
+            return Ok(ExitCode::from(130));
+        }
+    };
+    let outcome = done?;
+    Ok(if outcome.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Rounded down to two digits, so that figures are easy to read.
+fn round(rate: f64) -> u64 {
+    let unit = 10f64.powf(rate.log10().floor() - 1.0);
+    ((rate / unit).floor() * unit) as u64
+}
+
+async fn play(arguments: &DemoArgs) -> Result<Outcome> {
+    let live = Live::new(!arguments.json && std::io::stderr().is_terminal());
+    live.say("pool and miners are SIMULATED, but hash for real; everything else is the product");
+    live.step("looking for forge, anvil and solc");
+    let tools = tokio::task::spawn_blocking(Toolchain::find).await.context("toolchain")??;
+    let dir = match &arguments.dir {
+        Some(dir) => dir.clone(),
+        None => tools.root().join(format!("target/demo/{}", unix_seconds())),
+    };
+    std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    let dir = dir.canonicalize().with_context(|| dir.display().to_string())?;
+    let binary = std::env::current_exe().context("own binary")?;
+    let name = format!("demo-{}", std::process::id());
+    let mut options = WorldOptions::new(binary, dir.clone(), &name);
+    options.chain_port = arguments.rpc_port;
+    options.stratum = arguments.stratum;
+    // a pool that asks less than the settlement target: the node hands out the easier one
+    options.pool.difficulty = 2e-5;
+    let world = World::start(options, &tools, |step| live.step(step))
+        .await
+        .with_context(|| format!("the system did not start; logs are in {}", dir.join("logs").display()))?;
+
+    let rate = match arguments.rate {
+        Some(rate) => rate,
+        None => {
+            live.step("measuring this machine's hash rate");
+            let measure = || measure_hash_rate(2, Duration::from_secs(1));
+            let measured = tokio::task::spawn_blocking(measure).await.context("measuring")?;
+            round((measured * SHARE_OF_MACHINE).clamp(50_000.0, 4_000_000.0))
+        }
+    };
+    let lease = rent(&world, arguments, rate, &live).await?;
+    let played = Played { world: &world, lease, live: &live, rate };
+    let mut outcome =
+        played.through().await.with_context(|| format!("logs are in {}", dir.join("logs").display()))?;
+    outcome.dir = dir;
+    live.finish();
+    if arguments.json {
+        println!("{}", outcome.as_json());
+    } else {
+        outcome.print();
+    }
+    if arguments.keep {
+        keep(&world, rate).await?;
+    }
+    Ok(outcome)
+}
+
+/// The provider deposits and signs an offer, the renter fills it.
+async fn rent(world: &World, arguments: &DemoArgs, rate: u64, live: &Live) -> Result<Lease> {
+    live.step("provider deposits, signs an offer; renter rents");
+    world.actors.deposit(&world.chain, DEPOSIT).await?;
+    let mut wanted = world.renting()?;
+    wanted.rate = HashRate(u128::from(rate));
+    wanted.epoch_length = arguments.epoch_length;
+    wanted.epochs = arguments.epochs;
+    wanted.lead = LEAD;
+    let work = wanted.rate.over(u64::from(arguments.epoch_length) * u64::from(arguments.epochs)).0;
+    wanted.price = PAYMENT.saturating_mul(hashlease_ledger::escrow::PRICE_UNIT) / work;
+    let id = world.actors.rent(&world.chain, &wanted).await?;
+    let lease = world.chain.lease(id).await?;
+    live.say(&format!(
+        "lease {id}: {} for {} epochs of {} s, a share is worth {} hashes, payment {}, bond {}",
+        report::rate(rate),
+        arguments.epochs,
+        arguments.epoch_length,
+        lease.terms.weight.work(),
+        report::money(lease.payment),
+        report::money(lease.bond),
+    ));
+    Ok(lease)
+}
+
+/// A lease that is being played.
+struct Played<'a> {
+    world: &'a World,
+    lease: Lease,
+    live: &'a Live,
+    rate: u64,
+}
+
+impl Played<'_> {
+    const fn id(&self) -> LeaseId {
+        self.lease.terms.id
+    }
+
+    /// One miner that goes where the node sends it, one that is pinned to the lease.
+    fn miners(&self) -> Result<[MinerHandle; 2]> {
+        let server = self.world.stratum()?;
+        let start = |user: &str| {
+            let mut config = MinerConfig::new(server, user);
+            config.hash_rate = Some(self.rate as f64 * MINER_SURPLUS / 2.0);
+            MinerHandle::start(config).with_context(|| format!("simulated miner {user}"))
+        };
+        Ok([start("rig-1")?, start(&format!("{}.rig-2", self.id()))?])
+    }
+
+    /// From the start of the lease to the last base unit.
+    async fn through(&self) -> Result<Outcome> {
+        let miners = self.miners()?;
+        let terms = &self.lease.terms;
+        let idle_begins = terms.epoch_start(1) as f64 + IDLE_FROM * f64::from(terms.epoch_length);
+        let idle_ends = idle_begins + IDLE_FOR * f64::from(terms.epoch_length);
+        let deadline = self.lease.settle_after() + 30;
+        let mut idle = false;
+        let settled = loop {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+            let wanted = (idle_begins..idle_ends).contains(&now);
+            if wanted != idle {
+                idle = wanted;
+                if idle {
+                    self.live.say("the provider goes idle for a while: the lease under-delivers");
+                    miners.iter().for_each(MinerHandle::pause);
+                } else {
+                    self.live.say("the provider is back");
+                    miners.iter().for_each(MinerHandle::resume);
+                }
+            }
+            let lease = self.world.chain.lease(self.id()).await?;
+            let counted = self.counted().await;
+            self.live.show(&lease, counted, miners.iter().map(|miner| miner.stats().hashes).sum(), idle);
+            if lease.settled {
+                break lease;
+            }
+            if unix_seconds() > deadline {
+                bail!(
+                    "the lease was not settled {} s after its window",
+                    unix_seconds() - lease.settle_after()
+                );
+            }
+            sleep(Duration::from_millis(250)).await;
+        };
+        self.live.say("settled; everybody withdraws");
+        let hashes: u64 = miners
+            .iter()
+            .flat_map(MinerHandle::hashes_by_second)
+            .filter(|(second, _)| terms.is_active(u64::from(*second)))
+            .map(|(_, hashes)| hashes)
+            .sum();
+        let shares = miners.iter().map(|miner| miner.stats().accepted).sum();
+        drop(miners);
+        let money = account::settle_up(self.world, &settled, DEPOSIT).await?;
+        self.live.step("re-verifying the evidence offline");
+        let books = Books::of(self.world, &settled).await?;
+        let outcome = Outcome::new(settled, books, money, hashes, shares, self.world);
+        Ok(outcome)
+    }
+
+    /// Work that the node counted so far.
+    async fn counted(&self) -> u128 {
+        let Ok(status) = self.world.node_status().await else { return 0 };
+        let leases = status.get("leases").and_then(serde_json::Value::as_array);
+        let work = leases.and_then(|leases| leases.iter().find(|lease| lease["lease"] == self.id().0));
+        work.and_then(|lease| lease["counted"].as_str()?.parse().ok()).unwrap_or_default()
+    }
+}
+
+/// Rents once more and leaves everything running.
+async fn keep(world: &World, rate: u64) -> Result<()> {
+    let mut wanted = world.renting()?;
+    wanted.rate = HashRate(u128::from(rate));
+    wanted.epoch_length = 60;
+    wanted.epochs = 60;
+    wanted.lead = LEAD;
+    let work = wanted.rate.over(3_600).0;
+    wanted.price = PAYMENT.saturating_mul(hashlease_ledger::escrow::PRICE_UNIT) / work;
+    let id = world.actors.rent(&world.chain, &wanted).await?;
+    let Some(stratum) = world.stratum().ok() else { bail!("the node says no address") };
+    let deployment = world.chain.deployment();
+    println!();
+    println!("left running until Ctrl-C, with lease {id} of {} for an hour:", report::rate(rate));
+    println!("  stratum   stratum+tcp://{stratum}  (any worker, or {id}.<name> for this lease only)");
+    println!("            minerd -a sha256d -o stratum+tcp://{stratum} -u rig -p x");
+    println!("  RPC       {} (chain id {})", world.anvil.url(), deployment.chain_id);
+    println!(
+        "  contracts escrow {}, oracle {}, token {}",
+        deployment.escrow, deployment.oracle, deployment.token
+    );
+    println!("            {}", world.deployment_file().display());
+    println!("  node      http://{}/v1/status", world.node.address("api")?);
+    for member in &world.members {
+        println!("  {}  http://{}/v1/status", member.name(), member.address("api")?);
+    }
+    println!("  pool      {} (simulated)", world.pool.address());
+    println!(
+        "  renter    {} with key {} (worth nothing on any other chain)",
+        world.actors.renter.address(),
+        secret(&world.actors.renter)
+    );
+    ensure!(tokio::signal::ctrl_c().await.is_ok(), "Ctrl-C can't be caught here");
+    Ok(())
+}

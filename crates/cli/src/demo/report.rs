@@ -1,0 +1,248 @@
+//! What the demo shows at the end, and whether it is as it should be.
+
+use super::account::{Books, Money};
+use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use hashlease_primitives::{Lease, Work};
+use hashlease_stage::World;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// Expected hashes in words.
+pub(super) fn work(hashes: u128) -> String {
+    scaled(hashes as f64, "H")
+}
+
+/// Hashes per second in words.
+pub(super) fn rate(hashes: u64) -> String {
+    scaled(hashes as f64, "H/s")
+}
+
+fn scaled(value: f64, unit: &str) -> String {
+    const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    let mut value = value;
+    let mut prefixes = PREFIXES.iter().peekable();
+    while value >= 1_000.0 && prefixes.len() > 1 {
+        value /= 1_000.0;
+        prefixes.next();
+    }
+    format!("{value:.2} {}{unit}", prefixes.peek().copied().unwrap_or(&""))
+}
+
+/// Base units of the demo token (6 decimals).
+pub(super) fn money(base_units: u128) -> String {
+    format!("{}.{:06} DEMO", base_units / 1_000_000, base_units % 1_000_000)
+}
+
+/// How the demo ended.
+pub(super) struct Outcome {
+    lease: Lease,
+    books: Books,
+    money: Money,
+    /// Hashes that the miners counted themselves, in the lease's seconds.
+    hashes: u64,
+    /// Shares that the node took.
+    accepted: u64,
+    pool_accepted: usize,
+    pool_refused: BTreeMap<&'static str, usize>,
+    pub(super) dir: PathBuf,
+}
+
+impl Outcome {
+    pub(super) fn new(
+        lease: Lease,
+        books: Books,
+        money: Money,
+        hashes: u64,
+        accepted: u64,
+        world: &World,
+    ) -> Self {
+        let (pool_accepted, pool_refused) = (world.pool.accepted(), world.pool.refusals());
+        Self { lease, books, money, hashes, accepted, pool_accepted, pool_refused, dir: PathBuf::new() }
+    }
+
+    fn shares(&self) -> u64 {
+        self.books.epochs.iter().map(|epoch| epoch.shares).sum()
+    }
+
+    fn delivered(&self) -> Work {
+        self.books.epochs.iter().fold(Work(0), |sum, epoch| sum.saturating_add(epoch.delivered))
+    }
+
+    /// Distance between credited work and the miners' own count, as a part of that count, and what chance allows:
+    /// four standard errors.
+    fn agreement(&self) -> (f64, f64) {
+        let hashes = self.hashes.max(1) as f64;
+        let off = (self.lease.credited.0 as f64 - hashes).abs() / hashes;
+        (off, 4.0 / (self.shares().max(1) as f64).sqrt())
+    }
+
+    fn evidence_holds(&self) -> bool {
+        self.books.epochs.iter().all(|epoch| epoch.complaint.is_none())
+            && self.delivered().min(self.lease.terms.committed()) == self.lease.credited
+    }
+
+    /// Money adds up, the evidence holds, and independent counts agree.
+    pub(super) fn is_sound(&self) -> bool {
+        let (off, allowed) = self.agreement();
+        self.money.adds_up() && self.evidence_holds() && off <= allowed
+    }
+
+    pub(super) fn as_json(&self) -> Value {
+        let (off, allowed) = self.agreement();
+        let epochs: Vec<Value> = self
+            .books
+            .epochs
+            .iter()
+            .map(|epoch| {
+                json!({
+                    "promised": epoch.promised.to_string(),
+                    "due": epoch.due.to_string(),
+                    "delivered": epoch.delivered.to_string(),
+                    "shares": epoch.shares,
+                    "released": epoch.released.to_string(),
+                    "refunded": epoch.refunded.to_string(),
+                    "root": epoch.commitment.root,
+                    "file": epoch.file,
+                    "complaint": epoch.complaint,
+                })
+            })
+            .collect();
+        let expected = &self.money.expected;
+        json!({
+            "sound": self.is_sound(),
+            "lease": self.lease.terms.id,
+            "rate": self.lease.terms.rate.0.to_string(),
+            "weight": self.lease.terms.weight.work().to_string(),
+            "credited": self.lease.credited.to_string(),
+            "due": self.lease.due.to_string(),
+            "evidence": self.books.evidence,
+            "epochs": epochs,
+            "money": {
+                "addsUp": self.money.adds_up(),
+                "payment": self.money.payment.to_string(),
+                "bond": self.money.bond.to_string(),
+                "deposit": self.money.deposit.to_string(),
+                "released": (expected.provider + expected.fee).to_string(),
+                "fee": expected.fee.to_string(),
+                "refund": expected.refund.to_string(),
+                "slashed": expected.slashed.to_string(),
+                "leftInEscrow": self.money.left_in_escrow.to_string(),
+            },
+            "miner": {"hashes": self.hashes, "accepted": self.accepted, "off": off, "allowed": allowed},
+            "pool": {"accepted": self.pool_accepted, "refused": self.pool_refused},
+            "evidenceHolds": self.evidence_holds(),
+            "dir": self.dir,
+        })
+    }
+
+    pub(super) fn print(&self) {
+        println!("{}", self.epochs());
+        println!("{}", self.accounts());
+        let verdict = |good: bool| if good { "yes" } else { "NO" };
+        println!("every base unit accounted for: {}", verdict(self.money.adds_up()));
+        let (off, allowed) = self.agreement();
+        println!(
+            "miners' own count {} hashes, credited {}: {:.2} % apart, chance allows {:.2} % (4/√{}): {}",
+            self.hashes,
+            self.lease.credited,
+            off * 100.0,
+            allowed * 100.0,
+            self.shares(),
+            verdict(off <= allowed)
+        );
+        println!(
+            "pool: {} shares accepted as the renter's, {} refused {}",
+            self.pool_accepted,
+            self.pool_refused.values().sum::<usize>(),
+            if self.pool_refused.is_empty() { String::new() } else { format!("{:?}", self.pool_refused) },
+        );
+        println!("evidence re-verified offline, share by share: {}", verdict(self.evidence_holds()));
+        for epoch in &self.books.epochs {
+            if let Some(complaint) = &epoch.complaint {
+                println!("  {}: {complaint}", epoch.file.display());
+            }
+        }
+        if let Some(epoch) = self.books.epochs.first() {
+            println!("check it yourself: hashlease verify {}", epoch.file.display());
+        }
+        println!("logs: {}", self.dir.join("logs").display());
+    }
+
+    fn epochs(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED).set_header([
+            "epoch",
+            "promised",
+            "due",
+            "delivered",
+            "shares",
+            "released",
+            "refunded",
+        ]);
+        for (number, epoch) in self.books.epochs.iter().enumerate() {
+            table.add_row([
+                number.to_string(),
+                work(epoch.promised.0),
+                work(epoch.due.0),
+                work(epoch.delivered.0),
+                epoch.shares.to_string(),
+                money(epoch.released),
+                money(epoch.refunded),
+            ]);
+        }
+        let expected = &self.money.expected;
+        table.add_row([
+            "all".to_owned(),
+            work(self.lease.terms.committed().0),
+            work(self.lease.due.0),
+            work(self.delivered().0),
+            self.shares().to_string(),
+            money(expected.provider + expected.fee),
+            money(expected.refund),
+        ]);
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+
+    fn accounts(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED).set_header(["money", "base units", ""]);
+        let expected = &self.money.expected;
+        let rows = [
+            ("renter paid", self.money.payment.to_string(), "in"),
+            ("provider deposited", self.money.deposit.to_string(), "in"),
+            ("released to the provider", expected.provider.to_string(), "out"),
+            ("fee to the oracle's payee", expected.fee.to_string(), "out"),
+            ("refunded to the renter", expected.refund.to_string(), "out"),
+            ("slashed from the bond, to the renter", expected.slashed.to_string(), "out"),
+            (
+                "deposit and bond back to the provider",
+                (self.money.deposit - self.money.bond + expected.bond).to_string(),
+                "out",
+            ),
+            ("left in the escrow", self.money.left_in_escrow.to_string(), ""),
+        ];
+        for (what, amount, way) in rows {
+            table.add_row([what.to_owned(), amount, way.to_owned()]);
+        }
+        if let Some(column) = table.column_mut(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_as_people_say_them() {
+        assert_eq!(work(0), "0.00 H");
+        assert_eq!(work(12_345_678), "12.35 MH");
+        assert_eq!(rate(1_500), "1.50 kH/s");
+        assert_eq!(money(250_000_001), "250.000001 DEMO");
+    }
+}

@@ -1,0 +1,81 @@
+//! Secrets: web3 keystore files (version 3), or the environment. They are never flags, and never logged.
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use hashlease_primitives::{LocalSigner, NodeKey, Secret};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Environment variable with the password of keystore files.
+const PASSWORD: &str = "HASHLEASE_PASSWORD";
+
+/// How keystore files are opened.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PasswordArgs {
+    /// File whose first line opens the keystore files; else `HASHLEASE_PASSWORD`.
+    #[arg(long, env = "HASHLEASE_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+impl PasswordArgs {
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { password_file: self.password_file.or(other.password_file) }
+    }
+
+    pub(crate) fn read(&self) -> Result<Secret> {
+        if let Some(path) = &self.password_file {
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("password file {}", path.display()))?;
+            return Ok(Secret::new(text.lines().next().unwrap_or_default()));
+        }
+        match std::env::var(PASSWORD) {
+            Ok(password) => Ok(Secret::new(password)),
+            Err(_) => bail!("keystore files need a password: pass --password-file FILE or set {PASSWORD}"),
+        }
+    }
+}
+
+/// One of the keys of a role.
+struct Source<'a> {
+    /// `provider`, `member`, `job` or `node`.
+    name: &'a str,
+    keystore: Option<&'a Path>,
+    password: &'a PasswordArgs,
+}
+
+impl Source<'_> {
+    /// The secret as hexadecimal digits.
+    fn read(&self) -> Result<Secret> {
+        let variable = format!("HASHLEASE_{}_KEY", self.name.to_uppercase());
+        match (self.keystore, std::env::var(&variable)) {
+            (Some(path), Err(_)) => {
+                let password = self.password.read()?;
+                let secret = eth_keystore::decrypt_key(path, password.reveal())
+                    .with_context(|| format!("{} key: keystore {}", self.name, path.display()))?;
+                Ok(Secret::new(hex::encode(secret)))
+            }
+            (None, Ok(secret)) => Ok(Secret::new(secret)),
+            (Some(path), Ok(_)) => {
+                let path = path.display();
+                bail!("two {} keys: {variable} is set and {path} is given; keep one", self.name)
+            }
+            (None, Err(_)) => bail!(
+                "no {name} key: pass --{name}-keystore FILE (`hashlease key new FILE` makes one) or set {variable}",
+                name = self.name
+            ),
+        }
+    }
+}
+
+/// A key that signs: `provider`, `member` or `job`.
+pub(crate) fn signing(name: &str, keystore: Option<&Path>, password: &PasswordArgs) -> Result<LocalSigner> {
+    let secret = Source { name, keystore, password }.read()?;
+    LocalSigner::from_hex(secret.reveal()).with_context(|| format!("{name} key"))
+}
+
+/// The X25519 key that opens boxes.
+pub(crate) fn boxes(keystore: Option<&Path>, password: &PasswordArgs) -> Result<NodeKey> {
+    let secret = Source { name: "node", keystore, password }.read()?;
+    NodeKey::from_hex(secret.reveal()).context("node key")
+}

@@ -1,0 +1,119 @@
+//! `hashlease gateway`: the leases whose jobs its key signs, from the chain to the gateway.
+
+use super::{AGENT, chain, ended, ready};
+use crate::{keys, settings::GatewayArgs};
+use anyhow::Result;
+use hashlease_chain::{Committees, LeaseFilter, LeaseWatcher, WatchedLease};
+use hashlease_gateway::{Assignment, Gateway, GatewayConfig};
+use hashlease_primitives::{GatewayBox, LeaseId, NodeKey};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+use tokio::{sync::watch, time::sleep};
+use tracing::{info, warn};
+
+/// How long what is known of a committee holds.
+const COMMITTEE_AGE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(settings: GatewayArgs) -> Result<()> {
+    let signer = keys::signing("job", settings.job_keystore.as_deref(), &settings.password)?;
+    let box_key = keys::boxes(settings.node_keystore.as_deref(), &settings.password)?;
+    let chain = chain(&settings.chain).await?;
+    let config = GatewayConfig {
+        listen: settings.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 3334))),
+        data_dir: settings.data_dir.unwrap_or_else(|| "hashlease-gateway".into()),
+        agent: AGENT.to_owned(),
+    };
+    let filter = LeaseFilter::JobSigner(signer.address());
+    let watcher = LeaseWatcher::new(chain.clone(), filter, settings.chain.depth());
+    let (sender, assignments) = watch::channel(Vec::new());
+    let ready_line =
+        json!({"role": "gateway", "jobSigner": signer.address(), "boxKey": hex::encode(box_key.public())});
+    let gateway = Gateway::start(config, signer, assignments).await?;
+    let follow = Follow {
+        committees: Committees::new(chain, COMMITTEE_AGE),
+        key: box_key,
+        known: BTreeMap::new(),
+        pause: settings.chain.pause(),
+    };
+    let following = tokio::spawn(follow.run(watcher, sender));
+    let mut line = ready_line;
+    if let Some(fields) = line.as_object_mut() {
+        fields.insert("link".into(), json!(gateway.local_addr().to_string()));
+    }
+    ready(&line)?;
+    ended().await?;
+    following.abort();
+    gateway.shutdown().await;
+    Ok(())
+}
+
+/// A box as it stands on the chain, and what it says to us.
+struct Opened {
+    sealed: Vec<u8>,
+    content: Option<GatewayBox>,
+}
+
+struct Follow {
+    committees: Committees,
+    key: NodeKey,
+    known: BTreeMap<LeaseId, Opened>,
+    pause: Duration,
+}
+
+impl Follow {
+    async fn run(mut self, mut watcher: LeaseWatcher, assignments: watch::Sender<Vec<Assignment>>) {
+        let mut rpc_down = false;
+        loop {
+            match watcher.poll().await {
+                Ok(leases) => {
+                    if std::mem::take(&mut rpc_down) {
+                        info!("chain can be read again");
+                    }
+                    let open: Vec<WatchedLease> =
+                        leases.values().filter(|watched| !watched.lease.settled).cloned().collect();
+                    let mut now = Vec::new();
+                    for watched in open {
+                        now.extend(self.assignment(&watched).await);
+                    }
+                    assignments.send_if_modified(|known| {
+                        let changed = *known != now;
+                        *known = now;
+                        changed
+                    });
+                }
+                Err(error) if !rpc_down => {
+                    warn!(%error, "chain can't be read: leases that are known go on");
+                    rpc_down = true;
+                }
+                Err(_) => {}
+            }
+            sleep(self.pause).await;
+        }
+    }
+
+    async fn assignment(&mut self, watched: &WatchedLease) -> Option<Assignment> {
+        let terms = &watched.lease.terms;
+        let known = self.known.get(&terms.id).is_some_and(|known| known.sealed == watched.gateway_box);
+        if !known {
+            let content = self.key.open::<GatewayBox>(&watched.gateway_box);
+            if let Err(error) = &content {
+                warn!(lease = %terms.id, %error, "gateway's box can't be opened: the renter must publish a new one");
+            }
+            let opened = Opened { sealed: watched.gateway_box.to_vec(), content: content.ok() };
+            self.known.insert(terms.id, opened);
+        }
+        let pool = self.known.get(&terms.id)?.content.clone()?;
+        let committee = match self.committees.get(terms.oracle).await {
+            Ok(committee) => committee,
+            Err(error) => {
+                warn!(lease = %terms.id, %error, "committee can't be read: jobs go to the node only");
+                return Some(Assignment { terms: terms.clone(), pool, members: Vec::new() });
+            }
+        };
+        Some(Assignment { terms: terms.clone(), pool, members: committee.urls() })
+    }
+}

@@ -1,0 +1,293 @@
+//! The whole system on one machine: chain, contracts, committee, gateway and node as processes of their own, and the
+//! simulated pool.
+
+use crate::{Actors, Anvil, DeployOptions, Relay, Renting, Role, Toolchain, secret};
+use alloy_primitives::Address;
+use anyhow::{Context as _, Result, ensure};
+use hashlease_chain::{Chain, Committee};
+use hashlease_primitives::LeaseId;
+use hashlease_sim::pool::{PoolConfig, PoolHandle};
+use serde_json::Value;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+/// Seconds between two blocks of the embedded chain.
+pub const BLOCK_TIME: u32 = 1;
+
+/// What a world is made of.
+#[derive(Clone, Debug)]
+pub struct WorldOptions {
+    /// The `hashlease` binary.
+    pub binary: PathBuf,
+    /// Where data directories, logs and keys go.
+    pub dir: PathBuf,
+    /// Name of the deployment's file: one per world that runs at the same time.
+    pub name: String,
+    /// Committee members.
+    pub members: usize,
+    /// Signatures needed.
+    pub threshold: usize,
+    /// Credit window, seconds.
+    pub window: u32,
+    /// Fee of released money, basis points.
+    pub fee_bps: u16,
+    /// The renter's pool.
+    pub pool: PoolConfig,
+    /// Port of the chain's RPC; 0 takes a free one.
+    pub chain_port: u16,
+    /// Where miners connect; port 0 takes a free one.
+    pub stratum: SocketAddr,
+}
+
+impl WorldOptions {
+    /// Three of three members, a credit window of a minute, free ports.
+    #[must_use]
+    pub fn new(binary: PathBuf, dir: PathBuf, name: &str) -> Self {
+        Self {
+            binary,
+            dir,
+            name: name.to_owned(),
+            members: 3,
+            threshold: 3,
+            window: 60,
+            fee_bps: 100,
+            pool: PoolConfig::default(),
+            chain_port: 0,
+            stratum: SocketAddr::from(([127, 0, 0, 1], 0)),
+        }
+    }
+}
+
+/// A running world. Its processes end when this is dropped.
+#[derive(Debug)]
+pub struct World {
+    options: WorldOptions,
+    deployment_file: PathBuf,
+    /// The chain.
+    pub anvil: Anvil,
+    /// Its contracts.
+    pub chain: Chain,
+    /// Everybody's keys.
+    pub actors: Actors,
+    /// Who gets the oracle's fee.
+    pub payee: Address,
+    /// The renter's pool, simulated.
+    pub pool: PoolHandle,
+    /// Between the node and the chain.
+    pub node_rpc: Relay,
+    /// Committee members.
+    pub members: Vec<Role>,
+    /// The gateway.
+    pub gateway: Role,
+    /// The provider's node.
+    pub node: Role,
+}
+
+fn address_of(url: &Url) -> Result<SocketAddr> {
+    let address = format!("{}:{}", url.host_str().unwrap_or("127.0.0.1"), url.port().unwrap_or(80));
+    address.parse().with_context(|| format!("{url}: expected an address and a port"))
+}
+
+/// Arguments that every role takes.
+fn common(role: &str, rpc: &str, deployment: &Path, data: &Path) -> Vec<String> {
+    let text = |path: &Path| path.display().to_string();
+    [role, "--rpc", rpc, "--deployment", &text(deployment), "--data-dir", &text(data)]
+        .into_iter()
+        .chain(["--confirmations", "0", "--poll", "1"])
+        .map(str::to_owned)
+        .collect()
+}
+
+impl World {
+    /// Starts everything but leases; `step` hears what is being done.
+    ///
+    /// # Errors
+    /// What did not start, with its own words.
+    pub async fn start(options: WorldOptions, tools: &Toolchain, step: impl Fn(&str)) -> Result<Self> {
+        let logs = options.dir.join("logs");
+        std::fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
+        step("starting the chain");
+        let anvil = Anvil::start(tools, BLOCK_TIME, options.chain_port).await?;
+        let actors = Actors::generate(options.members);
+        let payee = alloy::signers::local::PrivateKeySigner::random().address();
+        actors.fund(&anvil).await?;
+        step("deploying the contracts with forge script");
+        let members = actors.member_addresses();
+        let deploy = DeployOptions {
+            name: &options.name,
+            owners: &members,
+            keys: &members,
+            threshold: options.threshold,
+            window: options.window,
+            fee_bps: options.fee_bps,
+            payee,
+        };
+        let deployment = anvil.deploy(tools, &deploy, &logs.join("forge.log")).await?;
+        let deployment_file = tools.root().join(format!("script/deployments/{}.toml", options.name));
+        let chain = Chain::new(anvil.url(), deployment)?;
+        let pool = PoolHandle::start(options.pool.clone()).await.context("simulated pool")?;
+        let node_rpc = Relay::start(address_of(anvil.url())?).await?;
+
+        step("starting committee members, gateway and node");
+        let mut seats = Vec::new();
+        for (index, key) in actors.members.iter().enumerate() {
+            let name = format!("member-{index}");
+            let data = options.dir.join(&name);
+            let mut arguments = common("member", anvil.url().as_str(), &deployment_file, &data);
+            arguments.extend(["--listen", "127.0.0.1:0", "--announce"].map(str::to_owned));
+            let environment = [("HASHLEASE_MEMBER_KEY", secret(key))];
+            let log = logs.join(format!("{name}.log"));
+            seats.push(Role::start(&options.binary, &name, &arguments, &environment, &log).await?);
+        }
+        let data = options.dir.join("gateway");
+        let mut arguments = common("gateway", anvil.url().as_str(), &deployment_file, &data);
+        arguments.extend(["--listen", "127.0.0.1:0"].map(str::to_owned));
+        let environment = [
+            ("HASHLEASE_JOB_KEY", secret(&actors.job_signer)),
+            ("HASHLEASE_NODE_KEY", actors.gateway_key.to_hex().reveal().to_owned()),
+        ];
+        let log = logs.join("gateway.log");
+        let gateway = Role::start(&options.binary, "gateway", &arguments, &environment, &log).await?;
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let node =
+            start_node(&options, &actors, &deployment_file, node_rpc.address(), (options.stratum, any))
+                .await?;
+        let world = Self {
+            options,
+            deployment_file,
+            anvil,
+            chain,
+            actors,
+            payee,
+            pool,
+            node_rpc,
+            members: seats,
+            gateway,
+            node,
+        };
+        step("waiting for the committee to announce itself");
+        world.committee_is_announced().await?;
+        Ok(world)
+    }
+
+    async fn committee_is_announced(&self) -> Result<Committee> {
+        let begun = Instant::now();
+        loop {
+            let committee = self.chain.committee(self.chain.deployment().oracle).await?;
+            if committee.urls().len() == committee.members.len() {
+                return Ok(committee);
+            }
+            ensure!(begun.elapsed() < Duration::from_secs(30), "the members did not announce their URLs");
+            sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// Where miners connect.
+    ///
+    /// # Errors
+    /// When the node did not say.
+    pub fn stratum(&self) -> Result<SocketAddr> {
+        self.node.address("stratum")
+    }
+
+    /// File with the contracts' addresses.
+    #[must_use]
+    pub fn deployment_file(&self) -> &Path {
+        &self.deployment_file
+    }
+
+    /// Data directory of the node.
+    #[must_use]
+    pub fn node_data(&self) -> PathBuf {
+        self.options.dir.join("node")
+    }
+
+    /// What a renter asks for when she wants her own pool and the world's gateway.
+    ///
+    /// # Errors
+    /// When the gateway did not say where it listens.
+    pub fn renting(&self) -> Result<Renting> {
+        Ok(Renting {
+            rate: hashlease_primitives::HashRate(0),
+            price: 0,
+            epoch_length: 0,
+            epochs: 0,
+            lead: 0,
+            bond_bps: 2_000,
+            gateway: self.gateway.address("link")?.to_string(),
+            pool: self.pool.address().to_string(),
+            worker: "renter.1".into(),
+        })
+    }
+
+    /// Kills the node at once, as `kill -9` does.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub async fn kill_node(&mut self) -> Result<()> {
+        self.node.kill().await
+    }
+
+    /// Starts the node again, on its data and its ports.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn restart_node(&mut self) -> Result<()> {
+        let places = (self.node.address("stratum")?, self.node.address("api")?);
+        let rpc = self.node_rpc.address();
+        self.node = start_node(&self.options, &self.actors, &self.deployment_file, rpc, places).await?;
+        Ok(())
+    }
+
+    /// The evidence file of a closed epoch, from the node's API.
+    ///
+    /// # Errors
+    /// What the node answers.
+    pub async fn evidence(&self, lease: LeaseId, epoch: u32) -> Result<Vec<u8>> {
+        let api = self.node.address("api")?;
+        let url = format!("http://{api}/v1/leases/{lease}/epochs/{epoch}/evidence");
+        let answer = reqwest::get(&url).await.with_context(|| url.clone())?;
+        let status = answer.status();
+        let body = answer.bytes().await.with_context(|| url.clone())?;
+        ensure!(status.is_success(), "{url}: {status}: {}", String::from_utf8_lossy(&body));
+        Ok(body.to_vec())
+    }
+
+    /// What the node says of itself and its leases.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub async fn node_status(&self) -> Result<Value> {
+        let api = self.node.address("api")?;
+        let url = format!("http://{api}/v1/status");
+        Ok(reqwest::get(&url).await.with_context(|| url.clone())?.json().await?)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // named after this world: nobody else reads it
+        let _ = std::fs::remove_file(&self.deployment_file);
+    }
+}
+
+async fn start_node(
+    options: &WorldOptions,
+    actors: &Actors,
+    deployment: &Path,
+    rpc: SocketAddr,
+    (stratum, api): (SocketAddr, SocketAddr),
+) -> Result<Role> {
+    let mut arguments = common("node", &format!("http://{rpc}"), deployment, &options.dir.join("node"));
+    arguments.extend(["--stratum".to_owned(), stratum.to_string(), "--api".to_owned(), api.to_string()]);
+    let environment = [
+        ("HASHLEASE_PROVIDER_KEY", secret(&actors.provider)),
+        ("HASHLEASE_NODE_KEY", actors.node_key.to_hex().reveal().to_owned()),
+    ];
+    Role::start(&options.binary, "node", &arguments, &environment, &options.dir.join("logs/node.log")).await
+}
