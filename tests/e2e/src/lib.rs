@@ -1,1 +1,187 @@
-//! End-to-end tests over real processes.
+//! What the end-to-end tests share: a world of real processes with one lease, and independent recounts.
+//!
+//! The tests take real time: a lease of epochs of seconds, on a chain whose clock nobody warps.
+
+use alloy_primitives::B256;
+use anyhow::{Context as _, Result, ensure};
+use hashlease_ledger::{Evidence, Report};
+use hashlease_primitives::{HashRate, Lease, LeaseId};
+use hashlease_sim::{
+    miner::{MinerConfig, MinerHandle},
+    sha256d,
+};
+use hashlease_stage::{Toolchain, World, WorldOptions};
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::time::{Instant, sleep};
+
+/// Hashes per second of the test leases: little, so that two cores are enough for everyone.
+pub const RATE: u64 = 100_000;
+/// Seconds of their epochs.
+pub const EPOCH: u32 = 15;
+/// Price at which a lease of a minute costs about 100 tokens of 6 decimals.
+const PRICE: u128 = 16_666_666_666_666_667_000_000;
+
+/// The `hashlease` binary of this build's profile.
+///
+/// # Errors
+/// When it was not built: `cargo xtask test` builds it first.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("HASHLEASE_BIN") {
+        return Ok(path.into());
+    }
+    let own = std::env::current_exe().context("own path")?;
+    let profile = own.parent().and_then(Path::parent).context("target directory")?;
+    let path = profile.join(format!("hashlease{}", std::env::consts::EXE_SUFFIX));
+    ensure!(
+        path.is_file(),
+        "{} is missing: run `cargo build --release -p hashlease-cli` first",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// The checkout's tools.
+///
+/// # Errors
+/// When they can't be installed.
+pub fn tools() -> Result<Toolchain> {
+    Toolchain::find()
+}
+
+/// Unix seconds.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Waits until a Unix second.
+pub async fn at(second: u64) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    sleep(Duration::from_secs(second).saturating_sub(since)).await;
+}
+
+/// A world in a folder of its own.
+///
+/// # Errors
+/// What did not start.
+pub async fn world(dir: &Path, name: &str, threshold: usize) -> Result<World> {
+    let name = format!("local-{name}-{}", std::process::id());
+    let mut options = WorldOptions::new(binary()?, dir.to_owned(), &name);
+    options.threshold = threshold;
+    options.pool.difficulty = 1e-6;
+    World::start(options, &tools()?, |step| eprintln!("{step}")).await
+}
+
+/// Rents [`RATE`] for some epochs, from `lead` seconds from now on.
+///
+/// # Errors
+/// What the chain answers.
+pub async fn rent(world: &World, epochs: u32, lead: u64) -> Result<Lease> {
+    world.actors.deposit(&world.chain, 1_000_000_000).await?;
+    let mut wanted = world.renting()?;
+    wanted.rate = HashRate(u128::from(RATE));
+    wanted.price = PRICE;
+    wanted.epoch_length = EPOCH;
+    wanted.epochs = epochs;
+    wanted.lead = lead;
+    let id = world.actors.rent(&world.chain, &wanted).await?;
+    Ok(world.chain.lease(id).await?)
+}
+
+/// A simulated miner at the rented rate.
+///
+/// # Errors
+/// When its log can't be opened.
+pub fn miner(world: &World, user: &str, part: f64, log: Option<PathBuf>) -> Result<MinerHandle> {
+    let mut config = MinerConfig::new(world.stratum()?, user);
+    config.hash_rate = Some(RATE as f64 * part);
+    config.share_log = log;
+    Ok(MinerHandle::start(config)?)
+}
+
+/// Waits until the chain says that a lease is settled.
+///
+/// # Errors
+/// When it is not, half a minute after anybody could have.
+pub async fn settled(world: &World, id: LeaseId) -> Result<Lease> {
+    loop {
+        let lease = world.chain.lease(id).await?;
+        if lease.settled {
+            return Ok(lease);
+        }
+        ensure!(now() < lease.settle_after() + 30, "lease {id} was not settled: {lease:?}");
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Shares that the node counted of a lease so far, expected hashes.
+///
+/// # Errors
+/// When the node can't be asked.
+pub async fn counted(world: &World, id: LeaseId) -> Result<u128> {
+    let status = world.node_status().await?;
+    let leases = status["leases"].as_array().context("leases")?;
+    let lease =
+        leases.iter().find(|lease| lease["lease"] == id.0).context("the node does not serve the lease")?;
+    Ok(lease["counted"].as_str().context("counted")?.parse()?)
+}
+
+/// Waits until `look` says something.
+///
+/// # Errors
+/// When it does not within `patience`.
+pub async fn until<T>(what: &str, patience: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return Ok(found);
+        }
+        ensure!(begun.elapsed() < patience, "{what}: not within {patience:?}");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// The evidence of every epoch of a lease, counted again.
+///
+/// # Errors
+/// When an epoch has none.
+pub async fn recounted(world: &World, lease: &Lease) -> Result<Vec<(Evidence, Report)>> {
+    let mut all = Vec::new();
+    for epoch in 0..lease.terms.epochs() {
+        let evidence = Evidence::decode(&world.evidence(lease.terms.id, epoch).await?)?;
+        let report = evidence.recheck();
+        ensure!(report.holds(), "epoch {epoch}: {:?}", report.complaint());
+        all.push((evidence, report));
+    }
+    Ok(all)
+}
+
+/// Keys of the shares that a miner's own log says were taken, each hashed again here, each at least as hard as the
+/// settlement weight asks.
+///
+/// # Errors
+/// When a line can't be read.
+pub fn acknowledged(log: &Path, weight: u128) -> Result<BTreeSet<B256>> {
+    let text = std::fs::read_to_string(log).with_context(|| log.display().to_string())?;
+    let mut keys = BTreeSet::new();
+    for line in text.lines() {
+        let entry: Value = serde_json::from_str(line)?;
+        if entry["event"] != "accepted" {
+            continue;
+        }
+        let header = hex::decode(entry["header"].as_str().context("header")?)?;
+        let digest = sha256d(&header);
+        // weights are powers of two: so many bits of the hash, read as a little-endian number, are zero
+        let zeros = weight.trailing_zeros() as usize;
+        let bits = digest.iter().rev().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+        if bits.take(zeros).all(|bit| bit == 0) {
+            ensure!(keys.insert(B256::from(digest)), "the miner's log has a share twice");
+        }
+    }
+    Ok(keys)
+}

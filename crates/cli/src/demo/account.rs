@@ -22,12 +22,16 @@ pub(super) struct Epoch {
     pub(super) shares: u64,
     /// Base units.
     pub(super) released: u128,
-    /// Base units of the epoch's part of the payment.
-    pub(super) refunded: u128,
+    /// What is left of the epoch's part of the payment, base units; negative where it made up for another epoch.
+    pub(super) refunded: i128,
     pub(super) commitment: Commitment,
     pub(super) file: PathBuf,
     /// Why the evidence does not hold, if so.
     pub(super) complaint: Option<String>,
+}
+
+fn signed(amount: u128) -> i128 {
+    i128::try_from(amount).unwrap_or(i128::MAX)
 }
 
 /// All epochs of a lease.
@@ -83,7 +87,7 @@ impl Books {
                 delivered,
                 shares: checked.report.rebuilt.count,
                 released,
-                refunded: paid.saturating_sub(released),
+                refunded: signed(paid).saturating_sub(signed(released)),
                 commitment: checked.report.rebuilt,
                 file,
                 complaint: checked.report.complaint().or_else(|| checked.differences.first().cloned()),

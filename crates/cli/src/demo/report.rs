@@ -33,6 +33,11 @@ pub(super) fn money(base_units: u128) -> String {
     format!("{}.{:06} DEMO", base_units / 1_000_000, base_units % 1_000_000)
 }
 
+/// As [`money`], with a sign where it is negative.
+fn signed_money(base_units: i128) -> String {
+    format!("{}{}", if base_units < 0 { "-" } else { "" }, money(base_units.unsigned_abs()))
+}
+
 /// How the demo ended.
 pub(super) struct Outcome {
     lease: Lease,
@@ -137,6 +142,9 @@ impl Outcome {
 
     pub(super) fn print(&self) {
         println!("{}", self.epochs());
+        if self.books.epochs.iter().any(|epoch| epoch.refunded < 0) {
+            println!("negative: more was done than promised, which makes up for another epoch");
+        }
         println!("{}", self.accounts());
         let verdict = |good: bool| if good { "yes" } else { "NO" };
         println!("every base unit accounted for: {}", verdict(self.money.adds_up()));
@@ -187,7 +195,7 @@ impl Outcome {
                 work(epoch.delivered.0),
                 epoch.shares.to_string(),
                 money(epoch.released),
-                money(epoch.refunded),
+                signed_money(epoch.refunded),
             ]);
         }
         let expected = &self.money.expected;

@@ -1,0 +1,91 @@
+//! `kill -9` of the node midway, recounted from the miners' own logs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use anyhow::{Result, ensure};
+use hashlease_e2e::{EPOCH, acknowledged, at, miner, now, recounted, rent, settled, until, world};
+use hashlease_journal::read;
+use hashlease_ledger::Ledger;
+use std::{collections::BTreeSet, time::Duration};
+
+/// How often the node is killed; more in long runs.
+fn kills() -> u64 {
+    std::env::var("HASHLEASE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut world = world(dir.path(), "kill", 3).await?;
+    let kills = kills();
+    // room for every kill with a few seconds in between, the first epoch undisturbed at its end
+    let epochs = u32::try_from(2 + kills * 6 / u64::from(EPOCH) + 1)?;
+    let lease = rent(&world, epochs, 6).await?;
+    let (id, terms) = (lease.terms.id, lease.terms.clone());
+    let logs = [dir.path().join("a.jsonl"), dir.path().join("b.jsonl")];
+    let miners = [
+        miner(&world, "rig-a", 0.55, Some(logs[0].clone()))?,
+        miner(&world, &format!("{id}.rig-b"), 0.55, Some(logs[1].clone()))?,
+    ];
+    at(terms.start + 5).await;
+    let mut first_epoch = None;
+    for round in 0..kills {
+        // where in the second it strikes is another each time
+        tokio::time::sleep(Duration::from_millis(137 * (round % 7))).await;
+        world.kill_node().await?;
+        world.restart_node().await?;
+        let before: u64 = miners.iter().map(|miner| miner.stats().accepted).sum();
+        until("shares after a restart", Duration::from_secs(20), async || {
+            let taken: u64 = miners.iter().map(|miner| miner.stats().accepted).sum();
+            (taken > before + 50).then_some(())
+        })
+        .await?;
+        // the evidence of an epoch that was closed before a kill is the same after it
+        if now() > terms.epoch_closes(0) + 2 {
+            let bytes = world.evidence(id, 0).await?;
+            ensure!(first_epoch.get_or_insert(bytes.clone()) == &bytes, "the evidence of epoch 0 changed");
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    let settled = settled(&world, id).await?;
+    drop(miners);
+    let recounted = recounted(&world, &settled).await?;
+
+    let mut counted = BTreeSet::new();
+    for (_, report) in &recounted {
+        for key in report.keys() {
+            ensure!(counted.insert(key), "{key} is in the evidence twice");
+        }
+    }
+    let weight = terms.weight.work().0;
+    let mut told = BTreeSet::new();
+    for log in &logs {
+        told.extend(acknowledged(log, weight)?);
+    }
+    ensure!(told.len() > 1_000, "too few shares to say anything: {}", told.len());
+    let lost: Vec<_> = told.difference(&counted).collect();
+    ensure!(
+        lost.is_empty(),
+        "{} of {} acknowledged shares are not in the evidence: {lost:?}",
+        lost.len(),
+        told.len()
+    );
+    // counted but never acknowledged: what was in flight at a kill
+    let in_flight = counted.len() - told.len();
+    let most = usize::try_from(kills)? * 600;
+    ensure!(in_flight <= most, "{in_flight} shares were counted that no miner was told of");
+
+    let work: u128 = recounted.iter().map(|(_, report)| report.work.0).sum();
+    assert_eq!(settled.credited.0, work.min(terms.committed().0), "credited once, all of it");
+
+    // the journal alone gives the same roots
+    world.kill_node().await?;
+    let mut ledger = Ledger::default();
+    for record in read(&world.node_data().join("journal")) {
+        ledger.apply(&record?)?;
+    }
+    let folded = ledger.lease(id).unwrap();
+    for (evidence, report) in &recounted {
+        assert_eq!(folded.commitment(evidence.epoch)?, report.rebuilt);
+    }
+    Ok(())
+}
