@@ -135,6 +135,9 @@ impl Anvil {
             .env("HASHLEASE_ORACLE_PAYEE", options.payee.to_string())
             .env("HASHLEASE_DEPLOYMENT_NAME", options.name)
             .env_remove("FOUNDRY_PROFILE")
+            // artifacts of its own: other commands may leave some without bytecode in `out`
+            .env("FOUNDRY_OUT", "cache/deploy/out")
+            .env("FOUNDRY_CACHE_PATH", "cache/deploy")
             .current_dir(tools.root())
             .stdin(Stdio::null())
             .output()

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
+import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
+import {Statement} from "contracts/src/interfaces/ICommitteeOracle.sol";
+import {
+    ALGORITHM_SHA256D,
+    Bounds,
+    Credit,
+    ILeaseEscrow,
+    Lease,
+    Offer,
+    RentRequest
+} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Test} from "forge-std/Test.sol";
+import {DemoToken} from "script/DemoToken.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+
+/// @title What most tests start from
+/// @notice An escrow, two committees, one token, and actors with keys. The lease that `_rent()` makes is the example
+/// whose amounts the tests spell out: 100 TH/s for 24 h at a price that does not come out even.
+abstract contract Fixture is Test {
+    uint40 internal constant NOW = 1_760_000_000;
+
+    uint96 internal constant RATE = 1e14;
+    uint32 internal constant EPOCH = 1 hours;
+    uint32 internal constant DURATION = 24 hours;
+    uint96 internal constant COMMITTED = 8.64e18;
+    /// @dev ceil(12,345,678,901 × 8.64 × 10^18 / 10^21)
+    uint128 internal constant PAYMENT = 106_666_666;
+    /// @dev A fifth of the payment, rounded down.
+    uint128 internal constant BOND = 21_333_333;
+    uint128 internal constant DEPOSIT = 1e12;
+    uint40 internal constant START = NOW + 10 minutes;
+    uint40 internal constant END = START + DURATION;
+    uint32 internal constant WINDOW = 48 hours;
+
+    AccessManager internal manager;
+    LeaseEscrow internal escrow;
+    DemoToken internal token;
+    /// @dev 3 of 3, fee 1 %.
+    CommitteeOracle internal committee;
+    uint32 internal committeeId;
+    /// @dev 2 of 3, fee 3 %, the same members under other keys.
+    CommitteeOracle internal majority;
+    uint32 internal majorityId;
+
+    Account internal provider;
+    Account[3] internal members;
+    address[3] internal memberOwners;
+    address internal renter = makeAddr("renter");
+    address internal payee = makeAddr("payee");
+    address internal majorityPayee = makeAddr("majority payee");
+    address internal stranger = makeAddr("stranger");
+    address internal jobSigner = makeAddr("job signer");
+
+    function setUp() public virtual {
+        vm.warp(NOW);
+        provider = makeAccount("provider");
+        manager = new AccessManager(address(this));
+        escrow = new LeaseEscrow(address(manager), _bounds());
+        token = new DemoToken();
+        for (uint256 i; i < 3; ++i) {
+            members[i] = makeAccount(string.concat("member ", vm.toString(i)));
+            memberOwners[i] = makeAddr(string.concat("member owner ", vm.toString(i)));
+        }
+        committee = _committee(3);
+        majority = _committee(2);
+        committeeId = escrow.registerOracle(address(committee), WINDOW, 100, payee);
+        majorityId = escrow.registerOracle(address(majority), WINDOW, 300, majorityPayee);
+        _list(address(token));
+        token.mint(provider.addr, DEPOSIT);
+        token.mint(renter, DEPOSIT);
+        vm.prank(renter);
+        token.approve(address(escrow), type(uint256).max);
+        vm.startPrank(provider.addr);
+        token.approve(address(escrow), type(uint256).max);
+        escrow.deposit(address(token), DEPOSIT);
+        vm.stopPrank();
+    }
+
+    // ---------------------------------------------------------------- deployment
+
+    function _bounds() internal pure returns (Bounds memory) {
+        return Bounds({
+            minDuration: 1 hours,
+            maxDuration: 30 days,
+            minEpoch: 1 minutes,
+            maxEpoch: 24 hours,
+            maxNotice: 2 hours,
+            minWindow: 1 hours,
+            maxWindow: 30 days
+        });
+    }
+
+    function _committee(uint256 threshold) internal returns (CommitteeOracle) {
+        address[] memory owners = new address[](3);
+        address[] memory keys = new address[](3);
+        for (uint256 i; i < 3; ++i) {
+            (owners[i], keys[i]) = (memberOwners[i], members[i].addr);
+        }
+        return new CommitteeOracle(address(escrow), owners, keys, threshold);
+    }
+
+    function _list(address listed) internal {
+        escrow.listToken(listed, true);
+        escrow.setExposureCap(committeeId, listed, type(uint128).max);
+        escrow.setExposureCap(majorityId, listed, type(uint128).max);
+    }
+
+    // ---------------------------------------------------------------- offers and leases
+
+    function _offer() internal view returns (Offer memory o) {
+        o.provider = provider.addr;
+        o.algorithm = ALGORITHM_SHA256D;
+        o.token = address(token);
+        o.price = 12_345_678_901;
+        o.hashRate = 10 * RATE;
+        o.minHashRate = RATE / 10;
+        o.epochLength = EPOCH;
+        o.minDuration = 2 hours;
+        o.maxDuration = 7 days;
+        o.notice = 10 minutes;
+        o.bondBps = 2000;
+        o.cancelBps = 200;
+        o.oracle = committeeId;
+        o.nodeKey = keccak256("node key");
+        o.expiry = NOW + 30 days;
+    }
+
+    function _request() internal view returns (RentRequest memory r) {
+        r.recipient = renter;
+        r.hashRate = RATE;
+        r.start = START;
+        r.duration = DURATION;
+        r.maxPayment = type(uint128).max;
+        r.jobSigner = jobSigner;
+        r.nodeBox = "sealed to the node";
+        r.gatewayBox = "sealed to the gateway";
+    }
+
+    function _sign(Offer memory o) internal view returns (bytes memory) {
+        return _signature(provider.key, escrow.offerDigest(o));
+    }
+
+    function _signature(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function _rent(Offer memory o, RentRequest memory r) internal returns (uint256) {
+        bytes memory signature = _sign(o);
+        vm.prank(renter);
+        return escrow.rent(o, signature, r);
+    }
+
+    function _rent() internal returns (uint256) {
+        return _rent(_offer(), _request());
+    }
+
+    // ---------------------------------------------------------------- credit
+
+    /// @dev As the lease's oracle, at the end of epoch `epochs`, once that has come.
+    function _credit(uint256 id, uint256 epochs, uint256 work, uint256 due, bool last) internal {
+        Lease memory l = escrow.lease(id);
+        uint256 asOf = l.start + epochs * l.epochLength;
+        if (block.timestamp < asOf) vm.warp(asOf);
+        vm.prank(escrow.oracle(l.oracle).account);
+        escrow.credit(_single(_entry(id, asOf, work, due, last)));
+    }
+
+    function _entry(uint256 id, uint256 asOf, uint256 work, uint256 due, bool last)
+        internal
+        pure
+        returns (Credit memory)
+    {
+        return Credit({
+            lease: id,
+            asOf: SafeCastLib.toUint40(asOf),
+            work: SafeCastLib.toUint96(work),
+            due: SafeCastLib.toUint96(due),
+            last: last
+        });
+    }
+
+    function _single(Credit memory entry) internal pure returns (Credit[] memory credits) {
+        credits = new Credit[](1);
+        credits[0] = entry;
+    }
+
+    function _statements(Statement memory s) internal pure returns (Statement[] memory statements) {
+        statements = new Statement[](1);
+        statements[0] = s;
+    }
+
+    /// @dev Signatures of members `from` up to, not including, `to`.
+    function _signatures(CommitteeOracle oracle, Statement[] memory statements, uint256 from, uint256 to)
+        internal
+        view
+        returns (bytes memory all)
+    {
+        bytes32 digest = oracle.batchDigest(statements);
+        for (uint256 i = from; i < to; ++i) {
+            all = bytes.concat(all, _signature(members[i].key, digest));
+        }
+    }
+
+    // ---------------------------------------------------------------- looking
+
+    function _balance(address account) internal view returns (uint256) {
+        return escrow.balance(account, address(token));
+    }
+
+    function _error(bytes4 selector, uint256 a, uint256 b, uint256 c) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a, b, c);
+    }
+
+    function _error(bytes4 selector, uint256 a, uint256 b) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a, b);
+    }
+
+    function _error(bytes4 selector, uint256 a) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a);
+    }
+
+    function _error(bytes4 selector, address a) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, a);
+    }
+}
