@@ -3,9 +3,12 @@
 use crate::{Chain, ChainError, bindings::CommitteeOracle, watch::logs_in_pieces};
 use alloy::{rpc::types::Filter, sol_types::SolEvent};
 use alloy_primitives::{Address, U256};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::{sync::Mutex, time::Instant};
-use tracing::warn;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tracing::debug;
 use url::Url;
 
 /// How soon a committee is read again while not every member has announced its URL.
@@ -82,7 +85,14 @@ impl Chain {
 pub struct Committees {
     chain: Chain,
     max_age: Duration,
-    known: Arc<Mutex<BTreeMap<Address, (Instant, Committee)>>>,
+    known: Arc<Mutex<BTreeMap<Address, Known>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    committee: Committee,
+    /// When it is read again.
+    until: Instant,
 }
 
 impl Committees {
@@ -92,30 +102,49 @@ impl Committees {
         Self { chain, max_age, known: Arc::default() }
     }
 
-    /// The committee of an oracle. While the chain can't be read, what was known before.
+    /// The committee of an oracle. What is known is given at once and read again beside, so that a chain that is
+    /// down or slow holds up nobody.
     ///
     /// # Errors
     /// [`ChainError`] when nothing is known of it yet.
     pub async fn get(&self, oracle: Address) -> Result<Committee, ChainError> {
-        let mut known = self.known.lock().await;
-        let old = known.get(&oracle);
-        if let Some((read, committee)) = old {
-            let complete = committee.urls().len() == committee.members.len();
-            let fresh_for = if complete { self.max_age } else { self.max_age.min(INCOMPLETE) };
-            if read.elapsed() < fresh_for {
-                return Ok(committee.clone());
-            }
-        }
-        match (self.chain.committee(oracle).await, old) {
-            (Ok(committee), _) => {
-                known.insert(oracle, (Instant::now(), committee.clone()));
+        let known = {
+            let mut known = self.known();
+            known.get_mut(&oracle).map(|known| {
+                let stale = known.until <= Instant::now();
+                if stale {
+                    // one reader is enough
+                    known.until = Instant::now() + INCOMPLETE;
+                }
+                (known.committee.clone(), stale)
+            })
+        };
+        match known {
+            Some((committee, false)) => Ok(committee),
+            Some((committee, true)) => {
+                let again = self.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = again.read(oracle).await {
+                        debug!(%oracle, %error, "committee can't be read again, going on with what is known");
+                    }
+                });
                 Ok(committee)
             }
-            (Err(error), Some((_, committee))) => {
-                warn!(%oracle, %error, "committee can't be read again, going on with what is known");
-                Ok(committee.clone())
-            }
-            (Err(error), None) => Err(error),
+            None => self.read(oracle).await,
         }
+    }
+
+    async fn read(&self, oracle: Address) -> Result<Committee, ChainError> {
+        let committee = self.chain.committee(oracle).await?;
+        let complete = committee.urls().len() == committee.members.len();
+        let age = if complete { self.max_age } else { self.max_age.min(INCOMPLETE) };
+        let known = Known { committee: committee.clone(), until: Instant::now() + age };
+        self.known().insert(oracle, known);
+        Ok(committee)
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Address, Known>> {
+        // every change is one step
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

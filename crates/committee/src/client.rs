@@ -9,6 +9,8 @@ use std::time::Duration;
 use url::Url;
 
 const TIMEOUT: Duration = Duration::from_secs(40);
+/// For what a member answers without waiting for anything.
+const QUICK: Duration = Duration::from_secs(10);
 
 /// Why a member gave no answer, or which one.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -122,7 +124,8 @@ impl MemberClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn post_root(&self, root: &SignedEpochRoot) -> Result<RootReceipt, ClientError> {
-        self.ask(self.http.post(self.route("v1/roots")?).json(root)).await
+        // the next root must not wait for a member that hangs
+        self.ask(self.http.post(self.route("v1/roots")?).timeout(QUICK).json(root)).await
     }
 
     /// The root of an epoch as the member has it.

@@ -37,7 +37,7 @@ pub(crate) async fn follow(
     book: Book,
     committees: Committees,
     published: watch::Sender<Arc<ServedLeases>>,
-    settler: Settler,
+    mut settler: Settler,
 ) {
     let mut running: BTreeMap<LeaseId, Running> = BTreeMap::new();
     let mut complained: BTreeSet<LeaseId> = BTreeSet::new();

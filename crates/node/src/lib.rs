@@ -10,6 +10,7 @@
 mod balance;
 mod book;
 mod clock;
+mod close;
 mod extranonce;
 mod http;
 mod leases;
@@ -20,6 +21,8 @@ mod session;
 mod sessions;
 mod settle;
 mod submit;
+#[cfg(test)]
+mod tests;
 
 pub use book::BookError;
 

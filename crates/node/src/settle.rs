@@ -1,30 +1,22 @@
 //! From closed epochs to money.
 //!
-//! For each lease, step by step, each step repeated until the chain shows its effect: close epochs whose time has
-//! come, hand the signed roots to the members, ask them what they count, gather signatures over the strongest
-//! statement that enough can sign, credit, collect, settle. Nothing is remembered between the steps but the journal:
-//! what was done is read from the chain.
+//! One task per lease, step by step, each step repeated until the chain shows its effect: ask the members what they
+//! count, gather signatures over the strongest statement that enough can sign, credit, collect, settle. Nothing is
+//! remembered between the steps: what was done is read from the chain.
 
-use crate::{book::Book, clock::unix_seconds};
+use crate::{book::Book, clock::unix_seconds, close};
 use hashlease_chain::{
     Chain, ChainError, Committee, Committees, Sender,
     bindings::{CommitteeOracle, LeaseEscrow},
 };
 use hashlease_committee::{MemberClient, Seat, StatementView, gather, propose};
-use hashlease_primitives::{EpochRoot, Lease, LeaseId, LocalSigner, SignedEpochRoot, Statement, Terms};
-use hashlease_trie::Commitment;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
-use tokio::{sync::watch, task::JoinSet, time::sleep};
-use tracing::{debug, info, warn};
+use hashlease_primitives::{Lease, LeaseId, LocalSigner, Statement, Terms};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tracing::{info, warn};
 
-/// Settles a provider's leases.
-pub(crate) struct Settler {
-    leases: watch::Sender<Vec<Lease>>,
-}
+/// Longest pause between two tries to credit what the members don't agree on yet.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// What settling needs.
 pub(crate) struct Work {
@@ -37,161 +29,101 @@ pub(crate) struct Work {
     pub(crate) evidence_url: Box<dyn Fn(u64, u32) -> String + Send + Sync>,
 }
 
+/// Settles a provider's leases. Its tasks end when this is dropped.
+pub(crate) struct Settler {
+    work: Arc<Work>,
+    round: Duration,
+    running: BTreeMap<LeaseId, Running>,
+}
+
+struct Running {
+    lease: watch::Sender<Lease>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
 impl Settler {
-    /// Goes through all leases every `round`.
+    /// Looks at every lease each `round`.
     pub(crate) fn new(work: Work, round: Duration) -> Self {
-        let leases = watch::Sender::new(Vec::new());
-        tokio::spawn(rounds(Arc::new(work), leases.subscribe(), round));
-        Self { leases }
+        Self { work: Arc::new(work), round, running: BTreeMap::new() }
     }
 
     /// The unsettled leases as the chain has them now.
-    pub(crate) fn leases(&self, leases: Vec<Lease>) {
-        self.leases.send_replace(leases);
+    pub(crate) fn leases(&mut self, leases: Vec<Lease>) {
+        self.running.retain(|id, _| leases.iter().any(|lease| lease.terms.id == *id));
+        for lease in leases {
+            if let Some(running) = self.running.get(&lease.terms.id) {
+                running.lease.send_replace(lease);
+                continue;
+            }
+            let id = lease.terms.id;
+            let (sender, receiver) = watch::channel(lease);
+            let tasks = [
+                tokio::spawn(close::keep(Arc::clone(&self.work), receiver.clone())),
+                tokio::spawn(keep(Arc::clone(&self.work), receiver, self.round)),
+            ];
+            self.running.insert(id, Running { lease: sender, tasks });
+        }
     }
 }
 
-/// What is remembered of a lease only to say and ask things once.
-#[derive(Default)]
-struct Memory {
-    delivered: BTreeMap<u32, BTreeSet<usize>>,
-    undelivered: String,
-    trouble: String,
-}
-
-async fn rounds(work: Arc<Work>, mut leases: watch::Receiver<Vec<Lease>>, pause: Duration) {
-    let mut memories: BTreeMap<LeaseId, Memory> = BTreeMap::new();
+/// Brings in a lease's money, for as long as the lease is not settled.
+async fn keep(work: Arc<Work>, lease: watch::Receiver<Lease>, round: Duration) {
+    let mut trouble = String::new();
+    let mut pause = round;
     loop {
-        let now = leases.borrow_and_update().clone();
-        let mut round = JoinSet::new();
-        for lease in now {
-            let memory = memories.remove(&lease.terms.id).unwrap_or_default();
-            let work = Arc::clone(&work);
-            round.spawn(async move { (lease.terms.id, work.lease(lease, memory).await) });
-        }
-        while let Some(done) = round.join_next().await {
-            if let Ok((id, memory)) = done {
-                memories.insert(id, memory);
+        let stale = lease.borrow().clone();
+        match work.advance(&stale).await {
+            Ok(()) => {
+                trouble.clear();
+                pause = round;
+            }
+            Err(words) => {
+                pause = pause.saturating_mul(2).min(MAX_PAUSE.max(round));
+                if words != trouble {
+                    warn!(lease = %stale.terms.id, trouble = words, "settling waits");
+                    trouble = words;
+                    pause = round;
+                }
             }
         }
         sleep(pause).await;
-        if leases.has_changed().is_err() {
-            return;
-        }
     }
 }
 
 impl Work {
-    async fn lease(&self, lease: Lease, mut memory: Memory) -> Memory {
-        match self.advance(&lease, &mut memory).await {
-            Ok(()) => memory.trouble.clear(),
-            // once per trouble: rounds come often
-            Err(trouble) if trouble != memory.trouble => {
-                warn!(lease = %lease.terms.id, trouble, "settling waits");
-                memory.trouble = trouble;
-            }
-            Err(_) => {}
+    async fn advance(&self, stale: &Lease) -> Result<(), String> {
+        let text = |error: ChainError| error.to_string();
+        let lease = self.chain.lease(stale.terms.id).await.map_err(text)?;
+        if lease.settled {
+            return Ok(());
         }
-        memory
+        let credited = self.credit_newest(&lease).await;
+        // money that is credited comes in also while the members don't agree on more
+        self.collect_and_settle(&lease).await?;
+        credited
     }
 
-    async fn advance(&self, lease: &Lease, memory: &mut Memory) -> Result<(), String> {
+    /// Credits up to the newest closed epoch whose deadline is over, unless that stands on the chain already.
+    async fn credit_newest(&self, lease: &Lease) -> Result<(), String> {
         let terms = &lease.terms;
-        let closed = self.close(terms).await?;
-        let committee = self.committees.get(terms.oracle).await.map_err(|error| error.to_string())?;
-        let seats = seats(&committee);
-        if let Some(newest) = closed {
-            self.deliver(terms, newest, &seats, memory).await?;
-            let stated = lease.as_of >= terms.epoch_end(newest) && (lease.as_of < terms.end || lease.last);
-            if !stated && unix_seconds() > terms.root_deadline(newest) {
-                self.credit(lease, newest, &seats, committee.threshold).await?;
-            }
-        }
-        self.collect_and_settle(lease).await
-    }
-
-    /// Closes every epoch whose time has come; the newest closed one.
-    async fn close(&self, terms: &Terms) -> Result<Option<u32>, String> {
         let now = unix_seconds();
-        let mut newest = None;
-        for epoch in (0..terms.epochs()).take_while(|epoch| terms.epoch_closes(*epoch) <= now) {
-            let known = self.book.read(terms.id, |found| found.closed(epoch)).flatten();
-            if known.is_none() {
-                let commitment = self.book.close(terms.id, epoch).await.map_err(|error| error.to_string())?;
-                info!(lease = %terms.id, epoch, root = %commitment.root, shares = commitment.count, "epoch closed");
-            }
-            newest = Some(epoch);
+        let closed = |epoch| self.book.read(terms.id, |found| found.is_closed(epoch)).unwrap_or_default();
+        let over = (0..terms.epochs()).take_while(|epoch| now > terms.root_deadline(*epoch));
+        let Some(newest) = over.filter(|epoch| closed(*epoch)).last() else { return Ok(()) };
+        let stated = lease.as_of >= terms.epoch_end(newest) && (lease.as_of < terms.end || lease.last);
+        if stated {
+            return Ok(());
         }
-        Ok(newest)
-    }
-
-    /// Hands the roots of closed epochs to every member that has not confirmed them: to all members at once, so that
-    /// a slow one holds up nobody else.
-    async fn deliver(
-        &self,
-        terms: &Terms,
-        newest: u32,
-        seats: &[Seat],
-        memory: &mut Memory,
-    ) -> Result<(), String> {
-        let mut roots = Vec::new();
-        for epoch in 0..=newest {
-            let confirmed = memory.delivered.entry(epoch).or_default();
-            if seats.iter().all(|seat| confirmed.contains(&seat.index)) {
-                continue;
-            }
-            if let Some(commitment) = self.book.read(terms.id, |found| found.closed(epoch)).flatten() {
-                roots.push(self.sign_root(terms, epoch, commitment)?);
-            }
-        }
-        let delivered = &memory.delivered;
-        let deliveries = seats.iter().map(|seat| async {
-            let mut confirmed = Vec::new();
-            for signed in &roots {
-                let epoch = signed.root.epoch;
-                if delivered.get(&epoch).is_some_and(|seats| seats.contains(&seat.index)) {
-                    continue;
-                }
-                match seat.client.post_root(signed).await {
-                    Ok(receipt) => {
-                        let (lease, member) = (terms.id, seat.client.url());
-                        debug!(%lease, epoch, %member, in_time = receipt.in_time, "root delivered");
-                        confirmed.push(epoch);
-                    }
-                    Err(error) => return (seat.index, confirmed, Some(error.to_string())),
-                }
-            }
-            (seat.index, confirmed, None)
-        });
-        let mut troubles = Vec::new();
-        for (seat, confirmed, trouble) in futures::future::join_all(deliveries).await {
-            for epoch in confirmed {
-                memory.delivered.entry(epoch).or_default().insert(seat);
-            }
-            troubles.extend(trouble);
-        }
-        let trouble = troubles.join("; ");
-        if trouble != memory.undelivered {
-            if !trouble.is_empty() {
-                warn!(lease = %terms.id, trouble, "a root is not delivered yet");
-            }
-            memory.undelivered = trouble;
-        }
-        Ok(())
-    }
-
-    fn sign_root(
-        &self,
-        terms: &Terms,
-        epoch: u32,
-        commitment: Commitment,
-    ) -> Result<SignedEpochRoot, String> {
-        let evidence = (self.evidence_url)(terms.id.0, epoch);
-        let root =
-            EpochRoot { lease: terms.id, epoch, root: commitment.root, count: commitment.count, evidence };
-        let digest = root.digest(&terms.oracle_domain());
-        let signature = self.provider.sign(&digest).map_err(|error| error.to_string())?;
-        Ok(SignedEpochRoot { root, signature })
+        let committee = self.committees.get(terms.oracle).await.map_err(|error| error.to_string())?;
+        self.credit(lease, newest, &seats(&committee), committee.threshold).await
     }
 
     /// Asks the members, and credits the strongest statement that enough of them can sign.
@@ -206,18 +138,19 @@ impl Work {
         let asked = seats.iter().map(|seat| seat.client.statement(terms.id, epoch));
         let answers = futures::future::join_all(asked).await;
         let mut reasons = Vec::new();
-        let views: Vec<StatementView> = answers
-            .into_iter()
-            .filter_map(|answer| answer.map_err(|error| reasons.push(error.to_string())).ok())
-            .collect();
+        let mut views: Vec<StatementView> = Vec::new();
+        for answer in answers {
+            match answer {
+                Ok(view) => views.push(view),
+                Err(error) => reasons.push(error.to_string()),
+            }
+        }
         let Some(statement) = propose(&views, threshold) else {
             if views.iter().any(|view| view.pending) {
                 return Ok(());
             }
-            return Err(format!(
-                "members do not agree on the evidence up to epoch {epoch}: {}",
-                reasons.join("; ")
-            ));
+            let reasons = reasons.join("; ");
+            return Err(format!("members do not agree on the evidence up to epoch {epoch}: {reasons}"));
         };
         let news = statement.work > lease.credited
             || statement.due > lease.due
@@ -229,11 +162,29 @@ impl Work {
         let signatures = gather(seats, &[statement], &terms.oracle_domain(), threshold)
             .await
             .map_err(|error| error.to_string())?;
-        submit_statement(&self.sender, terms, &statement, signatures)
-            .await
-            .map_err(|error| error.to_string())?;
-        info!(lease = %terms.id, epoch, work = %statement.work, due = %statement.due, last = statement.last, "credited");
+        self.submit(terms, &statement, signatures).await.map_err(|error| error.to_string())?;
+        let Statement { work, due, last, .. } = statement;
+        info!(lease = %terms.id, epoch, %work, %due, last, "credited");
         Ok(())
+    }
+
+    async fn submit(
+        &self,
+        terms: &Terms,
+        statement: &Statement,
+        signatures: Vec<u8>,
+    ) -> Result<(), ChainError> {
+        let typed = statement.typed();
+        let statement = CommitteeOracle::Statement {
+            lease: typed.lease,
+            asOf: typed.asOf,
+            work: typed.work,
+            due: typed.due,
+            evidence: typed.evidence,
+            last: typed.last,
+        };
+        let call = CommitteeOracle::submitCall { statements: vec![statement], signatures: signatures.into() };
+        self.sender.call(terms.oracle, &call).await.map(drop)
     }
 
     async fn collect_and_settle(&self, stale: &Lease) -> Result<(), String> {
@@ -260,28 +211,10 @@ impl Work {
     }
 }
 
-fn seats(committee: &Committee) -> Vec<Seat> {
+/// Members that can be asked.
+pub(crate) fn seats(committee: &Committee) -> Vec<Seat> {
     let with_url = committee.members.iter().filter_map(|member| Some((member, member.url.clone()?)));
     with_url
         .map(|(member, url)| Seat { index: member.index, key: member.key, client: MemberClient::new(url) })
         .collect()
-}
-
-async fn submit_statement(
-    sender: &Sender,
-    terms: &Terms,
-    statement: &Statement,
-    signatures: Vec<u8>,
-) -> Result<(), ChainError> {
-    let typed = statement.typed();
-    let statement = CommitteeOracle::Statement {
-        lease: typed.lease,
-        asOf: typed.asOf,
-        work: typed.work,
-        due: typed.due,
-        evidence: typed.evidence,
-        last: typed.last,
-    };
-    let call = CommitteeOracle::submitCall { statements: vec![statement], signatures: signatures.into() };
-    sender.call(terms.oracle, &call).await.map(drop)
 }
