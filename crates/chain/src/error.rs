@@ -112,10 +112,31 @@ pub(crate) fn revert_reason(error: &RpcError<TransportErrorKind>) -> Option<Stri
         return payload.message.contains("revert").then(|| payload.message.to_string());
     };
     if let Some(known) = payload.as_decoded_interface_error::<LeaseEscrowErrors>() {
-        return Some(format!("{known:?}"));
+        return Some(named(&format!("{known:?}")));
     }
     if let Some(known) = payload.as_decoded_interface_error::<CommitteeOracleErrors>() {
-        return Some(format!("{known:?}"));
+        return Some(named(&format!("{known:?}")));
     }
     Some(if data.is_empty() { payload.message.to_string() } else { format!("{} {data}", payload.message) })
+}
+
+/// An error's own words: the enum around it repeats its name, `Name(Name { … })`.
+fn named(shown: &str) -> String {
+    let inner = shown.split_once('(').and_then(|(name, rest)| {
+        let inner = rest.strip_suffix(')')?;
+        inner.starts_with(name).then_some(inner)
+    });
+    inner.unwrap_or(shown).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_named_once() {
+        assert_eq!(named("A(A { x: 1 })"), "A { x: 1 }");
+        assert_eq!(named("A(B)"), "A(B)");
+        assert_eq!(named("A"), "A");
+    }
 }

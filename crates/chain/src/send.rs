@@ -101,7 +101,8 @@ impl Sender {
     /// [`ChainError::Reverted`] when a dry run reverts: nothing was sent then. [`ChainError::NotMined`] when no copy
     /// was mined in time.
     pub async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<Receipt, ChainError> {
-        self.send(C::SIGNATURE, to, call.abi_encode().into()).await
+        let name = C::SIGNATURE.split('(').next().unwrap_or(C::SIGNATURE);
+        self.send(name, to, call.abi_encode().into()).await
     }
 
     async fn send(&self, call: &'static str, to: Address, input: Bytes) -> Result<Receipt, ChainError> {

@@ -1,9 +1,12 @@
 //! How the free part of the extranonce is shared out among miners.
 //!
 //! ```text
-//! tail (signed length n) = filler ‖ extranonce1 ‖ extranonce2
-//!                          └ into coinb1 ┘└ session ┘└ the miner's own
+//! tail (signed length n) = filler ‖ extranonce1 ‖ extranonce2 ‖ padding
+//!                          └ into coinb1 ┘└ session ┘└ the miner's own ┘└ zeros, into coinb2
 //! ```
+//! The padding is empty but for a session that was told a shorter extranonce2 than the job has room for: most miners
+//! can't be told of another length later. The session's own bytes stand at the same place all the same.
+//!
 //! A counter that is kept across restarts gives each session bytes of its own, so no two sessions ever search the
 //! same space while a job can still be mined. Its low bytes are the session's extranonce1, which stays the same when
 //! the session changes lease; its high bytes go into the filler.
@@ -54,10 +57,16 @@ impl Layout {
         })
     }
 
-    /// Whether a miner needs to be told of new sizes.
+    /// Whether a session with these sizes can mine a job that is cut like this.
     #[must_use]
-    pub(crate) const fn same_sizes(&self, other: &Self) -> bool {
-        self.extranonce1 == other.extranonce1 && self.extranonce2 == other.extranonce2
+    pub(crate) const fn has_room_for(&self, session: &Self) -> bool {
+        self.extranonce1 == session.extranonce1 && self.extranonce2 >= session.extranonce2
+    }
+
+    /// What follows a session's extranonce2 in a job that is cut like this.
+    #[must_use]
+    pub(crate) fn padding(&self, session: &Self) -> Vec<u8> {
+        vec![0; self.extranonce2.saturating_sub(session.extranonce2)]
     }
 
     /// Number of sessions that extranonce1 tells apart.

@@ -33,7 +33,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) const CONNECT_AHEAD: u64 = 60;
 
 /// Verifies a job, writes it down, and hands it out.
-async fn take(
+pub(crate) async fn take(
     served: &Served,
     book: &Book,
     terms: &Terms,
@@ -124,7 +124,7 @@ pub(crate) async fn keep(
 }
 
 /// Reads one connection to its end; says whether the gateway let us in, and why it ended.
-async fn follow(served: &Served, book: &Book, mut events: UpstreamEvents) -> (bool, String) {
+pub(crate) async fn follow(served: &Served, book: &Book, mut events: UpstreamEvents) -> (bool, String) {
     let mut authorised = false;
     let mut pool_target = None;
     let mut clean_of = HashMap::new();

@@ -122,6 +122,12 @@ impl Served {
         lock(&self.jobs).get(&sequence).cloned()
     }
 
+    /// Whether a clean job came after this sequence.
+    #[must_use]
+    pub(crate) fn clean_since(&self, sequence: u64) -> bool {
+        lock(&self.jobs).range(sequence.saturating_add(1)..).any(|(_, job)| job.clean)
+    }
+
     /// Follows the newest job.
     #[must_use]
     pub(crate) fn jobs(&self) -> watch::Receiver<Option<Arc<LiveJob>>> {

@@ -4,6 +4,7 @@ use crate::{
     balance::{self, Standing},
     book::Book,
     clock::unix_seconds,
+    extranonce::Layout,
     served::{Served, ServedLeases},
     session,
     sessions::SessionNumbers,
@@ -54,14 +55,30 @@ impl Server {
         leases.get(&chosen).cloned()
     }
 
-    /// Whether a lease is about to start, so that it is worth waiting.
-    pub(crate) fn soon(&self) -> bool {
+    /// Whether a lease that the worker could get is about to start, so that it is worth waiting.
+    pub(crate) fn soon(&self, worker: &str) -> bool {
         let now = unix_seconds();
+        let pinned = balance::pinned(worker);
         let leases = self.leases.borrow();
-        leases.values().any(|served| {
+        leases.values().filter(|served| pinned.is_none_or(|id| id == served.id())).any(|served| {
             let terms = served.terms();
             now < terms.start && terms.start <= now.saturating_add(crate::link::CONNECT_AHEAD)
         })
+    }
+
+    /// Sizes for a new session: those of the lease that it would get. As long as its worker may come to another lease,
+    /// its extranonce2 is no longer than all of them have room for, since most miners can't be told of another length.
+    pub(crate) fn layout(&self, worker: Option<&str>) -> Option<Layout> {
+        let layout = |served: &Arc<Served>| served.jobs().borrow().as_ref().map(|job| job.layout);
+        let first = layout(&self.choose(worker.unwrap_or_default())?)?;
+        if worker.and_then(balance::pinned).is_some() {
+            return Some(first);
+        }
+        let leases = Arc::clone(&self.leases.borrow());
+        let others =
+            leases.values().filter_map(layout).filter(|other| other.extranonce1 == first.extranonce1);
+        let shortest = others.map(|other| other.extranonce2).min();
+        Some(Layout { extranonce2: shortest.unwrap_or(first.extranonce2), ..first })
     }
 }
 

@@ -1,6 +1,8 @@
 //! One miner's connection.
 
 use crate::{
+    balance,
+    clock::unix_seconds,
     extranonce::Layout,
     served::{LiveJob, Served},
     server::Server,
@@ -14,10 +16,19 @@ use hashlease_stratum::{
     Id, LineLimits, LineReader, Message, MinerRequest, Notify, Submit, VersionRolling, encode,
 };
 use serde_json::json;
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::{Future, ready},
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::AsyncWriteExt as _,
-    net::TcpStream,
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::watch,
     time::{MissedTickBehavior, interval, timeout},
 };
@@ -29,6 +40,11 @@ const IN_FLIGHT: usize = 256;
 const WRITE: Duration = Duration::from_secs(20);
 /// Refusals in a row that no honest miner makes.
 const MAX_MALFORMED: u32 = 16;
+/// Silence that is allowed to a worker that was let in: where it is a small part of its lease, its shares are rare. A
+/// connection that is dead is found by the jobs written into it.
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Workers of one connection.
+const MAX_WORKERS: usize = 64;
 /// How often a session looks whether its lease is still the right one.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -39,14 +55,17 @@ struct Session {
     server: Server,
     peer: SocketAddr,
     number: Option<SessionNumber>,
+    /// Sizes that it was told. A job may have room for a longer extranonce2.
     layout: Layout,
     subscribed: bool,
-    worker: Option<String>,
+    workers: Vec<String>,
     extranonce_subscribed: bool,
     rolling: Option<VersionRolling>,
     told_mask: u32,
     told_target: Option<Target>,
     lease: Option<(Arc<Served>, Jobs)>,
+    /// Sequence of the newest job of the lease that was handed out.
+    told_job: Option<u64>,
     answers: FuturesOrdered<Answer>,
     malformed: u32,
 }
@@ -64,28 +83,52 @@ pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, server: Server) -> 
         number: None,
         layout: Layout::PLACEHOLDER,
         subscribed: false,
-        worker: None,
+        workers: Vec::new(),
         extranonce_subscribed: false,
         rolling: None,
         told_mask: 0,
         told_target: None,
         lease: None,
+        told_job: None,
         answers: FuturesOrdered::new(),
         malformed: 0,
     };
+    let end = speak(&mut session, &mut lines, &mut writer).await;
+    // what was submitted before the end counts all the same, and who only closed one direction still listens
+    let mut text = String::new();
+    while let Some((id, result)) = session.answers.next().await {
+        text.push_str(&answer(&id, result));
+    }
+    if !text.is_empty() {
+        let _ = timeout(WRITE, writer.write_all(text.as_bytes())).await;
+    }
+    end
+}
+
+async fn speak(
+    session: &mut Session,
+    lines: &mut LineReader<OwnedReadHalf>,
+    writer: &mut OwnedWriteHalf,
+) -> String {
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let step = tokio::select! {
             line = lines.next(), if session.answers.len() < IN_FLIGHT => match line {
-                Ok(Some(line)) => session.line(&line),
+                Ok(Some(line)) => {
+                    let step = session.line(&line);
+                    if !session.workers.is_empty() {
+                        lines.set_idle(IDLE);
+                    }
+                    step
+                }
                 Ok(None) => return "closed by the miner".into(),
                 Err(error) => return error.to_string(),
             },
             // in order: many miners use one id for every share
             Some((id, result)) = session.answers.next() => Ok(answer(&id, result)),
             job = next_job(&mut session.lease) => session.job(job),
-            _ = look.tick(), if session.worker.is_some() => session.look(),
+            _ = look.tick(), if !session.workers.is_empty() => session.look(),
         };
         let (text, end) = match step {
             Ok(text) => (text, None),
@@ -136,8 +179,14 @@ impl Session {
                 let reason = Reason::Malformed(error.to_string());
                 self.log(&reason);
                 self.malformed = self.malformed.saturating_add(1);
-                let text = refuse(&id, &reason);
                 let too_many = self.malformed >= MAX_MALFORMED;
+                let text = if method == "mining.submit" {
+                    // not before the answers to earlier shares
+                    self.answers.push_back(Box::pin(ready((id, Err(reason)))));
+                    String::new()
+                } else {
+                    refuse(&id, &reason)
+                };
                 return if too_many { Err((text, "too many malformed requests".into())) } else { Ok(text) };
             }
         };
@@ -183,11 +232,11 @@ impl Session {
     }
 
     fn subscribe(&mut self, id: &Id, agent: Option<String>) -> Step {
-        // the worker is not known yet: sizes of the lease that it would get, told anew if it gets another
+        // most say only later whose they are
         if self.number.is_none()
-            && let Some(job) = self.server.choose("").and_then(|served| served.jobs().borrow().clone())
+            && let Some(layout) = self.server.layout(self.worker())
         {
-            self.layout = job.layout;
+            self.layout = layout;
         }
         let number = self.number().map_err(|error| (encode::error(id, 20, "no-extranonce"), error))?;
         let (_, extranonce1) = self.layout.session_bytes(number);
@@ -201,20 +250,33 @@ impl Session {
 
     fn authorise(&mut self, id: &Id, user: String) -> Step {
         let served = self.server.choose(&user);
-        if served.is_none() && !self.server.soon() {
+        if served.is_none() && !self.server.soon(&user) {
             info!(peer = %self.peer, worker = user, "no active lease for this worker");
             return Err((encode::error(id, 24, "no-active-lease"), "no active lease for it".into()));
         }
-        self.worker = Some(user);
+        let current = self.lease.as_ref().map(|(served, _)| served.id());
+        if let (Some(wanted), Some(current)) = (balance::pinned(&user), current)
+            && wanted != current
+        {
+            info!(peer = %self.peer, worker = user, lease = %current, "connection mines for another lease");
+            return Ok(encode::error(id, 24, "connection-of-other-lease"));
+        }
+        if !self.knows(&user) {
+            if self.workers.len() >= MAX_WORKERS {
+                return Ok(encode::error(id, 24, "too-many-workers"));
+            }
+            self.workers.push(user);
+        }
         let mut text = encode::result(id, json!(true));
         text.push_str(&self.begin().map_err(|(more, reason)| ([text.clone(), more].concat(), reason))?);
         Ok(text)
     }
 
     fn configure(&mut self, id: &Id, asked: Option<VersionRolling>, others: &[String]) -> String {
-        self.rolling = asked;
         let mut result = serde_json::Map::new();
+        // a later request for other extensions takes nothing back
         if let Some(asked) = asked {
+            self.rolling = Some(asked);
             // BIP 320's bits until a job says which the pool grants
             let granted = self.job_mask().unwrap_or(0x1fff_e000) & asked.mask;
             self.told_mask = granted;
@@ -222,7 +284,9 @@ impl Session {
             result.insert("version-rolling.mask".into(), json!(format!("{granted:08x}")));
         }
         for other in others {
-            result.insert(other.clone(), json!(false));
+            let extranonce = other == "subscribe-extranonce";
+            self.extranonce_subscribed |= extranonce;
+            result.insert(other.clone(), json!(extranonce));
         }
         encode::result(id, result.into())
     }
@@ -234,7 +298,7 @@ impl Session {
 
     /// Once subscribed and authorised, takes up a lease.
     fn begin(&mut self) -> Step {
-        let (true, Some(worker), None) = (self.subscribed, &self.worker, &self.lease) else {
+        let (true, Some(worker), None) = (self.subscribed, self.worker(), &self.lease) else {
             return Ok(String::new());
         };
         let Some(served) = self.server.choose(worker) else { return Ok(String::new()) };
@@ -243,23 +307,25 @@ impl Session {
         let job = jobs.borrow_and_update().clone();
         self.lease = Some((served, jobs));
         self.told_target = None;
-        job.map_or_else(|| Ok(String::new()), |job| self.hand_out(&job, true))
+        self.told_job = None;
+        // one whose window is over would only bring refusals
+        let job = job.filter(|job| job.verified.job().not_after >= unix_seconds());
+        self.job(job)
     }
 
     /// Looks whether the lease is over, or one has begun.
     fn look(&mut self) -> Step {
-        let now = crate::clock::unix_seconds();
+        let now = unix_seconds();
         if self.lease.as_ref().is_some_and(|(served, _)| !served.terms().is_active(now)) {
             self.lease = None;
-            let worker = self.worker.as_deref().unwrap_or_default();
-            if self.server.choose(worker).is_none() {
+            if self.server.choose(self.worker().unwrap_or_default()).is_none() {
                 // so that the miner's own failover takes over
                 return Err((encode::show_message("lease is over"), "lease is over, no other for it".into()));
             }
         }
         if self.lease.is_none() && self.subscribed {
-            let worker = self.worker.as_deref().unwrap_or_default();
-            if self.server.choose(worker).is_none() && !self.server.soon() {
+            let worker = self.worker().unwrap_or_default();
+            if self.server.choose(worker).is_none() && !self.server.soon(worker) {
                 return Err((String::new(), "no active lease for it".into()));
             }
         }
@@ -267,32 +333,38 @@ impl Session {
     }
 
     fn job(&mut self, job: Option<Arc<LiveJob>>) -> Step {
-        job.map_or_else(|| Ok(String::new()), |job| self.hand_out(&job, job.clean))
+        job.map_or_else(|| Ok(String::new()), |job| self.hand_out(&job))
     }
 
     /// Tells a miner of a job, and before it of everything that changed.
-    fn hand_out(&mut self, live: &LiveJob, clean: bool) -> Step {
+    fn hand_out(&mut self, live: &LiveJob) -> Step {
         let Some((served, _)) = &self.lease else { return Ok(String::new()) };
         let terms = served.terms();
+        // a job that was skipped since may have been the clean one
+        let clean = self.told_job.is_none_or(|told| served.clean_since(told));
         let signed = live.verified.job();
         let mut text = String::new();
-        if !live.layout.same_sizes(&self.layout) {
+        let grows = self.extranonce_subscribed && live.layout.extranonce2 > self.layout.extranonce2;
+        if !live.layout.has_room_for(&self.layout) || grows {
             if !self.extranonce_subscribed {
                 return Err((
                     encode::reconnect(),
                     "its extranonce sizes changed and it can't be told".into(),
                 ));
             }
-            // another way to cut the space: a number that nobody has in it
-            self.number = None;
+            if live.layout.extranonce1 != self.layout.extranonce1 {
+                // another way to cut the space: a number that nobody has in it
+                self.number = None;
+            }
             self.layout = live.layout;
             let number = self.number().map_err(|error| (String::new(), error))?;
             let (_, extranonce1) = self.layout.session_bytes(number);
             text.push_str(&encode::set_extranonce(&extranonce1, self.layout.extranonce2));
         }
-        self.layout = live.layout;
         let number = self.number().map_err(|error| (String::new(), error))?;
         let (filler, _) = live.layout.session_bytes(number);
+        let padding = live.layout.padding(&self.layout);
+        self.told_job = Some(live.sequence());
         if let Some(rolling) = self.rolling {
             let mask = signed.version_mask & rolling.mask;
             if mask != self.told_mask {
@@ -306,12 +378,12 @@ impl Session {
             self.told_target = Some(target);
             text.push_str(&encode::set_difficulty(target));
         }
-        let ntime = signed.not_before.max(crate::clock::unix_seconds()).min(signed.not_after);
+        let ntime = signed.not_before.max(unix_seconds()).min(signed.not_after);
         text.push_str(&encode::notify(&Notify {
             job_id: job_id(terms.id.0, live.sequence()),
             prev_hash: signed.prev_hash,
             coinb1: [signed.coinbase_prefix.as_ref(), &filler].concat(),
-            coinb2: signed.coinbase_suffix.to_vec(),
+            coinb2: [padding.as_slice(), signed.coinbase_suffix.as_ref()].concat(),
             branch: signed.branch.clone(),
             version: signed.version,
             n_bits: signed.n_bits,
@@ -341,7 +413,9 @@ impl Session {
         if !self.subscribed {
             return Err(Reason::NotSubscribed);
         }
-        let (Some(_), Some(number)) = (&self.worker, &self.number) else { return Err(Reason::Unauthorized) };
+        let (true, Some(number)) = (self.knows(&submit.worker), &self.number) else {
+            return Err(Reason::Unauthorized);
+        };
         let unknown = || Reason::UnknownJob { job: submit.job_id.chars().take(64).collect() };
         let (lease, sequence) = parse_job_id(&submit.job_id).ok_or_else(unknown)?;
         let (served, _) = self.lease.as_ref().ok_or_else(unknown)?;
@@ -354,25 +428,39 @@ impl Session {
         // ids carry 32 bits of the sequence: enough for the jobs that are kept
         let job = served.job(u64::from(sequence)).ok_or_else(unknown)?;
         let layout = job.layout;
-        if submit.extranonce2.len() != layout.extranonce2 {
+        if submit.extranonce2.len() != self.layout.extranonce2 {
             return Err(Reason::ExtranonceLength {
-                expected: layout.extranonce2,
+                expected: self.layout.extranonce2,
                 actual: submit.extranonce2.len(),
             });
         }
         let (filler, extranonce1) = layout.session_bytes(number.get());
+        let padding = layout.padding(&self.layout);
+        let mask = job.verified.job().version_mask;
         let submitted = Submitted {
             worker: submit.worker.clone(),
-            tail: [filler, extranonce1, submit.extranonce2.clone()].concat(),
+            tail: [filler, extranonce1, submit.extranonce2.clone(), padding].concat(),
             ntime: submit.ntime,
             nonce: submit.nonce,
             // a miner that never asked to roll may send zeros
             version_bits: submit.version_bits.filter(|bits| self.rolling.is_some() || *bits != 0),
+            version_mask: self.rolling.map_or(mask, |rolling| rolling.mask & mask),
         };
         Ok((Arc::clone(served), job, submitted))
     }
 
+    /// The worker that decides on the lease: one that names its lease, else the first.
+    fn worker(&self) -> Option<&str> {
+        let pinned = self.workers.iter().find(|worker| balance::pinned(worker).is_some());
+        pinned.or_else(|| self.workers.first()).map(String::as_str)
+    }
+
+    /// Whether a worker was let in. Some firmware changes the case of what it was told.
+    fn knows(&self, worker: &str) -> bool {
+        self.workers.iter().any(|known| known.eq_ignore_ascii_case(worker))
+    }
+
     fn log(&self, reason: &Reason) {
-        info!(peer = %self.peer, worker = self.worker, code = reason.code(), %reason, "share refused");
+        info!(peer = %self.peer, worker = self.worker(), code = reason.code(), %reason, "share refused");
     }
 }

@@ -20,13 +20,15 @@ struct Inner {
     path: PathBuf,
     next: u64,
     reserved: u64,
-    live: HashSet<u64>,
+    /// Number of spaces and place among them, of each live session.
+    live: HashSet<(u64, u64)>,
 }
 
 /// A number that is in use until this is dropped.
 #[derive(Debug)]
 pub(crate) struct SessionNumber {
     number: u64,
+    spaces: u64,
     from: SessionNumbers,
 }
 
@@ -63,6 +65,7 @@ impl SessionNumbers {
     /// # Errors
     /// When it can't be made durable, or all of `spaces` are in use.
     pub(crate) fn take(&self, spaces: u64) -> io::Result<SessionNumber> {
+        let spaces = spaces.max(1);
         let mut inner = self.0.lock().map_err(|_| io::Error::other("session numbers are poisoned"))?;
         for _ in 0..spaces {
             let number = inner.next;
@@ -72,8 +75,8 @@ impl SessionNumbers {
                 inner.reserved = reserved;
             }
             inner.next = number.saturating_add(1);
-            if inner.live.insert(number % spaces.max(1)) {
-                return Ok(SessionNumber { number, from: self.clone() });
+            if inner.live.insert((spaces, number % spaces)) {
+                return Ok(SessionNumber { number, spaces, from: self.clone() });
             }
         }
         Err(io::Error::other(format!("all {spaces} sessions are in use")))
@@ -91,10 +94,7 @@ impl SessionNumber {
 impl Drop for SessionNumber {
     fn drop(&mut self) {
         if let Ok(mut inner) = self.from.0.lock() {
-            // the number of spaces differs per layout: either form is gone with the session
-            for spaces in [1u64 << 8, 1 << 16] {
-                inner.live.remove(&(self.number % spaces));
-            }
+            inner.live.remove(&(self.spaces, self.number % self.spaces));
         }
     }
 }
@@ -122,5 +122,16 @@ mod tests {
         assert!(numbers.take(256).is_err(), "the 257th would share a space");
         drop(live);
         assert!(numbers.take(256).is_ok());
+    }
+
+    #[test]
+    fn the_end_of_one_session_frees_no_space_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let numbers = SessionNumbers::open(dir.path().join("sessions")).unwrap();
+        let live: Vec<SessionNumber> = (0..256).map(|_| numbers.take(256).unwrap()).collect();
+        // numbers of the larger cut have the same low byte as some of the smaller
+        drop((0..300).map(|_| numbers.take(1 << 16).unwrap()).collect::<Vec<_>>());
+        assert!(numbers.take(256).is_err(), "all 256 are still in use");
+        drop(live);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Submitted {
     pub(crate) nonce: u32,
     /// Chosen version bits; none when the miner does not roll.
     pub(crate) version_bits: Option<u32>,
+    /// Version bits that it may choose: the others are as in the job.
+    pub(crate) version_mask: u32,
 }
 
 /// How a share that was not refused was taken.
@@ -72,10 +74,12 @@ pub(crate) async fn take(
     let expected = usize::from(signed.tail_length);
     let tail = ArrayVec::try_from(submitted.tail.as_slice())
         .map_err(|_| Reason::ExtranonceLength { expected, actual: submitted.tail.len() })?;
-    let mask = signed.version_mask;
+    let mask = submitted.version_mask;
     let version = match submitted.version_bits {
-        // outside bits are kept, so that the rule on them names them
-        Some(bits) if bits & !mask != 0 => signed.version ^ (bits & !mask),
+        Some(bits) if bits & !mask != 0 => {
+            let version = signed.version ^ (bits & !mask);
+            return Err(Reason::VersionOutsideMask { version, job: signed.version, mask });
+        }
         Some(bits) => (signed.version & !mask) | bits,
         None => signed.version,
     };

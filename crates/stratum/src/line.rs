@@ -64,6 +64,11 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         Self { inner, limits, buffer: Vec::new(), scanned: 0, begun: None, last: Instant::now(), first: true }
     }
 
+    /// Allows another silence between lines from now on.
+    pub const fn set_idle(&mut self, idle: Duration) {
+        self.limits.idle = idle;
+    }
+
     /// The next line that is not empty, without its end. `None` at the end of the stream; a last line needs no end.
     ///
     /// # Errors
@@ -196,6 +201,11 @@ mod tests {
     async fn silence_tls_and_other_bytes_are_told_apart() {
         let (peer, here) = tokio::io::duplex(1_024);
         assert!(matches!(LineReader::new(here, limits()).next().await, Err(LineError::Idle(_))));
+        drop(peer);
+        let (peer, here) = tokio::io::duplex(1_024);
+        let mut patient = LineReader::new(here, LineLimits { idle: Duration::from_secs(600), ..limits() });
+        patient.set_idle(Duration::from_millis(10));
+        assert!(matches!(patient.next().await, Err(LineError::Idle(_))));
         drop(peer);
         let (mut peer, here) = tokio::io::duplex(1_024);
         peer.write_all(&[0x16, 0x03, 0x01, 0x02]).await.unwrap();

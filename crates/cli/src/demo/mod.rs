@@ -255,6 +255,7 @@ impl Played<'_> {
 
 /// Rents once more and leaves everything running.
 async fn keep(world: &World, rate: u64) -> Result<()> {
+    world.actors.deposit(&world.chain, DEPOSIT).await?;
     let mut wanted = world.renting()?;
     wanted.rate = HashRate(u128::from(rate));
     wanted.epoch_length = 60;

@@ -1,0 +1,183 @@
+//! Jobs that come over the link: only good ones reach a miner.
+
+use super::{
+    gateway::Gateway,
+    world::{World, job, signed, terms, with_tail},
+};
+use crate::link::{follow, take};
+use alloy_primitives::{B256, Bytes};
+use hashlease_journal::Record;
+use hashlease_primitives::{Job, LeaseId, LocalSigner, SignedJob, Terms};
+use hashlease_stratum::{Notify, encode};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+use tracing::subscriber::DefaultGuard;
+
+/// What this thread logs from now on.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn drain(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+}
+
+/// What is wrong with each job, as its code.
+fn bad_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
+    let good = job(terms, 2);
+    let stranger = LocalSigner::from_hex(&"33".repeat(32)).unwrap();
+    let by_stranger = stranger.sign(&good.digest(&terms.domain)).unwrap();
+    let domain = hashlease_primitives::Domain { chain_id: 1, ..terms.domain };
+    let other_chain = super::world::signer().sign(&good.digest(&domain)).unwrap();
+    let changed = Job { coinbase_suffix: Bytes::from(vec![0xcc; 70]), ..good.clone() };
+    let long = Job { not_after: good.not_before + 601, ..good.clone() };
+    let backwards = Job { not_after: good.not_before - 1, ..good.clone() };
+    let huge = Job { coinbase_suffix: Bytes::from(vec![0xbb; 1_024]), ..good.clone() };
+    let node_like = Job { coinbase_suffix: Bytes::from(vec![0xbb; 11]), ..good.clone() };
+    let deep = Job { branch: vec![B256::ZERO; 17], ..good.clone() };
+    let foreign = Job { lease: LeaseId(2), ..good.clone() };
+    vec![
+        ("job-unsigned", SignedJob { signature: [0; 65], ..signed(terms, good.clone()) }),
+        ("job-signature", SignedJob { job: good.clone(), signature: by_stranger }),
+        ("job-signature", SignedJob { job: good.clone(), signature: other_chain }),
+        ("job-signature", SignedJob { job: changed, ..signed(terms, good.clone()) }),
+        ("job-signature", SignedJob { job: good.clone(), signature: [7; 65] }),
+        ("other-lease", signed(terms, foreign)),
+        ("job-window", signed(terms, long)),
+        ("job-window", signed(terms, backwards)),
+        ("job-coinbase", signed(terms, huge)),
+        ("job-coinbase", signed(terms, node_like)),
+        ("job-branch", signed(terms, deep)),
+        ("extranonce-length", signed(terms, with_tail(good, 33))),
+    ]
+}
+
+#[tokio::test]
+async fn a_bad_job_is_never_handed_out_and_its_reason_is_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1), terms(2)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    let records = world.journal().len();
+    let (log, _guard) = Log::start();
+    for (code, bad) in bad_jobs(&terms) {
+        take(&served, &world.book, &terms, bad, None, true).await;
+        let said = log.drain();
+        assert!(said.contains("job refused"), "{code}: {said}");
+        assert!(said.contains(code), "{code}: {said}");
+        assert!(served.job(2).is_none() && !served.has_job(), "{code} was handed out");
+    }
+    assert_eq!(world.journal().len(), records, "nor written down");
+    // the next good one is
+    take(&served, &world.book, &terms, signed(&terms, job(&terms, 3)), None, true).await;
+    let (mut miner, told) = world.working().await;
+    assert_eq!(told.id, crate::submit::job_id(1, 3));
+    world.counts(&mut miner, &told).await;
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_shared_out_or_comes_too_late_is_not_handed_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    let (log, _guard) = Log::start();
+    for tail in [0, 1] {
+        take(&served, &world.book, &terms, signed(&terms, with_tail(job(&terms, 2), tail)), None, true).await;
+        assert!(log.drain().contains("can't be shared out"));
+    }
+    let now = crate::clock::unix_seconds();
+    let late = Job { not_before: now - 100, not_after: now - 1, ..job(&terms, 2) };
+    take(&served, &world.book, &terms, signed(&terms, late), None, true).await;
+    assert!(served.job(2).is_none() && !served.has_job());
+}
+
+#[tokio::test]
+async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    let first = signed(&terms, job(&terms, 2));
+    // the same sequence must not change what shares are checked against
+    let second = signed(&terms, Job { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
+    for signed in [&first, &first, &second] {
+        take(&served, &world.book, &terms, signed.clone(), None, true).await;
+    }
+    let jobs = world.journal().into_iter().filter_map(|record| match record {
+        Record::Job { signed, .. } => Some(signed),
+        _ => None,
+    });
+    assert_eq!(jobs.collect::<Vec<_>>(), [first]);
+    let (mut miner, told) = world.working().await;
+    world.counts(&mut miner, &told).await;
+}
+
+/// A job as a gateway sends it.
+fn lines(signed: &SignedJob, clean: bool) -> String {
+    let job = &signed.job;
+    let job_id = format!("{:x}", job.sequence);
+    let notify = Notify {
+        job_id: job_id.clone(),
+        prev_hash: job.prev_hash,
+        coinb1: job.coinbase_prefix.to_vec(),
+        coinb2: job.coinbase_suffix.to_vec(),
+        branch: job.branch.clone(),
+        version: job.version,
+        n_bits: job.n_bits,
+        ntime: u32::try_from(job.not_before).unwrap(),
+        clean_jobs: clean,
+    };
+    [encode::notify(&notify), encode::hashlease_job(&job_id, signed)].concat()
+}
+
+#[tokio::test]
+async fn a_miner_sees_of_a_link_only_what_is_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1), terms(2)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    let mut gateway = Gateway::start().await;
+    let events = gateway.events.take().unwrap();
+    let (book, link) = (world.book.clone(), Arc::clone(&served));
+    let following = tokio::spawn(async move { follow(&link, &book, events).await });
+    gateway.push("{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[0.000000001]}\n");
+    gateway.push(&lines(&signed(&terms, job(&terms, 1)), true));
+    let mut miner = world.miner("1.rig").await;
+    let first = miner.job().await;
+    assert!(miner.target > terms.weight.target(), "the pool's is the easier one");
+    for (_, bad) in bad_jobs(&terms) {
+        gateway.push(&lines(&bad, true));
+    }
+    // nor what is no job at all, nor a notify without its signed job
+    gateway.push("{\"id\":null,\"method\":\"hashlease.job\",\"params\":[\"2\",{}]}\n");
+    gateway.push("{\"id\":null,\"method\":\"hashlease.job\",\"params\":7}\n");
+    let unsigned = lines(&signed(&terms, job(&terms, 8)), true);
+    gateway.push(&format!("{}\n", unsigned.lines().next().unwrap()));
+    gateway.push(&lines(&signed(&terms, job(&terms, 9)), false));
+    let next = miner.job().await;
+    assert_eq!((next.id.as_str(), next.clean), ("100000009", false));
+    let share = first.mine_where(|hash| terms.weight.target().is_met_by(hash));
+    assert_eq!(miner.submit(&share).await["result"], true, "no bad job made it stale");
+    drop(gateway);
+    let (authorised, _) = super::world::patiently("the link ends", following).await.unwrap();
+    assert!(authorised);
+}

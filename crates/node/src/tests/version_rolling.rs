@@ -1,0 +1,155 @@
+//! BIP 310: which version bits a miner may choose.
+
+use super::{
+    miner::{Mined, Miner},
+    world::{World, job, terms},
+};
+use hashlease_primitives::Job;
+use serde_json::{Value, json};
+
+async fn configure(miner: &mut Miner, params: Value) -> Value {
+    let answer = miner.ask("mining.configure", params).await;
+    assert_eq!(answer["error"], Value::Null);
+    answer["result"].clone()
+}
+
+fn rolling(mask: &str) -> Value {
+    json!([["version-rolling"], {"version-rolling.mask": mask, "version-rolling.min-bit-count": 2}])
+}
+
+fn with_bits(job: &Mined, mask: u32, bits: u32) -> Mined {
+    Mined { mask, bits: Some(bits), ..job.clone() }
+}
+
+#[tokio::test]
+async fn what_is_granted_is_what_both_sides_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    world.offer(Job { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
+    let (mut miner, job) = world.working().await;
+    for (asked, granted) in [
+        ("ffffffff", "00ffe000"),
+        ("1fffe000", "00ffe000"),
+        ("000fffff", "000fe000"),
+        ("00006000", "00006000"),
+    ] {
+        let result = configure(&mut miner, rolling(asked)).await;
+        assert_eq!(result["version-rolling"], true);
+        assert_eq!(result["version-rolling.mask"], granted, "{asked}");
+    }
+    let result = configure(&mut miner, json!([["version-rolling"]])).await;
+    assert_eq!(result["version-rolling.mask"], "00ffe000", "no mask asked for: all that there is");
+    world.counts(&mut miner, &with_bits(&job, 0x00ff_e000, 0x0080_2000)).await;
+}
+
+#[tokio::test]
+async fn the_mask_of_the_job_is_told_before_it_when_it_was_not_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    world.offer(Job { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
+    let mut miner = Miner::connect(world.address).await;
+    let result = configure(&mut miner, rolling("1fffe000")).await;
+    assert_eq!(result["version-rolling.mask"], "1fffe000");
+    miner.subscribe().await;
+    assert_eq!(miner.authorise("1.rig").await["result"], true);
+    let told = miner.message().await.unwrap();
+    assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["00ffe000"])));
+    let first = miner.job().await;
+    world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x00ff_e000)).await;
+    // and again when the pool changes it
+    world.offer(Job { version_mask: 0x0000_6000, ..job(&world.terms(1), 2) }).await;
+    let told = miner.message().await.unwrap();
+    assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["00006000"])));
+    let second = miner.job().await;
+    let outside = with_bits(&second, 0x0000_6000, 0x0000_8000).mine();
+    world.refuses(&mut miner, &second, &outside, 20, "version-outside-mask").await;
+    // a job keeps the mask that it came with
+    world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x0000_8000)).await;
+}
+
+#[tokio::test]
+async fn bits_outside_the_mask_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, job) = world.working().await;
+    configure(&mut miner, rolling("0000ffff")).await;
+    for bits in [0x2000_0000, 0x0000_0001, 0xffff_ffff, 0x0001_0000] {
+        let share = with_bits(&job, 0x0000_e000, bits).mine();
+        world.refuses(&mut miner, &job, &share, 20, "version-outside-mask").await;
+    }
+    world.counts(&mut miner, &with_bits(&job, 0x0000_e000, 0x0000_e000)).await;
+}
+
+#[tokio::test]
+async fn bits_replace_those_of_the_job_and_only_within_what_was_granted() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    // the pool's version has bits of the mask set
+    world.offer(Job { version: 0x3001_4000, ..job(&world.terms(1), 1) }).await;
+    let (mut miner, job) = world.working().await;
+    assert_eq!(job.version, 0x3001_4000);
+    // who never asked hashes the version as it is, and may say so with zeros
+    let mut share = job.mine();
+    share.bits = Some("00000000".into());
+    assert_eq!(miner.submit(&share).await["result"], true);
+    configure(&mut miner, rolling("1fffe000")).await;
+    for bits in [0, 0x0000_2000, 0x1fff_e000] {
+        world.counts(&mut miner, &with_bits(&job, 0x1fff_e000, bits)).await;
+    }
+    // one that asked for less keeps the job's other bits
+    configure(&mut miner, rolling("00006000")).await;
+    for bits in [0, 0x0000_2000, 0x0000_6000] {
+        world.counts(&mut miner, &with_bits(&job, 0x0000_6000, bits)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_share_without_bits_counts_also_after_negotiation() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, job) = world.working().await;
+    configure(&mut miner, rolling("1fffe000")).await;
+    assert_eq!(job.mine().bits, None);
+    world.counts(&mut miner, &job).await;
+    let mut share = job.mine();
+    share.bits = None;
+    let mut params = share.params();
+    params.as_array_mut().unwrap().push(Value::Null);
+    assert_eq!(miner.ask("mining.submit", params).await["result"], true, "null is none");
+}
+
+#[tokio::test]
+async fn other_extensions_are_named_and_take_nothing_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let mut miner = Miner::connect(world.address).await;
+    assert_eq!(configure(&mut miner, json!([])).await, json!({}));
+    let asked = json!([["minimum-difficulty", "version-rolling", "subscribe-extranonce", "info"],
+        {"minimum-difficulty.value": 2048, "version-rolling.mask": "00ffe000", "info.hw-version": "1"}]);
+    let result = configure(&mut miner, asked).await;
+    let expected = json!({"minimum-difficulty": false, "version-rolling": true,
+        "version-rolling.mask": "00ffe000", "subscribe-extranonce": true, "info": false});
+    assert_eq!(result, expected);
+    // this says nothing of version bits
+    let result =
+        configure(&mut miner, json!([["minimum-difficulty"], {"minimum-difficulty.value": 1}])).await;
+    assert_eq!(result, json!({"minimum-difficulty": false}));
+    miner.subscribe().await;
+    assert_eq!(miner.authorise("1.rig").await["result"], true);
+    let job = miner.job().await;
+    let beyond = with_bits(&job, 0x00ff_e000, 0x1000_0000).mine();
+    world.refuses(&mut miner, &job, &beyond, 20, "version-outside-mask").await;
+    world.counts(&mut miner, &with_bits(&job, 0x00ff_e000, 0x00f0_0000)).await;
+}
+
+#[tokio::test]
+async fn a_wish_that_cannot_be_read_is_malformed() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, job) = world.working().await;
+    for params in [rolling("xyz"), rolling("100000000"), json!({}), json!(["version-rolling"])] {
+        let answer = miner.ask("mining.configure", params).await;
+        assert_eq!(super::miner::refusal(&answer), (20, "malformed".to_owned()));
+    }
+    world.counts(&mut miner, &job).await;
+}
