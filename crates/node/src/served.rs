@@ -63,10 +63,11 @@ impl LiveJob {
         lock(&self.superseded).is_some_and(|at| at.elapsed() > STALE_GRACE)
     }
 
-    /// Remembers a share that is worth nothing to the lease but may be to the pool. `false` when seen before.
+    /// Remembers a share that is worth nothing to the lease but may be to the pool. `false` when seen before. What no
+    /// longer fits is not remembered: the pool tells its own duplicates.
     pub(crate) fn note_uncounted(&self, key: B256) -> bool {
         let mut seen = lock(&self.uncounted);
-        seen.len() < MAX_UNCOUNTED && seen.insert(key)
+        seen.len() >= MAX_UNCOUNTED || seen.insert(key)
     }
 }
 

@@ -106,13 +106,13 @@ pub enum Reason {
 
     // ---- local rules of the node
     /// No such job, or it was superseded and its grace is over.
-    #[error("job {job} is unknown")]
+    #[error("job {job:?} is unknown")]
     UnknownJob {
         /// The job id as submitted, shortened.
         job: String,
     },
     /// The job was superseded by a new block and the grace is over.
-    #[error("job {job} was superseded")]
+    #[error("job {job:?} was superseded")]
     JobSuperseded {
         /// The job id.
         job: String,

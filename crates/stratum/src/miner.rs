@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 /// A field of a request that can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{method}: {field}: expected {expected}, got {got}")]
+#[error("{method}: {field}: expected {expected}, got {got:?}")]
 pub struct RequestError {
     /// Method as it came.
     pub method: &'static str,

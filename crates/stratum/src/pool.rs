@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 /// A notification that can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{method}: {field}: expected {expected}, got {got}")]
+#[error("{method}: {field}: expected {expected}, got {got:?}")]
 pub struct NoticeError {
     /// Method.
     pub method: &'static str,
