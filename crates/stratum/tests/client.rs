@@ -181,7 +181,10 @@ async fn sessions_end_with_a_reason_in_words() {
         ("HTTP/1.1 400 Bad Request", "does not speak Stratum"),
         (r#"{"id":2,"result":null,"error":[20,"banned",null]}"#, "mining.subscribe was refused: banned"),
         (r#"{"id":2,"result":[[],"zz",4],"error":null}"#, "extranonce1"),
-        (r#"{"id":2,"result":[[],"00",400],"error":null}"#, "extranonce2 size: expected 0 to 64, got \"400\""),
+        (
+            r#"{"id":2,"result":[[],"00",400],"error":null}"#,
+            "extranonce2 size: expected 0 to 64, got \"400\"",
+        ),
     ] {
         let (listener, options) = listen().await;
         let (mut pool, _handle, mut events) = meet(options, &listener).await;
