@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
     let mut all_hold = true;
     for file in &arguments.files {
         let bytes = std::fs::read(file).with_context(|| format!("evidence file {}", file.display()))?;
-        let checked = check(&bytes, arguments, deployment.as_ref())
+        let checked = check(&bytes, arguments, deployment.as_ref(), progress)
             .with_context(|| format!("evidence file {}", file.display()))?;
         all_hold &= checked.holds();
         if arguments.json {
@@ -83,17 +83,22 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
     Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn bar(shares: usize) -> ProgressBar {
+/// A bar on the standard error output; hidden by itself when that is no terminal.
+fn progress(shares: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} shares, {per_sec}, {eta} left");
-    // hidden by itself when the output is no terminal
-    ProgressBar::new(shares as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    ProgressBar::new(shares).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Reads and counts a file again.
-pub(crate) fn check(bytes: &[u8], wanted: &VerifyArgs, deployment: Option<&Deployment>) -> Result<Checked> {
+/// Reads and counts a file again; `progress` makes the bar for a number of shares.
+pub(crate) fn check(
+    bytes: &[u8],
+    wanted: &VerifyArgs,
+    deployment: Option<&Deployment>,
+    progress: impl FnOnce(u64) -> ProgressBar,
+) -> Result<Checked> {
     let evidence = Evidence::decode(bytes)?;
-    let bar = bar(evidence.shares.len());
+    let bar = progress(evidence.shares.len() as u64);
     let report = evidence.recheck_with(&|done| bar.inc(done as u64));
     bar.finish_and_clear();
     let terms = &evidence.terms;

@@ -12,6 +12,7 @@ use hashlease_ledger::escrow;
 use hashlease_primitives::{Lease, Work};
 use hashlease_stage::World;
 use hashlease_trie::Commitment;
+use indicatif::ProgressBar;
 use std::path::PathBuf;
 
 /// One epoch.
@@ -61,8 +62,9 @@ impl Books {
             std::fs::write(&file, &bytes).with_context(|| file.display().to_string())?;
             let wanted = VerifyArgs::default();
             let deployment = world.chain.deployment().clone();
-            let checking =
-                tokio::task::spawn_blocking(move || verify::check(&bytes, &wanted, Some(&deployment)));
+            let checking = tokio::task::spawn_blocking(move || {
+                verify::check(&bytes, &wanted, Some(&deployment), |_| ProgressBar::hidden())
+            });
             let checked = checking.await.context("verifying")??;
             let mut views = Vec::new();
             for client in &clients {
