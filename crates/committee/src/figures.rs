@@ -23,6 +23,12 @@ pub(crate) fn in_time(terms: &Terms, epoch: u32, received: u64) -> bool {
     received <= terms.root_deadline(epoch).saturating_mul(1_000)
 }
 
+/// The least `due` that a member signs as the last word, a twentieth below its own count: the escrow tolerates so much
+/// without a slash, and members see the same jobs within moments. Less would free the provider of what it owes.
+pub(crate) fn least_last_due(own: Work) -> Work {
+    own.saturating_sub(Work(own.0 / 20))
+}
+
 impl Figures {
     /// Takes a verified job. It counts from the first whole second after it came and was served on.
     pub(crate) fn add_job(&mut self, received: u64, signed: SignedJob) {
@@ -76,7 +82,7 @@ impl Figures {
         StatementView { statement, pending, epochs }
     }
 
-    /// Whether a member can sign `asked`; nothing above its own count.
+    /// Whether a member can sign `asked`: its own evidence and work, and no `due` above its own count.
     pub(crate) fn check(&self, lease: &Lease, asked: &Statement, now: u64) -> Result<(), Refusal> {
         let terms = &lease.terms;
         let refuse =
@@ -115,6 +121,11 @@ impl Figures {
             let message = format!("work: verified {}, asked for {}", own.statement.work, asked.work);
             return refuse("work-above-verified", message);
         }
+        if asked.work < own.statement.work {
+            // equal evidence is equal work; as the last word a lower figure would take the rest from the provider
+            let message = format!("work: verified {}, asked for only {}", own.statement.work, asked.work);
+            return refuse("work-below-verified", message);
+        }
         if asked.due > own.statement.due {
             let message = format!("due: counted {}, asked for {}", own.statement.due, asked.due);
             return refuse("due-above-counted", message);
@@ -122,6 +133,70 @@ impl Figures {
         if asked.last && !own.statement.last {
             return refuse("last-too-early", "a later statement may still follow".to_owned());
         }
+        let least = least_last_due(own.statement.due);
+        if asked.last && asked.due < least {
+            let message = format!("due: counted {}, asked for only {}", own.statement.due, asked.due);
+            return refuse("due-below-counted", message);
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use alloy_primitives::Address;
+    use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight};
+
+    /// One epoch of 100 s that began at 1,000; two hashes per second.
+    fn over() -> Lease {
+        let terms = Terms {
+            id: LeaseId(1),
+            domain: Domain { chain_id: 1, contract: Address::ZERO },
+            oracle: Address::ZERO,
+            provider: Address::ZERO,
+            job_signer: Address::ZERO,
+            algorithm: Algorithm::Sha256d,
+            weight: SettlementWeight::from_log2(0).unwrap(),
+            rate: HashRate(2),
+            start: 1_000,
+            end: 1_100,
+            duration: 100,
+            epoch_length: 100,
+        };
+        Lease {
+            terms,
+            token: Address::ZERO,
+            window: 1_000,
+            payment: 1,
+            bond: 1,
+            credited: Work(0),
+            due: Work(0),
+            as_of: 0,
+            collected: Work(0),
+            last: false,
+            settled: false,
+        }
+    }
+
+    #[test]
+    fn the_last_word_does_not_free_a_provider_of_what_was_due() {
+        let (lease, now) = (over(), 1_200_000);
+        let mut figures = Figures::default();
+        figures.due.insert(1_000, 1_100);
+        let own = figures.statement(&lease, 0, now).statement;
+        assert!(own.last && own.due == Work(200));
+        let asked = |due: u128, last: bool| {
+            figures
+                .check(&lease, &Statement { due: Work(due), last, ..own }, now)
+                .map_err(|refusal| refusal.code)
+        };
+        assert_eq!(asked(200, true), Ok(()));
+        assert_eq!(asked(190, true), Ok(()), "members need not agree to the second");
+        assert_eq!(asked(189, true), Err("due-below-counted".to_owned()));
+        assert_eq!(asked(0, true), Err("due-below-counted".to_owned()));
+        assert_eq!(asked(0, false), Ok(()), "a later statement brings the rest");
+        assert_eq!(asked(201, false), Err("due-above-counted".to_owned()));
     }
 }

@@ -1,6 +1,6 @@
 //! One batch out of what the members say.
 
-use crate::{api::StatementView, client::MemberClient};
+use crate::{api::StatementView, client::MemberClient, figures::least_last_due};
 use alloy_primitives::{Address, B256};
 use futures::future::join_all;
 use hashlease_primitives::{Domain, Statement, recover_signer};
@@ -30,7 +30,7 @@ pub struct GatherError {
 }
 
 /// The strongest statement that `threshold` of the members can sign: the evidence that so many agree on, and of their
-/// figures for `due` the highest that so many reach.
+/// figures for `due` the highest that so many reach. It is the last one only if so many of those who can sign it as such say so.
 #[must_use]
 pub fn propose(views: &[StatementView], threshold: usize) -> Option<Statement> {
     let mut groups: BTreeMap<B256, Vec<&Statement>> = BTreeMap::new();
@@ -40,11 +40,13 @@ pub fn propose(views: &[StatementView], threshold: usize) -> Option<Statement> {
     let group = groups.into_values().filter(|group| group.len() >= threshold).max_by_key(Vec::len)?;
     let mut dues: Vec<_> = group.iter().map(|statement| statement.due).collect();
     dues.sort_unstable_by(|a, b| b.cmp(a));
-    let lasts = group.iter().filter(|statement| statement.last).count();
+    let due = *dues.get(threshold.checked_sub(1)?)?;
+    let says_last = |own: &&&Statement| own.last && own.due >= due && due >= least_last_due(own.due);
+    let lasts = group.iter().filter(says_last).count();
     let first = group.first()?;
     Some(Statement {
         work: group.iter().map(|statement| statement.work).min()?,
-        due: *dues.get(threshold.checked_sub(1)?)?,
+        due,
         last: lasts >= threshold,
         ..**first
     })
@@ -111,7 +113,16 @@ mod tests {
         let three = propose(&views, 3).unwrap();
         assert_eq!((three.due, three.last), (Work(10), false), "all must reach it");
         let two = propose(&views, 2).unwrap();
-        assert_eq!((two.due, two.last), (Work(20), true));
+        assert_eq!((two.due, two.last), (Work(20), false), "of those who reach 20 only one says last");
+        let one = propose(&views, 1).unwrap();
+        assert_eq!((one.due, one.last), (Work(30), true));
+        let close = [view(1, 100, true, false), view(1, 95, true, false)];
+        assert!(propose(&close, 2).is_some_and(|last| last.last && last.due == Work(95)));
+        let apart = [view(1, 100, true, false), view(1, 94, true, false)];
+        assert!(
+            propose(&apart, 2).is_some_and(|last| !last.last),
+            "the first would not sign 94 as the last word"
+        );
         let split = [view(1, 30, true, false), view(2, 10, true, false), view(2, 20, false, true)];
         assert_eq!(propose(&split, 2), None, "no evidence that two agree on");
     }

@@ -6,8 +6,10 @@ use crate::{
 };
 use axum::{
     Json, Router,
+    body::to_bytes,
     extract::{DefaultBodyLimit, Path, Query, State},
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_TYPE},
+    middleware::map_response,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -54,10 +56,33 @@ pub(crate) async fn serve(listener: TcpListener, member: Arc<Inner>) {
         .route("/v1/statements", post(sign))
         .route("/v1/status", get(status))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(member);
-    if let Err(error) = axum::serve(listener, routes).await {
+        .layer(map_response(errors_as_json))
+        .with_state(Arc::clone(&member));
+    let ended = async move { member.ended().await };
+    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(ended).await {
         warn!(%error, "API ended");
     }
+}
+
+/// Gives what the router itself refuses (bodies, paths, methods) the form of every other error.
+async fn errors_as_json(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let code = match status {
+        StatusCode::NOT_FOUND => "no-such-route",
+        StatusCode::METHOD_NOT_ALLOWED => "method-not-allowed",
+        StatusCode::PAYLOAD_TOO_LARGE => "too-long",
+        _ => "malformed",
+    };
+    let text = to_bytes(response.into_body(), MAX_BODY).await.unwrap_or_default();
+    let mut message = String::from_utf8_lossy(&text).into_owned();
+    if message.is_empty() {
+        message = status.to_string();
+    }
+    (status, Json(ErrorBody { code: code.to_owned(), message })).into_response()
 }
 
 async fn take_job(State(member): App, Json(job): Json<SignedJob>) -> Response {
@@ -91,7 +116,11 @@ async fn jobs(State(member): App, Path(id): Path<u64>, Query(query): Query<After
             }
         }
     });
-    Json(found.await.unwrap_or_else(|_| member.jobs_after(lease, query.after))).into_response()
+    let found = tokio::select! {
+        found = found => found.unwrap_or_else(|_| member.jobs_after(lease, query.after)),
+        () = member.ended() => Vec::new(),
+    };
+    Json(found).into_response()
 }
 
 async fn take_root(State(member): App, Json(root): Json<SignedEpochRoot>) -> Response {

@@ -18,7 +18,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 use url::Url;
 
@@ -104,12 +104,16 @@ pub(crate) struct Inner {
     figures: Mutex<BTreeMap<LeaseId, Figures>>,
     // counts taken jobs, for those who wait for one
     pub(crate) arrivals: watch::Sender<u64>,
+    // closed when the member is dropped
+    running: watch::Receiver<()>,
 }
 
-/// A running member. It ends when this is dropped.
+/// A running member. It ends when this is dropped: connections are closed, checks stop where they are, and the store
+/// is free for another as soon as they have.
 pub struct Member {
     address: SocketAddr,
-    tasks: Vec<JoinHandle<()>>,
+    // every task of the member waits for it to be gone
+    _running: watch::Sender<()>,
 }
 
 impl std::fmt::Debug for Member {
@@ -146,6 +150,7 @@ impl Member {
         let listen = |source| MemberError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let (running, ends) = watch::channel(());
         let inner = Arc::new(Inner {
             config,
             signer,
@@ -153,26 +158,19 @@ impl Member {
             leases,
             figures: Mutex::new(figures),
             arrivals: watch::Sender::new(0),
+            running: ends,
         });
         for (lease, epoch) in unchecked {
-            tokio::spawn(verify::run(Arc::clone(&inner), lease, epoch));
+            inner.start_check(lease, epoch);
         }
-        let tasks = vec![tokio::spawn(http::serve(listener, inner))];
-        Ok(Self { address, tasks })
+        tokio::spawn(http::serve(listener, inner));
+        Ok(Self { address, _running: running })
     }
 
     /// Where its API listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
     }
 }
 
@@ -183,6 +181,22 @@ impl Inner {
 
     pub(crate) fn signer(&self) -> Address {
         self.signer.address()
+    }
+
+    /// Waits for the member to be dropped.
+    pub(crate) async fn ended(&self) {
+        let mut running = self.running.clone();
+        while running.changed().await.is_ok() {}
+    }
+
+    fn start_check(self: &Arc<Self>, lease: LeaseId, epoch: u32) {
+        let member = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = verify::run(Arc::clone(&member), lease, epoch) => {}
+                () = member.ended() => {}
+            }
+        });
     }
 
     pub(crate) fn view(&self, lease: LeaseId) -> Result<LeaseView, RequestError> {
@@ -250,7 +264,7 @@ impl Inner {
         drop(figures);
         let in_time = in_time(terms, epoch, received);
         info!(%lease, epoch, in_time, "root received");
-        tokio::spawn(verify::run(Arc::clone(self), lease, epoch));
+        self.start_check(lease, epoch);
         Ok(RootReceipt { received, in_time })
     }
 

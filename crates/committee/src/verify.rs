@@ -36,10 +36,7 @@ pub(crate) async fn run(member: Arc<Inner>, lease: LeaseId, epoch: u32) {
             if unix_millis() / 1_000 > view.lease.settle_after() || view.lease.settled {
                 return;
             }
-            if !stored.vouched && !in_time(&view.lease.terms, epoch, stored.received) {
-                stored.vouched = vouched(&member, &view, epoch, &stored).await;
-            }
-            let outcome = match check(&member, &view, epoch, &mut stored).await {
+            let outcome = match attempt(&member, &view, epoch, &mut stored).await {
                 Ok(()) => {
                     info!(%lease, epoch, "evidence verified");
                     keep(&member, lease, epoch, stored);
@@ -65,6 +62,27 @@ pub(crate) async fn run(member: Arc<Inner>, lease: LeaseId, epoch: u32) {
         }
         sleep(pause).await;
     }
+}
+
+/// A late root is checked only once enough members say that they had it in time: until then it counts as empty, and
+/// its keys are not counted; from then on it is one that came in time.
+async fn attempt(
+    member: &Inner,
+    view: &LeaseView,
+    epoch: u32,
+    stored: &mut StoredRoot,
+) -> Result<(), Trouble> {
+    let terms = &view.lease.terms;
+    if !stored.vouched && !in_time(terms, epoch, stored.received) {
+        if !vouched(member, view, epoch, stored).await {
+            return Err(Trouble::Passing("root came late, and too few members had it in time".to_owned()));
+        }
+        stored.vouched = true;
+        let put = member.store.put_root(terms.id, epoch, stored);
+        put.map_err(|error| Trouble::Passing(error.to_string()))?;
+        keep(member, terms.id, epoch, stored.clone());
+    }
+    check(member, view, epoch, stored).await
 }
 
 fn keep(member: &Inner, lease: LeaseId, epoch: u32, stored: StoredRoot) {

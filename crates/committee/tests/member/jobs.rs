@@ -1,0 +1,286 @@
+//! Jobs: which are taken, who gets them, and what they make due.
+
+use crate::world::*;
+use hashlease_committee::{gather, propose};
+use hashlease_primitives::{Domain, HashRate, Job, Lease, LeaseId, SignedJob, Statement, Work};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A lease in its first epoch, `gone` seconds after its start, at 5 hashes per second.
+fn running(id: u64, gone: u64) -> Lease {
+    let mut lease = lease(id, 0, 2, 0);
+    lease.terms.start -= gone;
+    lease.terms.end -= gone;
+    lease.terms.rate = HashRate(5);
+    lease
+}
+
+/// The first second that counts of a job that came then.
+fn counted_from(received: u64) -> u64 {
+    received.div_ceil(1_000)
+}
+
+async fn due(world: &World, epoch: u32) -> u128 {
+    world.view(0, LeaseId(1), epoch).await.statement.due.0
+}
+
+#[tokio::test]
+async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due() {
+    let world = World::start(1, 1).await;
+    let lease = running(1, 700);
+    world.show(&lease);
+    let mut second = lease.clone();
+    second.terms.id = LeaseId(2);
+    world.show(&second);
+    let terms = &lease.terms;
+    let good = job(terms, 1, now(), now() + 300);
+    let refused = async |job: &SignedJob| world.post_refused("v1/jobs", job).await;
+    let changed = |change: fn(&mut Job)| {
+        let mut job = good.job.clone();
+        change(&mut job);
+        resign(terms, job)
+    };
+
+    let unsigned = SignedJob { signature: [0; 65], ..good.clone() };
+    assert_eq!(refused(&unsigned).await, (422, "job-unsigned".into()));
+    let strangers = sign_with(&provider(), &terms.domain, good.job.clone());
+    assert_eq!(refused(&strangers).await, (422, "job-signature".into()));
+    let mut altered = good.clone();
+    altered.job.not_after += 1;
+    assert_eq!(refused(&altered).await, (422, "job-signature".into()));
+    let elsewhere = Domain { chain_id: 1, ..terms.domain };
+    let foreign = sign_with(&job_signer(), &elsewhere, good.job.clone());
+    assert_eq!(refused(&foreign).await, (422, "job-signature".into()));
+    // signed for one lease, handed in for another
+    let mut other = good.clone();
+    other.job.lease = LeaseId(2);
+    assert_eq!(refused(&other).await, (422, "job-signature".into()));
+    other.job.lease = LeaseId(3);
+    assert_eq!(refused(&other).await, (404, "unknown-lease".into()));
+
+    let long = changed(|job| job.not_after = job.not_before + 601);
+    assert_eq!(refused(&long).await, (422, "job-window".into()));
+    let backwards = changed(|job| job.not_after = job.not_before - 1);
+    assert_eq!(refused(&backwards).await, (422, "job-window".into()));
+    let node = changed(|job| job.coinbase_suffix = vec![2; 64 - 50 - 4].into());
+    assert_eq!(refused(&node).await, (422, "job-coinbase".into()));
+    let branch = changed(|job| job.branch = vec![job.prev_hash; 17]);
+    assert_eq!(refused(&branch).await, (422, "job-branch".into()));
+
+    for lease in [LeaseId(1), LeaseId(2)] {
+        assert_eq!(world.client(0).jobs(lease, 0, 0).await.unwrap(), []);
+        assert_eq!(world.view(0, lease, 0).await.statement.due, Work(0));
+    }
+    // and none of them stands in the way of the right one
+    world.client(0).post_job(&good).await.unwrap();
+    assert_eq!(world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap(), [good]);
+}
+
+#[tokio::test]
+async fn a_body_that_can_not_be_read_is_answered_in_the_form_of_every_error() {
+    let world = World::start(1, 1).await;
+    let lease = running(1, 700);
+    world.show(&lease);
+    let good = serde_json::to_value(job(&lease.terms, 1, now(), now() + 300)).unwrap();
+    let with = |path: &str, value: Value| {
+        let mut body = good.clone();
+        *body.pointer_mut(path).unwrap() = value;
+        body.to_string()
+    };
+    let bodies = [
+        String::new(),
+        "no JSON".to_owned(),
+        "[]".to_owned(),
+        json!({"job": good["job"]}).to_string(),
+        with("/signature", json!("0x1234")),
+        with("/signature", json!("not hexadecimal")),
+        with("/job/sequence", json!(-1)),
+        with("/job/notAfter", json!(1.5)),
+        with("/job/version", json!(1u64 << 32)),
+        with("/job/prevHash", json!("0x00")),
+    ];
+    for body in bodies {
+        let (status, answer) = world.raw("POST", "v1/jobs", body.clone()).await;
+        assert!(matches!(status, 400 | 422), "{status} for {body}");
+        assert_eq!(answer["code"], "malformed", "{body}");
+        assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()), "{answer}");
+    }
+    let (status, answer) = world.raw("POST", "v1/jobs", vec![b' '; 300_000]).await;
+    assert_eq!((status, answer["code"].as_str()), (413, Some("too-long")));
+    let (status, answer) = world.raw("GET", "v1/leases/one/jobs", "").await;
+    assert_eq!((status, answer["code"].as_str()), (400, Some("malformed")));
+    let (status, answer) = world.raw("GET", "v1/leases/1/statement", "").await;
+    assert_eq!((status, answer["code"].as_str()), (400, Some("malformed")), "which epoch?");
+    let (status, answer) = world.raw("GET", "v2/jobs", "").await;
+    assert_eq!((status, answer["code"].as_str()), (404, Some("no-such-route")));
+    let (status, answer) = world.raw("GET", "v1/jobs", "").await;
+    assert_eq!((status, answer["code"].as_str()), (405, Some("method-not-allowed")));
+    assert_eq!(world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap(), []);
+    let (status, answer) = world.raw("GET", "v1/status", "").await;
+    let signer = json!(member_signer(0).address());
+    assert_eq!((status, &answer["signer"], &answer["leases"]), (200, &signer, &json!([1])));
+}
+
+#[tokio::test]
+async fn a_good_job_wakes_whoever_waits_for_it_and_nobody_else() {
+    let world = World::start(1, 1).await;
+    let lease = running(1, 700);
+    world.show(&lease);
+    let mut second = running(2, 700);
+    second.terms.id = LeaseId(2);
+    world.show(&second);
+    let client = world.client(0).clone();
+    let waiting = tokio::spawn(async move { client.jobs(LeaseId(1), 4, 30).await.unwrap() });
+    let jobs = [3, 4, 5, 7].map(|sequence| job(&lease.terms, sequence, now(), now() + 60));
+    world.client(0).post_job(&job(&second.terms, 9, now(), now() + 60)).await.unwrap();
+    for job in &jobs[..2] {
+        world.client(0).post_job(job).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!waiting.is_finished(), "it asked for what comes after 4, of lease 1");
+    world.client(0).post_job(&jobs[2]).await.unwrap();
+    // long before its 30 s are over
+    let woken = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert_eq!(woken.expect("woken by the job").unwrap(), [jobs[2].clone()]);
+    world.client(0).post_job(&jobs[3]).await.unwrap();
+    assert_eq!(world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap(), jobs);
+    assert_eq!(world.client(0).jobs(LeaseId(1), 5, 30).await.unwrap(), jobs[3..]);
+    assert_eq!(world.client(0).jobs(LeaseId(1), u64::MAX, 0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_first_receipt_of_a_job_counts_also_after_a_restart() {
+    let mut world = World::start(1, 1).await;
+    let lease = running(1, 700);
+    world.show(&lease);
+    let signed = job(&lease.terms, 1, now() - 10, now() + 300);
+    let first = world.client(0).post_job(&signed).await.unwrap();
+    let due_then = due(&world, 0).await;
+    // another second begins
+    until("the clock", async || (now() > counted_from(first.received)).then_some(())).await;
+    assert_eq!(world.client(0).post_job(&signed).await.unwrap(), first);
+    world.restart(0).await;
+    assert_eq!(world.client(0).post_job(&signed).await.unwrap(), first);
+    // nor does another job of the same sequence take its place
+    let twin = job(&lease.terms, 1, now() - 10, now() + 500);
+    assert_eq!(world.client(0).post_job(&twin).await.unwrap(), first);
+    assert_eq!(world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap(), [signed]);
+    assert_eq!(due(&world, 0).await, due_then);
+}
+
+#[tokio::test]
+async fn a_job_makes_due_the_seconds_from_its_receipt_to_the_end_of_its_window() {
+    let world = World::start(1, 1).await;
+    let lease = running(1, 700);
+    world.show(&lease);
+    let terms = &lease.terms;
+    let begin = now();
+    // its window is over: nothing, however long it was
+    world.client(0).post_job(&job(terms, 1, begin - 600, begin - 1)).await.unwrap();
+    assert_eq!(due(&world, 0).await, 0);
+    // of one under way, what is left
+    let receipt = world.client(0).post_job(&job(terms, 2, begin - 100, begin + 200)).await.unwrap();
+    let from = counted_from(receipt.received);
+    let expected = u128::from(begin + 201 - from) * 5;
+    assert_eq!(due(&world, 0).await, expected);
+    // one inside it adds nothing, one that reaches further what it has more, one to come all of it
+    world.client(0).post_job(&job(terms, 3, begin - 50, begin + 150)).await.unwrap();
+    assert_eq!(due(&world, 0).await, expected);
+    world.client(0).post_job(&job(terms, 4, begin + 100, begin + 250)).await.unwrap();
+    assert_eq!(due(&world, 0).await, expected + 50 * 5);
+    world.client(0).post_job(&job(terms, 5, begin + 1_000, begin + 1_099)).await.unwrap();
+    assert_eq!(due(&world, 0).await, expected + 50 * 5 + 100 * 5);
+}
+
+#[tokio::test]
+async fn due_is_cut_at_the_epochs_and_at_the_lease() {
+    let world = World::start(1, 1).await;
+    let lease = running(1, 3_000);
+    world.show(&lease);
+    let terms = &lease.terms;
+    let post = async |sequence, from, to| {
+        world.client(0).post_job(&job(terms, sequence, from, to)).await.unwrap();
+    };
+    let (first_end, end) = (terms.epoch_end(0), terms.end);
+    post(1, first_end - 100, first_end + 199).await;
+    assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_500));
+    post(2, end - 50, end + 400).await;
+    assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_750), "up to the end of the lease");
+    post(3, end + 500, end + 600).await;
+    assert_eq!(due(&world, 1).await, 1_750);
+    // the end comes closer
+    let mut cancelled = lease.clone();
+    cancelled.terms.end = first_end;
+    world.show(&cancelled);
+    assert_eq!(due(&world, 0).await, 500);
+    assert_eq!(code(world.client(0).statement(LeaseId(1), 1).await), "no-such-epoch");
+}
+
+#[tokio::test]
+async fn due_survives_a_restart() {
+    let mut world = World::start(1, 1).await;
+    let lease = running(1, 700);
+    world.show(&lease);
+    world.client(0).post_job(&job(&lease.terms, 1, now() - 10, now() + 300)).await.unwrap();
+    world.client(0).post_job(&job(&lease.terms, 2, now() + 400, now() + 450)).await.unwrap();
+    let before = due(&world, 1).await;
+    assert!(before > 5 * 300, "{before}");
+    world.restart(0).await;
+    assert_eq!(due(&world, 1).await, before);
+}
+
+/// A lease whose only epoch ends in a moment, with jobs for its last two seconds before they came: the first
+/// member has both, the second one both, the third only that of the last second.
+async fn about_to_end(world: &World) -> Lease {
+    for (id, horizon) in (1..).zip([4, 8, 16, 32]) {
+        let mut lease = lease(id, 0, 1, 0);
+        let end = now() + horizon;
+        lease.terms.start = end - u64::from(EPOCH);
+        lease.terms.end = end;
+        lease.terms.rate = HashRate(5);
+        world.show(&lease);
+        let (last, last_but_one) =
+            (job(&lease.terms, 1, end - 1, end - 1), job(&lease.terms, 2, end - 2, end - 2));
+        let mut newest = 0;
+        for (index, job) in [(0, &last), (0, &last_but_one), (1, &last), (1, &last_but_one), (2, &last)] {
+            newest = newest.max(world.client(index).post_job(job).await.unwrap().received);
+        }
+        // a busy machine needs more time
+        if counted_from(newest) <= end - 2 {
+            until("the epoch's end", async || (now() >= end).then_some(())).await;
+            return lease;
+        }
+    }
+    panic!("jobs never came in time");
+}
+
+#[tokio::test]
+async fn a_due_above_the_own_count_is_refused_and_any_below_is_signed() {
+    let world = World::start(3, 2).await;
+    let lease = about_to_end(&world).await;
+    let terms = &lease.terms;
+    world.deliver(terms, &evidence(terms, 0, &[(&job_in(terms, 0, 1), 5)])).await;
+    let mut views = Vec::new();
+    for index in 0..3 {
+        views.push(world.verified(index, terms.id, 0).await);
+    }
+    let dues: Vec<_> = views.iter().map(|view| view.statement.due.0).collect();
+    assert_eq!(dues, [10, 10, 5]);
+    let own = views[0].statement;
+    let (code, message) = world.not_signed(0, Statement { due: Work(11), ..own }).await;
+    assert_eq!((code.as_str(), message.as_str()), ("due-above-counted", "due: counted 10, asked for 11"));
+    for due in [10, 9, 0] {
+        world.client(0).sign(&[Statement { due: Work(due), ..own }]).await.unwrap();
+    }
+
+    // two of three can state the higher figure, three of three only the lower one
+    let (seats, domain) = (world.seats(), terms.oracle_domain());
+    let two = propose(&views, 2).unwrap();
+    assert_eq!((two.due, two.work), (Work(10), Work(40)));
+    gather(&seats, &[two], &domain, 2).await.unwrap();
+    let error = gather(&seats, &[two], &domain, 3).await.unwrap_err();
+    assert!(error.to_string().contains("due-above-counted"), "{error}");
+    let three = propose(&views, 3).unwrap();
+    assert_eq!(three.due, Work(5));
+    assert_eq!(gather(&seats, &[three], &domain, 3).await.unwrap().len(), 195);
+}

@@ -1,0 +1,128 @@
+//! Loopback servers: the provider's evidence, and members that say what the test lets them say.
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use hashlease_committee::RootView;
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+use tokio::net::TcpListener;
+use url::Url;
+
+async fn listen(routes: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    address
+}
+
+/// What a path answers.
+#[derive(Clone)]
+pub enum Served {
+    Bytes(Vec<u8>),
+    Status(u16),
+    /// 64 KiB after 64 KiB without end.
+    Endless,
+    /// To another file.
+    Redirect(String),
+}
+
+#[derive(Default)]
+struct Shelf {
+    files: HashMap<String, Served>,
+    hits: HashMap<String, usize>,
+}
+
+/// The provider's web server. What it serves can be swapped at any time; what it does not know is a 404.
+pub struct Files {
+    address: SocketAddr,
+    shelf: Arc<Mutex<Shelf>>,
+}
+
+impl Files {
+    pub async fn start() -> Self {
+        let shelf = Arc::<Mutex<Shelf>>::default();
+        let address = listen(Router::new().route("/{name}", get(file)).with_state(Arc::clone(&shelf))).await;
+        Self { address, shelf }
+    }
+
+    pub fn url(&self, name: &str) -> String {
+        format!("http://{}/{name}", self.address)
+    }
+
+    pub fn serve(&self, name: &str, served: Served) {
+        self.shelf.lock().unwrap().files.insert(name.to_owned(), served);
+    }
+
+    /// How often a file was asked for.
+    pub fn hits(&self, name: &str) -> usize {
+        self.shelf.lock().unwrap().hits.get(name).copied().unwrap_or_default()
+    }
+}
+
+async fn file(State(shelf): State<Arc<Mutex<Shelf>>>, Path(name): Path<String>) -> Response {
+    let served = {
+        let mut shelf = shelf.lock().unwrap();
+        *shelf.hits.entry(name.clone()).or_default() += 1;
+        shelf.files.get(&name).cloned()
+    };
+    match served {
+        Some(Served::Bytes(bytes)) => bytes.into_response(),
+        Some(Served::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Served::Endless) => {
+            let piece = || Ok::<_, Infallible>(vec![0u8; 65_536]);
+            Body::from_stream(futures::stream::repeat_with(piece)).into_response()
+        }
+        Some(Served::Redirect(to)) => Redirect::temporary(&to).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[derive(Default)]
+struct Words {
+    root: Option<RootView>,
+    asked: usize,
+}
+
+/// Another member, as far as roots go: the test decides which one it had, and when.
+#[derive(Clone)]
+pub struct Peer {
+    pub url: Url,
+    words: Arc<Mutex<Words>>,
+}
+
+impl Peer {
+    pub async fn start() -> Self {
+        let words = Arc::<Mutex<Words>>::default();
+        let routes = Router::new().route("/v1/leases/{id}/roots/{epoch}", get(root));
+        let address = listen(routes.with_state(Arc::clone(&words))).await;
+        Self { url: format!("http://{address}/").parse().unwrap(), words }
+    }
+
+    pub fn says(&self, root: RootView) {
+        self.words.lock().unwrap().root = Some(root);
+    }
+
+    /// How often it was asked.
+    pub fn asked(&self) -> usize {
+        self.words.lock().unwrap().asked
+    }
+}
+
+async fn root(State(words): State<Arc<Mutex<Words>>>) -> Response {
+    let mut words = words.lock().unwrap();
+    words.asked += 1;
+    match &words.root {
+        Some(root) => Json(root).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
