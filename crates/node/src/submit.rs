@@ -105,14 +105,15 @@ pub(crate) async fn take(
     };
     let reserved = book.reserve(&settled)?;
     // a block must not wait for a disk
-    let verdict = forward(served, job, book, &submitted, &share, Some(key));
+    let verdict = forward(served, job, book, &submitted, &share, for_pool.then_some(key));
     let counted = reserved.count(&settled, &submitted.worker).await;
     // the verdict may be written only after its share
     let _ = verdict.send(counted.is_ok());
     counted.map(|()| Taken::Counted)
 }
 
-/// Sends a share to the gateway without waiting; the verdict is written once it comes and the share is durable.
+/// Sends a share to the gateway without waiting. Of one that meets the pool's target (`key`), the pool's verdict is
+/// written once it comes and the share is durable; the others stay with the gateway, which counts them too.
 fn forward(
     served: &Arc<Served>,
     job: &Arc<LiveJob>,

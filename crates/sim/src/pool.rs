@@ -29,6 +29,8 @@ pub struct PoolConfig {
     pub extranonce2: usize,
     /// Difficulty of shares, also below 1.
     pub difficulty: f64,
+    /// Asks for half, as much or twice of it from block to block.
+    pub varying: bool,
     /// Time between jobs.
     pub job_interval: Duration,
     /// Time between blocks: each makes a clean job.
@@ -48,6 +50,7 @@ impl Default for PoolConfig {
             extranonce1: 4,
             extranonce2: 8,
             difficulty: 1e-3,
+            varying: false,
             job_interval: Duration::from_secs(5),
             block_interval: Duration::from_secs(20),
             version_mask: Some(0x1fff_e000),
@@ -133,6 +136,9 @@ impl State {
             self.prev_hash = self.random.random();
             self.prev_hash[28..].fill(0);
             self.jobs.clear();
+            if self.config.varying {
+                self.difficulty = self.config.difficulty * [0.5, 1.0, 2.0][self.random.random_range(0..3)];
+            }
         }
         let extranonce = self.config.extranonce1 + self.config.extranonce2;
         let mut script = vec![3];

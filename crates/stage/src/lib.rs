@@ -13,4 +13,4 @@ pub use anvil::{Anvil, DeployOptions};
 pub use process::Role;
 pub use relay::Relay;
 pub use toolchain::Toolchain;
-pub use world::{BLOCK_TIME, World, WorldOptions};
+pub use world::{BLOCK_TIME, Upstream, World, WorldOptions};

@@ -19,6 +19,15 @@ use url::Url;
 /// Seconds between two blocks of the embedded chain.
 pub const BLOCK_TIME: u32 = 1;
 
+/// A pool that runs elsewhere.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// `host:port`.
+    pub pool: String,
+    /// The renter's worker there.
+    pub worker: String,
+}
+
 /// What a world is made of.
 #[derive(Clone, Debug)]
 pub struct WorldOptions {
@@ -36,8 +45,10 @@ pub struct WorldOptions {
     pub window: u32,
     /// Fee of released money, basis points.
     pub fee_bps: u16,
-    /// The renter's pool.
+    /// The renter's pool, simulated.
     pub pool: PoolConfig,
+    /// A real pool instead of it, and the renter's worker there.
+    pub upstream: Option<Upstream>,
     /// Port of the chain's RPC; 0 takes a free one.
     pub chain_port: u16,
     /// Where miners connect; port 0 takes a free one.
@@ -57,6 +68,7 @@ impl WorldOptions {
             window: 60,
             fee_bps: 100,
             pool: PoolConfig::default(),
+            upstream: None,
             chain_port: 0,
             stratum: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
@@ -212,6 +224,11 @@ impl World {
     /// # Errors
     /// When the gateway did not say where it listens.
     pub fn renting(&self) -> Result<Renting> {
+        let upstream = self
+            .options
+            .upstream
+            .clone()
+            .unwrap_or_else(|| Upstream { pool: self.pool.address().to_string(), worker: "renter.1".into() });
         Ok(Renting {
             rate: hashlease_primitives::HashRate(0),
             price: 0,
@@ -220,8 +237,8 @@ impl World {
             lead: 0,
             bond_bps: 2_000,
             gateway: self.gateway.address("link")?.to_string(),
-            pool: self.pool.address().to_string(),
-            worker: "renter.1".into(),
+            pool: upstream.pool,
+            worker: upstream.worker,
         })
     }
 

@@ -74,6 +74,7 @@ pub async fn world(dir: &Path, name: &str, threshold: usize) -> Result<World> {
     let mut options = WorldOptions::new(binary()?, dir.to_owned(), &name);
     options.threshold = threshold;
     options.pool.difficulty = 1e-6;
+    options.pool.varying = true;
     World::start(options, &tools()?, |step| eprintln!("{step}")).await
 }
 

@@ -15,9 +15,9 @@ use hashlease_sim::{
     measure_hash_rate,
     miner::{MinerConfig, MinerHandle},
 };
-use hashlease_stage::{Toolchain, World, WorldOptions, secret};
+use hashlease_stage::{Toolchain, Upstream, World, WorldOptions, secret};
 use live::Live;
-use report::Outcome;
+use report::{Outcome, PoolTally};
 use std::{
     io::IsTerminal as _,
     net::SocketAddr,
@@ -62,6 +62,12 @@ pub(crate) struct DemoArgs {
     /// Hashes per second to rent; else a quarter of what this machine can do.
     #[arg(long, value_name = "HASHES", value_parser = clap::value_parser!(u64).range(10_000..=1_000_000_000))]
     rate: Option<u64>,
+    /// A pool of your own instead of the simulated one, `host:port`.
+    #[arg(long, value_name = "ADDRESS", requires = "worker")]
+    pool: Option<String>,
+    /// Your worker at that pool; its password is `x`.
+    #[arg(long, value_name = "NAME", requires = "pool")]
+    worker: Option<String>,
     /// Where data, logs and evidence go; else a new folder under target/demo.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -98,7 +104,8 @@ fn round(rate: f64) -> u64 {
 
 async fn play(arguments: &DemoArgs) -> Result<Outcome> {
     let live = Live::new(!arguments.json && std::io::stderr().is_terminal());
-    live.say("pool and miners are SIMULATED, but hash for real; everything else is the product");
+    let simulated = if arguments.pool.is_some() { "the miners are" } else { "pool and miners are" };
+    live.say(&format!("{simulated} SIMULATED, but hash for real; everything else is the product"));
     live.step("looking for forge, anvil and solc");
     let tools = tokio::task::spawn_blocking(Toolchain::find).await.context("toolchain")??;
     let dir = match &arguments.dir {
@@ -114,6 +121,9 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
     options.stratum = arguments.stratum;
     // a pool that asks less than the settlement target: the node hands out the easier one
     options.pool.difficulty = 2e-5;
+    options.pool.varying = true;
+    options.upstream =
+        arguments.pool.clone().zip(arguments.worker.clone()).map(|(pool, worker)| Upstream { pool, worker });
     let world = World::start(options, &tools, |step| live.step(step))
         .await
         .with_context(|| format!("the system did not start; logs are in {}", dir.join("logs").display()))?;
@@ -128,7 +138,7 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
         }
     };
     let lease = rent(&world, arguments, rate, &live).await?;
-    let played = Played { world: &world, lease, live: &live, rate };
+    let played = Played { world: &world, lease, live: &live, rate, pool: arguments.pool.as_deref() };
     let mut outcome =
         played.through().await.with_context(|| format!("logs are in {}", dir.join("logs").display()))?;
     outcome.dir = dir;
@@ -175,6 +185,8 @@ struct Played<'a> {
     lease: Lease,
     live: &'a Live,
     rate: u64,
+    /// The pool, when it is not the simulated one.
+    pool: Option<&'a str>,
 }
 
 impl Played<'_> {
@@ -201,6 +213,7 @@ impl Played<'_> {
         let idle_ends = idle_begins + IDLE_FOR * f64::from(terms.epoch_length);
         let deadline = self.lease.settle_after() + 30;
         let mut idle = false;
+        let mut standing = Standing::default();
         let settled = loop {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
             let wanted = (idle_begins..idle_ends).contains(&now);
@@ -215,8 +228,13 @@ impl Played<'_> {
                 }
             }
             let lease = self.world.chain.lease(self.id()).await?;
-            let counted = self.counted().await;
-            self.live.show(&lease, counted, miners.iter().map(|miner| miner.stats().hashes).sum(), idle);
+            standing = self.standing().await.unwrap_or(standing);
+            self.live.show(
+                &lease,
+                standing.counted,
+                miners.iter().map(|miner| miner.stats().hashes).sum(),
+                idle,
+            );
             if lease.settled {
                 break lease;
             }
@@ -240,17 +258,54 @@ impl Played<'_> {
         let money = account::settle_up(self.world, &settled, DEPOSIT).await?;
         self.live.step("re-verifying the evidence offline");
         let books = Books::of(self.world, &settled).await?;
-        let outcome = Outcome::new(settled, books, money, hashes, shares, self.world);
-        Ok(outcome)
+        let pool = self.tally(&standing);
+        Ok(Outcome::new(settled, books, money, hashes, shares, pool))
     }
 
-    /// Work that the node counted so far.
-    async fn counted(&self) -> u128 {
-        let Ok(status) = self.world.node_status().await else { return 0 };
-        let leases = status.get("leases").and_then(serde_json::Value::as_array);
-        let work = leases.and_then(|leases| leases.iter().find(|lease| lease["lease"] == self.id().0));
-        work.and_then(|lease| lease["counted"].as_str()?.parse().ok()).unwrap_or_default()
+    /// What the pool made of the shares: by its own list, or by the verdicts that the node recorded.
+    fn tally(&self, standing: &Standing) -> PoolTally {
+        match self.pool {
+            Some(pool) => PoolTally {
+                name: pool.to_owned(),
+                accepted: standing.accepted,
+                refused: standing.refused,
+                reasons: String::new(),
+            },
+            None => {
+                let refusals = self.world.pool.refusals();
+                PoolTally {
+                    name: "simulated".to_owned(),
+                    accepted: self.world.pool.accepted() as u64,
+                    refused: refusals.values().sum::<usize>() as u64,
+                    reasons: refusals
+                        .iter()
+                        .map(|(words, count)| format!("{count} × {words}"))
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                }
+            }
+        }
     }
+
+    /// What the node says of the lease.
+    async fn standing(&self) -> Option<Standing> {
+        let status = self.world.node_status().await.ok()?;
+        let leases = status.get("leases")?.as_array()?;
+        let lease = leases.iter().find(|lease| lease["lease"] == self.id().0)?;
+        Some(Standing {
+            counted: lease["counted"].as_str()?.parse().ok()?,
+            accepted: lease["poolAccepted"].as_u64()?,
+            refused: lease["poolRefused"].as_u64()?,
+        })
+    }
+}
+
+/// A lease as its node sees it.
+#[derive(Clone, Copy, Default)]
+struct Standing {
+    counted: u128,
+    accepted: u64,
+    refused: u64,
 }
 
 /// Rents once more and leaves everything running.

@@ -3,9 +3,8 @@
 use super::account::{Books, Money};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use hashlease_primitives::{Lease, Work};
-use hashlease_stage::World;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 /// Expected hashes in words.
 pub(super) fn work(hashes: u128) -> String {
@@ -38,6 +37,14 @@ fn signed_money(base_units: i128) -> String {
     format!("{}{}", if base_units < 0 { "-" } else { "" }, money(base_units.unsigned_abs()))
 }
 
+/// What the pool made of the shares.
+pub(super) struct PoolTally {
+    pub(super) name: String,
+    pub(super) accepted: u64,
+    pub(super) refused: u64,
+    pub(super) reasons: String,
+}
+
 /// How the demo ended.
 pub(super) struct Outcome {
     lease: Lease,
@@ -47,8 +54,7 @@ pub(super) struct Outcome {
     hashes: u64,
     /// Shares that the node took.
     accepted: u64,
-    pool_accepted: usize,
-    pool_refused: BTreeMap<&'static str, usize>,
+    pool: PoolTally,
     pub(super) dir: PathBuf,
 }
 
@@ -59,10 +65,9 @@ impl Outcome {
         money: Money,
         hashes: u64,
         accepted: u64,
-        world: &World,
+        pool: PoolTally,
     ) -> Self {
-        let (pool_accepted, pool_refused) = (world.pool.accepted(), world.pool.refusals());
-        Self { lease, books, money, hashes, accepted, pool_accepted, pool_refused, dir: PathBuf::new() }
+        Self { lease, books, money, hashes, accepted, pool, dir: PathBuf::new() }
     }
 
     fn shares(&self) -> u64 {
@@ -134,7 +139,7 @@ impl Outcome {
                 "leftInEscrow": self.money.left_in_escrow.to_string(),
             },
             "miner": {"hashes": self.hashes, "accepted": self.accepted, "off": off, "allowed": allowed},
-            "pool": {"accepted": self.pool_accepted, "refused": self.pool_refused},
+            "pool": {"accepted": self.pool.accepted, "refused": self.pool.refused, "reasons": self.pool.reasons},
             "evidenceHolds": self.evidence_holds(),
             "dir": self.dir,
         })
@@ -158,12 +163,9 @@ impl Outcome {
             self.shares(),
             verdict(off <= allowed)
         );
-        println!(
-            "pool: {} shares accepted as the renter's, {} refused {}",
-            self.pool_accepted,
-            self.pool_refused.values().sum::<usize>(),
-            if self.pool_refused.is_empty() { String::new() } else { format!("{:?}", self.pool_refused) },
-        );
+        let PoolTally { name, accepted, refused, reasons } = &self.pool;
+        let reasons = if reasons.is_empty() { String::new() } else { format!(" ({reasons})") };
+        println!("pool ({name}): {accepted} shares accepted as the renter's, {refused} refused{reasons}");
         println!("evidence re-verified offline, share by share: {}", verdict(self.evidence_holds()));
         for epoch in &self.books.epochs {
             if let Some(complaint) = &epoch.complaint {

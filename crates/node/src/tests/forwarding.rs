@@ -135,6 +135,20 @@ async fn the_verdict_of_the_pool_stands_beside_the_share_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn of_a_share_that_the_pool_never_sees_there_is_no_verdict() {
+    let pool = target(10);
+    let mut all = forwarding(pool).await;
+    let settles_only = all.job.mine_where(|hash| target(6).is_met_by(hash) && !pool.is_met_by(hash));
+    let meets_both = all.job.mine_where(|hash| pool.is_met_by(hash));
+    for share in [&settles_only, &meets_both] {
+        assert_eq!(all.miner.submit(share).await["result"], true);
+    }
+    until("a verdict", || !verdicts(&all.world).is_empty()).await;
+    assert_eq!(all.gateway.submits(2).await.len(), 2, "the gateway sees both");
+    assert_eq!(verdicts(&all.world), [(meets_both.key, true, String::new())]);
+}
+
+#[tokio::test]
 async fn without_a_link_shares_count_and_with_a_dead_one_the_verdict_is_lost() {
     let mut all = forwarding(target(6)).await;
     all.world.served(1).set_link(None);
