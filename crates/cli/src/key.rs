@@ -1,6 +1,6 @@
 //! `hashlease key`: keystore files.
 
-use crate::keys::PasswordArgs;
+use crate::keys::{self, PasswordArgs};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use crypto_box::aead::OsRng;
@@ -55,8 +55,7 @@ pub(crate) fn run(arguments: &KeyArgs) -> Result<()> {
     match &arguments.command {
         KeyCommand::New { kind, password, file } => new(*kind, password, file),
         KeyCommand::Show { kind, password, file } => {
-            let secret = eth_keystore::decrypt_key(file, password.read()?.reveal())
-                .with_context(|| format!("keystore {}", file.display()))?;
+            let secret = keys::decrypt(file, password)?;
             show(*kind, &secret)
         }
     }
@@ -72,6 +71,12 @@ fn new(kind: Kind, password: &PasswordArgs, file: &Path) -> Result<()> {
     let secret = hex::decode(NodeKey::generate().to_hex().reveal()).context("fresh key")?;
     eth_keystore::encrypt_key(dir, &mut OsRng, &secret, password.reveal(), Some(name))
         .with_context(|| format!("writing {}", file.display()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
+            .with_context(|| format!("permissions of {}", file.display()))?;
+    }
     show(kind, &secret)
 }
 

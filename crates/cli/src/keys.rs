@@ -1,7 +1,8 @@
 //! Secrets: web3 keystore files (version 3), or the environment. They are never flags, and never logged.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
+use eth_keystore::KeystoreError;
 use hashlease_primitives::{LocalSigner, NodeKey, Secret};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,18 @@ impl PasswordArgs {
     }
 }
 
+/// Opens a keystore file.
+pub(crate) fn decrypt(path: &Path, password: &PasswordArgs) -> Result<Vec<u8>> {
+    let password = password.read()?;
+    eth_keystore::decrypt_key(path, password.reveal()).map_err(|error| {
+        let why = match error {
+            KeystoreError::MacMismatch => "the password does not open it".to_owned(),
+            other => other.to_string(),
+        };
+        anyhow!("keystore {}: {why}", path.display())
+    })
+}
+
 /// One of the keys of a role.
 struct Source<'a> {
     /// `provider`, `member`, `job` or `node`.
@@ -50,9 +63,7 @@ impl Source<'_> {
         let variable = format!("HASHLEASE_{}_KEY", self.name.to_uppercase());
         match (self.keystore, std::env::var(&variable)) {
             (Some(path), Err(_)) => {
-                let password = self.password.read()?;
-                let secret = eth_keystore::decrypt_key(path, password.reveal())
-                    .with_context(|| format!("{} key: keystore {}", self.name, path.display()))?;
+                let secret = decrypt(path, self.password).with_context(|| format!("{} key", self.name))?;
                 Ok(Secret::new(hex::encode(secret)))
             }
             (None, Ok(secret)) => Ok(Secret::new(secret)),
@@ -78,4 +89,27 @@ pub(crate) fn signing(name: &str, keystore: Option<&Path>, password: &PasswordAr
 pub(crate) fn boxes(keystore: Option<&Path>, password: &PasswordArgs) -> Result<NodeKey> {
     let secret = Source { name: "node", keystore, password }.read()?;
     NodeKey::from_hex(secret.reveal()).context("node key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keystore_opens_with_its_password_only_and_no_error_shows_a_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, right, wrong) =
+            (dir.path().join("key.json"), dir.path().join("right"), dir.path().join("wrong"));
+        std::fs::write(&right, "open sesame\n").unwrap();
+        std::fs::write(&wrong, "open barley\n").unwrap();
+        let mut rng = crypto_box::aead::OsRng;
+        eth_keystore::encrypt_key(dir.path(), &mut rng, [7u8; 32], "open sesame", Some("key.json")).unwrap();
+        let with = |file: &Path| PasswordArgs { password_file: Some(file.to_owned()) };
+        assert_eq!(decrypt(&file, &with(&right)).unwrap(), [7; 32]);
+        let error = format!("{:#}", decrypt(&file, &with(&wrong)).unwrap_err());
+        assert!(error.contains("key.json") && error.contains("the password does not open it"), "{error}");
+        assert!(!error.contains("barley"), "{error}");
+        let error = format!("{:#}", decrypt(&right, &with(&right)).unwrap_err());
+        assert!(error.contains("right"), "{error}");
+    }
 }

@@ -56,16 +56,28 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = log(&cli) {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", in_words(&error));
         return ExitCode::from(2);
     }
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_words(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error and its causes; what an error already says of its cause is not said twice.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |words, cause| {
+        let cause = cause.to_string();
+        match words.as_str() {
+            "" => cause,
+            said if said.ends_with(&cause) => words,
+            said => format!("{said}: {cause}"),
+        }
+    })
 }
 
 fn log(cli: &Cli) -> anyhow::Result<()> {
@@ -99,4 +111,22 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_named_once() {
+        let cause = std::io::Error::other("disk full");
+        let error = anyhow::Error::new(cause).context("journal: disk full").context("node");
+        assert_eq!(in_words(&error), "node: journal: disk full");
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
 }
