@@ -5,7 +5,7 @@
 
 use crate::{
     clock::{unix_millis, unix_seconds},
-    settle::{Work, seats},
+    work::{Work, seats},
 };
 use hashlease_committee::Seat;
 use hashlease_primitives::{EpochRoot, Lease, SignedEpochRoot, Terms};

@@ -6,7 +6,7 @@ use crate::{
     clock::unix_seconds,
     link,
     served::{Served, ServedLeases},
-    settle::Settler,
+    settler::Settler,
 };
 use hashlease_chain::{Committees, LeaseWatcher, WatchedLease};
 use hashlease_primitives::{LeaseId, NodeBox, NodeKey};

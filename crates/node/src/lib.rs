@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! chain ─▶ leases ─▶ link (jobs in, shares out) ─▶ served
-//! miners ─▶ server ─▶ session ─▶ submit ─▶ book (journal + ledger) ─▶ settle ─▶ committee, chain
+//! miners ─▶ server ─▶ session ─▶ submit ─▶ book (journal + ledger) ─▶ close, settle ─▶ committee, chain
 //!                                              └─▶ http (evidence)
 //! ```
 //! Invariants: acknowledged ⇒ durable; the ledger is a fold of the journal; restart is replay.
@@ -20,9 +20,11 @@ mod server;
 mod session;
 mod sessions;
 mod settle;
+mod settler;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub use book::BookError;
 
@@ -117,7 +119,7 @@ impl Node {
         let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
         let filter = LeaseFilter::Provider(provider.address());
         let watcher = LeaseWatcher::new(chain.clone(), filter, config.confirmations);
-        let work = settle::Work {
+        let work = work::Work {
             book: book.clone(),
             chain,
             committees: committees.clone(),
@@ -125,7 +127,7 @@ impl Node {
             provider,
             evidence_url: Box::new(evidence_url),
         };
-        let settler = settle::Settler::new(work, config.poll);
+        let settler = settler::Settler::new(work, config.poll);
         let tasks = vec![
             tokio::spawn(http::serve(readers, book.clone(), served.subscribe())),
             tokio::spawn(server::accept(miners, server)),

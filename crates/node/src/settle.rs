@@ -4,78 +4,25 @@
 //! count, gather signatures over the strongest statement that enough can sign, credit, collect, settle. Nothing is
 //! remembered between the steps: what was done is read from the chain.
 
-use crate::{book::Book, clock::unix_seconds, close};
+use crate::{
+    clock::unix_seconds,
+    work::{Work, seats},
+};
 use hashlease_chain::{
-    Chain, ChainError, Committee, Committees, Sender,
+    ChainError,
     bindings::{CommitteeOracle, LeaseEscrow},
 };
-use hashlease_committee::{MemberClient, Seat, StatementView, gather, propose};
-use hashlease_primitives::{Lease, LeaseId, LocalSigner, Statement, Terms};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use hashlease_committee::{Seat, StatementView, gather, propose};
+use hashlease_primitives::{Lease, Statement, Terms};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::watch, time::sleep};
 use tracing::{info, warn};
 
 /// Longest pause between two tries to credit what the members don't agree on yet.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// What settling needs.
-pub(crate) struct Work {
-    pub(crate) book: Book,
-    pub(crate) chain: Chain,
-    pub(crate) committees: Committees,
-    pub(crate) sender: Sender,
-    pub(crate) provider: LocalSigner,
-    /// Where the evidence of a lease's epoch is served.
-    pub(crate) evidence_url: Box<dyn Fn(u64, u32) -> String + Send + Sync>,
-}
-
-/// Settles a provider's leases. Its tasks end when this is dropped.
-pub(crate) struct Settler {
-    work: Arc<Work>,
-    round: Duration,
-    running: BTreeMap<LeaseId, Running>,
-}
-
-struct Running {
-    lease: watch::Sender<Lease>,
-    tasks: [JoinHandle<()>; 2],
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
-}
-
-impl Settler {
-    /// Looks at every lease each `round`.
-    pub(crate) fn new(work: Work, round: Duration) -> Self {
-        Self { work: Arc::new(work), round, running: BTreeMap::new() }
-    }
-
-    /// The unsettled leases as the chain has them now.
-    pub(crate) fn leases(&mut self, leases: Vec<Lease>) {
-        self.running.retain(|id, _| leases.iter().any(|lease| lease.terms.id == *id));
-        for lease in leases {
-            if let Some(running) = self.running.get(&lease.terms.id) {
-                running.lease.send_replace(lease);
-                continue;
-            }
-            let id = lease.terms.id;
-            let (sender, receiver) = watch::channel(lease);
-            let tasks = [
-                tokio::spawn(close::keep(Arc::clone(&self.work), receiver.clone())),
-                tokio::spawn(keep(Arc::clone(&self.work), receiver, self.round)),
-            ];
-            self.running.insert(id, Running { lease: sender, tasks });
-        }
-    }
-}
-
 /// Brings in a lease's money, for as long as the lease is not settled.
-async fn keep(work: Arc<Work>, lease: watch::Receiver<Lease>, round: Duration) {
+pub(crate) async fn keep(work: Arc<Work>, lease: watch::Receiver<Lease>, round: Duration) {
     let mut trouble = String::new();
     let mut pause = round;
     loop {
@@ -209,12 +156,4 @@ impl Work {
         }
         Ok(())
     }
-}
-
-/// Members that can be asked.
-pub(crate) fn seats(committee: &Committee) -> Vec<Seat> {
-    let with_url = committee.members.iter().filter_map(|member| Some((member, member.url.clone()?)));
-    with_url
-        .map(|(member, url)| Seat { index: member.index, key: member.key, client: MemberClient::new(url) })
-        .collect()
 }
