@@ -5,7 +5,7 @@
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result, ensure};
 use hashlease_ledger::{Evidence, Report};
-use hashlease_primitives::{HashRate, Lease, LeaseId};
+use hashlease_primitives::{HashRate, Lease, LeaseId, Terms};
 use hashlease_sim::{
     miner::{MinerConfig, MinerHandle},
     sha256d,
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 /// Hashes per second of the test leases: little, so that two cores are enough for everyone.
 pub const RATE: u64 = 100_000;
 /// Seconds of their epochs.
-pub const EPOCH: u32 = 15;
+pub const EPOCH: u32 = 20;
 /// Price at which a lease of a minute costs about 100 tokens of 6 decimals.
 const PRICE: u128 = 16_666_666_666_666_667_000_000;
 
@@ -57,6 +57,16 @@ pub fn tools() -> Result<Toolchain> {
 #[must_use]
 pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Waits until no epoch's root is on its way to the members: one that a kill delays beyond its deadline is lost by
+/// the rules, and says nothing of what was durable.
+pub async fn no_root_on_its_way(terms: &Terms) {
+    for epoch in 0..terms.epochs() {
+        if (terms.epoch_closes(epoch) - 2..=terms.root_deadline(epoch)).contains(&now()) {
+            at(terms.root_deadline(epoch) + 1).await;
+        }
+    }
 }
 
 /// Waits until a Unix second.

@@ -23,7 +23,7 @@ fn verify(arguments: &[&str]) -> Result<(Option<i32>, String)> {
 fn a_lease_is_rented_mined_verified_and_paid_to_the_last_base_unit() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let output = Command::new(binary()?)
-        .args(["demo", "--json", "--epoch-length", "15", "--rate", "200000"])
+        .args(["demo", "--json", "--epoch-length", "20", "--rate", "200000"])
         .args(["--dir", &dir.path().display().to_string()])
         .output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

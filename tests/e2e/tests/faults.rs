@@ -44,7 +44,8 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     world.node_rpc.set_cut(true);
     tokio::time::sleep(Duration::from_secs(3)).await;
     progress("shares without a chain").await?;
-    at(terms.epoch_start(2) + 2).await;
+    // until after its end: its root reaches the members in time, chain or not
+    at(terms.root_deadline(1) + 1).await;
     let behind = world.chain.lease(id).await?;
     ensure!(behind.as_of <= terms.epoch_end(0), "a credit without a chain: {behind:?}");
     world.node_rpc.set_cut(false);
@@ -88,10 +89,10 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     let recounted = recounted(&world, &settled).await?;
     let work: u128 = recounted.iter().map(|(_, report)| report.work.0).sum();
     assert_eq!(settled.credited.0, work.min(terms.committed().0));
-    // time without jobs is not due: five seconds of the first epoch at least, no more than half of it
+    // time without jobs is not due: five seconds of the first epoch at least, and what the gateway's retries take
     let missing = terms.committed().0 - settled.due.0;
     let second = terms.rate.0;
-    ensure!(missing >= 5 * second && missing <= 12 * second, "{} s are not due", missing / second);
+    ensure!(missing >= 5 * second && missing <= 16 * second, "{} s are not due", missing / second);
     ensure!(settled.last, "the members had their last word");
     Ok(())
 }

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use anyhow::{Result, ensure};
-use hashlease_e2e::{EPOCH, acknowledged, at, miner, now, recounted, rent, settled, until, world};
+use hashlease_e2e::{
+    EPOCH, acknowledged, at, miner, no_root_on_its_way, now, recounted, rent, settled, until, world,
+};
 use hashlease_journal::read;
 use hashlease_ledger::Ledger;
 use std::{collections::BTreeSet, time::Duration};
@@ -18,7 +20,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
     let mut world = world(dir.path(), "kill", 3).await?;
     let kills = kills();
     // room for every kill with a few seconds in between, the first epoch undisturbed at its end
-    let epochs = u32::try_from(2 + kills * 6 / u64::from(EPOCH) + 1)?;
+    let epochs = u32::try_from(2 + kills * 7 / u64::from(EPOCH) + 1)?;
     let lease = rent(&world, epochs, 6).await?;
     let (id, terms) = (lease.terms.id, lease.terms.clone());
     let logs = [dir.path().join("a.jsonl"), dir.path().join("b.jsonl")];
@@ -31,6 +33,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
     for round in 0..kills {
         // where in the second it strikes is another each time
         tokio::time::sleep(Duration::from_millis(137 * (round % 7))).await;
+        no_root_on_its_way(&terms).await;
         world.kill_node().await?;
         world.restart_node().await?;
         let before: u64 = miners.iter().map(|miner| miner.stats().accepted).sum();
