@@ -10,7 +10,7 @@ use crate::{
     submit::{self, Submitted, job_id, parse_job_id},
 };
 use futures::{StreamExt as _, stream::FuturesOrdered};
-use hashlease_primitives::Target;
+use hashlease_primitives::{Algorithm, Target};
 use hashlease_share::Reason;
 use hashlease_stratum::{
     Id, LineLimits, LineReader, Message, MinerRequest, Notify, Submit, VersionRolling, encode,
@@ -210,6 +210,11 @@ impl Session {
             MinerRequest::Suggest { .. } | MinerRequest::Harmless if id.0.is_null() => Ok(String::new()),
             MinerRequest::Suggest { .. } => Ok(encode::result(&id, json!(true))),
             MinerRequest::Harmless => Ok(encode::result(&id, json!([]))),
+            MinerRequest::Unknown { method } if method.starts_with("eth_") => {
+                let reason = Reason::AlgorithmNotServed(Algorithm::Ethash);
+                debug!(peer = %self.peer, method, code = reason.code(), "Ethash miner");
+                Ok(refuse(&id, &reason))
+            }
             MinerRequest::Unknown { method } => {
                 debug!(peer = %self.peer, method, "unknown method");
                 Ok(if id.0.is_null() { String::new() } else { encode::error(&id, 20, "unknown-method") })

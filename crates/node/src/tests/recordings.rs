@@ -82,6 +82,24 @@ async fn minerd_on_scrypt_is_understood_as_far_as_the_protocol_goes() {
 }
 
 #[tokio::test]
+async fn ethminer_is_told_that_its_algorithm_is_not_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let mut miner = Miner::connect(world.address).await;
+    let sent = packets("ethminer-ethproxy-open-ethereum-pool.jsonl").concat();
+    // it connected more than once, and each time did the same
+    let requests: Vec<Value> = sent.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(requests.iter().any(|request| request["method"] == "eth_submitWork"));
+    for request in &requests {
+        miner.bytes(format!("{request}\n").as_bytes()).await;
+        let answer = miner.answer().await;
+        assert_eq!(answer["id"], request["id"]);
+        assert_eq!(refusal(&answer), (20, "algorithm-not-served".to_owned()), "{request}");
+    }
+    assert_eq!(world.counted(1), 0);
+}
+
+#[tokio::test]
 async fn a_recording_in_one_packet_is_answered_in_its_order() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
