@@ -1,6 +1,6 @@
 //! Durable shares per second, beside what the disk gives for the same bytes in the same run.
 //!
-//! `cargo bench -p hashlease-journal`, optionally with a directory on the disk to measure as its argument.
+//! `cargo bench -p hashlease-journal --bench append`, optionally with a directory on the disk to measure as its argument.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use alloy_primitives::{Address, B256};
