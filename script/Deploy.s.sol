@@ -2,94 +2,175 @@
 pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {Bounds} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Script} from "forge-std/Script.sol";
+import {Registry} from "contracts/src/Registry.sol";
+import {console2} from "forge-std/console2.sol";
 import {DemoToken} from "script/DemoToken.sol";
+import {Plan} from "script/Plan.sol";
 
-/// @title Deploys an escrow with one committee and one token
-/// @notice Who sends becomes admin of the AccessManager. Everything is taken from the environment:
-/// `HASHLEASE_COMMITTEE_OWNERS`, `HASHLEASE_COMMITTEE_KEYS` (comma-separated addresses),
-/// `HASHLEASE_COMMITTEE_THRESHOLD`, `HASHLEASE_ORACLE_WINDOW` (seconds), `HASHLEASE_ORACLE_FEE_BPS`,
-/// `HASHLEASE_ORACLE_PAYEE`, `HASHLEASE_TOKEN` (a demo token on a local chain when missing),
-/// `HASHLEASE_DEPLOYMENT_NAME` (the chain id when missing). Writes `script/deployments/<name>.toml`.
-contract Deploy is Script {
-    uint256 private constant LOCAL = 31_337;
-
-    struct Deployment {
-        uint256 firstBlock;
-        address manager;
-        address escrow;
-        address oracle;
-        uint32 oracleId;
-        address token;
+/// @title Deploys everything, or what is missing of it
+/// @notice Run it again after an interruption, for a new token of `script/chains`, or for a further committee: what
+/// exists is left alone. From the environment: `HASHLEASE_COMMITTEE_OWNERS`, `HASHLEASE_COMMITTEE_KEYS`
+/// (comma-separated addresses), `HASHLEASE_COMMITTEE_THRESHOLD`, `HASHLEASE_ORACLE_WINDOW` (seconds, 48 h when
+/// missing), `HASHLEASE_ORACLE_FEE_BPS` (100), `HASHLEASE_ORACLE_PAYEE`; on public chains `HASHLEASE_GOVERNOR` (gets the
+/// AccessManager with a timelock of two days), `HASHLEASE_GUARDIAN` (may pause renting), `HASHLEASE_TREASURY`; on a
+/// local chain the sender stays governor when they are missing. Writes `script/deployments/<chain id>.toml`, or
+/// `<HASHLEASE_DEPLOYMENT_NAME>.toml`.
+contract Deploy is Plan {
+    /// @notice Who gets which rights.
+    struct People {
+        address governor;
+        address guardian;
+        address treasury;
+        address payee;
     }
 
     function run() external {
-        Deployment memory d;
-        d.firstBlock = block.number;
-        d.token = vm.envOr("HASHLEASE_TOKEN", address(0));
-        require(d.token != address(0) || block.chainid == LOCAL, "HASHLEASE_TOKEN is missing: which token pays?");
+        uint256 firstBlock = block.number;
+        Parts memory p = _parts(msg.sender, _committee());
+        ChainFacts memory facts = _chainFacts();
+        People memory people = _people();
         vm.startBroadcast();
-        d.manager = address(new AccessManager(msg.sender));
-        LeaseEscrow escrow = new LeaseEscrow(d.manager, _bounds());
-        d.escrow = address(escrow);
-        d.oracle = _committee(d.escrow);
-        if (d.token == address(0)) d.token = address(new DemoToken());
-        d.oracleId = escrow.registerOracle(
-            d.oracle,
-            uint32(vm.envOr("HASHLEASE_ORACLE_WINDOW", uint256(48 hours))),
-            uint16(vm.envOr("HASHLEASE_ORACLE_FEE_BPS", uint256(100))),
-            vm.envAddress("HASHLEASE_ORACLE_PAYEE")
-        );
-        escrow.listToken(d.token, true);
-        escrow.setExposureCap(d.oracleId, d.token, type(uint128).max);
+        Part[] memory list = _list(p);
+        for (uint256 i; i < list.length; ++i) {
+            _create(list[i]);
+        }
+        if (block.chainid == LOCAL) facts = _withDemoToken(facts);
+        AccessManager manager = AccessManager(p.manager.at);
+        (bool isAdmin,) = manager.hasRole(manager.ADMIN_ROLE(), msg.sender);
+        if (isAdmin) {
+            _configure(p, facts, people);
+            _handOver(manager, p.registry.at, people);
+        } else {
+            console2.log("The governor has taken over: nothing was configured. What is missing needs its own calls.");
+        }
         vm.stopBroadcast();
-        _write(d);
+        _write(p, facts, firstBlock);
     }
 
-    function _committee(address escrow) private returns (address) {
-        address[] memory owners = vm.envAddress("HASHLEASE_COMMITTEE_OWNERS", ",");
-        address[] memory keys = vm.envAddress("HASHLEASE_COMMITTEE_KEYS", ",");
-        uint256 threshold = vm.envUint("HASHLEASE_COMMITTEE_THRESHOLD");
-        return address(new CommitteeOracle(escrow, owners, keys, threshold));
+    // ---------------------------------------------------------------- creating
+
+    function _create(Part memory part) private {
+        if (part.at.code.length != 0) {
+            console2.log("exists ", part.name, part.at);
+            return;
+        }
+        (bool done,) = CREATE2_FACTORY.call(bytes.concat(SALT, part.creationCode, part.arguments));
+        require(done && part.at.code.length != 0, string.concat(part.name, " was not created"));
+        console2.log("created", part.name, part.at);
     }
 
-    function _write(Deployment memory d) private {
-        string memory name = vm.envOr("HASHLEASE_DEPLOYMENT_NAME", vm.toString(block.chainid));
+    /// @dev Worth nothing, and it refuses to exist on any other chain.
+    function _withDemoToken(ChainFacts memory facts) private returns (ChainFacts memory) {
+        bytes memory code = type(DemoToken).creationCode;
+        address at = vm.computeCreate2Address(SALT, keccak256(code), CREATE2_FACTORY);
+        _create(Part("DemoToken", code, "", at));
+        facts.tokens = new TokenFact[](1);
+        facts.tokens[0] = TokenFact("DEMO", at, type(uint128).max);
+        return facts;
+    }
+
+    // ---------------------------------------------------------------- configuring
+
+    function _people() private view returns (People memory people) {
+        people.payee = vm.envAddress("HASHLEASE_ORACLE_PAYEE");
+        if (block.chainid == LOCAL) {
+            people.governor = vm.envOr("HASHLEASE_GOVERNOR", msg.sender);
+            people.guardian = vm.envOr("HASHLEASE_GUARDIAN", msg.sender);
+            people.treasury = vm.envOr("HASHLEASE_TREASURY", msg.sender);
+        } else {
+            people.governor = vm.envAddress("HASHLEASE_GOVERNOR");
+            people.guardian = vm.envAddress("HASHLEASE_GUARDIAN");
+            people.treasury = vm.envAddress("HASHLEASE_TREASURY");
+        }
+    }
+
+    function _configure(Parts memory p, ChainFacts memory facts, People memory people) private {
+        Registry registry = Registry(p.registry.at);
+        if (registry.treasury() != people.treasury) registry.setTreasury(people.treasury);
+        if (facts.wrappedNative != address(0) && registry.wrappedNative() == address(0)) {
+            _requireCode("wrapped_native", facts.wrappedNative);
+            registry.setWrappedNative(facts.wrappedNative);
+        }
+        uint32 oracleId = _oracleId(registry, p.oracle.at);
+        if (oracleId == 0) {
+            oracleId = registry.registerOracle(
+                p.oracle.at,
+                uint32(vm.envOr("HASHLEASE_ORACLE_WINDOW", uint256(48 hours))),
+                uint16(vm.envOr("HASHLEASE_ORACLE_FEE_BPS", uint256(100))),
+                people.payee
+            );
+        }
+        for (uint256 i; i < facts.tokens.length; ++i) {
+            TokenFact memory token = facts.tokens[i];
+            _requireCode(token.symbol, token.at);
+            if (!registry.isTokenListed(token.at)) registry.listToken(token.at, true);
+            if (registry.exposureCap(oracleId, token.at) != token.cap) {
+                registry.setExposureCap(oracleId, token.at, uint128(token.cap));
+            }
+        }
+    }
+
+    function _requireCode(string memory name, address at) private view {
+        require(at.code.length != 0, string.concat(name, ": no contract at ", vm.toString(at)));
+    }
+
+    /// @dev The guardian pauses at once; all else is the governor's, two days after it was announced.
+    function _handOver(AccessManager manager, address registry, People memory people) private {
+        bytes4[] memory selectors = new bytes4[](1);
+        selectors[0] = Registry.pause.selector;
+        if (manager.getTargetFunctionRole(registry, selectors[0]) != GUARDIAN) {
+            manager.setTargetFunctionRole(registry, selectors, GUARDIAN);
+            manager.labelRole(GUARDIAN, "guardian");
+        }
+        (bool isGuardian,) = manager.hasRole(GUARDIAN, people.guardian);
+        if (!isGuardian) manager.grantRole(GUARDIAN, people.guardian, 0);
+        if (people.governor == msg.sender) return;
+        manager.grantRole(manager.ADMIN_ROLE(), people.governor, TIMELOCK);
+        manager.renounceRole(manager.ADMIN_ROLE(), msg.sender);
+        console2.log("handed over to the governor", people.governor);
+    }
+
+    function _oracleId(Registry registry, address account) private view returns (uint32) {
+        for (uint32 id = registry.oracleCount(); id > 0; --id) {
+            if (registry.oracle(id).account == account) return id;
+        }
+        return 0;
+    }
+
+    // ---------------------------------------------------------------- writing
+
+    function _write(Parts memory p, ChainFacts memory facts, uint256 firstBlock) private {
+        string memory contracts;
+        Part[] memory list = _list(p);
+        for (uint256 i; i < list.length; ++i) {
+            Part memory part = list[i];
+            vm.serializeAddress(part.name, "address", part.at);
+            vm.serializeBytes(part.name, "constructor_arguments", part.arguments);
+            bytes32 hash = keccak256(bytes.concat(part.creationCode, part.arguments));
+            string memory entry = vm.serializeBytes32(part.name, "initcode_hash", hash);
+            contracts = vm.serializeString("contracts", part.name, entry);
+        }
         string memory o = "deployment";
         vm.serializeUint(o, "chain_id", block.chainid);
-        vm.serializeUint(o, "block", d.firstBlock);
-        vm.serializeAddress(o, "escrow", d.escrow);
-        vm.serializeAddress(o, "oracle", d.oracle);
-        vm.serializeUint(o, "oracle_id", d.oracleId);
-        vm.serializeAddress(o, "token", d.token);
-        string memory json = vm.serializeAddress(o, "access_manager", d.manager);
-        vm.writeToml(json, string.concat("script/deployments/", name, ".toml"));
+        vm.serializeUint(o, "block", _firstBlock(firstBlock));
+        vm.serializeAddress(o, "escrow", p.escrow.at);
+        vm.serializeAddress(o, "registry", p.registry.at);
+        vm.serializeAddress(o, "lens", p.lens.at);
+        vm.serializeAddress(o, "directory", p.directory.at);
+        vm.serializeAddress(o, "oracle", p.oracle.at);
+        vm.serializeUint(o, "oracle_id", _oracleId(Registry(p.registry.at), p.oracle.at));
+        if (facts.tokens.length != 0) vm.serializeAddress(o, "token", facts.tokens[0].at);
+        vm.serializeAddress(o, "access_manager", p.manager.at);
+        vm.serializeAddress(o, "deployer", msg.sender);
+        vm.writeToml(vm.serializeString(o, "contracts", contracts), _file());
     }
 
-    /// @dev The same on every public chain; seconds on a local one, so that nobody needs to warp a clock.
-    function _bounds() private view returns (Bounds memory) {
-        if (block.chainid == LOCAL) {
-            return Bounds({
-                minDuration: 30,
-                maxDuration: 30 days,
-                minEpoch: 10,
-                maxEpoch: 24 hours,
-                maxNotice: 2 hours,
-                minWindow: 10,
-                maxWindow: 30 days
-            });
-        }
-        return Bounds({
-            minDuration: 1 hours,
-            maxDuration: 30 days,
-            minEpoch: 10 minutes,
-            maxEpoch: 24 hours,
-            maxNotice: 2 hours,
-            minWindow: 1 hours,
-            maxWindow: 30 days
-        });
+    /// @dev A later run does not move it: logs are read from there.
+    function _firstBlock(uint256 now_) private view returns (uint256) {
+        if (!vm.isFile(_file())) return now_;
+        string memory toml = vm.readFile(_file());
+        if (vm.parseTomlUint(toml, ".chain_id") != block.chainid || block.chainid == LOCAL) return now_;
+        uint256 earlier = vm.parseTomlUint(toml, ".block");
+        return earlier < now_ ? earlier : now_;
     }
 }

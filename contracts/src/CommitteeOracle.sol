@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {ICommitteeOracle, Statement} from "contracts/src/interfaces/ICommitteeOracle.sol";
-import {Credit, ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {ICommitteeOracle} from "contracts/src/interfaces/ICommitteeOracle.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {MerkleLib} from "contracts/src/libraries/MerkleLib.sol";
 import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
 import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
+import {LibCall} from "solady/utils/LibCall.sol";
 
 /// @title A committee of M of N
 /// @notice Its address says which committee: owners and threshold never change, keys only by their own owners.
@@ -20,6 +23,8 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
     /// @inheritdoc ICommitteeOracle
     uint256 public immutable memberCount;
 
+    /// @inheritdoc ICommitteeOracle
+    mapping(bytes32 root => bool) public isPosted;
     mapping(uint256 index => address) private _owners;
     mapping(uint256 index => address) private _keys;
     /// @dev Index + 1, so that zero is nobody.
@@ -51,16 +56,30 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
 
     /// @inheritdoc ICommitteeOracle
     function submit(Statement[] calldata statements, bytes calldata signatures) external {
-        uint256 count = statements.length;
-        require(count != 0, EmptyBatch());
+        require(statements.length != 0, EmptyBatch());
         _checkSignatures(batchDigest(statements), signatures);
-        Credit[] memory credits = new Credit[](count);
-        for (uint256 i; i < count; ++i) {
-            Statement calldata s = statements[i];
-            credits[i] = Credit({lease: s.lease, asOf: s.asOf, work: s.work, due: s.due, last: s.last});
-            emit Stated(s.lease, s.asOf, s.work, s.due, s.evidence, s.last);
-        }
-        ILeaseEscrow(escrow).credit(credits);
+        // as it came: encoding it anew would cost as much as a slot for each statement
+        bytes memory data =
+            abi.encodePacked(ILeaseEscrow.credit.selector, uint256(0x20), statements.length, _raw(statements));
+        // it returns nothing
+        // slither-disable-next-line unused-return
+        LibCall.callContract(escrow, data);
+    }
+
+    /// @inheritdoc ICommitteeOracle
+    function postRoot(bytes32 root, bytes calldata signatures) external {
+        _checkSignatures(rootDigest(root), signatures);
+        isPosted[root] = true;
+        emit RootPosted(root);
+    }
+
+    /// @inheritdoc ICommitteeOracle
+    function submitFromRoot(Statement calldata statement, bytes32[] calldata proof) external {
+        bytes32 root = MerkleLib.root(keccak256(abi.encode(StatementLib.hash(statement))), proof);
+        require(isPosted[root], UnknownRoot(root));
+        Statement[] memory statements = new Statement[](1);
+        statements[0] = statement;
+        ILeaseEscrow(escrow).credit(statements);
     }
 
     /// @inheritdoc ICommitteeOracle
@@ -87,6 +106,22 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
     function batchDigest(Statement[] calldata statements) public view returns (bytes32) {
         return _hashTypedData(StatementLib.hashBatch(statements));
     }
+
+    /// @inheritdoc ICommitteeOracle
+    function rootDigest(bytes32 root) public view returns (bytes32) {
+        return _hashTypedData(StatementLib.hashRoot(root));
+    }
+
+    // offset and length are two words
+    // slither-disable-start write-after-write
+    function _raw(Statement[] calldata statements) private pure returns (bytes calldata raw) {
+        assembly ("memory-safe") {
+            raw.offset := statements.offset
+            raw.length := mul(statements.length, 0xc0)
+        }
+    }
+
+    // slither-disable-end write-after-write
 
     /// @dev Ascending seats, so nobody counts twice. ECDSA refuses high s and foreign v.
     function _checkSignatures(bytes32 digest, bytes calldata signatures) private view {

@@ -1,120 +1,138 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {ILeaseEscrow, Lease} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
+import {Progress, Purse, Schedule} from "contracts/src/libraries/Packed.sol";
 
 /// @title Where leases and balances are kept
-/// @notice The slots of a lease are grouped by who reads them: what `credit` touches fits two.
+/// @notice Renting fills four fresh slots: `Schedule`, `Funds`, `Particulars` and the NFT's owner, whose upper 96 bits
+/// are the collected work. `Progress` stays zero until the first credit. What `credit` touches are `Schedule` and
+/// `Progress`.
 abstract contract LeaseStorage is ILeaseEscrow {
-    /// @dev Written by `credit`, `settle`. Zero at renting, so renting does not pay for it.
-    struct Progress {
-        uint96 credited;
-        uint96 due;
-        uint40 asOf;
-        bool last;
-        bool settled;
+    /// @dev What `credit` reads and writes.
+    struct Meter {
+        Schedule schedule;
+        Progress progress;
     }
 
-    /// @dev Read by `credit`.
-    struct Schedule {
-        uint96 rate;
-        uint40 start;
-        uint40 end;
-        uint32 duration;
-        uint32 oracle;
-        uint8 weightLog2;
-        uint8 algorithm;
-    }
-
-    /// @dev `bond` is what is left of it.
+    /// @dev 256 bits. `bond` is what is left of it.
     struct Funds {
         uint128 payment;
         uint128 bond;
     }
 
-    struct Seller {
-        address provider;
-        uint96 collectedWork;
-    }
-
+    /// @dev 256 bits. `provider` and `token` are numbers given at first use, so that a lease needs no slot for each.
     struct Particulars {
         address jobSigner;
-        uint32 tokenId;
-        uint32 epochLength;
+        uint40 provider;
+        uint24 token;
         uint16 cancelBps;
         uint16 bondBps;
     }
 
-    struct Exposure {
-        uint128 used;
-        uint128 cap;
+    /// @dev `number` is zero until the account rents out its first lease.
+    struct Seller {
+        uint40 number;
+        uint208 counter;
+        bool keepsBalance;
     }
 
-    mapping(uint256 id => Progress) internal _progress;
-    mapping(uint256 id => Schedule) internal _schedules;
+    /// @dev Copied from the registry at the first lease. `credit` reads the first slot, `collect` the second.
+    struct PinnedOracle {
+        address account;
+        uint32 window;
+        address payee;
+        uint16 feeBps;
+    }
+
+    /// @dev Of one oracle and one token. `token` is its number, zero until their first lease.
+    struct Pair {
+        uint128 exposure;
+        uint24 token;
+    }
+
+    mapping(uint256 id => Meter) internal _meters;
     mapping(uint256 id => Funds) internal _funds;
-    mapping(uint256 id => Seller) internal _sellers;
     mapping(uint256 id => Particulars) internal _particulars;
+    /// @dev A bit per epoch.
+    mapping(uint256 id => mapping(uint256 word => uint256)) internal _void;
 
-    mapping(address account => mapping(address token => uint256)) internal _balances;
-    mapping(uint32 oracle => mapping(address token => Exposure)) internal _exposure;
-    mapping(uint32 id => address) internal _tokens;
+    mapping(address account => mapping(address token => Purse)) internal _purses;
+    mapping(address account => Seller) internal _sellers;
+    mapping(uint40 number => address) internal _providers;
+    mapping(uint32 oracle => mapping(address token => Pair)) internal _pairs;
+    mapping(uint32 id => PinnedOracle) internal _oracles;
+    mapping(address token => uint24) internal _tokenNumbers;
+    mapping(uint24 number => address) internal _tokens;
+    uint40 internal _providerCount;
+    uint24 internal _tokenCount;
 
+    /// @inheritdoc ILeaseEscrow
+    mapping(uint256 id => uint256) public renewedBy;
     /// @inheritdoc ILeaseEscrow
     mapping(address token => uint256) public liabilities;
     /// @inheritdoc ILeaseEscrow
     mapping(bytes32 offerHash => uint96) public filled;
+    /// @dev In one slot with the next: renting writes it anyway.
+    uint96 internal _leaseCount;
     /// @inheritdoc ILeaseEscrow
-    mapping(address provider => uint256) public counter;
-    /// @inheritdoc ILeaseEscrow
-    uint256 public leaseCount;
+    address public wrappedNative;
+
+    // ---------------------------------------------------------------- views
 
     /// @inheritdoc ILeaseEscrow
-    function lease(uint256 id) external view returns (Lease memory) {
-        Schedule memory schedule = _scheduleOf(id);
-        Progress memory progress = _progress[id];
-        Particulars memory particulars = _particulars[id];
-        Funds memory funds = _funds[id];
-        Seller memory seller = _sellers[id];
-        return Lease({
-            provider: seller.provider,
-            token: _tokens[particulars.tokenId],
-            jobSigner: particulars.jobSigner,
-            oracle: schedule.oracle,
-            algorithm: schedule.algorithm,
-            weightLog2: schedule.weightLog2,
-            rate: schedule.rate,
-            start: schedule.start,
-            end: schedule.end,
-            duration: schedule.duration,
-            epochLength: particulars.epochLength,
-            cancelBps: particulars.cancelBps,
-            bondBps: particulars.bondBps,
-            payment: funds.payment,
-            bond: funds.bond,
-            credited: progress.credited,
-            due: progress.due,
-            asOf: progress.asOf,
-            collectedWork: seller.collectedWork,
-            last: progress.last,
-            settled: progress.settled
-        });
+    function leaseCount() external view returns (uint256) {
+        return _leaseCount;
     }
 
     /// @inheritdoc ILeaseEscrow
     function balance(address account, address token) external view returns (uint256) {
-        return _balances[account][token];
+        return _purses[account][token].balance();
     }
 
     /// @inheritdoc ILeaseEscrow
-    function exposure(uint32 oracleId, address token) external view returns (uint256 used, uint256 cap) {
-        Exposure memory found = _exposure[oracleId][token];
-        return (found.used, found.cap);
+    function unreconciled(address account, address token) external view returns (uint256) {
+        return _purses[account][token].withdrawn();
     }
 
+    /// @inheritdoc ILeaseEscrow
+    function counter(address provider) external view returns (uint256) {
+        return _sellers[provider].counter;
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function keepsBalance(address account) external view returns (bool) {
+        return _sellers[account].keepsBalance;
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function exposure(uint32 oracleId, address token) external view returns (uint256) {
+        return _pairs[oracleId][token].exposure;
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function pinnedOracle(uint32 id) external view returns (Oracle memory) {
+        PinnedOracle memory o = _oracles[id];
+        return Oracle({account: o.account, window: o.window, feeBps: o.feeBps, payee: o.payee, listed: false});
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function isVoid(uint256 id, uint32 epoch) public view returns (bool) {
+        return _void[id][epoch >> 8] >> (epoch & 0xff) & 1 == 1;
+    }
+
+    // ---------------------------------------------------------------- what every room asks
+
     /// @dev A lease exists when it has a rate.
-    function _scheduleOf(uint256 id) internal view returns (Schedule memory schedule) {
-        schedule = _schedules[id];
-        require(schedule.rate != 0, UnknownLease(id));
+    function _scheduleOf(uint256 id) internal view returns (Schedule schedule) {
+        schedule = _meters[id].schedule;
+        require(schedule.rate() != 0, UnknownLease(id));
+    }
+
+    /// @dev What was locked at renting.
+    function _bondAtRenting(Funds memory funds, Particulars memory particulars) internal pure returns (uint256) {
+        return LeaseMath.portion(funds.payment, particulars.bondBps);
     }
 }

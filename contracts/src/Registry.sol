@@ -2,38 +2,49 @@
 pragma solidity ^0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {LeaseStorage} from "contracts/src/LeaseStorage.sol";
-import {Bounds, ILeaseEscrow, Oracle} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
+import {Admission, Bounds, Offer, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 
 /// @title What new leases may use
-/// @notice The governor's whole power: lists and caps that only `rent` reads. A registered oracle never changes.
-abstract contract Registry is LeaseStorage, AccessManaged {
-    uint16 internal constant MAX_FEE_BPS = 300;
+/// @notice The escrow asks it at renting and nowhere else. A registered oracle never changes but for `listed`.
+contract Registry is IRegistry, AccessManaged {
+    uint16 private constant MAX_FEE_BPS = 300;
+    uint16 private constant MAX_BPS = 10_000;
+    uint256 private constant MAX_EPOCHS = 8192;
+    uint40 private constant PAUSE = 3 days;
 
-    uint32 internal immutable MIN_DURATION;
-    uint32 internal immutable MAX_DURATION;
-    uint32 internal immutable MIN_EPOCH;
-    uint32 internal immutable MAX_EPOCH;
-    uint32 internal immutable MAX_NOTICE;
-    uint32 internal immutable MIN_WINDOW;
-    uint32 internal immutable MAX_WINDOW;
+    uint32 private immutable MIN_DURATION;
+    uint32 private immutable MAX_DURATION;
+    uint32 private immutable MIN_EPOCH;
+    uint32 private immutable MAX_EPOCH;
+    uint32 private immutable MAX_NOTICE;
+    uint32 private immutable MIN_WINDOW;
+    uint32 private immutable MAX_WINDOW;
 
-    struct TokenEntry {
-        uint32 id;
-        bool listed;
-    }
-
-    uint32 private _oracleCount;
-    uint32 private _tokenCount;
-    mapping(uint32 id => Oracle) internal _oracles;
+    /// @inheritdoc IRegistry
+    uint32 public oracleCount;
+    /// @inheritdoc IRegistry
+    uint40 public pausedUntil;
+    /// @inheritdoc IRegistry
+    address public wrappedNative;
+    /// @inheritdoc IRegistry
+    address public treasury;
+    /// @inheritdoc IRegistry
+    mapping(address token => bool) public isTokenListed;
+    /// @inheritdoc IRegistry
+    mapping(uint32 oracle => mapping(address token => uint128)) public exposureCap;
+    mapping(uint32 id => Oracle) private _oracles;
     mapping(address account => uint32) private _oracleOf;
-    mapping(address token => TokenEntry) internal _tokenEntries;
 
+    /// @param authority OpenZeppelin AccessManager of the governor.
+    /// @param b What can be rented and registered; never changes.
     constructor(address authority, Bounds memory b) AccessManaged(authority) {
         require(authority != address(0), ZeroAddress());
+        // an epoch's length has 24 bits in the escrow, a duration's sum with a start 40
         require(
-            b.minEpoch != 0 && b.minEpoch <= b.maxEpoch && b.minDuration >= b.minEpoch && b.minDuration <= b.maxDuration
-                && b.minWindow <= b.maxWindow,
+            b.minEpoch != 0 && b.minEpoch <= b.maxEpoch && b.maxEpoch <= type(uint24).max && b.minDuration >= b.minEpoch
+                && b.minDuration <= b.maxDuration && b.minWindow <= b.maxWindow,
             BadBounds()
         );
         MIN_DURATION = b.minDuration;
@@ -45,7 +56,9 @@ abstract contract Registry is LeaseStorage, AccessManaged {
         MAX_WINDOW = b.maxWindow;
     }
 
-    /// @inheritdoc ILeaseEscrow
+    // ---------------------------------------------------------------- the governor's
+
+    /// @inheritdoc IRegistry
     function registerOracle(address account, uint32 window, uint16 feeBps, address payee)
         external
         restricted
@@ -55,50 +68,122 @@ abstract contract Registry is LeaseStorage, AccessManaged {
         require(_oracleOf[account] == 0, AlreadyRegistered(account));
         require(window >= MIN_WINDOW && window <= MAX_WINDOW, WindowOutOfBounds(MIN_WINDOW, MAX_WINDOW, window));
         require(feeBps <= MAX_FEE_BPS, FeeOutOfBounds(MAX_FEE_BPS, feeBps));
-        id = ++_oracleCount;
+        // a lease keeps 16 bits of it
+        require(oracleCount < type(uint16).max, TooManyOracles());
+        id = ++oracleCount;
         _oracleOf[account] = id;
         _oracles[id] = Oracle({account: account, window: window, feeBps: feeBps, payee: payee, listed: true});
         emit OracleRegistered(id, account, window, feeBps, payee);
         emit OracleListed(id, true);
     }
 
-    /// @inheritdoc ILeaseEscrow
+    /// @inheritdoc IRegistry
     function listOracle(uint32 id, bool listed) external restricted {
         require(_oracles[id].account != address(0), OracleNotListed(id));
         _oracles[id].listed = listed;
         emit OracleListed(id, listed);
     }
 
-    /// @inheritdoc ILeaseEscrow
-    function listToken(address token, bool listed) external restricted returns (uint32 id) {
+    /// @inheritdoc IRegistry
+    function listToken(address token, bool listed) external restricted {
         require(token != address(0), ZeroAddress());
-        TokenEntry storage entry = _tokenEntries[token];
-        id = entry.id;
-        if (id == 0) {
-            id = ++_tokenCount;
-            entry.id = id;
-            _tokens[id] = token;
-        }
-        entry.listed = listed;
-        emit TokenListed(id, token, listed);
+        isTokenListed[token] = listed;
+        emit TokenListed(token, listed);
     }
 
-    /// @inheritdoc ILeaseEscrow
-    function setExposureCap(uint32 oracleId, address token, uint256 cap) external restricted {
+    /// @inheritdoc IRegistry
+    function setExposureCap(uint32 oracleId, address token, uint128 cap) external restricted {
         require(_oracles[oracleId].account != address(0), OracleNotListed(oracleId));
-        // more than 128 bits can't be held anyway
-        if (cap > type(uint128).max) cap = type(uint128).max;
-        // forge-lint: disable-next-line(unsafe-typecast)
-        _exposure[oracleId][token].cap = uint128(cap);
+        exposureCap[oracleId][token] = cap;
         emit ExposureCapSet(oracleId, token, cap);
     }
 
-    /// @inheritdoc ILeaseEscrow
+    /// @inheritdoc IRegistry
+    function pause() external restricted {
+        _pauseUntil(uint40(block.timestamp) + PAUSE);
+    }
+
+    /// @inheritdoc IRegistry
+    function unpause() external restricted {
+        _pauseUntil(uint40(block.timestamp));
+    }
+
+    function _pauseUntil(uint40 until) private {
+        pausedUntil = until;
+        emit Paused(until);
+    }
+
+    /// @inheritdoc IRegistry
+    function setWrappedNative(address token) external restricted {
+        require(token != address(0), ZeroAddress());
+        require(wrappedNative == address(0), WrappedNativeIsSet(wrappedNative));
+        wrappedNative = token;
+        emit WrappedNativeSet(token);
+    }
+
+    /// @inheritdoc IRegistry
+    function setTreasury(address treasury_) external restricted {
+        require(treasury_ != address(0), ZeroAddress());
+        treasury = treasury_;
+        emit TreasurySet(treasury_);
+    }
+
+    // ---------------------------------------------------------------- admission
+
+    /// @inheritdoc IRegistry
+    function admit(Offer calldata offer, uint96 hashRate, uint32 duration)
+        external
+        view
+        returns (Admission memory admitted)
+    {
+        require(block.timestamp >= pausedUntil, RentingPaused(pausedUntil));
+        _checkOffer(offer);
+        _checkDuration(offer, duration);
+        uint256 committed = uint256(hashRate) * duration;
+        require(committed <= type(uint96).max, WorkOverflow(committed));
+        (uint256 log2, uint256 smallest) = LeaseMath.weightLog2(hashRate, offer.epochLength, duration);
+        require(smallest != 0, LeaseTooSmall(committed));
+        uint256 payment = LeaseMath.payment(offer.price, committed);
+        require(payment <= type(uint128).max, PaymentOverflow(payment));
+        // the payment was bounded just now, a bond is at most the payment, and a logarithm of 96 bits has eight
+        // forge-lint: disable-start(unsafe-typecast)
+        admitted.payment = uint128(payment);
+        admitted.bond = uint128(LeaseMath.portion(payment, offer.bondBps));
+        admitted.weightLog2 = uint8(log2);
+        // forge-lint: disable-end(unsafe-typecast)
+        admitted.exposureCap = exposureCap[offer.oracle][offer.token];
+    }
+
+    function _checkOffer(Offer calldata offer) private view {
+        require(offer.algorithm != 0 && offer.algorithm <= 4, UnknownAlgorithm(offer.algorithm));
+        require(isTokenListed[offer.token], TokenNotListed(offer.token));
+        require(_oracles[offer.oracle].listed, OracleNotListed(offer.oracle));
+        require(
+            offer.epochLength >= MIN_EPOCH && offer.epochLength <= MAX_EPOCH,
+            EpochLengthOutOfBounds(MIN_EPOCH, MAX_EPOCH, offer.epochLength)
+        );
+        require(offer.notice <= MAX_NOTICE, NoticeOutOfBounds(MAX_NOTICE, offer.notice));
+        require(offer.bondBps <= MAX_BPS, BondBpsOutOfBounds(MAX_BPS, offer.bondBps));
+        require(offer.cancelBps <= offer.bondBps, CancelBpsOutOfBounds(offer.bondBps, offer.cancelBps));
+    }
+
+    function _checkDuration(Offer calldata offer, uint32 duration) private view {
+        uint256 shortest = offer.minDuration > MIN_DURATION ? offer.minDuration : MIN_DURATION;
+        uint256 longest = offer.maxDuration < MAX_DURATION ? offer.maxDuration : MAX_DURATION;
+        require(duration >= shortest && duration <= longest, DurationOutOfBounds(shortest, longest, duration));
+        require(duration % offer.epochLength == 0, DurationNotWholeEpochs(offer.epochLength, duration));
+        uint256 epochs = duration / offer.epochLength;
+        require(epochs <= MAX_EPOCHS, TooManyEpochs(MAX_EPOCHS, epochs));
+    }
+
+    // ---------------------------------------------------------------- views
+
+    /// @inheritdoc IRegistry
     function oracle(uint32 id) external view returns (Oracle memory) {
         return _oracles[id];
     }
 
-    /// @inheritdoc ILeaseEscrow
+    /// @inheritdoc IRegistry
     function bounds() external view returns (Bounds memory) {
         return Bounds({
             minDuration: MIN_DURATION,

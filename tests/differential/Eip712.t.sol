@@ -3,8 +3,8 @@ pragma solidity ^0.8.30;
 
 import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
 import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {Statement} from "contracts/src/interfaces/ICommitteeOracle.sol";
-import {Bounds, Offer} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {LeaseLens} from "contracts/src/LeaseLens.sol";
+import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Job, JobLib} from "contracts/src/libraries/JobLib.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
@@ -15,15 +15,16 @@ import {Test} from "forge-std/Test.sol";
 contract Eip712Test is Test {
     string private json;
     LeaseEscrow private escrow;
+    LeaseLens private lens;
     CommitteeOracle private oracle;
 
     function setUp() public {
         json = vm.readFile("tests/vectors/eip712.json");
         // at the addresses of the file, since a domain holds its contract
         address at = vm.parseJsonAddress(json, ".domains.escrow.verifyingContract");
-        Bounds memory b = Bounds(1, 1, 1, 1, 1, 1, 1);
-        deployCodeTo("LeaseEscrow.sol:LeaseEscrow", abi.encode(address(this), b), at);
-        escrow = LeaseEscrow(at);
+        deployCodeTo("LeaseEscrow.sol:LeaseEscrow", abi.encode(address(this), address(this)), at);
+        escrow = LeaseEscrow(payable(at));
+        lens = new LeaseLens(at);
         address[] memory seats = new address[](1);
         seats[0] = vm.parseJsonAddress(json, ".key.address");
         at = vm.parseJsonAddress(json, ".domains.oracle.verifyingContract");
@@ -77,6 +78,8 @@ contract Eip712Test is Test {
         assertEq(JobLib.TYPEHASH, _word("Job", "typeHash"));
         assertEq(StatementLib.STATEMENT_TYPEHASH, _word("Statement", "typeHash"));
         assertEq(StatementLib.BATCH_TYPEHASH, _word("Batch", "typeHash"));
+        assertEq(StatementLib.ROOT_TYPEHASH, _word("Root", "typeHash"));
+        assertEq(OfferLib.ROOT_TYPEHASH, _word("OfferRoot", "typeHash"));
     }
 
     // ---------------------------------------------------------------- offer
@@ -102,8 +105,24 @@ contract Eip712Test is Test {
         o.expiry = uint40(_uint(n, "expiry"));
         o.counter = _uint(n, "counter");
         o.salt = _uint(n, "salt");
-        assertEq(escrow.offerHash(o), _word(n, "structHash"));
-        _isSigned(n, escrow.offerDigest(o));
+        assertEq(lens.offerHash(o), _word(n, "structHash"));
+        _isSigned(n, lens.offerDigest(o));
+    }
+
+    // ---------------------------------------------------------------- roots
+
+    function test_ARootOfOffers_HashesAsTheNodeSigned() public view {
+        bytes32 root = vm.parseJsonBytes32(json, _field("OfferRoot", "root"));
+        assertEq(OfferLib.hashRoot(root), _word("OfferRoot", "structHash"));
+        _isSigned("OfferRoot", lens.offerRootDigest(root));
+    }
+
+    function test_ARootOfStatements_HashesAsTheMemberSigned() public {
+        bytes32 root = vm.parseJsonBytes32(json, _field("Root", "root"));
+        assertEq(StatementLib.hashRoot(root), _word("Root", "structHash"));
+        _isSigned("Root", oracle.rootDigest(root));
+        oracle.postRoot(root, vm.parseJsonBytes(json, _path("Root", "signature")));
+        assertTrue(oracle.isPosted(root));
     }
 
     // ---------------------------------------------------------------- job

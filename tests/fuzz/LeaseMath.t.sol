@@ -63,8 +63,8 @@ contract LeaseMathFuzz is Test {
     ) public pure {
         uint256 committed = uint256(rate) * duration;
         uint256 cap = LeaseMath.creditCap(rate, elapsed, committed);
-        assertLe(cap, committed);
-        assertLe(cap * 4, uint256(rate) * elapsed * 5);
+        uint256 exact = uint256(rate) * elapsed + uint256(rate) * elapsed / 4;
+        assertEq(cap, exact < committed ? exact : committed);
         assertGe(cap, rate * uint256(elapsed < duration ? elapsed : duration), "on time is never capped");
     }
 
@@ -94,6 +94,10 @@ contract LeaseMathFuzz is Test {
         if (short <= tolerance) assertEq(slash, 0);
         else assertEq(slash, uint256(bond) * (short - tolerance) / committed);
         assertEq(LeaseMath.slash(bond, 0, credited, committed, log2), 0, "silence never slashes");
+        if (due < committed) {
+            uint256 more = LeaseMath.slash(bond, uint256(due) + 1, credited, committed, log2);
+            assertLe(slash, more, "what is asked for in vain never helps the provider");
+        }
         if (credited != 0) assertLe(slash, LeaseMath.slash(bond, due, credited - 1, committed, log2));
     }
 
@@ -106,5 +110,107 @@ contract LeaseMathFuzz is Test {
         assertLe(fee - early, payment - first, "a collection pays its own fee");
         assertLe(fee * 100, uint256(payment) * 3, "never more than three percent");
         if (bps > 0 && payment >= 10_000) assertGt(fee, 0);
+    }
+
+    // ---------------------------------------------------------------- when the end came closer
+
+    /// @dev A schedule as renting allows it: the work of all seconds has 96 bits.
+    function _schedule(uint96 rate, uint32 ran, uint32 cut) private pure returns (uint96, uint32, uint32) {
+        ran = uint32(bound(ran, 1, type(uint32).max - 1));
+        cut = uint32(bound(cut, 1, type(uint32).max - ran));
+        return (uint96(bound(rate, 1, type(uint96).max / (uint256(ran) + cut))), ran, cut);
+    }
+
+    function testFuzz_WhatReturns_IsWhatNoCreditCanReach(uint128 amount, uint96 rate, uint32 ran, uint32 cut)
+        public
+        pure
+    {
+        (rate, ran, cut) = _schedule(rate, ran, cut);
+        uint256 committed = uint256(rate) * (uint256(ran) + cut);
+        uint256 reachable = uint256(rate) * ran + uint256(rate) * ran / 4;
+        if (reachable > committed) reachable = committed;
+        uint256 returned = LeaseMath.returned(amount, rate, ran, committed);
+        // ⌈amount × reachable / committed⌉ stays
+        uint256 stays = amount - returned;
+        assertGe(stays * committed, uint256(amount) * reachable);
+        if (stays > 0) assertLt((stays - 1) * committed, uint256(amount) * reachable);
+        assertLe(LeaseMath.released(amount, reachable, committed), stays, "every later credit is covered");
+        assertLe(stays - LeaseMath.released(amount, reachable, committed), 1, "and no more than a unit stays idle");
+        if (uint256(ran) * 5 >= (uint256(ran) + cut) * 4) assertEq(returned, 0, "four fifths ran");
+        assertLe(LeaseMath.returned(amount, rate, uint256(ran) + 1, committed), returned, "less the longer it runs");
+    }
+
+    function testFuzz_BeforeTheStart_AllReturns(uint128 amount, uint96 rate, uint32 duration) public pure {
+        uint256 committed = bound(rate, 1, type(uint96).max) * bound(duration, 1, type(uint32).max);
+        assertEq(LeaseMath.returned(amount, rate, 0, committed), amount);
+    }
+
+    function testFuzz_WhatATerminationCosts_IsItsFormula(uint128 bond, uint96 due, uint96 rate, uint32 ran, uint32 cut)
+        public
+        pure
+    {
+        (rate, ran, cut) = _schedule(rate, ran, cut);
+        uint256 promised = uint256(rate) * ran;
+        due = uint96(bound(due, 0, promised));
+        uint256 cost = LeaseMath.termination(bond, due, rate, ran, cut);
+        uint256 over = uint256(bond) * cut * due;
+        uint256 under = (uint256(ran) + cut) * promised;
+        assertLe(cost * under, over, "rounded down");
+        assertLt(over - cost * under, under, "by less than a unit");
+        assertLe(cost, bond);
+        assertEq(LeaseMath.termination(bond, 0, rate, ran, cut), 0, "who was given no jobs leaves free");
+        assertEq(
+            LeaseMath.termination(bond, promised, rate, ran, cut),
+            uint256(bond) * cut / (uint256(ran) + cut),
+            "who was given all of them pays the cancelled share"
+        );
+    }
+
+    function testFuzz_TerminatingBeforeTheStart_CostsTheBond(uint128 bond, uint96 due, uint96 rate, uint32 cut)
+        public
+        pure
+    {
+        assertEq(LeaseMath.termination(bond, due, rate, 0, cut), bond);
+    }
+
+    /// @notice Slash and termination together never ask for more than the bond that was locked: the bound in `_settle`
+    /// only bites when epochs were void.
+    function testFuzz_SlashAndTermination_AreTogetherAtMostTheBond(
+        uint128 bond,
+        uint96 due,
+        uint96 credited,
+        uint96 rate,
+        uint32 ran,
+        uint32 cut
+    ) public pure {
+        (rate, ran, cut) = _schedule(rate, ran, cut);
+        uint256 committed = uint256(rate) * (uint256(ran) + cut);
+        due = uint96(bound(due, 0, uint256(rate) * ran));
+        uint256 slash = LeaseMath.slash(bond, due, credited, committed, 0);
+        assertLe(slash + LeaseMath.termination(bond, due, rate, ran, cut), bond);
+    }
+
+    // ---------------------------------------------------------------- widths
+
+    /// @notice The largest value of each argument's width, alone and all at once: nothing overflows.
+    function testFuzz_TheWidestValues_Fit(uint256 which) public pure {
+        uint128 money = which & 1 == 0 ? type(uint128).max : 1;
+        uint96 work = which & 2 == 0 ? type(uint96).max : 1;
+        uint96 due = which & 4 == 0 ? type(uint96).max : 1;
+        uint32 time = which & 8 == 0 ? type(uint32).max : 1;
+        uint32 cut = which & 16 == 0 ? type(uint32).max : 1;
+        uint40 elapsed = which & 32 == 0 ? type(uint40).max : 1;
+        uint8 log2 = which & 64 == 0 ? 95 : 0;
+        LeaseMath.payment(money, work);
+        LeaseMath.portion(money, 10_000);
+        LeaseMath.weightLog2(work, time, cut);
+        assertEq(LeaseMath.released(money, due, work), due >= work ? money : uint256(money) * due / work);
+        // 1.25 × 2^136 at most: unchecked, and still exact
+        uint256 cap = uint256(work) * elapsed + uint256(work) * elapsed / 4;
+        assertEq(LeaseMath.creditCap(work, elapsed, type(uint256).max), cap);
+        assertLe(LeaseMath.returned(money, work, elapsed, due), money);
+        LeaseMath.termination(money, due, work, time, cut);
+        LeaseMath.tolerance(due, log2);
+        assertLe(LeaseMath.slash(money, due, 0, work, log2), money);
     }
 }

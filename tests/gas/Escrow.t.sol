@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Statement} from "contracts/src/interfaces/ICommitteeOracle.sol";
-import {Offer, RentRequest} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
+import {WETH} from "solady/tokens/WETH.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
@@ -14,6 +15,8 @@ contract EscrowGas is Fixture {
     uint96 private constant PROMISE = 3.6e17;
     uint256 private constant BATCH = 64;
 
+    WETH private wrapped;
+
     function setUp() public override {
         super.setUp();
         // an earlier lease that earned everybody something
@@ -22,6 +25,24 @@ contract EscrowGas is Fixture {
         escrow.settle(id);
         vm.warp(NOW);
         token.mint(payee, 1);
+        // and one in native currency
+        wrapped = new WETH();
+        registry.setWrappedNative(address(wrapped));
+        _list(address(wrapped));
+        vm.deal(provider.addr, 1 ether);
+        vm.deal(renter, 1 ether);
+        vm.prank(provider.addr);
+        escrow.deposit{value: 1e12}(address(wrapped), 1e12);
+        _rentNative();
+    }
+
+    function _rentNative() private {
+        Offer memory o = _offer();
+        o.token = address(wrapped);
+        bytes memory signature = _sign(o);
+        RentRequest memory r = _boxed();
+        vm.prank(renter);
+        escrow.rent{value: PAYMENT}(o, signature, new bytes32[](0), r);
     }
 
     /// @dev As random as a sealed box is, so that calldata costs what it will.
@@ -58,6 +79,11 @@ contract EscrowGas is Fixture {
         committee.submit(s, signatures);
     }
 
+    function _ids(uint256 id) private pure returns (uint256[] memory ids) {
+        ids = new uint256[](1);
+        ids[0] = id;
+    }
+
     function _leases(uint256 count) private returns (uint256[] memory ids) {
         ids = new uint256[](count);
         Offer memory o = _offer();
@@ -72,8 +98,28 @@ contract EscrowGas is Fixture {
         bytes memory signature = _sign(o);
         RentRequest memory r = _boxed();
         vm.prank(renter);
-        escrow.rent(o, signature, r);
+        escrow.rent(o, signature, new bytes32[](0), r);
         vm.snapshotGasLastCall("Escrow", "rent, 200 bytes of boxes, offer partly filled");
+    }
+
+    function test_RentNative() public {
+        _rentNative();
+        vm.snapshotGasLastCall("Escrow", "rent, native currency");
+    }
+
+    /// @dev One of 64 offers that were signed together.
+    function test_RentBulk() public {
+        Offer memory o = _offer();
+        bytes32[] memory proof = new bytes32[](6);
+        bytes32 node = keccak256(abi.encode(lens.offerHash(o)));
+        for (uint256 i; i < 6; ++i) {
+            proof[i] = keccak256(abi.encode(i));
+            node = node < proof[i] ? keccak256(abi.encode(node, proof[i])) : keccak256(abi.encode(proof[i], node));
+        }
+        bytes memory signature = _signature(provider.key, lens.offerRootDigest(node));
+        vm.prank(renter);
+        escrow.rent(o, signature, proof, _boxed());
+        vm.snapshotGasLastCall("Escrow", "rent, one of 64 offers signed at once");
     }
 
     function test_CreditOne() public {
@@ -90,6 +136,30 @@ contract EscrowGas is Fixture {
         _submit(ids, 2);
         uint256 gas = vm.snapshotGasLastCall("Escrow", "credit, 64 leases, 3 signatures");
         vm.snapshotValue("Escrow", "credit, 64 leases, 3 signatures, per lease", gas / BATCH);
+    }
+
+    function test_CreditFromRoot() public {
+        uint256 id = _leases(1)[0];
+        _submit(_ids(id), 1);
+        vm.warp(START + 2 * EPOCH);
+        Statement memory statement = _statement(id, 2);
+        bytes32 node = keccak256(abi.encode(keccak256(abi.encode(StatementLib.STATEMENT_TYPEHASH, statement))));
+        // a tree of 1,024 statements
+        bytes32[] memory proof = new bytes32[](10);
+        for (uint256 i; i < 10; ++i) {
+            proof[i] = keccak256(abi.encode(i));
+            node = node < proof[i] ? keccak256(abi.encode(node, proof[i])) : keccak256(abi.encode(proof[i], node));
+        }
+        bytes memory signatures;
+        bytes32 digest = committee.rootDigest(node);
+        for (uint256 i; i < 3; ++i) {
+            signatures = bytes.concat(signatures, _signature(members[i].key, digest));
+        }
+        committee.postRoot(node, signatures);
+        vm.snapshotGasLastCall("Escrow", "post a root, 3 signatures");
+        committee.submitFromRoot(statement, proof);
+        vm.snapshotGasLastCall("Escrow", "credit from a signed root of 1,024 leases");
+        assertEq(escrow.lease(id).asOf, START + 2 * EPOCH);
     }
 
     function test_Collect() public {
@@ -110,6 +180,48 @@ contract EscrowGas is Fixture {
         vm.snapshotGasLastCall("Escrow", "settle, with a refund and a slash");
     }
 
+    function test_SettleFirstTime() public {
+        RentRequest memory r = _request();
+        r.recipient = makeAddr("a first-time renter");
+        uint256 id = _rent(_offer(), r);
+        _credit(id, 24, COMMITTED / 2, COMMITTED, true);
+        escrow.collect(id);
+        vm.prank(stranger);
+        escrow.settle(id);
+        vm.snapshotGasLastCall("Escrow", "settle, with a refund and a slash to a first-time renter, all collected");
+        r.recipient = makeAddr("another first-time renter");
+        r.start = SafeCastLib.toUint40(block.timestamp + 10 minutes);
+        id = _rent(_offer(), r);
+        _credit(id, 24, COMMITTED / 2, COMMITTED, true);
+        vm.prank(stranger);
+        escrow.settle(id);
+        vm.snapshotGasLastCall("Escrow", "settle, with a refund and a slash to a first-time renter, and collect");
+    }
+
+    function test_Cancel() public {
+        uint256 id = _leases(1)[0];
+        vm.warp(START + 1);
+        vm.prank(renter);
+        escrow.cancel(id);
+        vm.snapshotGasLastCall("Escrow", "cancel");
+    }
+
+    function test_Terminate() public {
+        uint256 id = _leases(1)[0];
+        vm.warp(START + 1);
+        vm.prank(provider.addr);
+        escrow.terminate(id);
+        vm.snapshotGasLastCall("Escrow", "terminate");
+    }
+
+    function test_CodeSize() public {
+        vm.snapshotValue("Escrow", "LeaseEscrow, bytes of code", address(escrow).code.length);
+        vm.snapshotValue("Escrow", "Registry, bytes of code", address(registry).code.length);
+        vm.snapshotValue("Escrow", "CommitteeOracle, bytes of code", address(committee).code.length);
+        vm.snapshotValue("Escrow", "LeaseLens, bytes of code", address(lens).code.length);
+        vm.snapshotValue("Escrow", "LeaseDescriptor, bytes of code", escrow.descriptor().code.length);
+    }
+
     function test_Deposit() public {
         vm.prank(renter);
         escrow.deposit(address(token), 5);
@@ -121,5 +233,11 @@ contract EscrowGas is Fixture {
         vm.prank(provider.addr);
         escrow.withdraw(address(token), provider.addr, 5);
         vm.snapshotGasLastCall("Escrow", "withdraw");
+    }
+
+    function test_WithdrawNative() public {
+        vm.prank(provider.addr);
+        escrow.withdrawNative(provider.addr, 5);
+        vm.snapshotGasLastCall("Escrow", "withdraw, unwrapped");
     }
 }

@@ -1,43 +1,71 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {ILeaseEscrow, Lease, Offer} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
+import {Lease, Offer, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 import {DemoToken} from "script/DemoToken.sol";
+import {ERC20} from "solady/tokens/ERC20.sol";
+import {WETH} from "solady/tokens/WETH.sol";
+import {RogueOracle} from "tests/invariant/RogueOracle.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
-/// @title Own books of every lease
-/// @notice Two tokens, two committees, three providers, three owners, and what the invariants compare the escrow with,
-/// taken from events alone.
+/// @title Actors and own books
+/// @notice Three tokens (the last is the wrapped native currency), two committees and a rogue oracle, three providers,
+/// three owners, two users, and what the invariants compare the escrow with.
 abstract contract Books is Fixture {
-    /// @dev Own books of a lease. `terms` is the hash of what may never change, `end` of all when it was settled.
+    /// @dev Own books of a lease: as it was rented, what the events said since, and what its oracle stated at most.
     struct Book {
-        bytes32 terms;
-        bytes32 end;
-        uint128 payment;
-        uint128 bond;
+        Lease rented;
         uint128 earned;
         uint128 fees;
+        uint128 returned;
+        uint128 setAside;
         uint128 refund;
         uint128 slashed;
         uint128 bondBack;
+        uint128 cancelFee;
+        uint128 voided;
         uint96 stated;
         uint96 statedDue;
+        uint40 endedAt;
+        uint8 endings;
+        uint8 lastWords;
+        bytes32 settledAs;
     }
 
     /// @dev Figures of a lease before the latest action.
     struct Seen {
         uint96 credited;
         uint96 due;
+        uint96 collectedWork;
         uint40 asOf;
+        uint40 end;
+        uint128 bond;
+        uint8 ending;
         bool last;
         bool settled;
-        uint96 collectedWork;
     }
 
-    struct Purse {
-        uint256 provider;
-        uint256 payee;
-        uint256 owner;
+    /// @notice All there is to say about a lease.
+    struct Page {
+        uint256 id;
+        Lease lease;
+        Book book;
+        Seen seen;
+    }
+
+    struct User {
+        address account;
+        uint64 expires;
+    }
+
+    /// @dev Own count of an offer's fills.
+    struct Fill {
+        bytes32 offerHash;
+        uint96 offered;
+        uint96 rented;
+        bool cancelled;
     }
 
     struct Action {
@@ -49,39 +77,93 @@ abstract contract Books is Fixture {
         uint256 refused;
     }
 
+    uint256 internal constant TOKENS = 3;
+    uint256 internal constant ORACLES = 3;
+    uint32 internal constant ROGUE_WINDOW = 2 hours;
+    uint16 internal constant ROGUE_FEE = 299;
     uint256 private constant PURSE = 1e24;
 
-    DemoToken[2] public tokens;
-    /// @notice Tokens that nobody asked for.
-    uint256[2] public donated;
+    ERC20[TOKENS] public tokens;
+    /// @notice Tokens that nobody asked for and nobody recovered.
+    uint256[TOKENS] public donated;
+    WETH internal _wrapped;
+    RogueOracle internal _rogue;
+    uint32[ORACLES] internal _oracleIds;
     Account[3] internal _providers;
-    address[3] internal _owners;
+    Account[3] internal _owners;
+    address[2] internal _users;
+    address internal _roguePayee = makeAddr("rogue payee");
+    /// @dev Approved now and then.
+    address internal _clerk = makeAddr("clerk");
+    address internal _challenger = makeAddr("challenger");
+    address[2] internal _treasuries = [makeAddr("treasury"), makeAddr("another treasury")];
+
+    /// @notice Hash of an oracle as it was registered.
+    mapping(uint32 oracle => bytes32) public registeredAs;
     mapping(address provider => Offer) internal _latest;
     mapping(uint256 id => Book) internal _books;
     mapping(uint256 id => Seen) internal _seen;
+    /// @notice Whose the lease is, by the transfers.
+    mapping(uint256 id => address) public holder;
+    /// @notice Who was named user last and since when nobody transferred the lease.
+    mapping(uint256 id => User) public user;
+    /// @notice What the events say that an account may withdraw.
+    mapping(address account => mapping(address token => uint256)) public entitled;
+    mapping(uint256 id => mapping(uint32 epoch => bool)) internal _isVoided;
+    Fill[] internal _fills;
+    mapping(bytes32 offerHash => uint256) internal _fillAt;
     Action[] internal _actions;
     mapping(bytes4 selector => uint256) internal _indexOf;
-    /// @notice What a stranger got done that is nobody's right.
+    /// @notice What somebody got done that is not his right.
     string[] public intrusions;
     /// @notice Where an action did something else than it says.
     string[] public surprises;
 
     constructor() {
         setUp();
-        tokens = [token, new DemoToken()];
-        _list(address(tokens[1]));
+        _wrapped = new WETH();
+        _rogue = new RogueOracle(escrow);
+        tokens = [ERC20(address(token)), new DemoToken(), ERC20(address(_wrapped))];
+        _oracleIds =
+            [committeeId, majorityId, registry.registerOracle(address(_rogue), ROGUE_WINDOW, ROGUE_FEE, _roguePayee)];
+        for (uint256 i; i < ORACLES; ++i) {
+            Oracle memory o = registry.oracle(_oracleIds[i]);
+            o.listed = false;
+            registeredAs[_oracleIds[i]] = keccak256(abi.encode(o));
+        }
+        registry.setWrappedNative(address(_wrapped));
+        registry.setTreasury(_treasuries[0]);
+        entitled[provider.addr][address(token)] = DEPOSIT;
         for (uint256 i; i < 3; ++i) {
             _providers[i] = makeAccount(string.concat("provider ", vm.toString(i)));
-            _owners[i] = makeAddr(string.concat("owner ", vm.toString(i)));
+            _owners[i] = makeAccount(string.concat("owner ", vm.toString(i)));
+            _endow(_providers[i].addr);
+            _endow(_owners[i].addr);
         }
-        address[7] memory holders =
-            [_providers[0].addr, _providers[1].addr, _providers[2].addr, _owners[0], _owners[1], _owners[2], stranger];
-        for (uint256 t; t < 2; ++t) {
-            for (uint256 i; i < holders.length; ++i) {
-                tokens[t].mint(holders[i], PURSE);
-                vm.prank(holders[i]);
-                tokens[t].approve(address(escrow), type(uint256).max);
+        _users = [makeAddr("user 0"), makeAddr("user 1")];
+        _endow(stranger);
+        _openOrClose(true);
+    }
+
+    function _endow(address who) private {
+        vm.deal(who, 2 * PURSE);
+        vm.startPrank(who);
+        _wrapped.deposit{value: PURSE}();
+        for (uint256 t; t < TOKENS; ++t) {
+            if (t != 2) DemoToken(address(tokens[t])).mint(who, PURSE);
+            tokens[t].approve(address(escrow), type(uint256).max);
+        }
+        vm.stopPrank();
+    }
+
+    /// @dev Lists and caps of everything, as the governor.
+    function _openOrClose(bool open) internal {
+        for (uint256 i; i < ORACLES; ++i) {
+            for (uint256 t; t < TOKENS; ++t) {
+                registry.listToken(address(tokens[t]), open);
+                registry.setExposureCap(_oracleIds[i], address(tokens[t]), open ? type(uint128).max : 0);
             }
+            registry.listOracle(_oracleIds[i], open);
         }
     }
 
@@ -97,18 +179,24 @@ abstract contract Books is Fixture {
         return _actions;
     }
 
+    /// @dev Looks at every lease and listens to what the escrow says from now on.
     function begin(bytes4 selector) external {
         ++_actions[_indexOf[selector] - 1].called;
         for (uint256 id = escrow.leaseCount(); id > 0; --id) {
             if (_seen[id].settled) continue;
             Lease memory l = escrow.lease(id);
-            _seen[id] = Seen(l.credited, l.due, l.asOf, l.last, l.settled, l.collectedWork);
+            _seen[id] = Seen(l.credited, l.due, l.collectedWork, l.asOf, l.end, l.bond, l.ending, l.last, l.settled);
         }
+        vm.recordLogs();
     }
 
     function done(bytes4 selector) external {
+        _enter();
         ++_actions[_indexOf[selector] - 1].done;
     }
+
+    /// @dev Books what the escrow said since the last time.
+    function _enter() internal virtual;
 
     // ---------------------------------------------------------------- looking
 
@@ -116,12 +204,57 @@ abstract contract Books is Fixture {
         return escrow;
     }
 
-    function book(uint256 id) external view returns (Book memory) {
-        return _books[id];
+    function theRegistry() external view returns (IRegistry) {
+        return registry;
     }
 
-    function seen(uint256 id) external view returns (Seen memory) {
-        return _seen[id];
+    function tokenCount() external pure returns (uint256) {
+        return TOKENS;
+    }
+
+    function oracleIds() external view returns (uint32[ORACLES] memory) {
+        return _oracleIds;
+    }
+
+    function users() external view returns (address[2] memory) {
+        return _users;
+    }
+
+    function fills() external view returns (Fill[] memory) {
+        return _fills;
+    }
+
+    /// @notice Of every lease.
+    function pages() external view returns (Page[] memory all) {
+        all = new Page[](escrow.leaseCount());
+        for (uint256 i; i < all.length; ++i) {
+            all[i] = _page(i + 1);
+        }
+    }
+
+    /// @notice Of the leases that are open or were until the latest action.
+    function openPages() external view returns (Page[] memory open) {
+        uint256 count;
+        uint256 all = escrow.leaseCount();
+        for (uint256 id = 1; id <= all; ++id) {
+            if (!_seen[id].settled) ++count;
+        }
+        open = new Page[](count);
+        for (uint256 id = all; id > 0; --id) {
+            if (!_seen[id].settled) open[--count] = _page(id);
+        }
+    }
+
+    function _page(uint256 id) private view returns (Page memory) {
+        return Page(id, escrow.lease(id), _books[id], _seen[id]);
+    }
+
+    /// @notice A settled lease that is no longer as it was settled, or zero.
+    function changedAfterwards() external view returns (uint256 id) {
+        for (id = escrow.leaseCount(); id > 0; --id) {
+            bytes32 settledAs = _books[id].settledAs;
+            if (settledAs != 0 && keccak256(abi.encode(escrow.lease(id))) != settledAs) return id;
+        }
     }
 
     function intrusionCount() external view returns (uint256) {
@@ -139,85 +272,19 @@ abstract contract Books is Fixture {
 
     /// @notice Everybody who may have a balance.
     function accounts() public view returns (address[] memory all) {
-        all = new address[](10);
+        all = new address[](14);
         for (uint256 i; i < 3; ++i) {
-            (all[i], all[3 + i]) = (_providers[i].addr, _owners[i]);
+            (all[i], all[3 + i]) = (_providers[i].addr, _owners[i].addr);
         }
-        (all[6], all[7], all[8], all[9]) = (payee, majorityPayee, stranger, provider.addr);
-    }
-
-    /// @notice A hash of what a lease may never change.
-    function terms(Lease memory l) public pure returns (bytes32) {
-        (l.credited, l.due, l.asOf, l.collectedWork, l.last, l.settled) = (0, 0, 0, 0, false, false);
-        return keccak256(abi.encode(l));
+        (all[6], all[7], all[8], all[9]) = (payee, majorityPayee, _roguePayee, stranger);
+        (all[10], all[11], all[12], all[13]) = (_challenger, provider.addr, _treasuries[0], _treasuries[1]);
     }
 
     function _draw(uint256 seed, string memory what) internal pure returns (uint256) {
         return uint256(keccak256(abi.encode(seed, what)));
     }
 
-    function _committed(Lease memory l) internal pure returns (uint256) {
-        return uint256(l.rate) * l.duration;
-    }
-
-    /// @dev The first lease from a random one on that `wanted` accepts, or zero.
-    function _find(uint256 seed, function(Lease memory) view returns (bool) wanted) internal view returns (uint256) {
-        uint256 count = escrow.leaseCount();
-        for (uint256 i; i < count; ++i) {
-            uint256 id = addmod(seed, i, count) + 1;
-            if (wanted(escrow.lease(id))) return id;
-        }
-        return 0;
-    }
-
-    function _isOpen(Lease memory l) internal pure returns (bool) {
-        return !l.settled;
-    }
-
-    function _isSettledOfCommittee(Lease memory l) internal view returns (bool) {
-        return l.settled && l.oracle == committeeId;
-    }
-
-    function _isSettledOfMajority(Lease memory l) internal view returns (bool) {
-        return l.settled && l.oracle == majorityId;
-    }
-
-    function _isRunning(Lease memory l) internal view returns (bool) {
-        return !l.settled && block.timestamp >= l.start + l.epochLength;
-    }
-
-    function _isCreditable(Lease memory l) internal view returns (bool) {
-        return _isRunning(l) && l.credited < _committed(l) / 4;
-    }
-
-    function _isUnsaid(Lease memory l) internal view returns (bool) {
-        return !l.settled && !l.last && block.timestamp >= l.end;
-    }
-
-    function _isCollectable(Lease memory l) internal pure returns (bool) {
-        return !l.settled && l.credited > l.collectedWork;
-    }
-
-    function _isSettleable(Lease memory l) internal view returns (bool) {
-        return !l.settled
-            && (l.credited == _committed(l)
-                || (l.last && block.timestamp >= l.end)
-                || block.timestamp >= l.end + escrow.oracle(l.oracle).window);
-    }
-
-    function _isOfCommittee(Lease memory l) internal view returns (bool) {
-        return l.oracle == committeeId;
-    }
-
-    function _isOfMajority(Lease memory l) internal view returns (bool) {
-        return l.oracle == majorityId;
-    }
-
-    function _purse(uint256 id, Lease memory l) internal view returns (Purse memory) {
-        return Purse(
-            escrow.balance(l.provider, l.token),
-            escrow.balance(escrow.oracle(l.oracle).payee, l.token),
-            escrow.balance(escrow.ownerOf(id), l.token)
-        );
+    function _timeIs(uint256 time) internal {
+        if (block.timestamp < time) vm.warp(time);
     }
 }

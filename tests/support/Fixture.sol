@@ -3,17 +3,11 @@ pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
+import {LeaseDescriptor} from "contracts/src/LeaseDescriptor.sol";
 import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {Statement} from "contracts/src/interfaces/ICommitteeOracle.sol";
-import {
-    ALGORITHM_SHA256D,
-    Bounds,
-    Credit,
-    ILeaseEscrow,
-    Lease,
-    Offer,
-    RentRequest
-} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {LeaseLens} from "contracts/src/LeaseLens.sol";
+import {Registry} from "contracts/src/Registry.sol";
+import {ALGORITHM_SHA256D, Bounds, Lease, Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Test} from "forge-std/Test.sol";
 import {DemoToken} from "script/DemoToken.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
@@ -38,7 +32,9 @@ abstract contract Fixture is Test {
     uint32 internal constant WINDOW = 48 hours;
 
     AccessManager internal manager;
+    Registry internal registry;
     LeaseEscrow internal escrow;
+    LeaseLens internal lens;
     DemoToken internal token;
     /// @dev 3 of 3, fee 1 %.
     CommitteeOracle internal committee;
@@ -60,7 +56,9 @@ abstract contract Fixture is Test {
         vm.warp(NOW);
         provider = makeAccount("provider");
         manager = new AccessManager(address(this));
-        escrow = new LeaseEscrow(address(manager), _bounds());
+        registry = new Registry(address(manager), _bounds());
+        escrow = new LeaseEscrow(address(registry), address(new LeaseDescriptor()));
+        lens = new LeaseLens(address(escrow));
         token = new DemoToken();
         for (uint256 i; i < 3; ++i) {
             members[i] = makeAccount(string.concat("member ", vm.toString(i)));
@@ -68,8 +66,8 @@ abstract contract Fixture is Test {
         }
         committee = _committee(3);
         majority = _committee(2);
-        committeeId = escrow.registerOracle(address(committee), WINDOW, 100, payee);
-        majorityId = escrow.registerOracle(address(majority), WINDOW, 300, majorityPayee);
+        committeeId = registry.registerOracle(address(committee), WINDOW, 100, payee);
+        majorityId = registry.registerOracle(address(majority), WINDOW, 300, majorityPayee);
         _list(address(token));
         token.mint(provider.addr, DEPOSIT);
         token.mint(renter, DEPOSIT);
@@ -105,9 +103,9 @@ abstract contract Fixture is Test {
     }
 
     function _list(address listed) internal {
-        escrow.listToken(listed, true);
-        escrow.setExposureCap(committeeId, listed, type(uint128).max);
-        escrow.setExposureCap(majorityId, listed, type(uint128).max);
+        registry.listToken(listed, true);
+        registry.setExposureCap(committeeId, listed, type(uint128).max);
+        registry.setExposureCap(majorityId, listed, type(uint128).max);
     }
 
     // ---------------------------------------------------------------- offers and leases
@@ -130,6 +128,13 @@ abstract contract Fixture is Test {
         o.expiry = NOW + 30 days;
     }
 
+    /// @dev The same without a bond, so without a deposit, in another token.
+    function _bondless(address payment) internal view returns (Offer memory o) {
+        o = _offer();
+        o.token = payment;
+        (o.bondBps, o.cancelBps) = (0, 0);
+    }
+
     function _request() internal view returns (RentRequest memory r) {
         r.recipient = renter;
         r.hashRate = RATE;
@@ -142,7 +147,7 @@ abstract contract Fixture is Test {
     }
 
     function _sign(Offer memory o) internal view returns (bytes memory) {
-        return _signature(provider.key, escrow.offerDigest(o));
+        return _signature(provider.key, lens.offerDigest(o));
     }
 
     function _signature(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
@@ -153,7 +158,7 @@ abstract contract Fixture is Test {
     function _rent(Offer memory o, RentRequest memory r) internal returns (uint256) {
         bytes memory signature = _sign(o);
         vm.prank(renter);
-        return escrow.rent(o, signature, r);
+        return escrow.rent(o, signature, new bytes32[](0), r);
     }
 
     function _rent() internal returns (uint256) {
@@ -167,27 +172,23 @@ abstract contract Fixture is Test {
         Lease memory l = escrow.lease(id);
         uint256 asOf = l.start + epochs * l.epochLength;
         if (block.timestamp < asOf) vm.warp(asOf);
-        vm.prank(escrow.oracle(l.oracle).account);
-        escrow.credit(_single(_entry(id, asOf, work, due, last)));
+        vm.prank(registry.oracle(l.oracle).account);
+        escrow.credit(_statements(_entry(id, asOf, work, due, last)));
     }
 
     function _entry(uint256 id, uint256 asOf, uint256 work, uint256 due, bool last)
         internal
         pure
-        returns (Credit memory)
+        returns (Statement memory)
     {
-        return Credit({
+        return Statement({
             lease: id,
             asOf: SafeCastLib.toUint40(asOf),
             work: SafeCastLib.toUint96(work),
             due: SafeCastLib.toUint96(due),
+            evidence: keccak256(abi.encode(id, asOf)),
             last: last
         });
-    }
-
-    function _single(Credit memory entry) internal pure returns (Credit[] memory credits) {
-        credits = new Credit[](1);
-        credits[0] = entry;
     }
 
     function _statements(Statement memory s) internal pure returns (Statement[] memory statements) {

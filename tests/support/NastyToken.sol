@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {ERC20} from "solady/tokens/ERC20.sol";
 
 /// @title A token as tokens really are
+/// @notice It knows no permits. What it does on a transfer is its habit of the moment.
 contract NastyToken is ERC20 {
     enum Habit {
         None,
@@ -13,13 +14,32 @@ contract NastyToken is ERC20 {
         ReturnsNothing,
         /// Moves nothing and returns false.
         ReturnsFalse,
+        /// Moves nothing and returns true.
+        MovesNothing,
+        /// Moves nothing and says that it did, whoever asks for the balances.
+        Pretends,
         /// Calls somebody back in the middle of a transfer.
-        CallsBack
+        CallsBack,
+        /// Refuses transfers from and to one address, as issuers of stablecoins can.
+        Blocks,
+        /// Uses up all the gas it is given.
+        BurnsGas,
+        /// Reverts with more data than anybody wants to copy.
+        RevertsWithABomb,
+        /// Moves the amount and returns more data than anybody wants to copy.
+        ReturnsABomb,
+        /// Reverts without a reason.
+        Reverts
     }
 
+    uint256 private constant BOMB = 400_000;
+
     Habit public habit;
+    address private _blocked;
     address private _callee;
     bytes private _data;
+    mapping(address account => uint256) private _lies;
+    bool private _mute;
     /// @notice What the callee answered.
     bool public accepted;
     bytes public answer;
@@ -32,8 +52,35 @@ contract NastyToken is ERC20 {
         (habit, _callee, _data) = (Habit.CallsBack, callee, data);
     }
 
+    function blockAccount(address account) external {
+        (habit, _blocked) = (Habit.Blocks, account);
+    }
+
+    /// @notice From now on `account`'s balance is said to be `balance_`; zero: the truth again.
+    function lie(address account, uint256 balance_) external {
+        _lies[account] = balance_;
+    }
+
+    /// @notice From now on nobody is told a balance.
+    function mute() external {
+        _mute = true;
+    }
+
     function mint(address to, uint256 amount) external {
         _mint(to, amount);
+    }
+
+    function burn(address from, uint256 amount) external {
+        _burn(from, amount);
+    }
+
+    function balanceOf(address account) public view override returns (uint256) {
+        require(!_mute);
+        return _lies[account] == 0 ? super.balanceOf(account) : _lies[account];
+    }
+
+    function permit(address, address, uint256, uint256, uint8, bytes32, bytes32) public pure override {
+        revert();
     }
 
     function transfer(address to, uint256 amount) public override returns (bool) {
@@ -46,7 +93,14 @@ contract NastyToken is ERC20 {
 
     function _move(address from, address to, uint256 amount) private returns (bool) {
         if (habit == Habit.ReturnsFalse) return false;
+        if (habit == Habit.MovesNothing) return true;
+        if (habit == Habit.Pretends) _lies[to] = balanceOf(to) + amount;
+        if (habit == Habit.Pretends) return true;
         if (habit == Habit.CallsBack) (accepted, answer) = _callee.call(_data);
+        if (habit == Habit.BurnsGas) _burnGas();
+        if (habit == Habit.Reverts) revert();
+        if (habit == Habit.RevertsWithABomb) _revertWithABomb();
+        if (habit == Habit.Blocks) require(from != _blocked && to != _blocked, "blocked");
         _transfer(from, to, amount);
         if (habit == Habit.TakesFee) _burn(to, 1);
         if (habit == Habit.ReturnsNothing) {
@@ -54,7 +108,27 @@ contract NastyToken is ERC20 {
                 return(0, 0)
             }
         }
+        if (habit == Habit.ReturnsABomb) {
+            uint256 size = BOMB;
+            assembly {
+                mstore(0, 1)
+                return(0, size)
+            }
+        }
         return true;
+    }
+
+    function _burnGas() private pure {
+        assembly {
+            invalid()
+        }
+    }
+
+    function _revertWithABomb() private pure {
+        uint256 size = BOMB;
+        assembly {
+            revert(0, size)
+        }
     }
 
     function name() public pure override returns (string memory) {

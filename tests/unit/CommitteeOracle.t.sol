@@ -1,61 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {ICommitteeOracle, Statement} from "contracts/src/interfaces/ICommitteeOracle.sol";
-import {ILeaseEscrow, Offer} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Fixture} from "tests/support/Fixture.sol";
+import {ICommitteeOracle} from "contracts/src/interfaces/ICommitteeOracle.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Seated} from "tests/support/Seated.sol";
 
-contract CommitteeOracleTest is Fixture {
+/// @notice Signed batches. Who sits on a committee is in `CommitteeMembers.t.sol`, roots are in `CommitteeRoot.t.sol`.
+contract CommitteeOracleTest is Seated {
     uint256 private constant ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
-    uint96 private constant WORK = 3e17;
-    uint96 private constant DUE = 3.5e17;
-
-    uint256 private id;
-    /// @dev A lease of the 2-of-3 committee.
-    uint256 private other;
-
-    function setUp() public override {
-        super.setUp();
-        id = _rent();
-        Offer memory o = _offer();
-        o.oracle = majorityId;
-        other = _rent(o, _request());
-        vm.warp(START + EPOCH);
-    }
-
-    function _statement(uint256 lease) private pure returns (Statement memory) {
-        return Statement({
-            lease: lease, asOf: START + EPOCH, work: WORK, due: DUE, evidence: keccak256("evidence"), last: false
-        });
-    }
-
-    function _refused(CommitteeOracle oracle, Statement[] memory s, bytes memory signatures, bytes memory error)
-        private
-    {
-        vm.expectRevert(error);
-        oracle.submit(s, signatures);
-        assertEq(escrow.lease(id).credited, 0);
-        assertEq(escrow.lease(other).credited, 0);
-    }
-
-    function _unknown(uint256 index, address signer) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(ICommitteeOracle.UnknownSigner.selector, index, signer);
-    }
 
     // ---------------------------------------------------------------- submitting
 
     function test_ThreeOfThree_CreditALease() public {
         Statement[] memory s = _statements(_statement(id));
         bytes memory signatures = _signatures(committee, s, 0, 3);
-        vm.expectEmit(address(committee));
-        emit ICommitteeOracle.Stated(id, START + EPOCH, WORK, DUE, keccak256("evidence"), false);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Credited(id, WORK, DUE, START + EPOCH, false);
+        emit ILeaseEscrow.Credited(id, WORK, DUE, START + EPOCH, keccak256("evidence"));
         vm.prank(stranger);
         committee.submit(s, signatures);
-        assertEq(escrow.lease(id).credited, WORK);
-        assertEq(escrow.lease(id).due, DUE);
+        _expectFigures(WORK, DUE, START + EPOCH, false);
     }
 
     function test_AnyTwoOfThree_CreditALease() public {
@@ -78,16 +42,39 @@ contract CommitteeOracleTest is Fixture {
         Statement[] memory s = _statements(_statement(id));
         (s[0].asOf, s[0].last) = (END, true);
         committee.submit(s, _signatures(committee, s, 0, 3));
-        assertTrue(escrow.lease(id).last);
+        _expectFigures(WORK, DUE, END, true);
+    }
+
+    function test_AHundredStatements_ReachTheEscrowInOneCall() public {
+        vm.warp(NOW);
+        Offer memory o = _offer();
+        (o.hashRate, o.salt) = (100 * RATE, 1);
+        Statement[] memory s = new Statement[](100);
+        for (uint96 i; i < 100; ++i) {
+            s[i] = _statement(_rent(o, _request()));
+            (s[i].work, s[i].due, s[i].evidence) = (WORK - i, DUE - i, keccak256(abi.encode(i)));
+        }
+        vm.warp(START + EPOCH);
+        bytes memory signatures = _signatures(committee, s, 0, 3);
+        for (uint256 i; i < 100; ++i) {
+            vm.expectEmit(address(escrow));
+            emit ILeaseEscrow.Credited(s[i].lease, s[i].work, s[i].due, s[i].asOf, s[i].evidence);
+        }
+        committee.submit(s, signatures);
     }
 
     function test_AReplay_IsHarmless() public {
         Statement[] memory s = _statements(_statement(id));
         bytes memory signatures = _signatures(committee, s, 0, 3);
         committee.submit(s, signatures);
-        bytes32 before = keccak256(abi.encode(escrow.lease(id)));
+        Statement[] memory later = _statements(_statement(id));
+        later[0].work += 1;
+        committee.submit(later, _signatures(committee, later, 0, 3));
+        bytes32 before = _state();
+        vm.recordLogs();
         committee.submit(s, signatures);
-        assertEq(keccak256(abi.encode(escrow.lease(id))), before);
+        assertEq(vm.getRecordedLogs().length, 0);
+        assertEq(_state(), before);
     }
 
     function test_ABadStatement_SpoilsNothing() public {
@@ -103,6 +90,8 @@ contract CommitteeOracleTest is Fixture {
         assertEq(escrow.lease(other).credited, 0);
     }
 
+    // ---------------------------------------------------------------- refused as a whole
+
     function test_WhenTheBatchIsTooLong_Reverts() public {
         Statement[] memory s = new Statement[](101);
         _refused(committee, s, _signatures(committee, s, 0, 3), _error(ILeaseEscrow.BatchTooLong.selector, 100, 101));
@@ -112,6 +101,42 @@ contract CommitteeOracleTest is Fixture {
         Statement[] memory s = new Statement[](0);
         bytes memory error = abi.encodeWithSelector(ICommitteeOracle.EmptyBatch.selector);
         _refused(committee, s, _signatures(committee, s, 0, 3), error);
+    }
+
+    /// @dev Puts `value` over word `word` of the only statement.
+    function _put(bytes memory data, uint256 head, uint256 word, uint256 value) private pure {
+        // selector, offsets, count
+        uint256 at = 4 + 0x20 * (head + 1 + word);
+        assembly ("memory-safe") {
+            mstore(add(add(data, 0x20), at), value)
+        }
+    }
+
+    /// @dev Signed as it is, unused bits included.
+    function _submitWith(uint256 word, uint256 value) private returns (bool done, bytes memory reason) {
+        Statement[] memory s = _statements(_statement(id));
+        bytes memory question = abi.encodeCall(committee.batchDigest, (s));
+        _put(question, 1, word, value);
+        (bool answered, bytes memory answer) = address(committee).staticcall(question);
+        assertTrue(answered);
+        bytes32 digest = abi.decode(answer, (bytes32));
+        bytes memory data = abi.encodeCall(committee.submit, (s, _over(digest, 0, 3)));
+        _put(data, 2, word, value);
+        (done, reason) = address(committee).call(data);
+    }
+
+    function test_WhenUnusedBitsAreSet_Reverts() public {
+        uint256[4] memory words = [uint256(1), 2, 3, 5];
+        uint256[4] memory values = [(1 << 40) | uint256(START + EPOCH), (1 << 96) | WORK, (1 << 96) | DUE, 2];
+        for (uint256 i; i < 4; ++i) {
+            (bool done, bytes memory reason) = _submitWith(words[i], values[i]);
+            assertFalse(done);
+            assertEq(reason.length, 0, "the signatures were right");
+            _nothingCame();
+        }
+        (bool clean,) = _submitWith(3, 5);
+        assertTrue(clean);
+        _expectFigures(WORK, 5, START + EPOCH, false);
     }
 
     // ---------------------------------------------------------------- signatures
@@ -132,6 +157,7 @@ contract CommitteeOracleTest is Fixture {
         _refused(committee, s, bytes.concat(all, hex"00"), _error(selector, 196));
         (bytes32 r, bytes32 vs) = vm.signCompact(members[2].key, committee.batchDigest(s));
         _refused(committee, s, bytes.concat(_signatures(committee, s, 0, 2), r, vs), _error(selector, 194));
+        _refused(committee, s, hex"00", _error(selector, 1));
     }
 
     function test_WhenAMemberSignsTwice_Reverts() public {
@@ -141,6 +167,9 @@ contract CommitteeOracleTest is Fixture {
         _refused(majority, s, bytes.concat(one, one), error);
         // the order is part of the rule, too
         _refused(majority, s, bytes.concat(one, _signatures(majority, s, 0, 1)), error);
+        // and so it is beyond the threshold
+        bytes memory all = bytes.concat(_signatures(majority, s, 0, 2), one);
+        _refused(majority, s, all, _error(ICommitteeOracle.SignersNotAscending.selector, 2));
     }
 
     function test_WhenAStrangerSigns_Reverts() public {
@@ -182,6 +211,20 @@ contract CommitteeOracleTest is Fixture {
             vm.expectPartialRevert(ICommitteeOracle.UnknownSigner.selector);
             committee.submit(altered, signatures);
         }
+        _nothingCame();
+    }
+
+    function test_WhenTheBatchIsAnother_Reverts() public {
+        Statement[] memory s = new Statement[](2);
+        (s[0], s[1]) = (_statement(id), _statement(other));
+        bytes memory signatures = _signatures(committee, s, 0, 3);
+        // one of two, and the two the other way round
+        vm.expectPartialRevert(ICommitteeOracle.UnknownSigner.selector);
+        committee.submit(_statements(s[0]), signatures);
+        (s[0], s[1]) = (s[1], s[0]);
+        vm.expectPartialRevert(ICommitteeOracle.UnknownSigner.selector);
+        committee.submit(s, signatures);
+        _nothingCame();
     }
 
     function test_WhenSignedForAnotherCommittee_Reverts() public {
@@ -189,110 +232,48 @@ contract CommitteeOracleTest is Fixture {
         bytes memory signatures = _signatures(committee, s, 0, 3);
         vm.expectPartialRevert(ICommitteeOracle.UnknownSigner.selector);
         majority.submit(s, signatures);
+        _nothingCame();
     }
 
-    // ---------------------------------------------------------------- keys
-
-    function test_AnOwner_ReplacesItsKeyAndNobodyElses() public {
-        vm.expectEmit(address(committee));
-        emit ICommitteeOracle.KeyReplaced(2, memberOwners[2], provider.addr);
-        vm.prank(memberOwners[2]);
-        committee.replaceKey(provider.addr);
-        (address owner, address key) = committee.member(2);
-        assertEq(owner, memberOwners[2]);
-        assertEq(key, provider.addr);
-        (, key) = committee.member(1);
-        assertEq(key, members[1].addr);
-
+    function test_WhenSignedForAnotherChain_Reverts() public {
         Statement[] memory s = _statements(_statement(id));
-        _refused(committee, s, _signatures(committee, s, 0, 3), _unknown(2, members[2].addr));
-        bytes memory signature = _signature(provider.key, committee.batchDigest(s));
-        committee.submit(s, bytes.concat(_signatures(committee, s, 0, 2), signature));
+        bytes memory signatures = _signatures(committee, s, 0, 3);
+        uint256 chain = block.chainid;
+        vm.chainId(chain + 1);
+        vm.expectPartialRevert(ICommitteeOracle.UnknownSigner.selector);
+        committee.submit(s, signatures);
+        vm.chainId(chain);
+        committee.submit(s, signatures);
         assertEq(escrow.lease(id).credited, WORK);
     }
 
-    function test_ARetiredMember_SignsNoMoreUntilItSetsAKey() public {
-        vm.prank(memberOwners[0]);
-        committee.replaceKey(address(0));
-        Statement[] memory s = _statements(_statement(id));
-        _refused(committee, s, _signatures(committee, s, 0, 3), _unknown(0, members[0].addr));
-        // an unrecoverable signature is not the retired member's
-        _refused(committee, s, bytes.concat(new bytes(65), _signatures(committee, s, 1, 3)), _unknown(0, address(0)));
-        vm.prank(memberOwners[0]);
-        committee.replaceKey(members[0].addr);
-        committee.submit(s, _signatures(committee, s, 0, 3));
-        assertEq(escrow.lease(id).credited, WORK);
-    }
+    // ---------------------------------------------------------------- digests
 
-    function test_WhenTheKeyIsInUse_Reverts() public {
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(memberOwners[0]);
-            vm.expectRevert(_error(ICommitteeOracle.KeyInUse.selector, members[i].addr));
-            committee.replaceKey(members[i].addr);
-        }
-    }
-
-    function test_WhenTheCallerIsNoOwner_Reverts() public {
-        address[2] memory callers = [stranger, members[0].addr];
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(callers[i]);
-            vm.expectRevert(_error(ICommitteeOracle.NotMember.selector, callers[i]));
-            committee.replaceKey(stranger);
-        }
-    }
-
-    function test_OwnerAndKey_AnnounceWhereTheMemberIs() public {
-        address[2] memory callers = [memberOwners[1], members[1].addr];
-        for (uint256 i; i < 2; ++i) {
-            vm.expectEmit(address(committee));
-            emit ICommitteeOracle.Announced(1, members[1].addr, "http://127.0.0.1:8646");
-            vm.prank(callers[i]);
-            committee.announce("http://127.0.0.1:8646");
-        }
-        vm.prank(stranger);
-        vm.expectRevert(_error(ICommitteeOracle.NotMember.selector, stranger));
-        committee.announce("http://127.0.0.1:8646");
-    }
-
-    // ---------------------------------------------------------------- founding
-
-    function test_ACommittee_SaysWhoItIs() public view {
-        assertEq(committee.escrow(), address(escrow));
-        assertEq(committee.threshold(), 3);
-        assertEq(majority.threshold(), 2);
-        assertEq(committee.memberCount(), 3);
-        (address owner, address key) = committee.member(3);
-        assertEq(owner, address(0));
-        assertEq(key, address(0));
-    }
-
-    function test_WhenItsMakeUpIsImpossible_ThereIsNoCommittee() public {
-        _impossible(address(0), _some(3, 1), _some(3, 100), 2);
-        _impossible(address(escrow), _some(3, 1), _some(2, 100), 2);
-        _impossible(address(escrow), _some(3, 1), _some(3, 100), 0);
-        _impossible(address(escrow), _some(3, 1), _some(3, 100), 4);
-        _impossible(address(escrow), _some(33, 1), _some(33, 100), 4);
-        _impossible(address(escrow), _some(0, 1), _some(0, 100), 0);
-        _impossible(address(escrow), _some(3, 0), _some(3, 100), 2);
-        _impossible(address(escrow), _some(3, 1), _some(3, 0), 2);
-        address[] memory twice = _some(3, 1);
-        twice[2] = twice[0];
-        _impossible(address(escrow), twice, _some(3, 100), 2);
-        vm.expectRevert(_error(ICommitteeOracle.KeyInUse.selector, twice[0]));
-        new CommitteeOracle(address(escrow), _some(3, 100), twice, 2);
-        assertEq(new CommitteeOracle(address(escrow), _some(32, 1), _some(32, 100), 32).memberCount(), 32);
-    }
-
-    function _impossible(address escrow_, address[] memory owners, address[] memory keys, uint256 threshold) private {
-        vm.expectRevert(ICommitteeOracle.BadCommittee.selector);
-        new CommitteeOracle(escrow_, owners, keys, threshold);
-    }
-
-    /// @dev Addresses from `first` on.
-    function _some(uint160 count, uint160 first) private pure returns (address[] memory addresses) {
-        addresses = new address[](count);
-        for (uint160 i; i < count; ++i) {
-            addresses[i] = address(first + i);
-        }
+    function test_TheDigests_AreThoseOfEip712() public view {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Hashlease"),
+                keccak256("1"),
+                block.chainid,
+                address(committee)
+            )
+        );
+        string memory statement =
+            "Statement(uint256 lease,uint40 asOf,uint96 work,uint96 due,bytes32 evidence,bool last)";
+        bytes32 inner = keccak256(
+            abi.encode(keccak256(bytes(statement)), id, START + EPOCH, WORK, DUE, keccak256("evidence"), false)
+        );
+        bytes32 batch = keccak256(
+            abi.encode(
+                keccak256(bytes(string.concat("Batch(Statement[] statements)", statement))),
+                keccak256(abi.encodePacked(inner, inner))
+            )
+        );
+        Statement[] memory s = new Statement[](2);
+        (s[0], s[1]) = (_statement(id), _statement(id));
+        assertEq(committee.batchDigest(s), keccak256(abi.encodePacked(hex"1901", domain, batch)));
+        bytes32 root = keccak256(abi.encode(keccak256("Root(bytes32 root)"), bytes32(uint256(7))));
+        assertEq(committee.rootDigest(bytes32(uint256(7))), keccak256(abi.encodePacked(hex"1901", domain, root)));
     }
 }

@@ -1,28 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice What a committee says of one lease, all figures cumulative since the lease's start.
-/// @param lease Lease id.
-/// @param asOf End of the epoch up to which the figures count.
-/// @param work Verified work, expected hashes.
-/// @param due Work that was asked for, expected hashes.
-/// @param evidence Chain over the epochs' commitments: `e_i = keccak256(e_{i−1} ‖ root_i ‖ count_i)`, `e_{−1} = 0`.
-/// @param last No later statement will follow.
-struct Statement {
-    uint256 lease;
-    uint40 asOf;
-    uint96 work;
-    uint96 due;
-    bytes32 evidence;
-    bool last;
-}
+import {Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 
 /// @title A committee that re-checks evidence and credits leases
 /// @notice An immutable list of member owners, M of whom must sign. Each owner replaces or retires its own signing
 /// key and nobody else's. Statements are cumulative, so a late one catches up and a replay is harmless.
 interface ICommitteeOracle {
-    /// @notice A statement reached the escrow.
-    event Stated(uint256 indexed lease, uint40 asOf, uint96 work, uint96 due, bytes32 evidence, bool last);
+    /// @notice Enough members signed the root of a tree of statements: each can be credited from now on.
+    event RootPosted(bytes32 indexed root);
     /// @notice A member's signing key changed; zero retires the member until it sets another.
     event KeyReplaced(uint256 indexed member, address indexed owner, address key);
     /// @notice Where a member serves its API. A later event replaces an earlier one.
@@ -36,10 +22,16 @@ interface ICommitteeOracle {
     error UnknownSigner(uint256 index, address recovered);
     error NotEnoughSignatures(uint256 threshold, uint256 actual);
     error EmptyBatch();
+    error UnknownRoot(bytes32 root);
 
     /// @notice Credits the leases of `statements`. `signatures` are 65-byte `r ‖ s ‖ v` over the EIP-712 digest of
     /// `Batch(Statement[] statements)`, low-s, packed, in ascending order of member index.
     function submit(Statement[] calldata statements, bytes calldata signatures) external;
+    /// @notice Keeps a signed root. `signatures` as for `submit`, over the EIP-712 digest of `Root(bytes32 root)`; the
+    /// tree's leaves are statement hashes, hashed again, its pairs sorted.
+    function postRoot(bytes32 root, bytes calldata signatures) external;
+    /// @notice Credits one lease out of a root that was posted. Anyone may call, whenever it pays.
+    function submitFromRoot(Statement calldata statement, bytes32[] calldata proof) external;
     /// @notice Sets the caller's own signing key; zero retires it.
     function replaceKey(address key) external;
     /// @notice Logs where the calling member (its owner or its signing key) serves its API.
@@ -55,4 +47,8 @@ interface ICommitteeOracle {
     function member(uint256 index) external view returns (address owner, address key);
     /// @notice The EIP-712 digest that members sign.
     function batchDigest(Statement[] calldata statements) external view returns (bytes32);
+    /// @notice The EIP-712 digest of a root that members sign.
+    function rootDigest(bytes32 root) external view returns (bytes32);
+    /// @notice Whether a root was posted.
+    function isPosted(bytes32 root) external view returns (bool);
 }

@@ -38,9 +38,30 @@ library LeaseMath {
         return amount * FixedPointMathLib.min(credited, committed) / committed;
     }
 
-    /// @notice The most that may be credited after `elapsed` seconds.
+    /// @notice The most that may be credited after `elapsed` seconds. `rate` has 96 bits, `elapsed` 40.
     function creditCap(uint256 rate, uint256 elapsed, uint256 committed) internal pure returns (uint256) {
-        return FixedPointMathLib.min(committed, rate * elapsed * 5 / 4);
+        unchecked {
+            uint256 cap = rate * elapsed * 5 / 4;
+            return cap < committed ? cap : committed;
+        }
+    }
+
+    /// @notice What no credit can reach any more once the lease runs `ran` seconds in all: the payment less the share,
+    /// rounded up, of the most that may be credited by then.
+    function returned(uint256 amount, uint256 rate, uint256 ran, uint256 committed) internal pure returns (uint256) {
+        return amount - FixedPointMathLib.divUp(amount * creditCap(rate, ran, committed), committed);
+    }
+
+    /// @notice Out of the bond to the lease's owner when the provider takes `cut` of `ran + cut` seconds back:
+    /// `floor(bond × cut / (ran + cut) × due / (rate × ran))`, the whole bond when nothing ran. Fits 256 bits:
+    /// 128 + 32 + 96.
+    function termination(uint256 bond, uint256 due, uint256 rate, uint256 ran, uint256 cut)
+        internal
+        pure
+        returns (uint256)
+    {
+        if (ran == 0) return bond;
+        return bond * cut * due / ((ran + cut) * rate * ran);
     }
 
     /// @notice What may be missing without a slash: `max(due / 20, floor(3.1 × √(weight × due)))`.

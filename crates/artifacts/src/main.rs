@@ -18,8 +18,9 @@ use std::{
 };
 
 /// Contracts with bindings, and the source each is in.
-const CONTRACTS: [(&str, &str); 3] = [
+const CONTRACTS: [(&str, &str); 4] = [
     ("LeaseEscrow", "contracts/src/LeaseEscrow.sol"),
+    ("Registry", "contracts/src/Registry.sol"),
     ("CommitteeOracle", "contracts/src/CommitteeOracle.sol"),
     ("DemoToken", "script/DemoToken.sol"),
 ];

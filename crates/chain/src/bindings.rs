@@ -8,6 +8,12 @@ alloy::sol!(
 
 alloy::sol!(
     #[sol(rpc, all_derives)]
+    Registry,
+    "abi/Registry.json"
+);
+
+alloy::sol!(
+    #[sol(rpc, all_derives)]
     CommitteeOracle,
     "abi/CommitteeOracle.json"
 );

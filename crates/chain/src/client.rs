@@ -177,7 +177,7 @@ impl Chain {
         if let Some(oracle) = known {
             return Ok(oracle);
         }
-        let found = self.escrow().oracle(id).call().await?;
+        let found = self.escrow().pinnedOracle(id).call().await?;
         let oracle = Oracle { account: found.account, window: found.window };
         if let Ok(mut known) = self.oracles.lock() {
             known.insert(id, oracle);

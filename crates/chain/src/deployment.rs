@@ -13,9 +13,15 @@ pub struct Deployment {
     pub block: u64,
     /// `LeaseEscrow`.
     pub escrow: Address,
+    /// `Registry`: what new leases may use.
+    pub registry: Address,
+    /// `LeaseLens`: reads for pages.
+    pub lens: Address,
+    /// `Directory`: where offers and gateways are announced.
+    pub directory: Address,
     /// `CommitteeOracle` that was registered with the deployment.
     pub oracle: Address,
-    /// Its id in the escrow.
+    /// Its id in the registry.
     pub oracle_id: u32,
     /// A token that leases can be paid in.
     pub token: Address,

@@ -105,13 +105,19 @@ impl From<ContractError> for ChainError {
 
 /// Decodes what a contract reverted with, by the errors of our contracts.
 pub(crate) fn revert_reason(error: &RpcError<TransportErrorKind>) -> Option<String> {
-    use crate::bindings::{CommitteeOracle::CommitteeOracleErrors, LeaseEscrow::LeaseEscrowErrors};
+    use crate::bindings::{
+        CommitteeOracle::CommitteeOracleErrors, LeaseEscrow::LeaseEscrowErrors, Registry::RegistryErrors,
+    };
     let payload = error.as_error_resp()?;
     let data = payload.as_revert_data();
     let Some(data) = data else {
         return payload.message.contains("revert").then(|| payload.message.to_string());
     };
     if let Some(known) = payload.as_decoded_interface_error::<LeaseEscrowErrors>() {
+        return Some(named(&format!("{known:?}")));
+    }
+    // the escrow asks the registry at renting
+    if let Some(known) = payload.as_decoded_interface_error::<RegistryErrors>() {
         return Some(named(&format!("{known:?}")));
     }
     if let Some(known) = payload.as_decoded_interface_error::<CommitteeOracleErrors>() {

@@ -166,6 +166,7 @@ impl Actors {
         let call = LeaseEscrow::rentCall {
             offer: binding(offer),
             signature: signature.as_bytes().to_vec().into(),
+            proof: Vec::new(),
             request,
         };
         let receipt = sender.call(escrow, &call).await?;

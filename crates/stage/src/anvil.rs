@@ -16,6 +16,9 @@ use url::Url;
 /// First of anvil's published development keys: worth nothing anywhere else.
 const DEPLOYER: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
+/// Arguments of a script that sends transactions from the development key.
+pub const DEPLOY: [&str; 4] = ["--broadcast", "--non-interactive", "--private-key", DEPLOYER];
+
 /// A running chain. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Anvil {
@@ -54,9 +57,22 @@ impl Anvil {
     /// # Errors
     /// When anvil does not start.
     pub async fn start(tools: &Toolchain, block_time: u32, port: u16) -> Result<Self> {
+        let arguments = ["--port", &port.to_string(), "--block-time", &block_time.to_string()];
+        Self::spawn(tools, &arguments).await
+    }
+
+    /// Starts a chain that says it is `chain_id`, with a block for each transaction, on a free port of the loopback.
+    ///
+    /// # Errors
+    /// When anvil does not start.
+    pub async fn posing_as(tools: &Toolchain, chain_id: u64) -> Result<Self> {
+        Self::spawn(tools, &["--port", "0", "--chain-id", &chain_id.to_string()]).await
+    }
+
+    async fn spawn(tools: &Toolchain, arguments: &[&str]) -> Result<Self> {
         let mut child = Command::new(tools.tool("anvil")?)
-            .args(["--host", "127.0.0.1", "--hardfork", "cancun", "--port", &port.to_string()])
-            .args(["--block-time", &block_time.to_string()])
+            .args(["--host", "127.0.0.1", "--hardfork", "cancun"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -71,7 +87,7 @@ impl Anvil {
                     return Ok(address.trim().to_owned());
                 }
             }
-            bail!("anvil ended before it listened: is port {port} taken?")
+            bail!("anvil ended before it listened: is the port taken? ({arguments:?})")
         });
         let address = listening.await.context("anvil did not listen within 30 s")??;
         // its pipe must not fill up
@@ -124,17 +140,38 @@ impl Anvil {
         options: &DeployOptions<'_>,
         log: &Path,
     ) -> Result<Deployment> {
+        let env = [
+            ("HASHLEASE_COMMITTEE_OWNERS", list(options.owners)),
+            ("HASHLEASE_COMMITTEE_KEYS", list(options.keys)),
+            ("HASHLEASE_COMMITTEE_THRESHOLD", options.threshold.to_string()),
+            ("HASHLEASE_ORACLE_WINDOW", options.window.to_string()),
+            ("HASHLEASE_ORACLE_FEE_BPS", options.fee_bps.to_string()),
+            ("HASHLEASE_ORACLE_PAYEE", options.payee.to_string()),
+            ("HASHLEASE_DEPLOYMENT_NAME", options.name.to_owned()),
+        ];
+        let (succeeded, said) = self.script(tools, "script/Deploy.s.sol", &env, &DEPLOY).await?;
+        std::fs::write(log, &said).with_context(|| log.display().to_string())?;
+        ensure!(succeeded, "forge script failed:\n{said}");
+        let path = tools.root().join("script/deployments").join(format!("{}.toml", options.name));
+        Deployment::read(&path).context("deployment")
+    }
+
+    /// Runs a forge script of the release profile against this chain. Returns whether it succeeded, and what it said.
+    ///
+    /// # Errors
+    /// When forge does not start.
+    pub async fn script(
+        &self,
+        tools: &Toolchain,
+        script: &str,
+        env: &[(&str, String)],
+        arguments: &[&str],
+    ) -> Result<(bool, String)> {
         let output = Command::new(tools.tool("forge")?)
-            .args(["script", "script/Deploy.s.sol", "--broadcast", "--slow", "--non-interactive"])
-            .args(["--rpc-url", self.url.as_str(), "--private-key", DEPLOYER])
-            .env("HASHLEASE_COMMITTEE_OWNERS", list(options.owners))
-            .env("HASHLEASE_COMMITTEE_KEYS", list(options.keys))
-            .env("HASHLEASE_COMMITTEE_THRESHOLD", options.threshold.to_string())
-            .env("HASHLEASE_ORACLE_WINDOW", options.window.to_string())
-            .env("HASHLEASE_ORACLE_FEE_BPS", options.fee_bps.to_string())
-            .env("HASHLEASE_ORACLE_PAYEE", options.payee.to_string())
-            .env("HASHLEASE_DEPLOYMENT_NAME", options.name)
-            .env_remove("FOUNDRY_PROFILE")
+            .args(["script", script, "--rpc-url", self.url.as_str()])
+            .args(arguments)
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .env("FOUNDRY_PROFILE", "release")
             // artifacts of its own: other commands may leave some without bytecode in `out`
             .env("FOUNDRY_OUT", "cache/deploy/out")
             .env("FOUNDRY_CACHE_PATH", "cache/deploy")
@@ -143,13 +180,7 @@ impl Anvil {
             .output()
             .await
             .context("starting forge")?;
-        let mut said = output.stdout;
-        said.extend(output.stderr);
-        std::fs::write(log, &said).with_context(|| log.display().to_string())?;
-        if !output.status.success() {
-            bail!("forge script failed ({}):\n{}", output.status, String::from_utf8_lossy(&said));
-        }
-        let path = tools.root().join("script/deployments").join(format!("{}.toml", options.name));
-        Deployment::read(&path).context("deployment")
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
     }
 }

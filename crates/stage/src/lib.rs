@@ -9,7 +9,7 @@ mod toolchain;
 mod world;
 
 pub use actors::{Actors, Renting, secret};
-pub use anvil::{Anvil, DeployOptions};
+pub use anvil::{Anvil, DEPLOY, DeployOptions};
 pub use process::Role;
 pub use relay::Relay;
 pub use toolchain::Toolchain;

@@ -1,5 +1,7 @@
 //! Developer commands: `cargo xtask --help`.
 
+mod mutants;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use hashlease_stage::Toolchain;
@@ -31,6 +33,19 @@ enum Task {
     Bindings,
     /// Writes the gas snapshot into `snapshots`.
     Gas,
+    /// Makes the mistakes of `tests/mutations.toml` one by one, in a copy: a named test must see each.
+    Mutants {
+        /// Only those whose name contains this.
+        only: Option<String>,
+    },
+    /// Runs slither over the contracts; needs Python 3.
+    Slither,
+    /// Compares whole lives of leases between the contracts and the plain Rust escrow, many more than the tests do.
+    Lives {
+        /// How many.
+        #[arg(default_value_t = 4_000)]
+        count: u32,
+    },
 }
 
 /// A step of a task, announced and timed.
@@ -140,7 +155,56 @@ impl Workshop {
 
     fn gas(&self, check: bool) -> Result<()> {
         let mut forge = self.forge(&["test", "--isolate", "--match-path", "tests/gas/*"])?;
-        forge.env("FORGE_SNAPSHOT_CHECK", check.to_string());
+        // of what is deployed; what else there is need not be compiled for it
+        for other in [
+            "tests/unit/**",
+            "tests/fuzz/**",
+            "tests/invariant/**",
+            "tests/differential/**",
+            "script/*.s.sol",
+        ] {
+            forge.args(["--skip", other]);
+        }
+        forge.env("FOUNDRY_PROFILE", "release").env("FORGE_SNAPSHOT_CHECK", check.to_string());
+        succeed(&mut forge)
+    }
+
+    fn slither(&self) -> Result<()> {
+        let home = self.root().join("target/slither");
+        let tool = |name: &str| home.join(if cfg!(windows) { "Scripts" } else { "bin" }).join(name);
+        if !tool("slither").is_file() {
+            succeed(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+            succeed(Command::new(tool("pip")).args(["install", "--quiet", "slither-analyzer==0.11.6"]))?;
+        }
+        let (out, cache) = ("cache/slither/out", "cache/slither");
+        let mut build =
+            self.forge(&["build", "--build-info", "--force", "--skip", "tests/**", "--skip", "script/**"])?;
+        succeed(
+            build
+                .env("FOUNDRY_OUT", out)
+                .env("FOUNDRY_CACHE_PATH", cache)
+                .env("FOUNDRY_LINT_LINT_ON_BUILD", "false"),
+        )?;
+        let mut slither = Command::new(tool("slither"));
+        slither.args([".", "--ignore-compile", "--foundry-out-directory", out]).current_dir(self.root());
+        // it asks forge for the settings
+        let forge = self.tools.tool("forge")?;
+        let dirs = forge.parent().map(Path::to_path_buf).into_iter();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(dirs.chain(std::env::split_paths(&path))).context("PATH")?;
+        succeed(slither.env("PATH", path).env("FOUNDRY_OUT", out).env("FOUNDRY_CACHE_PATH", cache))
+    }
+
+    fn lives(&self, count: u32) -> Result<()> {
+        let arguments =
+            ["test", "--locked", "-p", "hashlease-ledger", "--test", "escrow_vectors", "whole_lives"];
+        succeed(self.cargo(&arguments).env("HASHLEASE_LIVES", count.to_string()))?;
+        let mut forge = self.forge(&["test", "--match-path", "tests/differential/Lives.t.sol"])?;
+        forge.env("HASHLEASE_LIVES_FILE", "cache/lives.jsonl").env("FORGE_SNAPSHOT_EMIT", "false");
+        // a life takes about as much gas as a tenth of a block
+        forge
+            .env("FOUNDRY_GAS_LIMIT", i64::MAX.to_string())
+            .env("FOUNDRY_MEMORY_LIMIT", u32::MAX.to_string());
         succeed(&mut forge)
     }
 }
@@ -165,5 +229,8 @@ fn run(task: Task) -> Result<()> {
         Task::Check => workshop.check(),
         Task::Bindings => workshop.bindings(&[]),
         Task::Gas => workshop.gas(false),
+        Task::Mutants { only } => mutants::run(&workshop.tools, only.as_deref()),
+        Task::Slither => workshop.slither(),
+        Task::Lives { count } => workshop.lives(count),
     }
 }

@@ -137,11 +137,29 @@ pub(super) async fn settle_up(world: &World, lease: &Lease, deposit: u128) -> Re
     actors.withdraw(chain, &actors.provider).await?;
     actors.withdraw(chain, &actors.renter).await?;
     let push = LeaseEscrow::withdrawForCall { token: deployment.token, account: world.payee };
-    Sender::new(chain.clone(), actors.renter.clone()).call(deployment.escrow, &push).await?;
+    let sender = Sender::new(chain.clone(), actors.renter.clone());
+    sender.call(deployment.escrow, &push).await?;
+    let accounts = vec![actors.provider.address(), actors.renter.address(), world.payee];
+    let reconcile = LeaseEscrow::reconcileCall { token: deployment.token, accounts };
+    sender.call(deployment.escrow, &reconcile).await?;
     let token = DemoToken::new(deployment.token, chain.provider().clone());
     let balance = async |account: Address| token.balanceOf(account).call().await;
-    let fee_bps = chain.escrow().oracle(deployment.oracle_id).call().await?.feeBps;
+    let fee_bps = chain.escrow().pinnedOracle(deployment.oracle_id).call().await?.feeBps;
     let terms = &lease.terms;
+    let agreed = chain.escrow().lease(U256::from(terms.id.0)).call().await?;
+    let mut life = escrow::Life::begin(escrow::Conditions {
+        payment: lease.payment,
+        bond_bps: agreed.bondBps,
+        cancel_bps: agreed.cancelBps,
+        fee_bps,
+        rate: terms.rate,
+        weight: terms.weight,
+        start: terms.start,
+        epoch_length: terms.epoch_length,
+        epochs: terms.duration.checked_div(terms.epoch_length).unwrap_or_default(),
+        window: lease.window,
+    });
+    (life.credited, life.due) = (lease.credited, lease.due);
     // the payment was all that the renter had, the deposit all that the provider had
     Ok(Money {
         payment: lease.payment,
@@ -152,14 +170,6 @@ pub(super) async fn settle_up(world: &World, lease: &Lease, deposit: u128) -> Re
         payee: balance(world.payee).await?,
         left_in_escrow: balance(deployment.escrow).await?,
         liabilities: chain.escrow().liabilities(deployment.token).call().await?,
-        expected: escrow::settle(
-            lease.payment,
-            lease.bond,
-            lease.credited,
-            lease.due,
-            terms.committed(),
-            terms.weight.work(),
-            fee_bps,
-        ),
+        expected: life.settlement(),
     })
 }

@@ -1,4 +1,4 @@
-//! The escrow's arithmetic in plain Rust, for checking the contracts and for showing figures before they are final.
+//! Single amounts: pure functions of base units and work.
 
 use alloy_primitives::{U256, U512};
 use hashlease_primitives::{HashRate, Work};
@@ -66,42 +66,36 @@ pub fn slash(bond: u128, due: Work, credited: Work, committed: Work, weight: Wor
     mul_div(bond, beyond.0, committed.0).min(bond)
 }
 
-/// Who gets what when a lease is over, base units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settlement {
-    /// Released money after the fee: the provider's.
-    pub provider: u128,
-    /// Fee: the oracle's payee's.
-    pub fee: u128,
-    /// Payment that was not released: the owner's.
-    pub refund: u128,
-    /// Out of the bond to the owner.
-    pub slashed: u128,
-    /// Out of the bond back to the provider.
-    pub bond: u128,
+/// What no credit can reach any more once a cancelled lease runs `ran` seconds in all:
+/// `payment − ⌈payment × min(committed, 1.25 × rate × ran) / committed⌉`.
+#[must_use]
+pub fn returned(payment: u128, rate: HashRate, ran: u64, duration: u32) -> u128 {
+    let committed = U256::from(rate.over(u64::from(duration)).0);
+    let reach = U256::from(credit_cap(rate, duration, ran).0);
+    let product = U256::from(payment).saturating_mul(reach);
+    let rounded_up = product.saturating_add(committed.saturating_sub(U256::ONE)).checked_div(committed);
+    payment.saturating_sub(rounded_up.unwrap_or_default().saturating_to())
 }
 
-/// Splits payment and bond of a lease whose credit is final.
+/// Out of the bond when the provider takes the rest of the time back: the whole bond when nothing ran, else
+/// `floor(bond × cut × due / (duration × rate × ran))`, with `cut` and `ran` the seconds after and before the new end.
 #[must_use]
-pub fn settle(
-    payment: u128,
-    bond: u128,
-    credited: Work,
-    due: Work,
-    committed: Work,
-    weight: Work,
-    fee_bps: u16,
-) -> Settlement {
-    let released = released(payment, credited, committed);
-    let fee = fee(released, fee_bps);
-    let slashed = slash(bond, due, credited, committed, weight);
-    Settlement {
-        provider: released.saturating_sub(fee),
-        fee,
-        refund: payment.saturating_sub(released),
-        slashed,
-        bond: bond.saturating_sub(slashed),
+pub fn termination(bond: u128, due: Work, rate: HashRate, ran: u64, cut: u64) -> u128 {
+    if ran == 0 {
+        return bond;
     }
+    let share = U512::from(bond).saturating_mul(U512::from(cut)).saturating_mul(U512::from(due.0));
+    let whole = U512::from(ran)
+        .saturating_add(U512::from(cut))
+        .saturating_mul(U512::from(rate.0))
+        .saturating_mul(U512::from(ran));
+    share.checked_div(whole).unwrap_or_default().saturating_to()
+}
+
+/// Out of the bond for one void epoch: one epoch's pay, `floor(payment / epochs)`.
+#[must_use]
+pub fn epoch_pay(payment: u128, epochs: u32) -> u128 {
+    payment.checked_div(u128::from(epochs)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -111,18 +105,6 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn nothing_is_lost_and_nothing_made(
-            payment in 0..u128::MAX / 2, bond in 0..u128::MAX / 2, credited: u64, due: u64, committed in 1..u64::MAX,
-            log2 in 0u32..40, fee_bps in 0u16..=300
-        ) {
-            let [credited, due, committed] = [credited, due.min(committed), committed].map(|n| Work(u128::from(n)));
-            let split = settle(payment, bond, credited, due, committed, Work(1 << log2), fee_bps);
-            prop_assert_eq!(split.provider + split.fee + split.refund, payment);
-            prop_assert_eq!(split.slashed + split.bond, bond);
-            prop_assert!(split.fee <= (split.provider + split.fee) / 100 * 3 + 3);
-        }
-
         #[test]
         fn silence_never_slashes(bond: u128, credited: u64, committed in 1..u64::MAX) {
             let (credited, committed) = (Work(credited.into()), Work(committed.into()));

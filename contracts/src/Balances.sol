@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {LeaseStorage} from "contracts/src/LeaseStorage.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
+import {Purse} from "contracts/src/libraries/Packed.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {LibCall} from "solady/utils/LibCall.sol";
+import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+
+interface IPermit {
+    function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
+        external;
+}
+
+interface IWrappedNative {
+    function deposit() external payable;
+    function withdraw(uint256 amount) external;
+}
+
+/// @title Money in and out
+/// @notice Every base unit that comes in counts in `liabilities` at once. One that goes out counts off when the account
+/// is reconciled, so `liabilities` is never less than what is owed, and a withdrawal writes one slot of ours.
+abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
+    /// @dev Of a call in a lenient batch: more than any of ours takes with a token of usual cost.
+    uint256 private constant MIN_SHARE = 300_000;
+
+    IRegistry internal immutable REGISTRY;
+
+    constructor(address registry_) {
+        require(registry_ != address(0), ZeroAddress());
+        REGISTRY = IRegistry(registry_);
+    }
+
+    /// @dev Only unwrapping brings native currency.
+    receive() external payable {
+        require(msg.sender == wrappedNative, NotWrappedNative(msg.sender));
+    }
+
+    // ---------------------------------------------------------------- in
+
+    /// @inheritdoc ILeaseEscrow
+    function deposit(address token, uint256 amount) external payable nonReentrant {
+        require(REGISTRY.isTokenListed(token), TokenNotListed(token));
+        _owe(token, amount);
+        _book(msg.sender, token, amount);
+        emit Deposited(msg.sender, token, amount);
+        _pull(token, amount);
+    }
+
+    /// @dev No balance and no withdrawal can exceed what is owed, so none can overflow its 128 bits.
+    function _owe(address token, uint256 amount) internal {
+        uint256 owed = FixedPointMathLib.saturatingAdd(liabilities[token], amount);
+        require(owed <= type(uint128).max, LiabilitiesOverflow(owed));
+        liabilities[token] = owed;
+    }
+
+    /// @dev Exactly `amount` must arrive: tokens that take a fee can't be used.
+    function _pull(address token, uint256 amount) internal {
+        uint256 before = SafeTransferLib.balanceOf(token, address(this));
+        if (msg.value == 0) {
+            SafeTransferLib.safeTransferFrom(token, msg.sender, address(this), amount);
+        } else {
+            require(token == _native(), NativeNotTaken(token));
+            require(msg.value == amount, InexactTransfer(amount, msg.value));
+            // the token is the wrapped native currency that the registry named once and for all
+            // slither-disable-next-line arbitrary-send-eth
+            IWrappedNative(token).deposit{value: amount}();
+        }
+        uint256 arrived = FixedPointMathLib.zeroFloorSub(SafeTransferLib.balanceOf(token, address(this)), before);
+        require(arrived == amount, InexactTransfer(amount, arrived));
+    }
+
+    /// @dev Copied from the registry when it is first needed, for good.
+    function _native() private returns (address token) {
+        token = wrappedNative;
+        if (token == address(0)) {
+            token = REGISTRY.wrappedNative();
+            wrappedNative = token;
+        }
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function permit(address token, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
+        bytes memory data = abi.encodeCall(IPermit.permit, (msg.sender, address(this), amount, deadline, v, r, s));
+        // whether it worked shows when the tokens are pulled
+        // slither-disable-next-line unused-return
+        LibCall.tryCall(token, 0, gasleft(), 0, data);
+    }
+
+    // ---------------------------------------------------------------- out
+
+    /// @inheritdoc ILeaseEscrow
+    function withdraw(address token, address to, uint256 amount) external nonReentrant {
+        _debitWithdrawal(msg.sender, token, to, amount);
+        SafeTransferLib.safeTransfer(token, to, amount);
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function withdrawFor(address token, address account) external nonReentrant {
+        require(msg.sender == account || !_sellers[account].keepsBalance, BalanceIsKept(account));
+        uint256 amount = _purses[account][token].balance();
+        _debitWithdrawal(account, token, account, amount);
+        SafeTransferLib.safeTransfer(token, account, amount);
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function withdrawNative(address to, uint256 amount) external nonReentrant {
+        address token = _native();
+        require(token != address(0), NativeNotTaken(token));
+        _debitWithdrawal(msg.sender, token, to, amount);
+        IWrappedNative(token).withdraw(amount);
+        SafeTransferLib.safeTransferETH(to, amount);
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function keepBalance(bool kept) external {
+        _sellers[msg.sender].keepsBalance = kept;
+        emit BalanceKept(msg.sender, kept);
+    }
+
+    function _debitWithdrawal(address account, address token, address to, uint256 amount) private {
+        require(to != address(0) && to != address(this), InvalidRecipient(to));
+        Purse purse = _purses[account][token];
+        require(purse.balance() >= amount, InsufficientBalance(purse.balance(), amount));
+        _purses[account][token] = purse.withdraw(amount);
+        emit Withdrawn(account, token, to, amount);
+    }
+
+    function _debit(address account, address token, uint256 amount) internal {
+        Purse purse = _purses[account][token];
+        require(purse.balance() >= amount, InsufficientBalance(purse.balance(), amount));
+        _purses[account][token] = purse.debit(amount);
+    }
+
+    function _book(address account, address token, uint256 amount) internal {
+        if (amount != 0) _purses[account][token] = _purses[account][token].book(amount);
+    }
+
+    // ---------------------------------------------------------------- what nobody is owed
+
+    /// @inheritdoc ILeaseEscrow
+    function reconcile(address token, address[] calldata accounts) external nonReentrant {
+        uint256 owed = liabilities[token];
+        for (uint256 i; i < accounts.length; ++i) {
+            Purse purse = _purses[accounts[i]][token];
+            owed -= purse.withdrawn();
+            _purses[accounts[i]][token] = purse.reconcile();
+        }
+        liabilities[token] = owed;
+        emit Reconciled(token, owed);
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function recoverSurplus(address token) external nonReentrant {
+        address to = REGISTRY.treasury();
+        require(to != address(0), ZeroAddress());
+        uint256 held = SafeTransferLib.balanceOf(token, address(this));
+        uint256 owed = liabilities[token];
+        require(held > owed, NothingToRecover(token));
+        emit SurplusRecovered(token, to, held - owed);
+        SafeTransferLib.safeTransfer(token, to, held - owed);
+    }
+
+    // ---------------------------------------------------------------- several calls
+
+    /// @inheritdoc ILeaseEscrow
+    function batch(bytes[] calldata calls, bool strict) external {
+        uint256 count = calls.length;
+        for (uint256 i; i < count; ++i) {
+            // a call that burns its gas must leave the later ones theirs, and no call may fail for want of gas alone
+            uint256 share = strict ? gasleft() : gasleft() / (count - i);
+            require(strict || share >= MIN_SHARE, CallOutOfGas(i, share));
+            (bool done, bytes memory reason) = address(this).delegatecall{gas: share}(calls[i]);
+            if (done) continue;
+            if (strict) LibCall.bubbleUpRevert(reason);
+            // what the call did, events included, was undone
+            // slither-disable-next-line reentrancy-events
+            emit CallFailed(i, reason);
+        }
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function registry() external view returns (address) {
+        return address(REGISTRY);
+    }
+
+    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
+        return false;
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {LeaseStorage} from "contracts/src/LeaseStorage.sol";
+import {IERC4906} from "contracts/src/interfaces/IERC4906.sol";
+import {IERC4907} from "contracts/src/interfaces/IERC4907.sol";
+import {ILeaseDescriptor} from "contracts/src/interfaces/ILeaseDescriptor.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Progress, Schedule} from "contracts/src/libraries/Packed.sol";
+import {ERC721} from "solady/tokens/ERC721.sol";
+
+/// @title A lease as an NFT
+/// @notice ERC-721 with a user beside the owner (ERC-4907). The user controls the destination of the work and nothing
+/// else; a transfer ends that.
+abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907 {
+    uint256 internal constant MAX_BOX = 512;
+
+    struct User {
+        address account;
+        uint64 expires;
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    address public immutable descriptor;
+    mapping(uint256 id => User) private _users;
+
+    constructor(address descriptor_) {
+        require(descriptor_ != address(0), ZeroAddress());
+        descriptor = descriptor_;
+    }
+
+    // ---------------------------------------------------------------- user
+
+    /// @inheritdoc IERC4907
+    function setUser(uint256 id, address user, uint64 expires) external {
+        require(_isApprovedOrOwner(msg.sender, id), NotLeaseOwner(id, msg.sender));
+        _users[id] = User({account: user, expires: expires});
+        emit UpdateUser(id, user, expires);
+    }
+
+    /// @inheritdoc IERC4907
+    function userOf(uint256 id) public view returns (address) {
+        User memory user = _users[id];
+        return block.timestamp <= user.expires ? user.account : address(0);
+    }
+
+    /// @inheritdoc IERC4907
+    function userExpires(uint256 id) external view returns (uint256) {
+        return _users[id].expires;
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function controllerOf(uint256 id) public view returns (address controller) {
+        controller = userOf(id);
+        if (controller == address(0)) controller = ownerOf(id);
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function setBoxes(uint256 id, bytes calldata nodeBox, bytes calldata gatewayBox) external {
+        require(msg.sender == controllerOf(id), NotController(id, msg.sender));
+        require(!_meters[id].progress.isSettled(), AlreadySettled(id));
+        _logBoxes(id, nodeBox, gatewayBox);
+    }
+
+    function _logBoxes(uint256 id, bytes calldata nodeBox, bytes calldata gatewayBox) internal {
+        require(nodeBox.length <= MAX_BOX, BoxTooLong(MAX_BOX, nodeBox.length));
+        require(gatewayBox.length <= MAX_BOX, BoxTooLong(MAX_BOX, gatewayBox.length));
+        emit Boxes(id, nodeBox, gatewayBox);
+    }
+
+    function _beforeTokenTransfer(address from, address, uint256 id) internal override {
+        // a new lease has no user
+        if (from != address(0) && _users[id].account != address(0)) {
+            delete _users[id];
+            emit UpdateUser(id, address(0), 0);
+        }
+    }
+
+    // ---------------------------------------------------------------- views
+
+    /// @inheritdoc ILeaseEscrow
+    function lease(uint256 id) external view returns (Lease memory) {
+        Schedule schedule = _scheduleOf(id);
+        Progress progress = _meters[id].progress;
+        Particulars memory particulars = _particulars[id];
+        Funds memory funds = _funds[id];
+        return Lease({
+            provider: _providers[particulars.provider],
+            token: _tokens[particulars.token],
+            jobSigner: particulars.jobSigner,
+            oracle: schedule.oracle(),
+            algorithm: schedule.algorithm(),
+            weightLog2: schedule.weightLog2(),
+            ending: schedule.ending(),
+            // as wide as they are packed
+            // forge-lint: disable-start(unsafe-typecast)
+            rate: uint96(schedule.rate()),
+            start: uint40(schedule.start()),
+            end: uint40(schedule.end()),
+            duration: uint32(schedule.duration()),
+            epochLength: uint32(schedule.epochLength()),
+            // forge-lint: disable-end(unsafe-typecast)
+            cancelBps: particulars.cancelBps,
+            bondBps: particulars.bondBps,
+            payment: funds.payment,
+            bond: funds.bond,
+            credited: progress.credited(),
+            due: progress.due(),
+            asOf: progress.asOf(),
+            collectedWork: _getExtraData(id),
+            last: progress.isLast(),
+            settled: progress.isSettled()
+        });
+    }
+
+    function name() public pure override returns (string memory) {
+        return "Hashlease";
+    }
+
+    function symbol() public pure override returns (string memory) {
+        return "LEASE";
+    }
+
+    function tokenURI(uint256 id) public view override returns (string memory) {
+        return ILeaseDescriptor(descriptor).tokenURI(address(this), id);
+    }
+
+    /// @dev ERC-165: beside what an ERC-721 has, ERC-4906 and ERC-4907.
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == 0x49064906 || interfaceId == 0xad092b5c || super.supportsInterface(interfaceId);
+    }
+}

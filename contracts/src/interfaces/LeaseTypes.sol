@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+// Proof-of-work families, as an offer and a lease name them. Zero is no algorithm.
+// The values are part of the signed offer: never renumber.
+uint8 constant ALGORITHM_SHA256D = 1;
+uint8 constant ALGORITHM_SCRYPT = 2;
+uint8 constant ALGORITHM_ETHASH = 3;
+uint8 constant ALGORITHM_ETCHASH = 4;
+
+// How a lease's end was brought closer.
+uint8 constant ENDING_AS_RENTED = 0;
+uint8 constant ENDING_CANCELLED = 1;
+uint8 constant ENDING_TERMINATED = 2;
+
+/// @notice A provider's signed offer (EIP-712, domain of the escrow). Fills consume `hashRate`.
+/// @param provider Who sells, signs, and whose deposited balance the bond is locked from.
+/// @param algorithm One of the `ALGORITHM_*` values.
+/// @param token ERC-20 of payment and bond.
+/// @param price Base units of `token` per 10^21 hashes.
+/// @param hashRate Hashes per second on sale over all fills of this offer.
+/// @param minHashRate Smallest fill, hashes per second.
+/// @param epochLength Seconds of an epoch.
+/// @param minDuration Shortest lease, seconds.
+/// @param maxDuration Longest lease, seconds.
+/// @param notice Seconds between renting and the earliest start.
+/// @param bondBps Bond in basis points of the payment.
+/// @param cancelBps Cancel fee in basis points of what a cancellation returns; at most `bondBps`.
+/// @param oracle Registered oracle that credits the lease.
+/// @param jobSigner The only job signer accepted; zero leaves the choice to the renter.
+/// @param nodeKey X25519 public key of the provider's node, to which the node's box is sealed.
+/// @param expiry Last second at which the offer can be filled.
+/// @param counter Must equal the provider's counter: one bump cancels every offer below it.
+/// @param salt Makes otherwise equal offers distinct.
+struct Offer {
+    address provider;
+    uint8 algorithm;
+    address token;
+    uint128 price;
+    uint96 hashRate;
+    uint96 minHashRate;
+    uint32 epochLength;
+    uint40 minDuration;
+    uint40 maxDuration;
+    uint32 notice;
+    uint16 bondBps;
+    uint16 cancelBps;
+    uint32 oracle;
+    address jobSigner;
+    bytes32 nodeKey;
+    uint40 expiry;
+    uint256 counter;
+    uint256 salt;
+}
+
+/// @notice What a renter chooses when filling an offer.
+/// @param recipient Owner of the lease NFT; the payment is always the caller's.
+/// @param hashRate Hashes per second to rent, exact.
+/// @param start First second of the lease.
+/// @param duration Seconds, a whole number of epochs.
+/// @param maxPayment The most the caller agrees to pay, base units.
+/// @param jobSigner Address of the key that signs this lease's jobs.
+/// @param continues Lease that this one renews, zero if none. It must be the recipient's, of the same provider and
+/// algorithm, have at least this hash rate, have run, and not be renewed yet; the new lease starts where it ends and needs
+/// no notice.
+/// @param nodeBox Sealed to the node: where the gateway is, and the access token. At most 512 bytes.
+/// @param gatewayBox Sealed to the gateway: the pool's URL, worker and password. At most 512 bytes.
+struct RentRequest {
+    address recipient;
+    uint96 hashRate;
+    uint40 start;
+    uint32 duration;
+    uint128 maxPayment;
+    address jobSigner;
+    uint256 continues;
+    bytes nodeBox;
+    bytes gatewayBox;
+}
+
+/// @notice Everything the escrow knows of a lease.
+/// @dev `committed = rate × duration`; `bond` is what is left of it; `ending` is one of the `ENDING_*` values.
+struct Lease {
+    address provider;
+    address token;
+    address jobSigner;
+    uint32 oracle;
+    uint8 algorithm;
+    uint8 weightLog2;
+    uint8 ending;
+    uint96 rate;
+    uint40 start;
+    uint40 end;
+    uint32 duration;
+    uint32 epochLength;
+    uint16 cancelBps;
+    uint16 bondBps;
+    uint128 payment;
+    uint128 bond;
+    uint96 credited;
+    uint96 due;
+    uint40 asOf;
+    uint96 collectedWork;
+    bool last;
+    bool settled;
+}
+
+/// @notice What an oracle says of one lease, all figures cumulative since the lease's start.
+/// @param lease Lease id.
+/// @param asOf End of the epoch up to which the figures count.
+/// @param work Verified work, expected hashes.
+/// @param due Work that was asked for, expected hashes.
+/// @param evidence Chain over the epochs' commitments: `e_i = keccak256(e_{i−1} ‖ root_i ‖ count_i)`, `e_{−1} = 0`.
+/// @param last No later statement will follow. Only takes effect when `asOf` is the lease's end.
+struct Statement {
+    uint256 lease;
+    uint40 asOf;
+    uint96 work;
+    uint96 due;
+    bytes32 evidence;
+    bool last;
+}
+
+/// @notice A registered oracle. Everything but `listed` is fixed at registration.
+/// @param account The contract that may call `credit` and `voidEpoch`.
+/// @param window Seconds after a lease's end from which on it can be settled without the oracle's last word.
+/// @param feeBps Fee in basis points of released money.
+/// @param payee Who gets the fee.
+/// @param listed Whether new leases may pin it.
+struct Oracle {
+    address account;
+    uint32 window;
+    uint16 feeBps;
+    address payee;
+    bool listed;
+}
+
+/// @notice Bounds of what can be rented and registered, seconds; constants of a deployment.
+struct Bounds {
+    uint32 minDuration;
+    uint32 maxDuration;
+    uint32 minEpoch;
+    uint32 maxEpoch;
+    uint32 maxNotice;
+    uint32 minWindow;
+    uint32 maxWindow;
+}
+
+/// @notice What a fill of an offer comes to.
+/// @param payment Base units.
+/// @param bond Base units.
+/// @param exposureCap Most that unsettled leases of the offer's oracle may hold in its token, base units.
+/// @param weightLog2 Exponent of the settlement weight.
+struct Admission {
+    uint128 payment;
+    uint128 bond;
+    uint128 exposureCap;
+    uint8 weightLog2;
+}

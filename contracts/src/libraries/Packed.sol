@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @notice A lease's times and terms that `credit` reads: `rate` 96 bits, `start` 40, `end` 40, `epochLength` 24,
+/// `epochs` as rented 16, `oracle` 16, `weightLog2` 8, `algorithm` 8, `ending` 8, from the lowest bit up. `end` and
+/// `ending` are all that ever changes.
+type Schedule is uint256;
+
+/// @notice What a lease's oracle said so far: `credited` 96 bits, `due` 96, `asOf` 40, `last` 8, `settled` 8, from the
+/// lowest bit up. One word, since a struct would be written in two steps.
+type Progress is uint256;
+
+/// @notice An account in one token: `balance` 128 bits, then `withdrawn` since it was last reconciled, 128.
+type Purse is uint256;
+
+using ScheduleLib for Schedule global;
+using ProgressLib for Progress global;
+using PurseLib for Purse global;
+
+/// @title Reading and writing `Schedule`
+library ScheduleLib {
+    uint256 private constant UNCHANGING = ~(uint256(type(uint40).max) << 136 | uint256(type(uint8).max) << 248);
+
+    /// @notice Each value must fit its bits.
+    function pack(
+        uint256 rate_,
+        uint256 start_,
+        uint256 end_,
+        uint256 epochLength_,
+        uint256 epochs_,
+        uint256 oracle_,
+        uint256 weightLog2_,
+        uint256 algorithm_
+    ) internal pure returns (Schedule) {
+        uint256 times = start_ << 96 | end_ << 136 | epochLength_ << 176 | epochs_ << 200;
+        return Schedule.wrap(rate_ | times | oracle_ << 216 | weightLog2_ << 232 | algorithm_ << 240);
+    }
+
+    /// @notice Hashes per second; zero is no lease.
+    function rate(Schedule s) internal pure returns (uint256) {
+        return uint96(Schedule.unwrap(s));
+    }
+
+    function start(Schedule s) internal pure returns (uint256) {
+        return uint40(Schedule.unwrap(s) >> 96);
+    }
+
+    function end(Schedule s) internal pure returns (uint256) {
+        return uint40(Schedule.unwrap(s) >> 136);
+    }
+
+    function epochLength(Schedule s) internal pure returns (uint256) {
+        return uint24(Schedule.unwrap(s) >> 176);
+    }
+
+    function epochs(Schedule s) internal pure returns (uint256) {
+        return uint16(Schedule.unwrap(s) >> 200);
+    }
+
+    function oracle(Schedule s) internal pure returns (uint32) {
+        return uint16(Schedule.unwrap(s) >> 216);
+    }
+
+    function weightLog2(Schedule s) internal pure returns (uint8) {
+        return uint8(Schedule.unwrap(s) >> 232);
+    }
+
+    function algorithm(Schedule s) internal pure returns (uint8) {
+        return uint8(Schedule.unwrap(s) >> 240);
+    }
+
+    function ending(Schedule s) internal pure returns (uint8) {
+        return uint8(Schedule.unwrap(s) >> 248);
+    }
+
+    /// @notice Seconds from the start to the end.
+    function ran(Schedule s) internal pure returns (uint256) {
+        unchecked {
+            return s.end() - s.start();
+        }
+    }
+
+    /// @notice Seconds rented: 24 bits times 16.
+    function duration(Schedule s) internal pure returns (uint256) {
+        unchecked {
+            return s.epochLength() * s.epochs();
+        }
+    }
+
+    /// @notice Expected hashes rented: at most 96 bits, checked at renting.
+    function committed(Schedule s) internal pure returns (uint256) {
+        unchecked {
+            return s.rate() * s.duration();
+        }
+    }
+
+    /// @notice The same lease with an earlier end, which must have 40 bits.
+    function shorten(Schedule s, uint256 end_, uint8 ending_) internal pure returns (Schedule) {
+        return Schedule.wrap(Schedule.unwrap(s) & UNCHANGING | end_ << 136 | uint256(ending_) << 248);
+    }
+}
+
+/// @title Reading and writing `Progress`
+library ProgressLib {
+    uint256 private constant LAST = 1 << 232;
+    uint256 private constant SETTLED = 1 << 240;
+
+    /// @notice Each value must fit its bits.
+    function pack(uint256 credited_, uint256 due_, uint256 asOf_, bool last) internal pure returns (Progress) {
+        uint256 word = credited_ | due_ << 96 | asOf_ << 192;
+        return Progress.wrap(last ? word | LAST : word);
+    }
+
+    function credited(Progress p) internal pure returns (uint96) {
+        return uint96(Progress.unwrap(p));
+    }
+
+    function due(Progress p) internal pure returns (uint96) {
+        return uint96(Progress.unwrap(p) >> 96);
+    }
+
+    function asOf(Progress p) internal pure returns (uint40) {
+        return uint40(Progress.unwrap(p) >> 192);
+    }
+
+    function isLast(Progress p) internal pure returns (bool) {
+        return Progress.unwrap(p) & LAST != 0;
+    }
+
+    function isSettled(Progress p) internal pure returns (bool) {
+        return Progress.unwrap(p) & SETTLED != 0;
+    }
+
+    function settle(Progress p) internal pure returns (Progress) {
+        return Progress.wrap(Progress.unwrap(p) | SETTLED);
+    }
+}
+
+/// @title Reading and writing `Purse`
+library PurseLib {
+    function balance(Purse p) internal pure returns (uint256) {
+        return uint128(Purse.unwrap(p));
+    }
+
+    function withdrawn(Purse p) internal pure returns (uint256) {
+        return Purse.unwrap(p) >> 128;
+    }
+
+    /// @notice The sum must have 128 bits.
+    function book(Purse p, uint256 amount) internal pure returns (Purse) {
+        return Purse.wrap(Purse.unwrap(p) + amount);
+    }
+
+    /// @notice `amount` must be at most the balance.
+    function debit(Purse p, uint256 amount) internal pure returns (Purse) {
+        return Purse.wrap(Purse.unwrap(p) - amount);
+    }
+
+    /// @notice `amount` must be at most the balance, and all that was withdrawn have 128 bits.
+    function withdraw(Purse p, uint256 amount) internal pure returns (Purse) {
+        return Purse.wrap(Purse.unwrap(p) - amount + (amount << 128));
+    }
+
+    function reconcile(Purse p) internal pure returns (Purse) {
+        return Purse.wrap(uint128(Purse.unwrap(p)));
+    }
+}

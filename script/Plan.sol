@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
+import {Directory} from "contracts/src/Directory.sol";
+import {LeaseDescriptor} from "contracts/src/LeaseDescriptor.sol";
+import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
+import {LeaseLens} from "contracts/src/LeaseLens.sol";
+import {Registry} from "contracts/src/Registry.sol";
+import {Bounds} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Script} from "forge-std/Script.sol";
+
+/// @title What a deployment is made of
+/// @notice Every contract is created by CREATE2 with one salt, and no constructor takes a value of one chain only, so
+/// the addresses are the same on every public chain for the same deployer and committee. What differs between chains
+/// (the wrapped native currency, tokens, caps) is set by calls and read from `script/chains/<chain id>.toml`.
+abstract contract Plan is Script {
+    uint256 internal constant LOCAL = 31_337;
+    bytes32 internal constant SALT = "Hashlease 1";
+    /// @dev Time between a decision of the governor and its effect.
+    uint32 internal constant TIMELOCK = 2 days;
+    uint64 internal constant GUARDIAN = 1;
+
+    /// @notice One contract of a deployment.
+    struct Part {
+        string name;
+        bytes creationCode;
+        bytes arguments;
+        address at;
+    }
+
+    /// @notice A token of `script/chains`.
+    struct TokenFact {
+        string symbol;
+        address at;
+        uint256 cap;
+    }
+
+    /// @notice What is known of a chain.
+    struct ChainFacts {
+        string name;
+        address wrappedNative;
+        TokenFact[] tokens;
+    }
+
+    /// @notice The committee that is registered with the deployment.
+    struct Committee {
+        address[] owners;
+        address[] keys;
+        uint256 threshold;
+    }
+
+    /// @notice The parts, in the order in which they are created.
+    struct Parts {
+        Part manager;
+        Part registry;
+        Part descriptor;
+        Part escrow;
+        Part lens;
+        Part directory;
+        Part oracle;
+    }
+
+    // ---------------------------------------------------------------- parts
+
+    function _parts(address deployer, Committee memory c) internal view returns (Parts memory p) {
+        p.manager = _part("AccessManager", type(AccessManager).creationCode, abi.encode(deployer));
+        p.registry = _part("Registry", type(Registry).creationCode, abi.encode(p.manager.at, _bounds()));
+        p.descriptor = _part("LeaseDescriptor", type(LeaseDescriptor).creationCode, "");
+        p.escrow = _part("LeaseEscrow", type(LeaseEscrow).creationCode, abi.encode(p.registry.at, p.descriptor.at));
+        p.lens = _part("LeaseLens", type(LeaseLens).creationCode, abi.encode(p.escrow.at));
+        p.directory = _part("Directory", type(Directory).creationCode, "");
+        p.oracle = _part(
+            "CommitteeOracle",
+            type(CommitteeOracle).creationCode,
+            abi.encode(p.escrow.at, c.owners, c.keys, c.threshold)
+        );
+    }
+
+    function _part(string memory name, bytes memory creationCode, bytes memory arguments)
+        private
+        pure
+        returns (Part memory)
+    {
+        bytes32 hash = keccak256(bytes.concat(creationCode, arguments));
+        return Part(name, creationCode, arguments, vm.computeCreate2Address(SALT, hash, CREATE2_FACTORY));
+    }
+
+    function _list(Parts memory p) internal pure returns (Part[] memory list) {
+        list = new Part[](7);
+        (list[0], list[1], list[2], list[3]) = (p.manager, p.registry, p.descriptor, p.escrow);
+        (list[4], list[5], list[6]) = (p.lens, p.directory, p.oracle);
+    }
+
+    /// @dev The same on every public chain; seconds on a local one, so that nobody needs to warp a clock.
+    function _bounds() internal view returns (Bounds memory) {
+        bool isLocal = block.chainid == LOCAL;
+        return Bounds({
+            minDuration: isLocal ? 30 : 1 hours,
+            maxDuration: 30 days,
+            minEpoch: isLocal ? 10 : 10 minutes,
+            maxEpoch: 24 hours,
+            maxNotice: 2 hours,
+            minWindow: isLocal ? 10 : 1 hours,
+            maxWindow: 30 days
+        });
+    }
+
+    // ---------------------------------------------------------------- facts
+
+    function _chainFacts() internal view returns (ChainFacts memory facts) {
+        string memory path = string.concat("script/chains/", vm.toString(block.chainid), ".toml");
+        require(vm.isFile(path), string.concat(path, " is missing: what is known of this chain?"));
+        string memory toml = vm.readFile(path);
+        facts.name = vm.parseTomlString(toml, ".name");
+        if (vm.keyExistsToml(toml, ".wrapped_native")) {
+            facts.wrappedNative = vm.parseTomlAddress(toml, ".wrapped_native");
+        }
+        uint256 count;
+        while (vm.keyExistsToml(toml, _token(count))) ++count;
+        facts.tokens = new TokenFact[](count);
+        for (uint256 i; i < count; ++i) {
+            facts.tokens[i] = TokenFact(
+                vm.parseTomlString(toml, string.concat(_token(i), ".symbol")),
+                vm.parseTomlAddress(toml, string.concat(_token(i), ".address")),
+                vm.parseTomlUint(toml, string.concat(_token(i), ".exposure_cap"))
+            );
+        }
+    }
+
+    function _token(uint256 index) private pure returns (string memory) {
+        return string.concat(".tokens[", vm.toString(index), "]");
+    }
+
+    function _committee() internal view returns (Committee memory) {
+        return Committee(
+            vm.envAddress("HASHLEASE_COMMITTEE_OWNERS", ","),
+            vm.envAddress("HASHLEASE_COMMITTEE_KEYS", ","),
+            vm.envUint("HASHLEASE_COMMITTEE_THRESHOLD")
+        );
+    }
+
+    function _file() internal view returns (string memory) {
+        string memory name = vm.envOr("HASHLEASE_DEPLOYMENT_NAME", vm.toString(block.chainid));
+        return string.concat("script/deployments/", name, ".toml");
+    }
+}

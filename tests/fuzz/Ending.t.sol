@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+import {Rented} from "tests/support/Rented.sol";
+
+/// @notice What ending a lease early brings to whom, against the same lease that nobody ended.
+/// @dev Two worlds from one moment on. In both the oracle says the same at the end of the running epoch; in the one the
+/// lease ended there, in the other it runs on, and what comes then is the property's to say.
+contract EndingFuzz is Rented {
+    struct Terms {
+        uint96 rate;
+        uint128 price;
+        uint16 bondBps;
+        uint16 cancelBps;
+        uint16 epochs;
+        uint40 at;
+        uint96 work;
+        uint96 due;
+        uint8 voids;
+        bool collects;
+    }
+
+    /// @dev What each got in all.
+    struct Takes {
+        uint256 owner;
+        uint256 provider;
+        uint256 payee;
+        uint256 challenger;
+    }
+
+    function _take(Terms memory t) private returns (Lease memory) {
+        Offer memory o = _offer();
+        RentRequest memory r = _request();
+        t.epochs = SafeCastLib.toUint16(bound(t.epochs, 2, 48));
+        r.duration = t.epochs * EPOCH;
+        r.hashRate = SafeCastLib.toUint96(bound(t.rate, 1000, type(uint96).max / r.duration));
+        (o.hashRate, o.minHashRate) = (r.hashRate, 1);
+        o.price =
+            SafeCastLib.toUint128(bound(t.price, 0, (uint256(1) << 120) * 1e21 / (uint256(r.hashRate) * r.duration)));
+        o.bondBps = SafeCastLib.toUint16(bound(t.bondBps, 0, 10_000));
+        o.cancelBps = SafeCastLib.toUint16(bound(t.cancelBps, 0, o.bondBps));
+        o.oracle = testOracleId;
+        token.mint(renter, 1 << 121);
+        token.mint(provider.addr, 1 << 121);
+        vm.prank(provider.addr);
+        escrow.deposit(address(token), 1 << 121);
+        id = _rent(o, r);
+        idle = _balance(provider.addr);
+        return escrow.lease(id);
+    }
+
+    /// @dev Runs until some second before the last epoch.
+    function _start(Terms memory t) private returns (Lease memory l) {
+        l = _take(t);
+        t.at = SafeCastLib.toUint40(bound(t.at, START, l.end - EPOCH - 1));
+        // up to more than the cap lets count, and than can be asked for
+        t.work = SafeCastLib.toUint96(bound(t.work, 0, _upTo(_ran(t) * l.rate * EPOCH * 3 / 2)));
+        t.due = SafeCastLib.toUint96(bound(t.due, 0, _upTo(_ran(t) * l.rate * EPOCH * 5 / 4)));
+        // half of the work by the last epoch's end, for a collection to have something
+        uint256 over = (t.at - START) / EPOCH;
+        if (over != 0) _credit(id, over, t.work / 2, t.due / 2, false);
+        vm.warp(t.at);
+        if (t.collects && escrow.lease(id).credited != 0) escrow.collect(id);
+        for (uint32 i; i < t.voids % 4 && i <= over; ++i) {
+            testOracle.voidEpoch(id, i, challenger);
+        }
+    }
+
+    function _upTo(uint256 figure) private pure returns (uint256) {
+        return figure < type(uint96).max ? figure : type(uint96).max;
+    }
+
+    function _ran(Terms memory t) private pure returns (uint256) {
+        return (t.at - START) / EPOCH + 1;
+    }
+
+    /// @dev The last thing that happens in each world: the oracle is silent from here on.
+    function _settled(Lease memory l) private returns (Takes memory takes) {
+        vm.warp(uint256(l.end) + LONG_WINDOW);
+        escrow.settle(id);
+        takes = Takes({
+            owner: _balance(renter),
+            provider: _balance(provider.addr) - idle,
+            payee: _balance(testPayee),
+            challenger: _balance(challenger)
+        });
+        assertEq(
+            takes.owner + takes.provider + takes.payee + takes.challenger,
+            l.payment + LeaseMath.portion(l.payment, l.bondBps),
+            "every base unit is somebody's"
+        );
+    }
+
+    // ---------------------------------------------------------------- cancel
+
+    /// @notice Cancelling never brings the owner more than waiting while nothing more is asked for or delivered: it
+    /// brings exactly the cancel fee less, at most what was released, and that goes to the provider. (Waiting while
+    /// more is asked for and not delivered can only bring her more.) The work is what the oracle counts, which never is
+    /// above the cap; were it so, a cancellation would lose the provider what a later statement could still bring.
+    function testFuzz_Cancelling_BringsTheOwnerWhatWaitingBringsLessTheFee(Terms memory t) public {
+        Lease memory l = _start(t);
+        uint256 snapshot = vm.snapshotState();
+        _cancel();
+        _credit(id, _ran(t), t.work, t.due, false);
+        Lease memory ended = escrow.lease(id);
+        Takes memory cancelled = _settled(ended);
+        vm.revertToState(snapshot);
+        _credit(id, _ran(t), t.work, t.due, false);
+        assertEq(escrow.lease(id).credited, ended.credited);
+        Takes memory waited = _settled(l);
+
+        uint256 committed = uint256(l.rate) * l.duration;
+        uint256 reachable = uint256(l.rate) * (ended.end - l.start) * 5 / 4;
+        if (reachable > committed) reachable = committed;
+        uint256 stays = (l.payment * reachable + committed - 1) / committed;
+        uint256 fee = (l.payment - stays) * l.cancelBps / 10_000;
+        uint256 released = l.payment * uint256(ended.credited) / committed;
+        if (fee > released) fee = released;
+        assertEq(cancelled.owner + fee, waited.owner, "owner");
+        assertEq(cancelled.provider, waited.provider + fee, "provider");
+        assertEq(cancelled.payee, waited.payee, "payee");
+        assertEq(cancelled.challenger, waited.challenger, "challenger");
+    }
+
+    /// @notice What returns at once never has to be taken back: however much is credited later, it and the fee stay
+    /// covered.
+    function testFuzz_WhatReturnsAtOnce_NeverHasToComeBack(Terms memory t) public {
+        _start(t);
+        uint256 before = _balance(renter);
+        _cancel();
+        uint256 returned = _balance(renter) - before;
+        _credit(id, _ran(t), type(uint96).max, t.due, true);
+        uint256 early = _balance(renter);
+        Takes memory takes = _settled(escrow.lease(id));
+        assertGe(takes.owner, early);
+        assertLe(returned, escrow.lease(id).payment);
+    }
+
+    // ---------------------------------------------------------------- terminate
+
+    /// @notice Terminating never brings the provider more than staying silent with the same credited work and the same
+    /// due: exactly less by what the termination costs, as far as the bond reaches, and that goes to the owner.
+    /// Neither does it bring more, but for one base unit of rounding, than staying silent while as much goes on being
+    /// asked for as before, up to the end as rented. (It can bring more than staying while more is asked for than
+    /// before: whoever was given no jobs so far leaves free.)
+    function testFuzz_Terminating_NeverBringsTheProviderMoreThanStayingSilent(Terms memory t) public {
+        Lease memory l = _start(t);
+        uint256 snapshot = vm.snapshotState();
+        _terminate();
+        _credit(id, _ran(t), t.work, t.due, false);
+        Lease memory ended = escrow.lease(id);
+        Takes memory left = _settled(ended);
+        vm.revertToState(snapshot);
+
+        snapshot = vm.snapshotState();
+        _credit(id, _ran(t), t.work, t.due, false);
+        Takes memory silent = _settled(l);
+        (uint256 slash, uint256 cost) = _deductions(ended);
+        uint256 taken = slash + cost > ended.bond ? ended.bond : slash + cost;
+        if (slash > ended.bond) slash = ended.bond;
+        assertEq(left.provider + (taken - slash), silent.provider, "provider");
+        assertEq(left.owner, silent.owner + (taken - slash), "owner");
+        assertEq(left.payee, silent.payee, "payee");
+        vm.revertToState(snapshot);
+
+        _credit(id, _ran(t), t.work, t.due, false);
+        uint256 goesOn = uint256(ended.due) * l.duration / (ended.end - l.start);
+        _credit(id, t.epochs, ended.credited, goesOn, false);
+        assertEq(escrow.lease(id).due, goesOn);
+        assertLe(left.provider, _settled(l).provider + 1, "while jobs go on");
+    }
+
+    /// @dev On the bond as it was locked.
+    function _deductions(Lease memory l) private pure returns (uint256 slash, uint256 cost) {
+        uint256 bond = uint256(l.payment) * l.bondBps / 10_000;
+        uint256 ran = l.end - l.start;
+        uint256 committed = uint256(l.rate) * l.duration;
+        slash = LeaseMath.slash(bond, l.due, l.credited, committed, l.weightLog2);
+        cost = bond * (l.duration - ran) * l.due / (l.duration * (l.rate * ran));
+    }
+
+    // ---------------------------------------------------------------- before the start
+
+    function testFuzz_BeforeTheStart_TheOwnerUnwindsAndTheProviderForfeits(Terms memory t, bool byProvider) public {
+        Lease memory l = _take(t);
+        vm.warp(bound(t.at, NOW, START - 1));
+        if (byProvider) _terminate();
+        else _cancel();
+        assertTrue(escrow.lease(id).settled);
+        assertEq(_balance(renter), uint256(l.payment) + (byProvider ? l.bond : 0));
+        assertEq(_balance(provider.addr) - idle, byProvider ? 0 : l.bond);
+        assertEq(_balance(testPayee), 0);
+        assertEq(_exposure(testOracleId), 0);
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IERC4907} from "contracts/src/interfaces/IERC4907.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Vm} from "forge-std/Vm.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+import {Books} from "tests/invariant/Books.sol";
+
+/// @title Books what the escrow says
+/// @notice From events alone: who holds a lease, what each account may withdraw, what became of each payment and bond.
+abstract contract Ledger is Books {
+    using SafeCastLib for uint256;
+
+    bytes32 private constant TRANSFER = keccak256("Transfer(address,address,uint256)");
+
+    /// @dev Said since the last `_hear`.
+    struct Heard {
+        uint256 skipped;
+        uint256 failed;
+        uint256 boxes;
+    }
+
+    Heard private _heard;
+
+    /// @dev Books what was said and tells what was said of other things.
+    function _hear() internal returns (Heard memory heard) {
+        _enter();
+        heard = _heard;
+        delete _heard;
+    }
+
+    function _enter() internal override {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].emitter == address(escrow)) _enterOne(logs[i], logs[i].topics[0]);
+        }
+    }
+
+    function _enterOne(Vm.Log memory log, bytes32 what) private {
+        if (what == ILeaseEscrow.Deposited.selector) {
+            entitled[_account(log, 1)][_account(log, 2)] += abi.decode(log.data, (uint256));
+        } else if (what == ILeaseEscrow.Withdrawn.selector) {
+            entitled[_account(log, 1)][_account(log, 2)] -= abi.decode(log.data, (uint256));
+        } else if (what == TRANSFER) {
+            uint256 id = uint256(log.topics[3]);
+            holder[id] = _account(log, 2);
+            delete user[id];
+        } else if (what == IERC4907.UpdateUser.selector) {
+            user[uint256(log.topics[1])] = User(_account(log, 2), abi.decode(log.data, (uint64)));
+        } else if (what == ILeaseEscrow.Boxes.selector) {
+            ++_heard.boxes;
+        } else if (what == ILeaseEscrow.CreditSkipped.selector) {
+            ++_heard.skipped;
+        } else if (what == ILeaseEscrow.CallFailed.selector) {
+            ++_heard.failed;
+        } else if (what == ILeaseEscrow.LastWord.selector) {
+            ++_books[uint256(log.topics[1])].lastWords;
+        } else {
+            _enterMoney(log, what);
+        }
+    }
+
+    function _enterMoney(Vm.Log memory log, bytes32 what) private {
+        if (what == ILeaseEscrow.EpochVoided.selector) _enterVoid(log, uint256(log.topics[1]));
+        else if (what == ILeaseEscrow.Collected.selector) _enterCollection(log, uint256(log.topics[1]));
+        else if (what == ILeaseEscrow.Cancelled.selector) _enterCancellation(log, uint256(log.topics[1]));
+        else if (what == ILeaseEscrow.Terminated.selector) _enterEnd(uint256(log.topics[1]));
+        else if (what == ILeaseEscrow.Settled.selector) _enterSettlement(log, uint256(log.topics[1]));
+    }
+
+    function _enterVoid(Vm.Log memory log, uint256 id) private {
+        (uint256 toOwner, uint256 toChallenger) = abi.decode(log.data, (uint256, uint256));
+        Book storage b = _books[id];
+        Lease memory l = b.rented;
+        uint32 epoch = uint256(log.topics[2]).toUint32();
+        _expect(_isVoided[id][epoch] ? 1 : 0, 0, "an epoch is voided once");
+        _isVoided[id][epoch] = true;
+        uint256 left = l.bond - b.voided;
+        uint256 pay = uint256(l.payment) * l.epochLength / l.duration;
+        _expect(toOwner + toChallenger, pay < left ? pay : left, "an epoch's pay, or what is left of the bond");
+        _expect(toChallenger, (toOwner + toChallenger) / 4, "a quarter to the challenger");
+        b.voided += (toOwner + toChallenger).toUint128();
+        entitled[holder[id]][l.token] += toOwner;
+        entitled[_account(log, 3)][l.token] += toChallenger;
+    }
+
+    function _enterCollection(Vm.Log memory log, uint256 id) private {
+        (, uint256 amount, uint256 fee) = abi.decode(log.data, (uint96, uint256, uint256));
+        Book storage b = _books[id];
+        b.earned += amount.toUint128();
+        b.fees += fee.toUint128();
+        entitled[b.rented.provider][b.rented.token] += amount;
+        entitled[registry.oracle(b.rented.oracle).payee][b.rented.token] += fee;
+    }
+
+    function _enterCancellation(Vm.Log memory log, uint256 id) private {
+        (, uint256 returned, uint256 fee) = abi.decode(log.data, (uint40, uint256, uint256));
+        _expect(uint160(_account(log, 2)), uint160(holder[id]), "a cancellation pays the holder");
+        Book storage b = _books[id];
+        (b.returned, b.setAside) = (returned.toUint128(), fee.toUint128());
+        entitled[holder[id]][b.rented.token] += returned;
+        _enterEnd(id);
+    }
+
+    function _enterEnd(uint256 id) private {
+        ++_books[id].endings;
+        _books[id].endedAt = block.timestamp.toUint40();
+    }
+
+    function _enterSettlement(Vm.Log memory log, uint256 id) private {
+        _expect(uint160(_account(log, 2)), uint160(holder[id]), "a settlement pays the holder");
+        Book storage b = _books[id];
+        _expect(b.settledAs == 0 ? 1 : 0, 1, "settled once");
+        (b.refund, b.slashed, b.bondBack, b.cancelFee) = abi.decode(log.data, (uint128, uint128, uint128, uint128));
+        b.settledAs = keccak256(abi.encode(escrow.lease(id)));
+        entitled[holder[id]][b.rented.token] += uint256(b.refund) + b.slashed;
+        entitled[b.rented.provider][b.rented.token] += uint256(b.bondBack) + b.cancelFee;
+    }
+
+    function _account(Vm.Log memory log, uint256 topic) private pure returns (address) {
+        return address(uint160(uint256(log.topics[topic])));
+    }
+
+    // ---------------------------------------------------------------- finding leases
+
+    /// @dev The first lease from a random one on that `wanted` accepts, or zero. None of those that were settled by the
+    /// beginning of the action.
+    function _find(uint256 seed, function(Lease memory) view returns (bool) wanted) internal view returns (uint256) {
+        uint256 count = escrow.leaseCount();
+        for (uint256 i; i < count; ++i) {
+            uint256 id = addmod(seed, i, count) + 1;
+            if (!_seen[id].settled && wanted(escrow.lease(id))) return id;
+        }
+        return 0;
+    }
+
+    /// @dev The first settled lease of the oracle from a random one on, or zero.
+    function _findSettled(uint256 seed, uint32 oracle) internal view returns (uint256) {
+        uint256 count = escrow.leaseCount();
+        for (uint256 i; i < count; ++i) {
+            uint256 id = addmod(seed, i, count) + 1;
+            if (_books[id].settledAs != 0 && _books[id].rented.oracle == oracle) return id;
+        }
+        return 0;
+    }
+
+    function _isOpen(Lease memory l) internal pure returns (bool) {
+        return !l.settled;
+    }
+
+    function _isRogues(Lease memory l) internal view returns (bool) {
+        return l.oracle == _oracleIds[2];
+    }
+
+    function _isRunning(Lease memory l) internal view returns (bool) {
+        return !l.settled && block.timestamp >= l.start + l.epochLength && !_isRogues(l);
+    }
+
+    function _isUnsaid(Lease memory l) internal view returns (bool) {
+        return !l.settled && !l.last && block.timestamp >= l.end && !_isRogues(l);
+    }
+
+    function _isRenewable(Lease memory l) internal view returns (bool) {
+        return !l.settled && l.end > block.timestamp;
+    }
+
+    function _isCollectable(Lease memory l) internal pure returns (bool) {
+        return !l.settled && l.credited > l.collectedWork;
+    }
+
+    function _isSettleable(Lease memory l) internal view returns (bool) {
+        return !l.settled
+            && (l.credited == uint256(l.rate) * l.duration
+                || (l.last && block.timestamp >= l.end)
+                || block.timestamp >= l.end + registry.oracle(l.oracle).window);
+    }
+
+    function _isShortenable(Lease memory l) internal view returns (bool) {
+        return !l.settled && l.ending == 0 && _earliestEnd(l) < l.end;
+    }
+
+    /// @dev The end of the running epoch; before the start, the start.
+    function _earliestEnd(Lease memory l) internal view returns (uint256 end) {
+        end = l.start;
+        while (l.start <= block.timestamp && end <= block.timestamp && end < l.end) {
+            end += l.epochLength;
+        }
+    }
+}

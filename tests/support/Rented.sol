@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Lease, Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Fixture} from "tests/support/Fixture.sol";
+import {TestOracle} from "tests/support/TestOracle.sol";
+
+/// @title What tests of a lease's life start from
+/// @notice The example lease is rented, and nothing else happened yet.
+abstract contract Rented is Fixture {
+    /// @dev What one epoch promises: 100 TH/s for an hour.
+    uint96 internal constant PROMISE = 3.6e17;
+    /// @dev Of the test oracle, whose credit window is a proof oracle's.
+    uint32 internal constant LONG_WINDOW = 168 hours;
+    /// @dev A 24th of the payment, rounded down.
+    uint128 internal constant EPOCHS_PAY = 4_444_444;
+
+    TestOracle internal testOracle;
+    uint32 internal testOracleId;
+    address internal testPayee = makeAddr("test payee");
+    address internal challenger = makeAddr("challenger");
+
+    uint256 internal id;
+    /// @dev What the provider had left once the bond was locked.
+    uint256 internal idle;
+
+    function setUp() public virtual override {
+        super.setUp();
+        testOracle = new TestOracle(address(escrow));
+        testOracleId = registry.registerOracle(address(testOracle), LONG_WINDOW, 200, testPayee);
+        registry.setExposureCap(testOracleId, address(token), type(uint128).max);
+        _begin(_offer());
+    }
+
+    /// @dev From here on the tests' lease is a new one.
+    function _begin(Offer memory o) internal {
+        id = _rent(o, _request());
+        idle = _balance(provider.addr);
+    }
+
+    /// @dev A lease that the test oracle credits; it may void epochs.
+    function _beginVoidable() internal {
+        Offer memory o = _offer();
+        o.oracle = testOracleId;
+        _begin(o);
+    }
+
+    // ---------------------------------------------------------------- doing
+
+    function _send(Statement memory entry) internal {
+        vm.prank(address(committee));
+        escrow.credit(_statements(entry));
+    }
+
+    function _cancel() internal {
+        vm.prank(renter);
+        escrow.cancel(id);
+    }
+
+    function _terminate() internal {
+        vm.prank(provider.addr);
+        escrow.terminate(id);
+    }
+
+    function _transfer(address to) internal {
+        vm.prank(renter);
+        escrow.transferFrom(renter, to, id);
+    }
+
+    // ---------------------------------------------------------------- looking
+
+    /// @dev What was booked since the lease was rented.
+    function _expectBooked(uint256 provider_, uint256 fee, uint256 owner) internal view {
+        assertEq(_balance(provider.addr) - idle, provider_, "provider");
+        assertEq(_balance(payee), fee, "fee");
+        assertEq(_balance(renter), owner, "owner");
+    }
+
+    function _expectFigures(uint256 credited, uint256 due, uint256 asOf, bool last) internal view {
+        Lease memory l = escrow.lease(id);
+        assertEq(l.credited, credited, "credited");
+        assertEq(l.due, due, "due");
+        assertEq(l.asOf, asOf, "asOf");
+        assertEq(l.last, last, "last");
+    }
+
+    function _state() internal view returns (bytes32) {
+        return keccak256(abi.encode(escrow.lease(id)));
+    }
+
+    function _exposure(uint32 oracle) internal view returns (uint256) {
+        return escrow.exposure(oracle, address(token));
+    }
+
+    /// @dev Every base unit leaves, and the books say so once they are reconciled. For tests with one lease.
+    function _everybodyLeaves() internal {
+        address[] memory all = new address[](6);
+        (all[0], all[1], all[2]) = (provider.addr, payee, renter);
+        (all[3], all[4], all[5]) = (stranger, challenger, testPayee);
+        for (uint256 i; i < all.length; ++i) {
+            escrow.withdrawFor(address(token), all[i]);
+        }
+        assertEq(token.balanceOf(address(escrow)), 0, "nothing stays");
+        escrow.reconcile(address(token), all);
+        assertEq(escrow.liabilities(address(token)), 0, "nothing is owed");
+    }
+
+    // ---------------------------------------------------------------- errors
+
+    function _revertsFor(bytes4 selector, address caller) internal {
+        vm.expectRevert(abi.encodeWithSelector(selector, id, caller));
+    }
+
+    function _revertsAsSettled() internal {
+        vm.expectRevert(_error(ILeaseEscrow.AlreadySettled.selector, id));
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IERC4906} from "contracts/src/interfaces/IERC4906.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {ENDING_CANCELLED, ENDING_TERMINATED, Lease, Offer} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Vm} from "forge-std/Vm.sol";
+import {Rented} from "tests/support/Rented.sol";
+
+/// @notice Who may cancel, when, and what returns at once; what the settlement makes of it is in
+/// `CancelSettled.t.sol`.
+contract CancelTest is Rented {
+    /// @dev At `time`, as the renter: the lease runs `epochs` in all.
+    function _cancels(uint256 time, uint40 epochs, uint256 returned, uint256 fee) private {
+        uint256 before = _balance(renter);
+        uint40 end = START + epochs * EPOCH;
+        Lease memory expected = escrow.lease(id);
+        (expected.end, expected.ending) = (end, ENDING_CANCELLED);
+        vm.warp(time);
+        vm.expectEmit(address(escrow));
+        emit IERC4906.MetadataUpdate(id);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Cancelled(id, renter, end, returned, fee);
+        _cancel();
+        assertEq(_balance(renter) - before, returned, "returned");
+        assertEq(abi.encode(escrow.lease(id)), abi.encode(expected), "nothing but the end");
+        assertEq(_balance(provider.addr), idle, "the bond stays, the fee waits");
+        assertEq(escrow.liabilities(address(token)), DEPOSIT + PAYMENT);
+        assertEq(_exposure(committeeId), PAYMENT + BOND);
+    }
+
+    function _nothingToShorten(uint256 time) private {
+        vm.warp(time);
+        vm.expectRevert(_error(ILeaseEscrow.NothingToShorten.selector, id, END));
+        _cancel();
+    }
+
+    // ---------------------------------------------------------------- when
+
+    function test_InTheFirstSecond_TheFirstEpochRuns() public {
+        // 106,666,666 − ⌈106,666,666 × 1.25 / 24⌉ = 101,111,110; two percent of it stay aside
+        _cancels(START, 1, 99_088_888, 2_022_222);
+    }
+
+    function test_InTheMiddleOfAnEpoch_ItRunsToItsEnd() public {
+        // 106,666,666 − ⌈106,666,666 × 7.5 / 24⌉ = 73,333,332
+        _cancels(START + 5 * EPOCH + 1799, 6, 71_866_666, 1_466_666);
+    }
+
+    function test_InTheLastSecondOfAnEpoch_ThatEpochIsTheLast() public {
+        _cancels(START + 6 * EPOCH - 1, 6, 71_866_666, 1_466_666);
+    }
+
+    function test_AtAnEpochsFirstSecond_ItRuns() public {
+        // 106,666,666 − ⌈106,666,666 × 8.75 / 24⌉ = 67,777,777
+        _cancels(START + 6 * EPOCH, 7, 66_422_222, 1_355_555);
+    }
+
+    function test_JustBeforeFourFifths_LittleReturns() public {
+        // 106,666,666 − ⌈106,666,666 × 23.75 / 24⌉ = 1,111,111
+        _cancels(START + 19 * EPOCH - 1, 19, 1_088_889, 22_222);
+    }
+
+    function test_OnceTheCapReachesAll_NothingReturnsAndNothingIsPaid() public {
+        _cancels(START + 19 * EPOCH, 20, 0, 0);
+    }
+
+    function test_InTheLastButOneEpoch_OnlyTheEndMoves() public {
+        _cancels(END - EPOCH - 1, 23, 0, 0);
+    }
+
+    function test_InTheLastEpochAndAfterTheEnd_Reverts() public {
+        _nothingToShorten(END - EPOCH);
+        _nothingToShorten(END - 1);
+        _nothingToShorten(END);
+        _nothingToShorten(END + WINDOW + 1);
+    }
+
+    // ---------------------------------------------------------------- before the start
+
+    function test_BeforeTheStart_EverythingUnwindsAtOnce() public {
+        vm.warp(START - 1);
+        vm.recordLogs();
+        _cancel();
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        assertEq(logs.length, 4);
+        assertEq(logs[0].topics[0], IERC4906.MetadataUpdate.selector);
+        assertEq(logs[1].topics[0], ILeaseEscrow.Cancelled.selector);
+        assertEq(logs[2].topics[0], ILeaseEscrow.Settled.selector);
+        // the fee that was set aside goes back: nothing was released
+        assertEq(logs[1].data, abi.encode(START, 104_533_333, 2_133_333));
+        assertEq(logs[2].data, abi.encode(2_133_333, 0, BOND, 0));
+        assertEq(logs[3].topics[0], IERC4906.MetadataUpdate.selector);
+
+        _expectBooked(BOND, 0, PAYMENT);
+        Lease memory l = escrow.lease(id);
+        assertEq(l.end, START);
+        assertEq(l.ending, ENDING_CANCELLED);
+        assertTrue(l.settled);
+        assertEq(_exposure(committeeId), 0);
+        _everybodyLeaves();
+    }
+
+    function test_InTheSecondOfRenting_EverythingUnwindsToo() public {
+        _cancel();
+        _expectBooked(BOND, 0, PAYMENT);
+        assertTrue(escrow.lease(id).settled);
+    }
+
+    // ---------------------------------------------------------------- the fee
+
+    function test_WhenThereIsNoFee_AllOfItReturns() public {
+        Offer memory o = _offer();
+        o.cancelBps = 0;
+        _begin(o);
+        vm.warp(START + 5 * EPOCH);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Cancelled(id, renter, START + 6 * EPOCH, 73_333_332, 0);
+        _cancel();
+        assertEq(_balance(renter), 73_333_332);
+    }
+
+    function test_WhenTheFeeIsAsHighAsTheBond_ThatMuchStaysAside() public {
+        Offer memory o = _offer();
+        o.cancelBps = 2000;
+        _begin(o);
+        vm.warp(START + 5 * EPOCH);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Cancelled(id, renter, START + 6 * EPOCH, 58_666_666, 14_666_666);
+        _cancel();
+        assertEq(_balance(renter), 58_666_666);
+    }
+
+    // ---------------------------------------------------------------- by whom
+
+    function test_ByAnApprovedAccount_TheOwnerGetsTheMoney() public {
+        vm.prank(renter);
+        escrow.approve(stranger, id);
+        vm.warp(START);
+        vm.prank(stranger);
+        escrow.cancel(id);
+        assertEq(_balance(renter), 99_088_888);
+        assertEq(_balance(stranger), 0);
+    }
+
+    function test_ByAnOperator_TheOwnerGetsTheMoney() public {
+        vm.prank(renter);
+        escrow.setApprovalForAll(stranger, true);
+        vm.warp(START);
+        vm.prank(stranger);
+        escrow.cancel(id);
+        assertEq(_balance(renter), 99_088_888);
+        assertEq(_balance(stranger), 0);
+    }
+
+    function test_AfterATransfer_TheNewOwnerCancelsAndTheOldOneDoesNot() public {
+        _transfer(stranger);
+        vm.warp(START);
+        _revertsFor(ILeaseEscrow.NotLeaseOwner.selector, renter);
+        _cancel();
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Cancelled(id, stranger, START + EPOCH, 99_088_888, 2_022_222);
+        vm.prank(stranger);
+        escrow.cancel(id);
+        assertEq(_balance(stranger), 99_088_888);
+    }
+
+    function test_ByAnyoneElse_Reverts() public {
+        address user = makeAddr("user");
+        vm.prank(renter);
+        escrow.setUser(id, user, type(uint64).max);
+        address[6] memory callers = [user, stranger, provider.addr, address(committee), payee, address(this)];
+        for (uint256 i; i < callers.length; ++i) {
+            _revertsFor(ILeaseEscrow.NotLeaseOwner.selector, callers[i]);
+            vm.prank(callers[i]);
+            escrow.cancel(id);
+        }
+    }
+
+    // ---------------------------------------------------------------- once
+
+    function test_WhenCancelledOrTerminated_Reverts() public {
+        vm.warp(START + 2 * EPOCH);
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 i; i < 2; ++i) {
+            if (i == 0) _cancel();
+            else _terminate();
+            vm.expectRevert(_error(ILeaseEscrow.AlreadyEnding.selector, id));
+            _cancel();
+            vm.warp(END);
+            vm.expectRevert(_error(ILeaseEscrow.AlreadyEnding.selector, id));
+            _cancel();
+            assertEq(escrow.lease(id).ending, i == 0 ? ENDING_CANCELLED : ENDING_TERMINATED);
+            vm.revertToState(snapshot);
+        }
+    }
+
+    function test_WhenTheLeaseIsSettled_Reverts() public {
+        _credit(id, 20, COMMITTED, COMMITTED, false);
+        escrow.settle(id);
+        _revertsAsSettled();
+        _cancel();
+    }
+
+    function test_WhenTheLeaseIsUnknown_Reverts() public {
+        vm.expectRevert(abi.encodeWithSignature("TokenDoesNotExist()"));
+        vm.prank(renter);
+        escrow.cancel(2);
+    }
+
+    // ---------------------------------------------------------------- nobody can stop it
+
+    function test_WhenEverythingIsDelisted_ItReturnsTheSame() public {
+        registry.listOracle(committeeId, false);
+        registry.listToken(address(token), false);
+        registry.setExposureCap(committeeId, address(token), 0);
+        registry.pause();
+        _cancels(START, 1, 99_088_888, 2_022_222);
+    }
+}

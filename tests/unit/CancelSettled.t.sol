@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Rented} from "tests/support/Rented.sol";
+
+/// @notice A lease that was cancelled in its sixth hour: 73,333,332 returned, less a fee of 1,466,666. Of what stays
+/// the credit can reach 33,333,334, rounded up.
+contract CancelSettledTest is Rented {
+    uint256 private constant RETURNED = 71_866_666;
+    uint40 private constant NEW_END = START + 6 * EPOCH;
+
+    function _cancelInTheSixthHour() private {
+        vm.warp(START + 5 * EPOCH + 1);
+        _cancel();
+        assertEq(_balance(renter), RETURNED);
+    }
+
+    /// @dev With the oracle's last word at the new end.
+    function _settles(uint256 work, uint256 due, uint256 refund, uint256 slashed, uint256 fee) private {
+        _credit(id, 6, work, due, true);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Settled(id, renter, refund, slashed, BOND - slashed, fee);
+        escrow.settle(id);
+        assertEq(_exposure(committeeId), 0);
+    }
+
+    // ---------------------------------------------------------------- the fee
+
+    function test_WhenAllWasDelivered_TheProviderGetsTheWholeFee() public {
+        _cancelInTheSixthHour();
+        _settles(6 * PROMISE, 6 * PROMISE, 6_666_668, 0, 1_466_666);
+        // released 26,666,666, the oracle's percent of it 266,666
+        _expectBooked(26_400_000 + 1_466_666 + BOND, 266_666, RETURNED + 6_666_668);
+        _everybodyLeaves();
+    }
+
+    function test_WhenNothingWasDelivered_TheOwnerGetsTheFeeBack() public {
+        _cancelInTheSixthHour();
+        _settles(0, 0, PAYMENT - RETURNED, 0, 0);
+        _expectBooked(BOND, 0, PAYMENT);
+        _everybodyLeaves();
+    }
+
+    function test_WhenLessWasReleasedThanTheFee_TheFeeIsThatMuch() public {
+        _cancelInTheSixthHour();
+        // released 1,012,345
+        _settles(8.2e16, 0, 32_775_310, 0, 1_012_345);
+        _expectBooked(1_002_222 + 1_012_345 + BOND, 10_123, RETURNED + 32_775_310);
+        _everybodyLeaves();
+    }
+
+    function test_WhenJustTheFeeWasReleased_ItIsPaidInFull() public {
+        _cancelInTheSixthHour();
+        // 1,466,666 × 8.64 × 10^18 / 106,666,666, rounded up, releases 1,466,666
+        _settles(118_799_946_742_499_668, 0, 31_866_668, 0, 1_466_666);
+        _everybodyLeaves();
+    }
+
+    function test_WhenTheCapIsReached_TheRoundingIsTheOwners() public {
+        _cancelInTheSixthHour();
+        _settles(type(uint96).max, 0, 1, 0, 1_466_666);
+        assertEq(escrow.lease(id).credited, 2.7e18);
+        _expectBooked(33_333_333 - 333_333 + 1_466_666 + BOND, 333_333, RETURNED + 1);
+        _everybodyLeaves();
+    }
+
+    function test_WhenThereIsNoFee_TheProviderGetsWhatIsReleased() public {
+        Offer memory o = _offer();
+        o.cancelBps = 0;
+        _begin(o);
+        vm.warp(START + 5 * EPOCH + 1);
+        _cancel();
+        _settlesOther(6_666_668, 0);
+        _expectBooked(26_400_000 + BOND, 266_666, 73_333_332 + 6_666_668);
+    }
+
+    function test_WhenTheFeeIsAsHighAsTheBond_ItIsPaidAsAgreed() public {
+        Offer memory o = _offer();
+        o.cancelBps = 2000;
+        _begin(o);
+        vm.warp(START + 5 * EPOCH + 1);
+        _cancel();
+        _settlesOther(6_666_668, 14_666_666);
+        _expectBooked(26_400_000 + 14_666_666 + BOND, 266_666, 58_666_666 + 6_666_668);
+    }
+
+    function test_WhenTheFeeIsAll_TheProviderGetsTwiceWhatWasReleasedAtMost() public {
+        Offer memory o = _offer();
+        (o.bondBps, o.cancelBps) = (10_000, 10_000);
+        _begin(o);
+        vm.warp(START + 5 * EPOCH + 1);
+        _cancel();
+        assertEq(_balance(renter), 0, "all of it stays aside");
+        _credit(id, 6, 6 * PROMISE, 6 * PROMISE, true);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Settled(id, renter, 53_333_334, 0, PAYMENT, 26_666_666);
+        escrow.settle(id);
+        _expectBooked(26_400_000 + 26_666_666 + PAYMENT, 266_666, 53_333_334);
+    }
+
+    /// @dev Six epochs delivered in full, whatever the cancel fee is.
+    function _settlesOther(uint256 refund, uint256 fee) private {
+        _credit(id, 6, 6 * PROMISE, 6 * PROMISE, true);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Settled(id, renter, refund, 0, BOND, fee);
+        escrow.settle(id);
+    }
+
+    // ---------------------------------------------------------------- the work
+
+    function test_EpochsWorkedBefore_StayClaimable() public {
+        _credit(id, 2, 2 * PROMISE, 2 * PROMISE, false);
+        escrow.collect(id);
+        _cancelInTheSixthHour();
+        // said after the cancellation of epochs before it, then of the last
+        _credit(id, 4, 4 * PROMISE, 4 * PROMISE, false);
+        escrow.collect(id);
+        assertEq(_balance(provider.addr) - idle, 17_600_000);
+        _settles(6 * PROMISE, 6 * PROMISE, 6_666_668, 0, 1_466_666);
+        _expectBooked(26_400_000 + 1_466_666 + BOND, 266_666, RETURNED + 6_666_668);
+        _everybodyLeaves();
+    }
+
+    function test_WhatTheCapCut_NoLaterStatementBrings() public {
+        // nine epochs' work in the first five: the cap lets 6.25 count, and 7.5 by the new end
+        _credit(id, 5, 9 * PROMISE, 0, false);
+        assertEq(escrow.lease(id).credited, 2.25e18);
+        _cancelInTheSixthHour();
+        _settles(9 * PROMISE, 0, 1, 0, 1_466_666);
+        assertEq(escrow.lease(id).credited, 2.7e18);
+    }
+
+    function test_AShortfallByTheNewEnd_IsSlashed() public {
+        _cancelInTheSixthHour();
+        // 21,333,333 × (3 − 0.3) / 24; what is asked for after the end does not count
+        _settles(3 * PROMISE, COMMITTED, 20_000_001, 2_399_999, 1_466_666);
+        assertEq(escrow.lease(id).due, 2.16e18);
+        _expectBooked(13_200_000 + 1_466_666 + BOND - 2_399_999, 133_333, RETURNED + 20_000_001 + 2_399_999);
+        _everybodyLeaves();
+    }
+
+    // ---------------------------------------------------------------- to whom
+
+    function test_WhenTheNftIsSoldInBetween_EachOwnerKeepsHerPart() public {
+        _cancelInTheSixthHour();
+        _transfer(stranger);
+        _credit(id, 6, 6 * PROMISE, 6 * PROMISE, true);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Settled(id, stranger, 6_666_668, 0, BOND, 1_466_666);
+        escrow.settle(id);
+        assertEq(_balance(renter), RETURNED);
+        assertEq(_balance(stranger), 6_666_668);
+        _everybodyLeaves();
+    }
+
+    // ---------------------------------------------------------------- when
+
+    function test_TheLastWord_SettlesFromTheNewEndOn() public {
+        _cancelInTheSixthHour();
+        bytes memory error = _error(ILeaseEscrow.NotSettleable.selector, id, NEW_END + WINDOW);
+        vm.expectRevert(error);
+        escrow.settle(id);
+        _credit(id, 6, PROMISE, 0, false);
+        vm.expectRevert(error);
+        escrow.settle(id);
+        _credit(id, 6, PROMISE, 0, true);
+        escrow.settle(id);
+        assertEq(block.timestamp, NEW_END);
+        assertTrue(escrow.lease(id).settled);
+    }
+
+    function test_TheWindow_CountsFromTheNewEnd() public {
+        _cancelInTheSixthHour();
+        vm.warp(NEW_END + WINDOW - 1);
+        vm.expectRevert(_error(ILeaseEscrow.NotSettleable.selector, id, NEW_END + WINDOW));
+        escrow.settle(id);
+        vm.warp(NEW_END + WINDOW);
+        escrow.settle(id);
+        _expectBooked(BOND, 0, PAYMENT);
+        _everybodyLeaves();
+    }
+
+    function test_WhenAllIsCreditedInSpiteOfIt_SettlesAtOnce() public {
+        // in the twentieth hour the cap lets everything count
+        vm.warp(START + 20 * EPOCH - 1);
+        _cancel();
+        _credit(id, 20, COMMITTED, COMMITTED, false);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Settled(id, renter, 0, 0, BOND, 0);
+        escrow.settle(id);
+        _expectBooked(105_600_000 + BOND, 1_066_666, 0);
+        _everybodyLeaves();
+    }
+}

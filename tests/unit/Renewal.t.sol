@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {ALGORITHM_SCRYPT, Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Renting} from "tests/support/Renting.sol";
+
+/// @notice A lease that continues another: a new one, from a fresh offer, without notice.
+contract RenewalTest is Renting {
+    function _renewal() private returns (RentRequest memory r) {
+        r = _request();
+        (r.continues, r.start) = (_rent(), END);
+    }
+
+    // ---------------------------------------------------------------- accepted
+
+    function test_ARenewal_StartsWhereTheOldLeaseEndsWithoutNotice() public {
+        RentRequest memory r = _renewal();
+        vm.warp(END - 1);
+        Offer memory o = _offer();
+        bytes memory signature = _sign(o);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Rented(2, provider.addr, jobSigner, lens.offerHash(o), renter, renter, 1);
+        uint256 id = _rentAs(renter, o, signature, r);
+        Lease memory l = escrow.lease(id);
+        assertEq(l.start, END);
+        assertEq(l.end, END + DURATION);
+        assertEq(escrow.lease(1).end, END, "the old one is as it was");
+    }
+
+    function test_AtTheVeryEnd_ARenewalStands() public {
+        RentRequest memory r = _renewal();
+        vm.warp(END);
+        assertEq(escrow.lease(_rent(_offer(), r)).start, END);
+    }
+
+    function test_ARenewal_MayHaveOtherTerms() public {
+        RentRequest memory r = _renewal();
+        vm.warp(END - 1);
+        Offer memory o = _offer();
+        (o.price, o.epochLength, o.oracle) = (2 * o.price, 2 hours, majorityId);
+        (r.hashRate, r.jobSigner) = (RATE / 2, stranger);
+        Lease memory l = escrow.lease(_rent(o, r));
+        assertEq(l.rate, RATE / 2);
+        assertEq(l.epochLength, 2 hours);
+        assertEq(l.oracle, majorityId);
+        assertEq(l.jobSigner, stranger);
+    }
+
+    function test_AnybodyMayPayForARenewal_WhenTheLeaseStaysItsOwners() public {
+        RentRequest memory r = _renewal();
+        address payer = _payer("payer");
+        vm.warp(END - 1);
+        uint256 id = _rentAs(payer, _offer(), _sign(_offer()), r);
+        assertEq(escrow.ownerOf(id), renter);
+        assertEq(token.balanceOf(payer), DEPOSIT - PAYMENT);
+    }
+
+    function test_WhenTheOldLeaseWasSold_ItsNewOwnerRenews() public {
+        RentRequest memory r = _renewal();
+        vm.prank(renter);
+        escrow.transferFrom(renter, stranger, 1);
+        vm.warp(END - 1);
+        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+        r.recipient = stranger;
+        assertEq(escrow.ownerOf(_rent(_offer(), r)), stranger);
+    }
+
+    function test_WhenTheOldLeaseWasCancelled_ARenewalStartsAtItsShortenedEnd() public {
+        RentRequest memory r = _renewal();
+        vm.warp(START + 90 minutes);
+        vm.prank(renter);
+        escrow.cancel(1);
+        uint40 end = START + 2 hours;
+        _refused(_offer(), r, _error(ILeaseEscrow.StartOutOfBounds.selector, end, end, END));
+        r.start = end;
+        assertEq(escrow.lease(_rent(_offer(), r)).start, end);
+    }
+
+    function test_WhenTheOldLeaseIsSettled_ARenewalStillStartsAtItsEnd() public {
+        RentRequest memory r = _renewal();
+        _credit(1, 24, COMMITTED, COMMITTED, true);
+        escrow.settle(1);
+        assertEq(block.timestamp, END);
+        assertEq(escrow.lease(_rent(_offer(), r)).start, END);
+    }
+
+    // ---------------------------------------------------------------- refused
+
+    function test_WhenARenewalStartsElsewhere_Reverts() public {
+        RentRequest memory r = _renewal();
+        bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
+        r.start = END + 1;
+        _refused(_offer(), r, _error(selector, END, END, END + 1));
+        r.start = END - 1;
+        _refused(_offer(), r, _error(selector, END, END, END - 1));
+    }
+
+    function test_WhenARenewalComesTooLate_Reverts() public {
+        RentRequest memory r = _renewal();
+        vm.warp(END + 1);
+        bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
+        _refused(_offer(), r, _error(selector, END + 1, END + 1 + 24 hours + 10 minutes, END));
+    }
+
+    function test_WhenARenewalComesTooSoon_Reverts() public {
+        Offer memory o = _offer();
+        RentRequest memory r = _request();
+        (r.duration, r.start) = (25 hours, START + 24 hours);
+        uint256 id = _rent(o, r);
+        (r.continues, r.start) = (id, START + 49 hours);
+        bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
+        _refused(o, r, _error(selector, NOW, START + 24 hours, START + 49 hours));
+        vm.warp(NOW + 25 hours);
+        _rent(o, r);
+    }
+
+    function test_WhenARenewalIsOfAnotherProvider_Reverts() public {
+        RentRequest memory r = _renewal();
+        Offer memory o = _offer();
+        Account memory other = makeAccount("other provider");
+        o.provider = other.addr;
+        (o.bondBps, o.cancelBps) = (0, 0);
+        bytes memory signature = _signature(other.key, lens.offerDigest(o));
+        _refused(o, signature, r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+        r.continues = 0;
+        r.start = START;
+        _rentAs(renter, o, signature, r);
+    }
+
+    function test_WhenARenewalIsNotTheRecipientsLease_Reverts() public {
+        RentRequest memory r = _renewal();
+        r.recipient = stranger;
+        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+    }
+
+    function test_WhenARenewalIsLarger_Reverts() public {
+        RentRequest memory r = _renewal();
+        r.hashRate = RATE + 1;
+        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+        r.hashRate = RATE;
+        _rent(_offer(), r);
+    }
+
+    function test_WhenARenewalIsOfNoLease_Reverts() public {
+        RentRequest memory r = _renewal();
+        r.continues = 2;
+        _refused(_offer(), r, _error(ILeaseEscrow.UnknownLease.selector, 2));
+        r.continues = type(uint256).max;
+        _refused(_offer(), r, _error(ILeaseEscrow.UnknownLease.selector, type(uint256).max));
+    }
+
+    function test_ARenewal_NeedsAllThatALeaseNeeds() public {
+        RentRequest memory r = _renewal();
+        Offer memory o = _offer();
+        vm.prank(provider.addr);
+        escrow.withdraw(address(token), provider.addr, DEPOSIT - BOND);
+        _refused(o, r, _error(ILeaseEscrow.InsufficientBalance.selector, 0, BOND));
+        vm.prank(provider.addr);
+        escrow.bumpCounter();
+        _refused(o, r, _error(ILeaseEscrow.CounterMismatch.selector, 1, 0));
+    }
+
+    /// @dev Without notice only the miners go on that work for her now.
+    function test_ALease_IsRenewedOnce() public {
+        RentRequest memory r = _renewal();
+        r.hashRate = RATE / 4;
+        vm.warp(END - 1);
+        uint256 first = _rent(_offer(), r);
+        assertEq(escrow.renewedBy(1), first);
+        _refused(_offer(), r, _error(ILeaseEscrow.AlreadyRenewed.selector, 1, first));
+        // but the renewal can be
+        (r.continues, r.start) = (first, END + DURATION);
+        vm.warp(END + DURATION);
+        assertEq(_rent(_offer(), r), 3);
+    }
+
+    /// @dev Rates of one algorithm say nothing of another's.
+    function test_WhenARenewalIsOfAnotherAlgorithm_Reverts() public {
+        RentRequest memory r = _renewal();
+        vm.warp(END - 1);
+        Offer memory o = _offer();
+        o.algorithm = ALGORITHM_SCRYPT;
+        _refused(o, r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+    }
+
+    /// @dev Cancelled before its start, a lease costs nothing: with it notice would cost nothing, too.
+    function test_ALeaseThatNeverRan_IsNotRenewed() public {
+        RentRequest memory r = _renewal();
+        vm.prank(renter);
+        escrow.cancel(1);
+        r.start = START;
+        vm.warp(START - 1);
+        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+    }
+}

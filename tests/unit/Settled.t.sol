@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Rented} from "tests/support/Rented.sol";
+
+/// @notice Every way to the settlement, and that there is none back.
+contract SettledTest is Rented {
+    function setUp() public override {
+        super.setUp();
+        // one lease only, with the oracle that has both rights
+        vm.prank(renter);
+        escrow.cancel(id);
+        vm.prank(renter);
+        escrow.withdraw(address(token), renter, PAYMENT);
+        _beginVoidable();
+    }
+
+    function _books() private view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                _balance(provider.addr),
+                _balance(renter),
+                _balance(testPayee),
+                _balance(challenger),
+                escrow.liabilities(address(token)),
+                _exposure(testOracleId)
+            )
+        );
+    }
+
+    /// @dev Settles, with what each was booked in all, then tries everything else.
+    function _over(uint256 provider_, uint256 fee, uint256 owner) private {
+        escrow.settle(id);
+        assertEq(_balance(provider.addr) - idle, provider_, "provider");
+        assertEq(_balance(testPayee), fee, "fee");
+        assertEq(_balance(renter), owner, "owner");
+        assertEq(provider_ + fee + owner, PAYMENT + BOND, "every base unit is somebody's");
+        assertEq(_exposure(testOracleId), 0);
+        _isOver();
+    }
+
+    function _isOver() private {
+        (bytes32 state, bytes32 books) = (_state(), _books());
+        _refusesEverything();
+        vm.warp(END + 365 days);
+        _refusesEverything();
+        assertEq(_state(), state, "the lease stays as it is");
+        assertEq(_books(), books, "no money moves");
+    }
+
+    function _refusesEverything() private {
+        _revertsAsSettled();
+        escrow.settle(id);
+        _revertsAsSettled();
+        escrow.collect(id);
+        _revertsAsSettled();
+        _cancel();
+        _revertsAsSettled();
+        _terminate();
+        _revertsAsSettled();
+        testOracle.voidEpoch(id, 0, challenger);
+        _revertsAsSettled();
+        vm.prank(renter);
+        escrow.setBoxes(id, "", "");
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.CreditSkipped(id, ILeaseEscrow.AlreadySettled.selector);
+        testOracle.credit(_statements(_entry(id, START + EPOCH, COMMITTED, COMMITTED, true)));
+    }
+
+    // ---------------------------------------------------------------- as rented
+
+    function test_AsRented_WhenAllIsCredited() public {
+        _credit(id, 20, COMMITTED, COMMITTED, false);
+        // two percent of the payment
+        _over(104_533_333 + BOND, 2_133_333, 0);
+    }
+
+    function test_AsRented_AfterTheLastWord() public {
+        _credit(id, 24, COMMITTED / 2, COMMITTED, true);
+        _over(53_333_333 - 1_066_666 + 11_733_334, 1_066_666, 53_333_333 + 9_599_999);
+    }
+
+    function test_AsRented_AfterTheWindow() public {
+        _credit(id, 12, COMMITTED / 2, COMMITTED / 2, false);
+        vm.warp(END + LONG_WINDOW);
+        _over(53_333_333 - 1_066_666 + BOND, 1_066_666, 53_333_333);
+    }
+
+    // ---------------------------------------------------------------- cancelled
+
+    function test_Cancelled_BeforeTheStart() public {
+        _cancel();
+        assertEq(_balance(renter), PAYMENT);
+        assertEq(_balance(provider.addr), idle + BOND);
+        _isOver();
+    }
+
+    function test_Cancelled_WhenAllIsCredited() public {
+        vm.warp(START + 19 * EPOCH);
+        _cancel();
+        _credit(id, 20, COMMITTED, COMMITTED, false);
+        _over(104_533_333 + BOND, 2_133_333, 0);
+    }
+
+    function test_Cancelled_AfterTheLastWord() public {
+        vm.warp(START + 5 * EPOCH);
+        _cancel();
+        _credit(id, 6, 3 * PROMISE, 6 * PROMISE, true);
+        _over(13_333_333 - 266_666 + 1_466_666 + BOND - 2_399_999, 266_666, 71_866_666 + 20_000_001 + 2_399_999);
+    }
+
+    function test_Cancelled_AfterTheWindow() public {
+        vm.warp(START + 5 * EPOCH);
+        _cancel();
+        vm.warp(START + 6 * EPOCH + LONG_WINDOW);
+        _over(BOND, 0, PAYMENT);
+    }
+
+    // ---------------------------------------------------------------- terminated
+
+    function test_Terminated_BeforeTheStart() public {
+        _terminate();
+        assertEq(_balance(renter), PAYMENT + BOND);
+        assertEq(_balance(provider.addr), idle);
+        _isOver();
+    }
+
+    function test_Terminated_WhenAllIsCredited() public {
+        vm.warp(START + 19 * EPOCH);
+        _terminate();
+        _credit(id, 20, COMMITTED, 0, false);
+        _over(104_533_333 + BOND, 2_133_333, 0);
+    }
+
+    function test_Terminated_WhenAllIsCreditedAndWasDue_TheCutStillCosts() public {
+        vm.warp(START + 19 * EPOCH);
+        _terminate();
+        _credit(id, 20, COMMITTED, COMMITTED, false);
+        // ⌊21,333,333 × 4 / 24⌋, though nothing is missing
+        _over(104_533_333 + BOND - 3_555_555, 2_133_333, 3_555_555);
+    }
+
+    function test_Terminated_AfterTheLastWord() public {
+        vm.warp(START + 5 * EPOCH);
+        _terminate();
+        _credit(id, 6, 3 * PROMISE, 6 * PROMISE, true);
+        _over(13_333_333 - 266_666 + BOND - 18_399_998, 266_666, 93_333_333 + 18_399_998);
+    }
+
+    function test_Terminated_AfterTheWindow() public {
+        vm.warp(START + 5 * EPOCH);
+        _terminate();
+        vm.warp(START + 6 * EPOCH + LONG_WINDOW - 1);
+        vm.expectRevert(_error(ILeaseEscrow.NotSettleable.selector, id, START + 6 * EPOCH + LONG_WINDOW));
+        escrow.settle(id);
+        vm.warp(START + 6 * EPOCH + LONG_WINDOW);
+        _over(BOND, 0, PAYMENT);
+    }
+
+    // ---------------------------------------------------------------- the rest
+
+    function test_TheNft_Stays() public {
+        _credit(id, 20, COMMITTED, COMMITTED, false);
+        escrow.settle(id);
+        vm.startPrank(renter);
+        escrow.setUser(id, stranger, type(uint64).max);
+        assertEq(escrow.controllerOf(id), stranger);
+        escrow.transferFrom(renter, stranger, id);
+        vm.stopPrank();
+        assertEq(escrow.ownerOf(id), stranger);
+        assertEq(escrow.lease(id).collectedWork, COMMITTED);
+        vm.expectRevert(_error(ILeaseEscrow.AlreadySettled.selector, id));
+        vm.prank(stranger);
+        escrow.setBoxes(id, "", "");
+    }
+
+    function test_WhenTheLeaseIsUnknown_Reverts() public {
+        vm.expectRevert(_error(ILeaseEscrow.UnknownLease.selector, 9));
+        escrow.settle(9);
+        vm.expectRevert(_error(ILeaseEscrow.UnknownLease.selector, 0));
+        escrow.settle(0);
+    }
+}
