@@ -71,7 +71,7 @@ contract LeaseDescriptor is ILeaseDescriptor {
             " hash power for ",
             Human.duration(f.lease.duration),
             ", paid out of escrow only for work that was proven to be done. ",
-            "Its owner says where the work goes and gets back what was not delivered."
+            "Its owner gets back what was not delivered, and she or the user she names says where the work goes."
         );
     }
 

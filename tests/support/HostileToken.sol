@@ -29,8 +29,6 @@ contract HostileToken {
                 return(0, 20000)
             }
         }
-        // the selector
-        // forge-lint: disable-next-line(unsafe-typecast)
-        return bytes4(question) == bytes4(keccak256("symbol()")) ? _symbol : abi.encode(DECIMALS);
+        return keccak256(question) == keccak256(abi.encodeWithSignature("symbol()")) ? _symbol : abi.encode(DECIMALS);
     }
 }

@@ -69,7 +69,7 @@ contract LeaseLensMarketTest is Fixture {
         OfferView memory v = _look(o);
         assertEq(v.filled, 9 * RATE);
         assertEq(v.remaining, RATE);
-        assertEq(v.deposited, DEPOSIT - 191_999_998, "less a fifth of 959,999,992, rounded down");
+        assertEq(v.deposited, DEPOSIT - 191_999_998, "a fifth of 959,999,992, rounded down");
         assertEq(v.exposed, 959_999_992 + 191_999_998);
         _expectRentable(_query(o), true);
         OfferQuery memory q = _query(o);
@@ -170,6 +170,18 @@ contract LeaseLensMarketTest is Fixture {
         assertEq(v.reason, reason);
         assertEq(v.admission.payment, 0);
         _expectRentable(q, false);
+    }
+
+    function test_TheRootOfManyOffers_HasTheDigestThatRentingChecks() public {
+        Offer memory o = _offer();
+        bytes32 other = keccak256("another leaf");
+        bytes32 leaf = keccak256(abi.encode(lens.offerHash(o)));
+        bytes32 root = leaf < other ? keccak256(abi.encode(leaf, other)) : keccak256(abi.encode(other, leaf));
+        bytes32[] memory proof = new bytes32[](1);
+        proof[0] = other;
+        bytes memory signature = _signature(provider.key, lens.offerRootDigest(root));
+        vm.prank(renter);
+        assertEq(escrow.rent(o, signature, proof, _request()), 1);
     }
 
     function test_ARefusedOffer_SpoilsNotTheOthers() public view {
