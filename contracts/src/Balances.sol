@@ -157,11 +157,14 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     function recoverSurplus(address token) external nonReentrant {
         address to = REGISTRY.treasury();
         require(to != address(0), ZeroAddress());
-        uint256 held = SafeTransferLib.balanceOf(token, address(this));
+        // native currency is here only while it is wrapped or unwrapped; ERC-721's functions take it, though
+        bool isNative = token == address(0);
+        uint256 held = isNative ? address(this).balance : SafeTransferLib.balanceOf(token, address(this));
         uint256 owed = liabilities[token];
         require(held > owed, NothingToRecover(token));
         emit SurplusRecovered(token, to, held - owed);
-        SafeTransferLib.safeTransfer(token, to, held - owed);
+        if (isNative) SafeTransferLib.safeTransferETH(to, held);
+        else SafeTransferLib.safeTransfer(token, to, held - owed);
     }
 
     // ---------------------------------------------------------------- several calls

@@ -24,7 +24,7 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
     uint256 public immutable memberCount;
 
     /// @inheritdoc ICommitteeOracle
-    mapping(bytes32 root => bool) public isPosted;
+    mapping(bytes32 root => uint256) public postedAt;
     mapping(uint256 index => address) private _owners;
     mapping(uint256 index => address) private _keys;
     /// @dev Index + 1, so that zero is nobody.
@@ -69,14 +69,19 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
     /// @inheritdoc ICommitteeOracle
     function postRoot(bytes32 root, bytes calldata signatures) external {
         _checkSignatures(rootDigest(root), signatures);
-        isPosted[root] = true;
+        if (postedAt[root] != 0) return;
+        postedAt[root] = block.timestamp;
         emit RootPosted(root);
     }
 
     /// @inheritdoc ICommitteeOracle
     function submitFromRoot(Statement calldata statement, bytes32[] calldata proof) external {
         bytes32 root = MerkleLib.root(keccak256(abi.encode(StatementLib.hash(statement))), proof);
-        require(isPosted[root], UnknownRoot(root));
+        uint256 posted = postedAt[root];
+        require(posted != 0, UnknownRoot(root));
+        // no more than its signers could have said themselves that day: a key that is replaced says nothing of what
+        // comes later
+        require(statement.asOf <= posted, StatementAfterRoot(statement.asOf, posted));
         Statement[] memory statements = new Statement[](1);
         statements[0] = statement;
         ILeaseEscrow(escrow).credit(statements);
@@ -91,8 +96,9 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
 
     /// @inheritdoc ICommitteeOracle
     function announce(string calldata url) external {
-        uint256 seat = _seatOfKey[msg.sender];
-        if (seat == 0) seat = _seatOfOwner[msg.sender];
+        // an owner speaks for its own seat, whoever else named its address as a key
+        uint256 seat = _seatOfOwner[msg.sender];
+        if (seat == 0) seat = _seatOfKey[msg.sender];
         require(seat != 0, NotMember(msg.sender));
         emit Announced(seat - 1, _keys[seat - 1], url);
     }

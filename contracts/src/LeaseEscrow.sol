@@ -5,7 +5,7 @@ import {Balances} from "contracts/src/Balances.sol";
 import {LeaseLife} from "contracts/src/LeaseLife.sol";
 import {LeaseToken} from "contracts/src/LeaseToken.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Admission, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Admission, ENDING_AS_RENTED, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 import {Schedule, ScheduleLib} from "contracts/src/libraries/Packed.sol";
 import {SignatureLib} from "contracts/src/libraries/SignatureLib.sol";
@@ -102,8 +102,10 @@ contract LeaseEscrow is LeaseLife, EIP712 {
             Schedule old = _scheduleOf(request.continues);
             require(
                 _providers[_particulars[request.continues].provider] == offer.provider
-                    && ownerOf(request.continues) == request.recipient && request.hashRate <= old.rate()
-                    && offer.algorithm == old.algorithm() && old.ran() != 0,
+                    && ownerOf(request.continues) == request.recipient
+                    && _isApprovedOrOwner(msg.sender, request.continues) && request.hashRate <= old.rate()
+                    && offer.algorithm == old.algorithm() && old.ending() == ENDING_AS_RENTED
+                    && block.timestamp >= old.start(),
                 NotARenewal(request.continues)
             );
             uint256 by = renewedBy[request.continues];

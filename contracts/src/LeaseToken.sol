@@ -69,7 +69,9 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907 {
         emit Boxes(id, nodeBox, gatewayBox);
     }
 
-    function _beforeTokenTransfer(address from, address, uint256 id) internal override {
+    function _beforeTokenTransfer(address from, address to, uint256 id) internal override {
+        // nobody could withdraw its refunds
+        require(to != address(this), InvalidRecipient(to));
         // a new lease has no user
         if (from != address(0) && _users[id].account != address(0)) {
             delete _users[id];

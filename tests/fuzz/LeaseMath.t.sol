@@ -4,12 +4,61 @@ pragma solidity ^0.8.30;
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {Test} from "forge-std/Test.sol";
 
+/// @dev The library behind calls of its own: inlined into the tests it would be more than via-IR has room for.
+contract Arithmetic {
+    function payment(uint128 price, uint256 work) external pure returns (uint256) {
+        return LeaseMath.payment(price, work);
+    }
+
+    function portion(uint256 amount, uint256 bps) external pure returns (uint256) {
+        return LeaseMath.portion(amount, bps);
+    }
+
+    function weightLog2(uint256 rate, uint256 epochLength, uint256 duration) external pure returns (uint256, uint256) {
+        return LeaseMath.weightLog2(rate, epochLength, duration);
+    }
+
+    function released(uint256 amount, uint256 credited, uint256 committed) external pure returns (uint256) {
+        return LeaseMath.released(amount, credited, committed);
+    }
+
+    function creditCap(uint256 rate, uint256 elapsed, uint256 committed) external pure returns (uint256) {
+        return LeaseMath.creditCap(rate, elapsed, committed);
+    }
+
+    function returned(uint256 amount, uint256 rate, uint256 ran, uint256 committed) external pure returns (uint256) {
+        return LeaseMath.returned(amount, rate, ran, committed);
+    }
+
+    function termination(uint256 bond, uint256 due, uint256 rate, uint256 ran, uint256 cut)
+        external
+        pure
+        returns (uint256)
+    {
+        return LeaseMath.termination(bond, due, rate, ran, cut);
+    }
+
+    function tolerance(uint256 due, uint256 log2) external pure returns (uint256) {
+        return LeaseMath.tolerance(due, log2);
+    }
+
+    function slash(uint256 bond, uint256 due, uint256 credited, uint256 committed, uint256 log2)
+        external
+        pure
+        returns (uint256)
+    {
+        return LeaseMath.slash(bond, due, credited, committed, log2);
+    }
+}
+
 /// @notice Work is what fits 96 bits, money what fits 128, as in the escrow.
 contract LeaseMathFuzz is Test {
+    Arithmetic private immutable math = new Arithmetic();
+
     uint256 private constant UNIT = 1e21;
 
-    function testFuzz_ThePayment_RoundsUpAndByLessThanAUnit(uint128 price, uint96 work) public pure {
-        uint256 payment = LeaseMath.payment(price, work);
+    function testFuzz_ThePayment_RoundsUpAndByLessThanAUnit(uint128 price, uint96 work) public view {
+        uint256 payment = math.payment(price, work);
         uint256 exact = uint256(price) * work;
         assertGe(payment * UNIT, exact);
         assertLt(payment * UNIT, exact + UNIT);
@@ -20,28 +69,28 @@ contract LeaseMathFuzz is Test {
         uint96 committed,
         uint96 less,
         uint96 more
-    ) public pure {
+    ) public view {
         vm.assume(committed != 0);
         if (less > more) (less, more) = (more, less);
-        uint256 early = LeaseMath.released(payment, less, committed);
-        uint256 late = LeaseMath.released(payment, more, committed);
+        uint256 early = math.released(payment, less, committed);
+        uint256 late = math.released(payment, more, committed);
         assertLe(early, late);
         assertLe(late, payment);
-        assertEq(LeaseMath.released(payment, committed, committed), payment, "all of it for all of the work");
-        assertEq(LeaseMath.released(payment, 0, committed), 0);
+        assertEq(math.released(payment, committed, committed), payment, "all of it for all of the work");
+        assertEq(math.released(payment, 0, committed), 0);
         // never more than the share that was done
         if (less <= committed) assertLe(early * committed, uint256(payment) * less);
     }
 
     function testFuzz_TheWeight_IsTheLargestPowerOfTwoWithinBothBounds(uint96 rate, uint32 epoch, uint32 epochs)
         public
-        pure
+        view
     {
         epoch = uint32(bound(epoch, 10, 1 days));
         epochs = uint32(bound(epochs, 1, 8192));
         uint256 duration = uint256(epoch) * epochs;
         rate = uint96(bound(rate, 1, type(uint96).max / duration));
-        (uint256 log2, uint256 smallest) = LeaseMath.weightLog2(rate, epoch, duration);
+        (uint256 log2, uint256 smallest) = math.weightLog2(rate, epoch, duration);
         if (smallest == 0) {
             assertTrue(uint256(rate) * epoch < 1000 || uint256(rate) * duration < 20_000);
             return;
@@ -60,17 +109,17 @@ contract LeaseMathFuzz is Test {
         uint96 rate,
         uint32 elapsed,
         uint32 duration
-    ) public pure {
+    ) public view {
         uint256 committed = uint256(rate) * duration;
-        uint256 cap = LeaseMath.creditCap(rate, elapsed, committed);
+        uint256 cap = math.creditCap(rate, elapsed, committed);
         uint256 exact = uint256(rate) * elapsed + uint256(rate) * elapsed / 4;
         assertEq(cap, exact < committed ? exact : committed);
         assertGe(cap, rate * uint256(elapsed < duration ? elapsed : duration), "on time is never capped");
     }
 
-    function testFuzz_TheTolerance_IsATwentiethOrThreeDeviations(uint96 due, uint8 log2) public pure {
+    function testFuzz_TheTolerance_IsATwentiethOrThreeDeviations(uint96 due, uint8 log2) public view {
         log2 = uint8(bound(log2, 0, 95));
-        uint256 tolerance = LeaseMath.tolerance(due, log2);
+        uint256 tolerance = math.tolerance(due, log2);
         uint256 square = 961 * (uint256(due) << log2);
         assertGe(tolerance, due / 20);
         assertGe((tolerance + 1) ** 2 * 100, square, "no less than the root");
@@ -83,17 +132,17 @@ contract LeaseMathFuzz is Test {
         uint96 due,
         uint96 credited,
         uint8 log2
-    ) public pure {
+    ) public view {
         vm.assume(committed != 0);
         due = uint96(bound(due, 0, committed));
         log2 = uint8(bound(log2, 0, 80));
-        uint256 slash = LeaseMath.slash(bond, due, credited, committed, log2);
+        uint256 slash = math.slash(bond, due, credited, committed, log2);
         assertLe(slash, bond);
         uint256 short = due > credited ? due - credited : 0;
-        uint256 tolerance = LeaseMath.tolerance(due, log2);
+        uint256 tolerance = math.tolerance(due, log2);
         if (short <= tolerance) assertEq(slash, 0);
         else assertEq(slash, uint256(bond) * (short - tolerance) / committed);
-        assertEq(LeaseMath.slash(bond, 0, credited, committed, log2), 0, "silence never slashes");
+        assertEq(math.slash(bond, 0, credited, committed, log2), 0, "silence never slashes");
     }
 
     function testFuzz_TheSlash_NeverFallsWithWhatIsMissing(
@@ -102,21 +151,21 @@ contract LeaseMathFuzz is Test {
         uint96 due,
         uint96 credited,
         uint8 log2
-    ) public pure {
+    ) public view {
         vm.assume(committed != 0 && credited != 0);
         due = uint96(bound(due, 0, committed));
         log2 = uint8(bound(log2, 0, 80));
-        uint256 slash = LeaseMath.slash(bond, due, credited, committed, log2);
-        uint256 asked = LeaseMath.slash(bond, uint256(due) + 1, credited, committed, log2);
+        uint256 slash = math.slash(bond, due, credited, committed, log2);
+        uint256 asked = math.slash(bond, uint256(due) + 1, credited, committed, log2);
         if (due < committed) assertLe(slash, asked, "what is asked for in vain never helps the provider");
-        assertLe(slash, LeaseMath.slash(bond, due, credited - 1, committed, log2));
+        assertLe(slash, math.slash(bond, due, credited - 1, committed, log2));
     }
 
-    function testFuzz_TheFee_IsTheSameInOnePieceAndInTwo(uint128 payment, uint128 first, uint16 bps) public pure {
+    function testFuzz_TheFee_IsTheSameInOnePieceAndInTwo(uint128 payment, uint128 first, uint16 bps) public view {
         bps = uint16(bound(bps, 0, 300));
         first = uint128(bound(first, 0, payment));
-        uint256 fee = LeaseMath.portion(payment, bps);
-        uint256 early = LeaseMath.portion(first, bps);
+        uint256 fee = math.portion(payment, bps);
+        uint256 early = math.portion(first, bps);
         assertLe(early, fee);
         assertLe(fee - early, payment - first, "a collection pays its own fee");
         assertLe(fee * 100, uint256(payment) * 3, "never more than three percent");
@@ -134,44 +183,44 @@ contract LeaseMathFuzz is Test {
 
     function testFuzz_WhatReturns_IsWhatNoCreditCanReach(uint128 amount, uint96 rate, uint32 ran, uint32 cut)
         public
-        pure
+        view
     {
         (rate, ran, cut) = _schedule(rate, ran, cut);
         uint256 committed = uint256(rate) * (uint256(ran) + cut);
         uint256 reachable = uint256(rate) * ran + uint256(rate) * ran / 4;
         if (reachable > committed) reachable = committed;
-        uint256 returned = LeaseMath.returned(amount, rate, ran, committed);
+        uint256 returned = math.returned(amount, rate, ran, committed);
         // ⌈amount × reachable / committed⌉ stays
         uint256 stays = amount - returned;
         assertGe(stays * committed, uint256(amount) * reachable);
         if (stays > 0) assertLt((stays - 1) * committed, uint256(amount) * reachable);
-        assertLe(LeaseMath.released(amount, reachable, committed), stays, "every later credit is covered");
-        assertLe(stays - LeaseMath.released(amount, reachable, committed), 1, "and no more than a unit stays idle");
+        assertLe(math.released(amount, reachable, committed), stays, "every later credit is covered");
+        assertLe(stays - math.released(amount, reachable, committed), 1, "and no more than a unit stays idle");
         if (uint256(ran) * 5 >= (uint256(ran) + cut) * 4) assertEq(returned, 0, "four fifths ran");
-        assertLe(LeaseMath.returned(amount, rate, uint256(ran) + 1, committed), returned, "less the longer it runs");
+        assertLe(math.returned(amount, rate, uint256(ran) + 1, committed), returned, "less the longer it runs");
     }
 
-    function testFuzz_BeforeTheStart_AllReturns(uint128 amount, uint96 rate, uint32 duration) public pure {
+    function testFuzz_BeforeTheStart_AllReturns(uint128 amount, uint96 rate, uint32 duration) public view {
         uint256 committed = bound(rate, 1, type(uint96).max) * bound(duration, 1, type(uint32).max);
-        assertEq(LeaseMath.returned(amount, rate, 0, committed), amount);
+        assertEq(math.returned(amount, rate, 0, committed), amount);
     }
 
     function testFuzz_WhatATerminationCosts_IsItsFormula(uint128 bond, uint96 due, uint96 rate, uint32 ran, uint32 cut)
         public
-        pure
+        view
     {
         (rate, ran, cut) = _schedule(rate, ran, cut);
         uint256 promised = uint256(rate) * ran;
         due = uint96(bound(due, 0, promised));
-        uint256 cost = LeaseMath.termination(bond, due, rate, ran, cut);
+        uint256 cost = math.termination(bond, due, rate, ran, cut);
         uint256 over = uint256(bond) * cut * due;
         uint256 under = (uint256(ran) + cut) * promised;
         assertLe(cost * under, over, "rounded down");
         assertLt(over - cost * under, under, "by less than a unit");
         assertLe(cost, bond);
-        assertEq(LeaseMath.termination(bond, 0, rate, ran, cut), 0, "who was given no jobs leaves free");
+        assertEq(math.termination(bond, 0, rate, ran, cut), 0, "who was given no jobs leaves free");
         assertEq(
-            LeaseMath.termination(bond, promised, rate, ran, cut),
+            math.termination(bond, promised, rate, ran, cut),
             uint256(bond) * cut / (uint256(ran) + cut),
             "who was given all of them pays the cancelled share"
         );
@@ -179,9 +228,9 @@ contract LeaseMathFuzz is Test {
 
     function testFuzz_TerminatingBeforeTheStart_CostsTheBond(uint128 bond, uint96 due, uint96 rate, uint32 cut)
         public
-        pure
+        view
     {
-        assertEq(LeaseMath.termination(bond, due, rate, 0, cut), bond);
+        assertEq(math.termination(bond, due, rate, 0, cut), bond);
     }
 
     /// @notice Slash and termination together never ask for more than the bond that was locked: the bound in `_settle`
@@ -193,18 +242,18 @@ contract LeaseMathFuzz is Test {
         uint96 rate,
         uint32 ran,
         uint32 cut
-    ) public pure {
+    ) public view {
         (rate, ran, cut) = _schedule(rate, ran, cut);
         uint256 committed = uint256(rate) * (uint256(ran) + cut);
         due = uint96(bound(due, 0, uint256(rate) * ran));
-        uint256 slash = LeaseMath.slash(bond, due, credited, committed, 0);
-        assertLe(slash + LeaseMath.termination(bond, due, rate, ran, cut), bond);
+        uint256 slash = math.slash(bond, due, credited, committed, 0);
+        assertLe(slash + math.termination(bond, due, rate, ran, cut), bond);
     }
 
     // ---------------------------------------------------------------- widths
 
     /// @notice The largest value of each argument's width, alone and all at once: nothing overflows.
-    function testFuzz_TheWidestValues_Fit(uint256 which) public pure {
+    function testFuzz_TheWidestValues_Fit(uint256 which) public view {
         uint128 money = which & 1 == 0 ? type(uint128).max : 1;
         uint96 work = which & 2 == 0 ? type(uint96).max : 1;
         uint96 due = which & 4 == 0 ? type(uint96).max : 1;
@@ -212,16 +261,16 @@ contract LeaseMathFuzz is Test {
         uint32 cut = which & 16 == 0 ? type(uint32).max : 1;
         uint40 elapsed = which & 32 == 0 ? type(uint40).max : 1;
         uint8 log2 = which & 64 == 0 ? 95 : 0;
-        LeaseMath.payment(money, work);
-        LeaseMath.portion(money, 10_000);
-        LeaseMath.weightLog2(work, time, cut);
-        assertEq(LeaseMath.released(money, due, work), due >= work ? money : uint256(money) * due / work);
+        math.payment(money, work);
+        math.portion(money, 10_000);
+        math.weightLog2(work, time, cut);
+        assertEq(math.released(money, due, work), due >= work ? money : uint256(money) * due / work);
         // 1.25 × 2^136 at most: unchecked, and still exact
         uint256 cap = uint256(work) * elapsed + uint256(work) * elapsed / 4;
-        assertEq(LeaseMath.creditCap(work, elapsed, type(uint256).max), cap);
-        assertLe(LeaseMath.returned(money, work, elapsed, due), money);
-        LeaseMath.termination(money, due, work, time, cut);
-        LeaseMath.tolerance(due, log2);
-        assertLe(LeaseMath.slash(money, due, 0, work, log2), money);
+        assertEq(math.creditCap(work, elapsed, type(uint256).max), cap);
+        assertLe(math.returned(money, work, elapsed, due), money);
+        math.termination(money, due, work, time, cut);
+        math.tolerance(due, log2);
+        assertLe(math.slash(money, due, 0, work, log2), money);
     }
 }

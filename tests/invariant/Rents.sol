@@ -127,7 +127,7 @@ abstract contract Rents is Purses {
         for (uint256 i; i < count; ++i) {
             uint256 id = addmod(seed, i, count) + 1;
             Lease memory l = escrow.lease(id);
-            if (_isRenewable(l) && l.end != l.start && escrow.renewedBy(id) == 0) return id;
+            if (_isRenewable(l) && l.ending == 0 && escrow.renewedBy(id) == 0) return id;
         }
         return rent(seed);
     }
@@ -135,6 +135,7 @@ abstract contract Rents is Purses {
     function renew(uint256 seed) external {
         uint256 old = _toRenew(seed);
         Lease memory l = escrow.lease(old);
+        _timeIs(l.start);
         _timeIs(l.end - 24 hours);
         Account memory seller = _providers[0];
         for (uint256 i = 1; i < 3; ++i) {
@@ -144,6 +145,9 @@ abstract contract Rents is Purses {
         (o.algorithm, o.hashRate, o.minHashRate) = (l.algorithm, l.rate, l.rate / 2);
         Deal memory d = _deal(seed, seller, o);
         (d.request.start, d.request.continues, d.request.recipient) = (l.end, old, holder[old]);
+        for (uint256 i; i < 3; ++i) {
+            if (_owners[i].addr == holder[old]) d.payer = _owners[i];
+        }
         if (d.request.hashRate > l.rate) d.request.hashRate = l.rate;
         _rentOut(seed, d, false);
     }

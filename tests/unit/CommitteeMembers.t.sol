@@ -202,4 +202,13 @@ contract CommitteeMembersTest is Seated {
             addresses[i] = address(first + i);
         }
     }
+
+    function test_AnOwner_SpeaksForItsOwnSeat_WhoeverNamedItAsAKey() public {
+        vm.prank(memberOwners[0]);
+        committee.replaceKey(memberOwners[1]);
+        vm.expectEmit(address(committee));
+        emit ICommitteeOracle.Announced(1, members[1].addr, URL);
+        vm.prank(memberOwners[1]);
+        committee.announce(URL);
+    }
 }

@@ -57,7 +57,7 @@ contract CommitteeRootTest is Seated {
     function _postRefused(bytes32 root, bytes memory signatures, bytes memory error) private {
         vm.expectRevert(error);
         committee.postRoot(root, signatures);
-        assertFalse(committee.isPosted(root));
+        assertEq(committee.postedAt(root), 0);
     }
 
     /// @dev A tree over so many leases of the committee's, the example lease among them.
@@ -84,21 +84,19 @@ contract CommitteeRootTest is Seated {
     function test_ARoot_IsKeptAndSaid() public {
         bytes32 root = keccak256("root");
         bytes memory signatures = _over(committee.rootDigest(root), 0, 3);
-        assertFalse(committee.isPosted(root));
-        for (uint256 i; i < 2; ++i) {
-            vm.expectEmit(address(committee));
-            emit ICommitteeOracle.RootPosted(root);
-            vm.prank(stranger);
-            committee.postRoot(root, signatures);
-            assertTrue(committee.isPosted(root));
-        }
-        assertFalse(majority.isPosted(root));
+        assertEq(committee.postedAt(root), 0);
+        vm.expectEmit(address(committee));
+        emit ICommitteeOracle.RootPosted(root);
+        vm.prank(stranger);
+        committee.postRoot(root, signatures);
+        assertEq(committee.postedAt(root), block.timestamp);
+        assertEq(majority.postedAt(root), 0);
     }
 
     function test_TwoOfThree_PostARoot() public {
         bytes32 root = keccak256("root");
         majority.postRoot(root, _over(majority.rootDigest(root), 1, 3));
-        assertTrue(majority.isPosted(root));
+        assertGt(majority.postedAt(root), 0);
     }
 
     function test_WhenSignaturesAreRefused_Reverts() public {
@@ -276,7 +274,7 @@ contract CommitteeRootTest is Seated {
         Statement memory forged = _statement(id);
         forged.evidence = inner;
         _unposted(forged, proof, _pair(_leaf(forged), proof[0]));
-        assertFalse(committee.isPosted(_pair(keccak256(abi.encode(inner)), proof[0])));
+        assertEq(committee.postedAt(_pair(keccak256(abi.encode(inner)), proof[0])), 0);
     }
 
     function test_WhenUnusedBitsAreSet_Reverts() public {
@@ -323,5 +321,27 @@ contract CommitteeRootTest is Seated {
             committee.submit(s, signatures);
         }
         _nothingCame();
+    }
+
+    /// @dev Otherwise whoever once had the keys could sign about leases and epochs to come, and replacing the keys would
+    /// not help.
+    function test_ARoot_SaysNothingOfWhatComesAfterItWasPosted() public {
+        Statement memory s = _entry(id, START + 2 * EPOCH, 5e17, 6e17, false);
+        vm.warp(START + 2 * EPOCH - 1);
+        bytes32 root = _leaf(s);
+        _post(committee, root);
+        uint256 posted = block.timestamp;
+        vm.warp(START + 2 * EPOCH);
+        // posting it again does not make it younger
+        _post(committee, root);
+        assertEq(committee.postedAt(root), posted);
+        vm.expectRevert(_error(ICommitteeOracle.StatementAfterRoot.selector, START + 2 * EPOCH, posted));
+        committee.submitFromRoot(s, new bytes32[](0));
+        s.asOf = START + EPOCH;
+        root = _leaf(s);
+        _post(committee, root);
+        committee.submitFromRoot(s, new bytes32[](0));
+        // the cap by then: 1.25 of 3.6e17
+        assertEq(escrow.lease(id).credited, 4.5e17);
     }
 }

@@ -10,6 +10,7 @@ contract RenewalTest is Renting {
     function _renewal() private returns (RentRequest memory r) {
         r = _request();
         (r.continues, r.start) = (_rent(), END);
+        vm.warp(START);
     }
 
     // ---------------------------------------------------------------- accepted
@@ -47,13 +48,25 @@ contract RenewalTest is Renting {
         assertEq(l.jobSigner, stranger);
     }
 
-    function test_AnybodyMayPayForARenewal_WhenTheLeaseStaysItsOwners() public {
+    function test_WhoeverMayActForTheOwner_MayRenewAndPay() public {
         RentRequest memory r = _renewal();
         address payer = _payer("payer");
-        vm.warp(END - 1);
+        vm.prank(renter);
+        escrow.setApprovalForAll(payer, true);
         uint256 id = _rentAs(payer, _offer(), _sign(_offer()), r);
         assertEq(escrow.ownerOf(id), renter);
         assertEq(token.balanceOf(payer), DEPOSIT - PAYMENT);
+    }
+
+    /// @dev A stranger could burn the one renewal with the smallest fill.
+    function test_WhenTheCallerMayNotActForTheOwner_Reverts() public {
+        RentRequest memory r = _renewal();
+        address payer = _payer("payer");
+        Offer memory o = _offer();
+        bytes memory signature = _sign(o);
+        vm.prank(payer);
+        vm.expectRevert(_error(ILeaseEscrow.NotARenewal.selector, 1));
+        escrow.rent(o, signature, none, r);
     }
 
     function test_WhenTheOldLeaseWasSold_ItsNewOwnerRenews() public {
@@ -63,18 +76,30 @@ contract RenewalTest is Renting {
         vm.warp(END - 1);
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
         r.recipient = stranger;
+        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+        vm.prank(stranger);
+        escrow.approve(renter, 1);
         assertEq(escrow.ownerOf(_rent(_offer(), r)), stranger);
     }
 
-    function test_WhenTheOldLeaseWasCancelled_ARenewalStartsAtItsShortenedEnd() public {
+    /// @dev Its miners are free, or broken: who wants them again gives notice.
+    function test_WhenTheOldLeaseWasShortened_Reverts() public {
         RentRequest memory r = _renewal();
+        uint256 other = _rent(_offer(), _later());
         vm.warp(START + 90 minutes);
         vm.prank(renter);
         escrow.cancel(1);
-        uint40 end = START + 2 hours;
-        _refused(_offer(), r, _error(ILeaseEscrow.StartOutOfBounds.selector, end, end, END));
-        r.start = end;
-        assertEq(escrow.lease(_rent(_offer(), r)).start, end);
+        r.start = START + 2 hours;
+        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+        vm.prank(provider.addr);
+        escrow.terminate(other);
+        (r.continues, r.start) = (other, START + 10 minutes + 2 hours);
+        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, other));
+    }
+
+    function _later() private view returns (RentRequest memory r) {
+        r = _request();
+        r.start = START + 10 minutes;
     }
 
     function test_WhenTheOldLeaseIsSettled_ARenewalStillStartsAtItsEnd() public {
@@ -109,9 +134,10 @@ contract RenewalTest is Renting {
         (r.duration, r.start) = (25 hours, START + 24 hours);
         uint256 id = _rent(o, r);
         (r.continues, r.start) = (id, START + 49 hours);
+        vm.warp(START + 24 hours);
         bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
-        _refused(o, r, _error(selector, NOW, START + 24 hours, START + 49 hours));
-        vm.warp(NOW + 25 hours);
+        _refused(o, r, _error(selector, START + 24 hours, START + 48 hours + 10 minutes, START + 49 hours));
+        vm.warp(START + 25 hours);
         _rent(o, r);
     }
 
@@ -124,7 +150,6 @@ contract RenewalTest is Renting {
         bytes memory signature = _signature(other.key, lens.offerDigest(o));
         _refused(o, signature, r, _error(ILeaseEscrow.NotARenewal.selector, 1));
         r.continues = 0;
-        r.start = START;
         _rentAs(renter, o, signature, r);
     }
 
@@ -184,13 +209,12 @@ contract RenewalTest is Renting {
         _refused(o, r, _error(ILeaseEscrow.NotARenewal.selector, 1));
     }
 
-    /// @dev Cancelled before its start, a lease costs nothing: with it notice would cost nothing, too.
-    function test_ALeaseThatNeverRan_IsNotRenewed() public {
+    /// @dev Rented and cancelled before its start, a lease costs nothing: with it notice would cost nothing, too.
+    function test_ALeaseThatHasNotStarted_IsNotRenewed() public {
         RentRequest memory r = _renewal();
-        vm.prank(renter);
-        escrow.cancel(1);
-        r.start = START;
         vm.warp(START - 1);
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
+        vm.warp(START);
+        _rent(_offer(), r);
     }
 }

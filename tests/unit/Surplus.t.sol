@@ -2,11 +2,12 @@
 pragma solidity ^0.8.30;
 
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Fixture} from "tests/support/Fixture.sol";
+import {RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {NastyToken} from "tests/support/NastyToken.sol";
+import {Renting} from "tests/support/Renting.sol";
 
 /// @notice What is owed to nobody, and how that is found out.
-contract SurplusTest is Fixture {
+contract SurplusTest is Renting {
     address private treasury = makeAddr("treasury");
 
     function setUp() public override {
@@ -138,11 +139,30 @@ contract SurplusTest is Fixture {
     }
 
     /// @dev A lease's NFT that was sent to the escrow itself is not a token that could be recovered.
-    function test_TheEscrowsOwnNfts_AreNoSurplus() public {
+    /// @dev Nobody could withdraw its refunds.
+    function test_ALease_IsNeverTheEscrowsOwn() public {
         uint256 id = _rent();
         vm.prank(renter);
+        vm.expectRevert(_error(ILeaseEscrow.InvalidRecipient.selector, address(escrow)));
         escrow.transferFrom(renter, address(escrow), id);
-        vm.expectRevert(abi.encodeWithSignature("TransferFailed()"));
+        RentRequest memory r = _request();
+        r.recipient = address(escrow);
+        _refused(_offer(), r, _error(ILeaseEscrow.InvalidRecipient.selector, address(escrow)));
+        vm.expectRevert(_error(ILeaseEscrow.NothingToRecover.selector, address(escrow)));
         escrow.recoverSurplus(address(escrow));
+    }
+
+    /// @dev ERC-721's functions take native currency; the escrow owes none.
+    function test_NativeCurrencyThatCameAlong_IsSurplus() public {
+        uint256 id = _rent();
+        vm.deal(renter, 5);
+        vm.prank(renter);
+        escrow.approve{value: 5}(stranger, id);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.SurplusRecovered(address(0), treasury, 5);
+        escrow.recoverSurplus(address(0));
+        assertEq(treasury.balance, 5);
+        vm.expectRevert(_error(ILeaseEscrow.NothingToRecover.selector, address(0)));
+        escrow.recoverSurplus(address(0));
     }
 }

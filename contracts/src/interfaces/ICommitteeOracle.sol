@@ -23,6 +23,7 @@ interface ICommitteeOracle {
     error NotEnoughSignatures(uint256 threshold, uint256 actual);
     error EmptyBatch();
     error UnknownRoot(bytes32 root);
+    error StatementAfterRoot(uint40 asOf, uint256 postedAt);
 
     /// @notice Credits the leases of `statements`. `signatures` are 65-byte `r ‖ s ‖ v` over the EIP-712 digest of
     /// `Batch(Statement[] statements)`, low-s, packed, in ascending order of member index.
@@ -30,7 +31,8 @@ interface ICommitteeOracle {
     /// @notice Keeps a signed root. `signatures` as for `submit`, over the EIP-712 digest of `Root(bytes32 root)`; the
     /// tree's leaves are statement hashes, hashed again, its pairs sorted.
     function postRoot(bytes32 root, bytes calldata signatures) external;
-    /// @notice Credits one lease out of a root that was posted. Anyone may call, whenever it pays.
+    /// @notice Credits one lease out of a root that was posted, as of a time no later than the posting. Anyone may call,
+    /// whenever it pays.
     function submitFromRoot(Statement calldata statement, bytes32[] calldata proof) external;
     /// @notice Sets the caller's own signing key; zero retires it.
     function replaceKey(address key) external;
@@ -49,6 +51,6 @@ interface ICommitteeOracle {
     function batchDigest(Statement[] calldata statements) external view returns (bytes32);
     /// @notice The EIP-712 digest of a root that members sign.
     function rootDigest(bytes32 root) external view returns (bytes32);
-    /// @notice Whether a root was posted.
-    function isPosted(bytes32 root) external view returns (bool);
+    /// @notice When a root was posted first, Unix seconds; zero when it was not.
+    function postedAt(bytes32 root) external view returns (uint256);
 }

@@ -132,7 +132,8 @@ interface ILeaseEscrow {
     function permit(address token, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
     /// @notice Takes the accounts' withdrawals since the last time off `liabilities`. Anyone may call.
     function reconcile(address token, address[] calldata accounts) external;
-    /// @notice Sends what the escrow holds above `liabilities` to the registry's treasury. Anyone may call.
+    /// @notice Sends what the escrow holds above `liabilities` to the registry's treasury; for the zero address, native
+    /// currency, of which it owes nothing. Anyone may call.
     function recoverSurplus(address token) external;
     /// @notice Makes several calls of the caller's own. `strict`: all of them or none. Otherwise a failed one is told
     /// with `CallFailed` and spoils nothing. Each gets an equal share of what gas is left; with a share below 300,000 all

@@ -60,9 +60,9 @@ struct Offer {
 /// @param duration Seconds, a whole number of epochs.
 /// @param maxPayment The most the caller agrees to pay, base units.
 /// @param jobSigner Address of the key that signs this lease's jobs.
-/// @param continues Lease that this one renews, zero if none. It must be the recipient's, of the same provider and
-/// algorithm, have at least this hash rate, have run, and not be renewed yet; the new lease starts where it ends and needs
-/// no notice.
+/// @param continues Lease that this one renews, zero if none. It must be the recipient's and the caller's to act for, of
+/// the same provider and algorithm, have at least this hash rate, have started, end as rented, and not be renewed yet;
+/// the new lease starts where it ends and needs no notice.
 /// @param nodeBox Sealed to the node: where the gateway is, and the access token. At most 512 bytes.
 /// @param gatewayBox Sealed to the gateway: the pool's URL, worker and password. At most 512 bytes.
 struct RentRequest {
