@@ -129,7 +129,7 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
 
     // slither-disable-end write-after-write
 
-    /// @dev Ascending seats, so nobody counts twice. ECDSA refuses high s and foreign v.
+    /// @dev Ascending seats, so nobody counts twice.
     function _checkSignatures(bytes32 digest, bytes calldata signatures) private view {
         uint256 length = signatures.length;
         require(length % SIGNATURE_LENGTH == 0, BadSignatureLength(length));

@@ -83,6 +83,25 @@ contract CreditSkippedTest is Rented {
         assertEq(escrow.lease(second).credited, PROMISE);
     }
 
+    function test_AnOracle_IsNoOtherOneOnceItCreditedItsOwn() public {
+        Offer memory o = _offer();
+        o.oracle = majorityId;
+        uint256 foreign = _rent(o, _request());
+        vm.warp(START + EPOCH);
+        Statement[] memory entries = new Statement[](3);
+        entries[0] = _entry(foreign, START + EPOCH, PROMISE, PROMISE, false);
+        entries[1] = _entry(id, START + EPOCH, PROMISE, PROMISE, false);
+        entries[2] = _entry(foreign, START + EPOCH, PROMISE, PROMISE, false);
+        vm.recordLogs();
+        vm.prank(address(majority));
+        escrow.credit(entries);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        assertEq(logs.length, 3);
+        _isSkip(logs[1], id, ILeaseEscrow.NotLeaseOracle.selector);
+        assertEq(escrow.lease(foreign).credited, PROMISE);
+        _expectFigures(0, 0, 0, false);
+    }
+
     // ---------------------------------------------------------------- asOf
 
     function test_WhenAsOfIsInTheFuture_TheEntryIsSkipped() public {

@@ -164,7 +164,7 @@ interface ILeaseEscrow {
     function setBoxes(uint256 lease, bytes calldata nodeBox, bytes calldata gatewayBox) external;
     /// @notice Takes cumulative figures from the leases' oracle. Each state variable takes the maximum of old and new;
     /// `work` counts up to `min(work, committed, 1.25 × rate × (asOf − start))`, `due` up to `rate × (asOf − start)`.
-    /// A bad entry is skipped with an event and spoils nothing.
+    /// An entry with bad values is skipped with an event and spoils nothing; one with bad encoding reverts all.
     function credit(Statement[] calldata statements) external;
     /// @notice For the lease's oracle, once per epoch: the claim of this epoch is void. One epoch's pay, at most what is
     /// left of the bond, goes to the NFT's owner (three quarters) and to the challenger (a quarter).
