@@ -466,9 +466,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_lease_that_is_cancelled_half_way() {
-        let mut life = Life::begin(Conditions {
+    /// Ten epochs of 100 s at 1 MH/s for a million base units.
+    fn example() -> Conditions {
+        Conditions {
             payment: 1_000_000,
             bond_bps: 2_000,
             cancel_bps: 200,
@@ -479,7 +479,12 @@ mod tests {
             epoch_length: 100,
             epochs: 10,
             window: 500,
-        });
+        }
+    }
+
+    #[test]
+    fn a_lease_that_is_cancelled_half_way() {
+        let mut life = Life::begin(example());
         // in the third epoch: three epochs at 1.25 can reach 375,000, so 625,000 return, 12,500 of it set aside
         life.cancel(1_250).unwrap();
         assert_eq!(life.end, 1_300);
@@ -495,18 +500,7 @@ mod tests {
 
     #[test]
     fn a_provider_who_leaves_half_way_loses_half_of_the_bond() {
-        let mut life = Life::begin(Conditions {
-            payment: 1_000_000,
-            bond_bps: 2_000,
-            cancel_bps: 200,
-            fee_bps: 100,
-            rate: HashRate(1_000_000),
-            weight: SettlementWeight::from_log2(10).unwrap(),
-            start: 1_000,
-            epoch_length: 100,
-            epochs: 10,
-            window: 500,
-        });
+        let mut life = Life::begin(example());
         life.terminate(1_499).unwrap();
         let said = Figures { as_of: 1_500, work: Work(500_000_000), due: Work(500_000_000), last: true };
         life.credit(1_500, &said).unwrap();
