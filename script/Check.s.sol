@@ -2,21 +2,31 @@
 pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
 import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
 import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
 import {LeaseLens} from "contracts/src/LeaseLens.sol";
 import {Registry} from "contracts/src/Registry.sol";
 import {Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Vm} from "forge-std/Vm.sol";
 import {console2} from "forge-std/console2.sol";
 import {Plan} from "script/Plan.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
 /// @title Checks a deployment against its file and against these sources
 /// @notice Sends nothing. Reads `script/deployments/<chain id>.toml` (or `<HASHLEASE_DEPLOYMENT_NAME>.toml`) and fails
-/// when anything on the chain is not what the sources, the constructor arguments and `script/chains` say. With
-/// `HASHLEASE_GOVERNOR` and `HASHLEASE_GUARDIAN` it checks who has which right, too.
+/// when anything on the chain is not what the sources, the constructor arguments and `script/chains` say, or anybody but
+/// `HASHLEASE_GOVERNOR` and `HASHLEASE_GUARDIAN` has a right. On a local chain both are the deployer when missing.
 contract Check is Plan {
+    /// @dev Blocks asked for at once: endpoints cap it.
+    uint256 private constant PIECE = 10_000;
+
     uint256 private _failures;
     string private _toml;
+    address private _governor;
+    address private _guardian;
+    mapping(uint64 role => mapping(address holder => bool)) private _looked;
 
     function run() external {
         _toml = vm.readFile(_file());
@@ -30,9 +40,11 @@ contract Check is Plan {
         for (uint256 i; i < list.length; ++i) {
             _checkPart(list[i]);
         }
+        _checkFile(p);
         _checkWiring(p, c);
         _checkRegistry(Registry(p.registry.at));
-        _checkRights(AccessManager(p.manager.at), p.registry.at, deployer);
+        _checkRights(AccessManager(p.manager.at), p.registry.at);
+        _checkHolders(AccessManager(p.manager.at), deployer);
         require(_failures == 0, string.concat(vm.toString(_failures), " checks failed"));
         console2.log("all is as it should be");
     }
@@ -54,8 +66,23 @@ contract Check is Plan {
         _expect(part.at.code.length != 0, string.concat(part.name, " exists"));
     }
 
+    /// @dev What nodes and pages read of the file.
+    function _checkFile(Parts memory p) private {
+        _expectAddress(".access_manager", p.manager.at);
+        _expectAddress(".registry", p.registry.at);
+        _expectAddress(".escrow", p.escrow.at);
+        _expectAddress(".lens", p.lens.at);
+        _expectAddress(".directory", p.directory.at);
+        _expectAddress(".oracle", p.oracle.at);
+    }
+
+    function _expectAddress(string memory key, address expected) private {
+        _expect(vm.parseTomlAddress(_toml, key) == expected, string.concat("the file names the right ", key));
+    }
+
     function _checkWiring(Parts memory p, Committee memory c) private {
         LeaseEscrow escrow = LeaseEscrow(payable(p.escrow.at));
+        _expect(Registry(p.registry.at).authority() == p.manager.at, "the registry obeys the access manager");
         _expect(escrow.registry() == p.registry.at, "the escrow asks the registry");
         _expect(escrow.descriptor() == p.descriptor.at, "the escrow's metadata come from the descriptor");
         _expect(LeaseLens(p.lens.at).escrow() == p.escrow.at, "the lens reads the escrow");
@@ -76,7 +103,7 @@ contract Check is Plan {
             _expect(registry.wrappedNative() == facts.wrappedNative, "wrapped native currency");
         }
         _expect(registry.treasury() != address(0), "a treasury is named");
-        uint32 id = uint32(vm.parseTomlUint(_toml, ".oracle_id"));
+        uint32 id = SafeCastLib.toUint32(vm.parseTomlUint(_toml, ".oracle_id"));
         Oracle memory oracle = registry.oracle(id);
         _expect(oracle.account == vm.parseTomlAddress(_toml, ".oracle") && oracle.listed, "the committee is listed");
         _expect(oracle.feeBps <= 300, "the fee is at most 3 %");
@@ -87,8 +114,11 @@ contract Check is Plan {
         }
     }
 
-    function _checkRights(AccessManager manager, address registry, address deployer) private {
+    function _checkRights(AccessManager manager, address registry) private {
         uint64 admin = manager.ADMIN_ROLE();
+        _expect(!manager.isTargetClosed(registry), "the registry is not closed");
+        _expect(manager.getRoleAdmin(GUARDIAN) == admin, "the governor names guardians");
+        _expect(manager.getRoleGuardian(admin) == admin, "nobody else can call off the governor's decisions");
         _expect(manager.getTargetFunctionRole(registry, Registry.pause.selector) == GUARDIAN, "guardians may pause");
         bytes4[8] memory others = [
             Registry.registerOracle.selector,
@@ -103,13 +133,42 @@ contract Check is Plan {
         for (uint256 i; i < others.length; ++i) {
             _expect(manager.getTargetFunctionRole(registry, others[i]) == admin, "all else is the governor's");
         }
-        address governor = vm.envOr("HASHLEASE_GOVERNOR", address(0));
-        if (governor == address(0)) return;
-        (bool isGovernor, uint32 delay) = manager.hasRole(admin, governor);
-        _expect(isGovernor && (governor == deployer || delay >= TIMELOCK), "the governor has the timelock");
-        (bool isDeployer,) = manager.hasRole(admin, deployer);
-        _expect(governor == deployer || !isDeployer, "the deployer has no right left");
-        (bool isGuardian,) = manager.hasRole(GUARDIAN, vm.envAddress("HASHLEASE_GUARDIAN"));
+    }
+
+    /// @dev Roles can't be listed, so everybody who was ever granted one is looked at.
+    function _checkHolders(AccessManager manager, address deployer) private {
+        bool isLocal = block.chainid == LOCAL;
+        _governor = isLocal ? vm.envOr("HASHLEASE_GOVERNOR", deployer) : vm.envAddress("HASHLEASE_GOVERNOR");
+        _guardian = isLocal ? vm.envOr("HASHLEASE_GUARDIAN", deployer) : vm.envAddress("HASHLEASE_GUARDIAN");
+        (bool isGovernor, uint32 delay) = manager.hasRole(manager.ADMIN_ROLE(), _governor);
+        bool mayBeAtOnce = isLocal && _governor == deployer;
+        _expect(isGovernor && (mayBeAtOnce || delay >= TIMELOCK), "the governor has the timelock");
+        (bool isGuardian,) = manager.hasRole(GUARDIAN, _guardian);
         _expect(isGuardian, "the guardian is one");
+        for (uint256 from = vm.parseTomlUint(_toml, ".block"); from <= block.number; from += PIECE) {
+            _checkGrants(manager, from, FixedPointMathLib.min(from + PIECE - 1, block.number));
+        }
+        // the constructor makes the deployer the first one
+        _expect(_looked[manager.ADMIN_ROLE()][deployer], "the rights are known from the beginning on");
+    }
+
+    function _checkGrants(AccessManager manager, uint256 from, uint256 to) private {
+        bytes32[] memory topics = new bytes32[](1);
+        topics[0] = IAccessManager.RoleGranted.selector;
+        Vm.EthGetLogs[] memory logs = vm.eth_getLogs(from, to, address(manager), topics);
+        for (uint256 i; i < logs.length; ++i) {
+            uint64 role = SafeCastLib.toUint64(uint256(logs[i].topics[1]));
+            _checkHolder(manager, role, address(uint160(uint256(logs[i].topics[2]))));
+        }
+    }
+
+    function _checkHolder(AccessManager manager, uint64 role, address holder) private {
+        if (_looked[role][holder]) return;
+        _looked[role][holder] = true;
+        // also what is granted for later
+        (uint48 since,,,) = manager.getAccess(role, holder);
+        if (since == 0) return;
+        bool may = (role == manager.ADMIN_ROLE() && holder == _governor) || (role == GUARDIAN && holder == _guardian);
+        _expect(may, string.concat("may have role ", vm.toString(role), ": ", vm.toString(holder)));
     }
 }

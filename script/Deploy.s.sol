@@ -6,6 +6,7 @@ import {Registry} from "contracts/src/Registry.sol";
 import {console2} from "forge-std/console2.sol";
 import {DemoToken} from "script/DemoToken.sol";
 import {Plan} from "script/Plan.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
 /// @title Deploys everything, or what is missing of it
 /// @notice Run it again after an interruption, for a new token of `script/chains`, or for a further committee: what
@@ -44,6 +45,11 @@ contract Deploy is Plan {
             console2.log("The governor has taken over: nothing was configured. What is missing needs its own calls.");
         }
         vm.stopBroadcast();
+        if (_oracleId(Registry(p.registry.at), p.oracle.at) == 0) {
+            // a file that names a committee nobody can pin would be read by nodes
+            console2.log("The committee is not registered: nothing was written. The governor registers it first.");
+            return;
+        }
         _write(p, facts, firstBlock);
     }
 
@@ -79,6 +85,7 @@ contract Deploy is Plan {
             people.treasury = vm.envOr("HASHLEASE_TREASURY", msg.sender);
         } else {
             people.governor = vm.envAddress("HASHLEASE_GOVERNOR");
+            require(people.governor != msg.sender, "HASHLEASE_GOVERNOR is the deployer: there would be no timelock");
             people.guardian = vm.envAddress("HASHLEASE_GUARDIAN");
             people.treasury = vm.envAddress("HASHLEASE_TREASURY");
         }
@@ -95,8 +102,8 @@ contract Deploy is Plan {
         if (oracleId == 0) {
             oracleId = registry.registerOracle(
                 p.oracle.at,
-                uint32(vm.envOr("HASHLEASE_ORACLE_WINDOW", uint256(48 hours))),
-                uint16(vm.envOr("HASHLEASE_ORACLE_FEE_BPS", uint256(100))),
+                SafeCastLib.toUint32(vm.envOr("HASHLEASE_ORACLE_WINDOW", uint256(48 hours))),
+                SafeCastLib.toUint16(vm.envOr("HASHLEASE_ORACLE_FEE_BPS", uint256(100))),
                 people.payee
             );
         }
@@ -105,7 +112,7 @@ contract Deploy is Plan {
             _requireCode(token.symbol, token.at);
             if (!registry.isTokenListed(token.at)) registry.listToken(token.at, true);
             if (registry.exposureCap(oracleId, token.at) != token.cap) {
-                registry.setExposureCap(oracleId, token.at, uint128(token.cap));
+                registry.setExposureCap(oracleId, token.at, SafeCastLib.toUint128(token.cap));
             }
         }
     }

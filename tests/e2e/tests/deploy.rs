@@ -1,7 +1,7 @@
 //! The deployment script on a local chain of every chain id that it knows, run twice and checked.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, U256, hex, keccak256};
 use anyhow::{Context as _, Result, ensure};
 use hashlease_chain::Deployment;
 use hashlease_e2e::tools;
@@ -47,7 +47,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn deploy(&self) -> Result<(bool, String)> {
-        self.anvil.script(self.tools, "script/Deploy.s.sol", &self.env, &DEPLOY).await
+        // one transaction after the other, so that each is a block of its own
+        let arguments = [&DEPLOY[..], &["--slow"]].concat();
+        self.anvil.script(self.tools, "script/Deploy.s.sol", &self.env, &arguments).await
     }
 
     async fn check(&self) -> Result<(bool, String)> {
@@ -135,64 +137,236 @@ async fn every_known_chain_is_deployed_to_and_checked_at_the_same_addresses() ->
     Ok(())
 }
 
+/// A deployment on a chain that says it is Sepolia, handed over to its governor.
+struct HandedOver {
+    anvil: Anvil,
+    tools: Toolchain,
+    name: &'static str,
+    found: Deployment,
+}
+
+const SEPOLIA: u64 = 11_155_111;
+const GOVERNOR: Address = Address::repeat_byte(0x12);
+const GUARDIAN: Address = Address::repeat_byte(0x13);
+const EVIL: Address = Address::repeat_byte(0x66);
+
+/// Calldata of a call whose arguments are single words.
+fn call(signature: &str, words: &[U256]) -> Vec<u8> {
+    let mut data = keccak256(signature)[..4].to_vec();
+    for word in words {
+        data.extend(word.to_be_bytes::<32>());
+    }
+    data
+}
+
+fn word(address: Address) -> U256 {
+    address.into_word().into()
+}
+
+impl HandedOver {
+    async fn new(name: &'static str) -> Result<Self> {
+        let tools = tools()?;
+        let anvil = Anvil::posing_as(&tools, SEPOLIA).await?;
+        for token in addresses(tools.root(), SEPOLIA)? {
+            anvil.rpc("anvil_setCode", json!([token, ANY_CODE])).await?;
+        }
+        let file = tools.root().join(format!("script/deployments/{name}.toml"));
+        let _ = fs::remove_file(&file);
+        let (done, said) = Run { anvil: &anvil, tools: &tools, env: environment(name) }.deploy().await?;
+        ensure!(done, "{said}");
+        let found = Deployment::read(&file)?;
+        Ok(Self { anvil, tools, name, found })
+    }
+
+    fn run(&self) -> Run<'_> {
+        Run { anvil: &self.anvil, tools: &self.tools, env: environment(self.name) }
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.tools.root().join(format!("script/deployments/{}.toml", self.name))
+    }
+
+    /// Whether the chain takes it.
+    async fn send(&self, from: Address, to: Address, data: &[u8]) -> Result<bool> {
+        self.anvil.fund(from).await?;
+        self.anvil.rpc("anvil_impersonateAccount", json!([from])).await?;
+        let transaction = json!({"from": from, "to": to, "data": hex::encode_prefixed(data)});
+        if self.anvil.rpc("eth_call", json!([transaction, "latest"])).await.is_err() {
+            return Ok(false);
+        }
+        let hash = self.anvil.rpc("eth_sendTransaction", json!([transaction])).await?;
+        // it is mined a moment later, and a jump of the clock must not overtake it
+        for _ in 0..500 {
+            let receipt = self.anvil.rpc("eth_getTransactionReceipt", json!([hash])).await?;
+            if !receipt.is_null() {
+                return Ok(receipt["status"] == "0x1");
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        anyhow::bail!("{hash} is not mined")
+    }
+
+    /// `schedule(address target, bytes data, uint48 when)` with the shortest delay.
+    async fn announce(&self, to: Address, data: &[u8]) -> Result<bool> {
+        let head = [word(to), U256::from(0x60), U256::ZERO, U256::from(data.len())];
+        let mut scheduled = call("schedule(address,bytes,uint48)", &head);
+        scheduled.extend(data);
+        scheduled.resize(scheduled.len().next_multiple_of(32) + 4, 0);
+        self.send(GOVERNOR, self.found.access_manager, &scheduled).await
+    }
+
+    async fn two_days_later(&self) -> Result<()> {
+        self.anvil.rpc("evm_increaseTime", json!([172_801])).await?;
+        self.anvil.rpc("anvil_mine", json!([1])).await.map(drop)
+    }
+
+    /// The check fails, and says what is wrong.
+    async fn sees(&self, wrong: &str) -> Result<()> {
+        let (done, said) = self.run().check().await?;
+        ensure!(!done && said.contains(&format!("FAILED {wrong}")), "expected: FAILED {wrong}\n{said}");
+        Ok(())
+    }
+
+    async fn is_sound(&self) -> Result<()> {
+        let (done, said) = self.run().check().await?;
+        ensure!(done && said.contains("all is as it should be"), "{said}");
+        Ok(())
+    }
+}
+
+impl Drop for HandedOver {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.file());
+    }
+}
+
 /// After the hand-over the deployer can do nothing, and the governor only what it announced two days before.
 #[tokio::test]
 async fn the_governor_has_a_timelock_and_the_deployer_nothing() -> Result<()> {
-    use alloy_primitives::hex;
-    let tools = tools()?;
-    let anvil = Anvil::posing_as(&tools, 11_155_111).await?;
-    let name = "local-dry-run-rights";
-    for token in addresses(tools.root(), 11_155_111)? {
-        anvil.rpc("anvil_setCode", json!([token, ANY_CODE])).await?;
+    let stand = HandedOver::new("local-dry-run-rights").await?;
+    let registry = stand.found.registry;
+    let listing = call("listToken(address,bool)", &[word(Address::repeat_byte(0x77)), U256::from(1)]);
+    for nobody in [DEPLOYER.parse()?, GUARDIAN, GOVERNOR] {
+        assert!(!stand.send(nobody, registry, &listing).await?, "{nobody} listed a token at once");
     }
-    let run = Run { anvil: &anvil, tools: &tools, env: environment(name) };
-    let (done, said) = run.deploy().await?;
-    ensure!(done, "{said}");
-    let file = tools.root().join(format!("script/deployments/{name}.toml"));
-    let found = Deployment::read(&file)?;
-    fs::remove_file(&file)?;
+    let pause = call("pause()", &[]);
+    assert!(!stand.send(GOVERNOR, registry, &pause).await?);
+    assert!(stand.send(GUARDIAN, registry, &pause).await?, "the guardian pauses");
+    assert!(stand.announce(registry, &listing).await?, "the governor announces");
+    assert!(!stand.send(GOVERNOR, registry, &listing).await?, "too early");
+    stand.two_days_later().await?;
+    assert!(stand.send(GOVERNOR, registry, &listing).await?, "two days later");
+    Ok(())
+}
 
-    let call = |from: Address, to: Address, data: String| {
-        let anvil = &anvil;
-        async move {
-            anvil.fund(from).await?;
-            anvil.rpc("anvil_impersonateAccount", json!([from])).await?;
-            let transaction = json!({"from": from, "to": to, "data": data});
-            if anvil.rpc("eth_call", json!([transaction, "latest"])).await.is_err() {
-                return Ok::<bool, anyhow::Error>(false);
-            }
-            anvil.rpc("eth_sendTransaction", json!([transaction])).await?;
-            Ok(true)
+#[tokio::test]
+async fn the_check_sees_back_doors() -> Result<()> {
+    let stand = HandedOver::new("local-dry-run-back-doors").await?;
+    let Deployment { access_manager: manager, registry, directory, .. } = stand.found;
+    stand.is_sound().await?;
+    let doors: [(Vec<u8>, &str); 5] = [
+        (
+            call("grantRole(uint64,address,uint32)", &[U256::ZERO, word(EVIL), U256::ZERO]),
+            "may have role 0: ",
+        ),
+        (
+            call("grantRole(uint64,address,uint32)", &[U256::from(7), word(EVIL), U256::ZERO]),
+            "may have role 7: ",
+        ),
+        (
+            call("updateAuthority(address,address)", &[word(registry), word(directory)]),
+            "the registry obeys the access manager",
+        ),
+        (
+            call("setTargetClosed(address,bool)", &[word(registry), U256::from(1)]),
+            "the registry is not closed",
+        ),
+        (
+            call("setRoleAdmin(uint64,uint64)", &[U256::from(1), U256::from(7)]),
+            "the governor names guardians",
+        ),
+    ];
+    for (data, wrong) in doors {
+        let before = stand.anvil.rpc("evm_snapshot", json!([])).await?;
+        ensure!(stand.announce(manager, &data).await?, "announced: {wrong}");
+        stand.two_days_later().await?;
+        ensure!(stand.send(GOVERNOR, manager, &data).await?, "done: {wrong}");
+        stand.sees(wrong).await?;
+        stand.anvil.rpc("evm_revert", json!([before])).await?;
+    }
+
+    // and those in the file: nodes are sent to what it names
+    let sound = fs::read_to_string(stand.file())?;
+    for (key, address) in [
+        ("escrow", stand.found.escrow),
+        ("registry", registry),
+        ("oracle", stand.found.oracle),
+        ("lens", stand.found.lens),
+        ("directory", directory),
+        ("access_manager", manager),
+    ] {
+        let line = format!("\n{key} = \"{address}\"");
+        ensure!(format!("\n{sound}").matches(&line).count() == 1, "{key} stands once in\n{sound}");
+        let spoiled = format!("\n{sound}").replace(&line, &format!("\n{key} = \"{EVIL}\""));
+        fs::write(stand.file(), spoiled)?;
+        stand.sees(&format!("the file names the right .{key}")).await?;
+    }
+    // a later block would hide who was granted what
+    let late = stand.anvil.rpc("eth_blockNumber", json!([])).await?;
+    let late = u64::from_str_radix(late.as_str().unwrap().trim_start_matches("0x"), 16)?;
+    fs::write(
+        stand.file(),
+        sound.replace(&format!("block = {}", stand.found.block), &format!("block = {late}")),
+    )?;
+    stand.sees("the rights are known from the beginning on").await?;
+    fs::write(stand.file(), sound)?;
+    stand.is_sound().await
+}
+
+#[tokio::test]
+async fn an_interrupted_deployment_is_finished_by_the_next_run() -> Result<()> {
+    let stand = HandedOver::new("local-dry-run-interrupted").await?;
+    let whole = fs::read_to_string(stand.file())?;
+    // each transaction is a block: as far as some of them, as when the connection was lost
+    for depth in [1, 5, 12] {
+        stand.anvil.rpc("anvil_rollback", json!([depth])).await?;
+        let (done, said) = stand.run().check().await?;
+        ensure!(!done, "{depth} blocks less and all is as it should be:\n{said}");
+        let (done, said) = stand.run().deploy().await?;
+        ensure!(done, "{said}");
+        stand.is_sound().await?;
+        ensure!(whole == fs::read_to_string(stand.file())?, "the file moved");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_the_hand_over_a_further_committee_needs_the_governor() -> Result<()> {
+    let stand = HandedOver::new("local-dry-run-committee").await?;
+    let before = fs::read_to_string(stand.file())?;
+    let mut run = stand.run();
+    for (name, value) in &mut run.env {
+        if *name == "HASHLEASE_COMMITTEE_THRESHOLD" {
+            *value = "3".into();
         }
-    };
-    let keccak = |signature: &str| hex::encode(&alloy_primitives::keccak256(signature)[..4]);
-    let word = |value: U256| hex::encode(value.to_be_bytes::<32>());
-    let token = Address::repeat_byte(0x77).into_word();
-    let listing =
-        format!("{}{}{}", keccak("listToken(address,bool)"), hex::encode(token), word(U256::from(1)));
-    let (governor, guardian) = (Address::repeat_byte(0x12), Address::repeat_byte(0x13));
-    let deployer: Address = DEPLOYER.parse()?;
-    let data = format!("0x{listing}");
-    for nobody in [deployer, guardian, governor] {
-        assert!(!call(nobody, found.registry, data.clone()).await?, "{nobody} listed a token at once");
     }
-    assert!(!call(governor, found.registry, format!("0x{}", keccak("pause()"))).await?);
-    assert!(call(guardian, found.registry, format!("0x{}", keccak("pause()"))).await?, "the guardian pauses");
+    let (done, said) = run.deploy().await?;
+    ensure!(done && said.contains("The committee is not registered"), "{said}");
+    ensure!(before == fs::read_to_string(stand.file())?, "a file with a committee that nobody can pin");
+    stand.is_sound().await
+}
 
-    // schedule(address target, bytes data, uint48 when), then two days, then the call itself
-    let padded = format!("{listing:0<192}");
-    let schedule = format!(
-        "0x{}{}{}{}{}{padded}",
-        keccak("schedule(address,bytes,uint48)"),
-        hex::encode(found.registry.into_word()),
-        word(U256::from(0x60)),
-        word(U256::ZERO),
-        word(U256::from(listing.len() / 2)),
-    );
-    assert!(call(governor, found.access_manager, schedule).await?, "the governor announces");
-    assert!(!call(governor, found.registry, data.clone()).await?, "too early");
-    anvil.rpc("evm_increaseTime", json!([172_801])).await?;
-    anvil.rpc("anvil_mine", json!([1])).await?;
-    assert!(call(governor, found.registry, data).await?, "two days later");
+#[tokio::test]
+async fn a_governor_without_a_timelock_is_refused() -> Result<()> {
+    let tools = tools()?;
+    let anvil = Anvil::posing_as(&tools, SEPOLIA).await?;
+    let mut env = environment("local-dry-run-governor");
+    for (name, value) in &mut env {
+        if *name == "HASHLEASE_GOVERNOR" {
+            *value = DEPLOYER.into();
+        }
+    }
+    let (done, said) = Run { anvil: &anvil, tools: &tools, env }.deploy().await?;
+    ensure!(!done && said.contains("there would be no timelock"), "{said}");
     Ok(())
 }
