@@ -7,7 +7,7 @@ import {Admission, Bounds, Offer, Oracle} from "contracts/src/interfaces/LeaseTy
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 
 /// @title What new leases may use
-/// @notice The escrow asks it at renting and nowhere else. A registered oracle never changes but for `listed`.
+/// @notice The escrow asks it at renting and depositing, for the treasury, and once for the wrapped native currency. A registered oracle never changes but for `listed`.
 contract Registry is IRegistry, AccessManaged {
     uint16 private constant MAX_FEE_BPS = 300;
     uint16 private constant MAX_BPS = 10_000;

@@ -137,7 +137,8 @@ interface ILeaseEscrow {
     function recoverSurplus(address token) external;
     /// @notice Makes several calls of the caller's own. `strict`: all of them or none. Otherwise a failed one is told
     /// with `CallFailed` and spoils nothing. Each gets an equal share of what gas is left; with a share below 300,000 all
-    /// reverts, so that no call fails for want of gas alone.
+    /// reverts, so that no settlement, collection or withdrawal fails for want of gas alone. What takes more (renting with
+    /// a contract's signature, long lists) belongs in a strict batch.
     function batch(bytes[] calldata calls, bool strict) external;
 
     // ---------------------------------------------------------------- offers
@@ -171,8 +172,8 @@ interface ILeaseEscrow {
     function voidEpoch(uint256 lease, uint32 epoch, address challenger) external;
     /// @notice Books what was credited since the last time: to the provider, less the fee. Anyone may call.
     function collect(uint256 lease) external;
-    /// @notice For the NFT's owner: ends the lease with the running epoch, at once before its start. What no credit can
-    /// reach any more is returned, less the cancel fee.
+    /// @notice For the NFT's owner and approved accounts: ends the lease with the running epoch, at once before its start.
+    /// What no credit can reach any more is returned to the owner, less the cancel fee.
     function cancel(uint256 lease) external;
     /// @notice For the provider: ends the lease with the running epoch, at once before its start. Costs the bond's share
     /// of the cancelled time, as far as work was asked for; before the start the whole bond.

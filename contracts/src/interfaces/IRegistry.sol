@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {Admission, Bounds, Offer, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 
 /// @title What new leases may use
-/// @notice The governor's whole power: lists, caps and a pause that only renting and depositing read. The escrow
+/// @notice The governor's whole power: lists and caps that only renting and depositing read, and a pause of renting. The escrow
 /// copies what an open lease needs, so nothing here reaches one.
 interface IRegistry {
     /// @notice An oracle was registered.

@@ -18,7 +18,7 @@ library SignatureLib {
         if (ECDSA.tryRecoverCalldata(digest, signature) == signer) return true;
         if (signer.code.length == 0) return false;
         bytes memory question = abi.encodeWithSelector(MAGIC, digest, signature);
-        // a longer answer is cut and its length says so
+        // a longer answer is cut: its first word counts, as callers of ERC-1271 read it
         // slither-disable-next-line unused-return
         (bool answered,, bytes memory answer) = LibCall.tryStaticCall(signer, CONTRACT_GAS, 32, question);
         return answered && answer.length == 32 && abi.decode(answer, (bytes32)) == bytes32(MAGIC);
