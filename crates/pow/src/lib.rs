@@ -3,23 +3,13 @@
 //! SHA-256d is served; scrypt and Ethash are not, and whoever asks for them gets an error upstream of this crate.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod cpu;
+pub mod sha256;
+
+pub use cpu::Isa;
+pub use sha256::sha256d;
+
 use alloy_primitives::{B256, U256};
-use sha2::{Digest, Sha256};
-
-/// `SHA-256(SHA-256(data))`, raw digest bytes.
-#[must_use]
-pub fn sha256d(data: &[u8]) -> B256 {
-    B256::new(Sha256::digest(Sha256::digest(data)).into())
-}
-
-/// Parent of two Merkle nodes of a Bitcoin block: `sha256d(left ‖ right)`.
-#[must_use]
-pub fn merkle_parent(left: &B256, right: &B256) -> B256 {
-    let mut first = Sha256::new();
-    first.update(left);
-    first.update(right);
-    B256::new(Sha256::digest(first.finalize()).into())
-}
 
 /// A digest of SHA-256d read as the integer that targets are compared with: little-endian.
 #[must_use]

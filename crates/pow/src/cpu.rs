@@ -1,0 +1,54 @@
+//! Which instructions this machine has, asked once.
+//!
+//! Every fast path has a portable one beside it that gives equal results; tests run all that [`Isa::available`] names.
+
+use std::sync::OnceLock;
+
+/// A set of instructions that a kernel is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Isa {
+    /// Plain Rust; runs everywhere.
+    Portable,
+    /// x86-64 with AVX2, BMI1 and BMI2.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, DQ and VL, beside all of [`Isa::Avx2`].
+    Avx512,
+}
+
+impl Isa {
+    /// The best that this machine has.
+    #[must_use]
+    pub fn best() -> Self {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(detect)
+    }
+
+    /// All that this machine has, the portable one first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        [Self::Portable, Self::Avx2, Self::Avx512].into_iter().filter(|isa| *isa <= Self::best())
+    }
+
+    /// This one where the machine has it, else the best that it has.
+    #[must_use]
+    pub(crate) fn or_best(self) -> Self {
+        self.min(Self::best())
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Isa {
+    use std::arch::is_x86_feature_detected as has;
+    if !(has!("avx2") && has!("bmi1") && has!("bmi2")) {
+        Isa::Portable
+    } else if has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
+        Isa::Avx512
+    } else {
+        Isa::Avx2
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> Isa {
+    Isa::Portable
+}

@@ -1,0 +1,206 @@
+//! SHA-256 (FIPS 180-4) for many messages at once.
+//!
+//! Four ways to compress, chosen by [`Engine::best`] for the machine and equal in what they give: one message at a
+//! time, two through the SHA instructions, eight in AVX2 lanes, sixteen in AVX-512 lanes.
+
+#[cfg(target_arch = "x86_64")]
+mod compress;
+mod constants;
+mod header;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod pair;
+mod serial;
+#[cfg(target_arch = "x86_64")]
+mod vector;
+
+pub use header::{Choice, HashedHeader, HeaderTemplate, hash_headers};
+
+use alloy_primitives::B256;
+use constants::INITIAL;
+use header::{Item, WIDEST};
+use sha2::block_api::compress256;
+use std::sync::OnceLock;
+
+/// A way to compress; see [the module](self).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Engine {
+    /// One message at a time: the SHA instructions where the machine has them, else plain Rust.
+    One,
+    /// Two messages at once through the SHA instructions of x86-64.
+    Pair,
+    /// Eight messages in lanes of AVX2.
+    Avx2,
+    /// Sixteen messages in lanes of AVX-512.
+    Avx512,
+}
+
+impl Engine {
+    /// The fastest of this machine.
+    #[must_use]
+    pub fn best() -> Self {
+        static BEST: OnceLock<Engine> = OnceLock::new();
+        // in the order of what was measured where a machine has several: docs/benchmarks.md
+        *BEST.get_or_init(|| {
+            let order = [Self::Avx512, Self::Pair, Self::Avx2];
+            order.into_iter().find(|engine| engine.exists()).unwrap_or(Self::One)
+        })
+    }
+
+    /// All of this machine.
+    pub fn available() -> impl Iterator<Item = Self> {
+        [Self::One, Self::Pair, Self::Avx2, Self::Avx512].into_iter().filter(|engine| engine.exists())
+    }
+
+    /// Messages that it takes at once.
+    #[must_use]
+    pub const fn width(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Pair => 2,
+            Self::Avx2 => 8,
+            Self::Avx512 => 16,
+        }
+    }
+
+    /// This one where the machine has it.
+    fn or_one(self) -> Self {
+        if self.exists() { self } else { Self::One }
+    }
+
+    /// Fewest messages for which it is faster than one after the other.
+    const fn worth_it(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Pair => 2,
+            Self::Avx2 => 6,
+            Self::Avx512 => 7,
+        }
+    }
+
+    /// Hashes headers of one shape: as many as it takes at once, from the front.
+    #[cfg(target_arch = "x86_64")]
+    fn hash_items(self, items: &[Item<'_>; WIDEST], hashed: &mut [HashedHeader; WIDEST]) {
+        match self {
+            Self::One => put(hashed, serial::hash_each::<1, serial::One>(first(items))),
+            Self::Pair => put(hashed, serial::hash_each::<2, pair::Pair>(first(items))),
+            Self::Avx2 => vector::hash_avx2(first(items), hashed),
+            Self::Avx512 => vector::hash_avx512(items, hashed),
+        }
+    }
+
+    /// Hashes headers of one shape: as many as it takes at once, from the front.
+    #[cfg(not(target_arch = "x86_64"))]
+    fn hash_items(self, items: &[Item<'_>; WIDEST], hashed: &mut [HashedHeader; WIDEST]) {
+        put(hashed, serial::hash_each::<1, serial::One>(first(items)));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn exists(self) -> bool {
+        use crate::Isa;
+        match self {
+            Self::One => true,
+            Self::Pair => pair::has(),
+            Self::Avx2 => Isa::best() >= Isa::Avx2,
+            Self::Avx512 => Isa::best() >= Isa::Avx512,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn exists(self) -> bool {
+        self == Self::One
+    }
+}
+
+fn first<T, const K: usize>(all: &[T; WIDEST]) -> &[T; K] {
+    const { assert!(K <= WIDEST) }
+    all.first_chunk().unwrap_or_else(|| unreachable!("K is not above the length"))
+}
+
+fn put<const K: usize>(to: &mut [HashedHeader; WIDEST], from: [HashedHeader; K]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from;
+    }
+}
+
+/// `SHA-256(SHA-256(data))`, raw digest bytes.
+#[must_use]
+pub fn sha256d(data: &[u8]) -> B256 {
+    let mut state = INITIAL;
+    let (blocks, rest) = data.as_chunks::<64>();
+    compress256(&mut state, blocks);
+    let mut last = [[0u8; 64]; 2];
+    let [first, second] = &mut last;
+    // the length in bits, after the bit that ends the message, in the last eight bytes of the last block
+    let bits = u64::try_from(data.len()).unwrap_or(u64::MAX).wrapping_mul(8).to_be_bytes();
+    for (to, from) in first.iter_mut().zip(rest.iter().chain(&[0x80])) {
+        *to = *from;
+    }
+    if rest.len() < 56 {
+        put_end(first, bits);
+        compress256(&mut state, &[*first]);
+    } else {
+        put_end(second, bits);
+        compress256(&mut state, &last);
+    }
+    digest_again(&state)
+}
+
+fn put_end(block: &mut [u8; 64], end: [u8; 8]) {
+    if let Some(place) = block.last_chunk_mut() {
+        *place = end;
+    }
+}
+
+/// The digest that a state stands for.
+pub(crate) fn digest_of(state: &[u32; 8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    for (to, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *to = word.to_be_bytes();
+    }
+    digest
+}
+
+/// A block of two halves.
+pub(crate) fn block_of(left: &[u8; 32], right: &[u8; 32]) -> [u8; 64] {
+    let mut block = [0; 64];
+    if let ([to_left, to_right], []) = block.as_chunks_mut::<32>() {
+        *to_left = *left;
+        *to_right = *right;
+    }
+    block
+}
+
+/// SHA-256 of the digest that a state stands for.
+fn digest_again(state: &[u32; 8]) -> B256 {
+    let block = block_of(&digest_of(state), &serial::AFTER_32);
+    let mut state = INITIAL;
+    compress256(&mut state, &[block]);
+    B256::new(digest_of(&state))
+}
+
+/// `rounds` times as many compressions as the engine takes at once, with nothing around them: the limit that
+/// benchmarks compare with.
+#[doc(hidden)]
+#[must_use]
+pub fn bare_compressions(engine: Engine, rounds: usize) -> u32 {
+    use serial::Compress;
+    fn serially<const K: usize, C: Compress<K>>(rounds: usize) -> u32 {
+        let mut states = [INITIAL; K];
+        for _ in 0..rounds {
+            C::compress(&mut states, &[[7; 64]; K]);
+        }
+        states.iter().flatten().fold(0, |sum, word| sum ^ word)
+    }
+    match engine.or_one() {
+        #[cfg(target_arch = "x86_64")]
+        Engine::Pair => serially::<2, pair::Pair>(rounds),
+        #[cfg(target_arch = "x86_64")]
+        Engine::Avx2 => vector::limit_avx2(rounds),
+        #[cfg(target_arch = "x86_64")]
+        Engine::Avx512 => vector::limit_avx512(rounds),
+        _ => serially::<1, serial::One>(rounds),
+    }
+}

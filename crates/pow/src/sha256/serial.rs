@@ -1,0 +1,128 @@
+//! Headers hashed byte by byte: one, or as many at once as the compression takes.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "arrays of known length, indices below it"
+)]
+
+use super::{
+    block_of,
+    constants::{INITIAL, PADDING_OF_32, PADDING_OF_64, PADDING_OF_80},
+    digest_of,
+    header::{HashedHeader, Item},
+};
+use alloy_primitives::B256;
+use sha2::block_api::compress256;
+
+const fn bytes_of<const WORDS: usize, const BYTES: usize>(words: &[u32; WORDS]) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    let mut i = 0;
+    while i < BYTES {
+        bytes[i] = words[i / 4].to_be_bytes()[i % 4];
+        i += 1;
+    }
+    bytes
+}
+
+pub(crate) const AFTER_32: [u8; 32] = bytes_of(&PADDING_OF_32);
+const AFTER_64: [u8; 64] = bytes_of(&PADDING_OF_64);
+const AFTER_80: [u8; 48] = bytes_of(&PADDING_OF_80);
+
+/// State after whole blocks.
+pub(crate) fn state_after(blocks: &[[u8; 64]]) -> [u32; 8] {
+    let mut state = INITIAL;
+    compress256(&mut state, blocks);
+    state
+}
+
+/// Pads the end of a message of `length` bytes to whole blocks.
+pub(crate) fn pad(mut end: Vec<u8>, length: usize) -> Vec<[u8; 64]> {
+    end.push(0x80);
+    // eight bytes for the length in bits
+    while end.len() % 64 != 56 {
+        end.push(0);
+    }
+    let bits = u64::try_from(length).unwrap_or(u64::MAX).wrapping_mul(8);
+    end.extend_from_slice(&bits.to_be_bytes());
+    end.as_chunks::<64>().0.to_vec()
+}
+
+/// A compression that takes one block of each of `K` messages at once.
+pub(crate) trait Compress<const K: usize> {
+    fn compress(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]);
+}
+
+/// One message at a time, by whatever the machine has for it.
+pub(crate) struct One;
+
+impl Compress<1> for One {
+    #[inline]
+    fn compress([state]: &mut [[u32; 8]; 1], blocks: &[[u8; 64]; 1]) {
+        compress256(state, blocks);
+    }
+}
+
+/// Hashes one header.
+pub(crate) fn hash_one(item: &Item<'_>) -> HashedHeader {
+    let [hashed] = hash_each::<1, One>(&[*item]);
+    hashed
+}
+
+/// SHA-256 of the digests that states stand for.
+#[inline]
+fn again<const K: usize, C: Compress<K>>(states: &[[u32; 8]; K]) -> [[u8; 32]; K] {
+    let mut second = [INITIAL; K];
+    C::compress(&mut second, &states.map(|state| block_of(&digest_of(&state), &AFTER_32)));
+    second.map(|state| digest_of(&state))
+}
+
+/// Hashes `K` headers of one shape.
+pub(crate) fn hash_each<const K: usize, C: Compress<K>>(items: &[Item<'_>; K]) -> [HashedHeader; K] {
+    let [Item { template: first, .. }, ..] = items.as_slice() else {
+        return items.map(|item| HashedHeader {
+            header: item.template.header(&[0; 32], &item.choice),
+            digest: B256::ZERO,
+        });
+    };
+    let mut states = items.map(|item| item.template.midstate);
+    for index in 0..first.rest.len() {
+        C::compress(&mut states, &items.map(|item| item.template.block(index, item.choice.tail)));
+    }
+    let mut roots = again::<K, C>(&states);
+    for level in 0..first.branch.len() {
+        let mut states = [INITIAL; K];
+        let mut blocks = [[0; 64]; K];
+        for ((block, root), item) in blocks.iter_mut().zip(&roots).zip(items) {
+            *block = block_of(root, item.template.branch.get(level).unwrap_or(&[0; 32]));
+        }
+        C::compress(&mut states, &blocks);
+        C::compress(&mut states, &[AFTER_64; K]);
+        roots = again::<K, C>(&states);
+    }
+    let mut headers = [[0; 80]; K];
+    for ((header, root), item) in headers.iter_mut().zip(&roots).zip(items) {
+        *header = item.template.header(root, &item.choice);
+    }
+    let digests = hash_80::<K, C>(&headers);
+    let mut hashed = [HashedHeader { header: [0; 80], digest: B256::ZERO }; K];
+    for ((hashed, header), digest) in hashed.iter_mut().zip(headers).zip(digests) {
+        *hashed = HashedHeader { header, digest: B256::new(digest) };
+    }
+    hashed
+}
+
+/// SHA-256d of `K` headers.
+fn hash_80<const K: usize, C: Compress<K>>(headers: &[[u8; 80]; K]) -> [[u8; 32]; K] {
+    let mut states = [INITIAL; K];
+    let mut last = [[0; 64]; K];
+    let first = headers.map(|header| header.first_chunk().copied().unwrap_or([0; 64]));
+    for (block, header) in last.iter_mut().zip(headers) {
+        let end = header.last_chunk::<16>().unwrap_or(&[0; 16]);
+        for (to, from) in block.iter_mut().zip(end.iter().chain(&AFTER_80)) {
+            *to = *from;
+        }
+    }
+    C::compress(&mut states, &first);
+    C::compress(&mut states, &last);
+    again::<K, C>(&states)
+}
