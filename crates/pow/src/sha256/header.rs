@@ -3,6 +3,7 @@
 use super::{Engine, serial};
 use alloy_primitives::B256;
 use arrayvec::ArrayVec;
+use std::ops::Range;
 
 /// Most shapes of templates that are gathered at a time; of the others each header is hashed alone.
 const SHAPES: usize = 16;
@@ -96,37 +97,52 @@ impl HeaderTemplate {
         self.branch.len().saturating_mul(3).saturating_add(self.rest.len()).saturating_add(4)
     }
 
-    /// The part of the coinbase's block `index` (of the rest) with the tail in it.
+    /// Which bytes of the coinbase's block `index` (of the rest) belong to the tail, and which of the tail's they are.
     #[inline]
-    pub(crate) fn block(&self, index: usize, tail: &[u8]) -> [u8; 64] {
-        let mut block = self.rest.get(index).copied().unwrap_or([0; 64]);
-        let (begin, end) = self.tail_in(index);
-        let skip = index.saturating_mul(64).saturating_sub(self.tail_at);
-        for (to, from) in block.iter_mut().take(end).skip(begin).zip(tail.iter().skip(skip)) {
-            *to = *from;
-        }
-        block
-    }
-
-    /// Which bytes of block `index` belong to the tail.
-    #[inline]
-    pub(crate) fn tail_in(&self, index: usize) -> (usize, usize) {
+    fn tail_in(&self, index: usize) -> (Range<usize>, usize) {
         let at = index.saturating_mul(64);
         let begin = self.tail_at.saturating_sub(at).min(64);
         let end = self.tail_at.saturating_add(self.tail_length).saturating_sub(at).min(64);
-        (begin, end)
+        (begin..end, at.saturating_sub(self.tail_at))
+    }
+
+    /// The words of block `index` that depend on the tail.
+    #[inline]
+    pub(crate) fn words_of_tail(&self, index: usize) -> Range<usize> {
+        let (bytes, _) = self.tail_in(index);
+        if bytes.is_empty() { 0..0 } else { bytes.start / 4..bytes.end.div_ceil(4) }
+    }
+
+    /// Block `index` with the tail in it.
+    #[inline]
+    pub(crate) fn block(&self, index: usize, tail: &[u8]) -> [u8; 64] {
+        let mut block = self.rest.get(index).copied().unwrap_or([0; 64]);
+        let (bytes, skip) = self.tail_in(index);
+        let tail = tail.get(skip..).unwrap_or_default();
+        if let Some(place) = block.get_mut(bytes) {
+            let length = place.len().min(tail.len());
+            if let (Some(place), Some(tail)) = (place.get_mut(..length), tail.get(..length)) {
+                place.copy_from_slice(tail);
+            }
+        }
+        block
     }
 
     /// The header around a Merkle root.
     #[inline]
     pub(crate) fn header(&self, root: &[u8; 32], choice: &Choice<'_>) -> [u8; 80] {
         let mut header = [0; 80];
-        let (words, _) = header.as_chunks_mut::<4>();
-        let (prev_hash, root) = (self.prev_hash.as_chunks::<4>().0, root.as_chunks::<4>().0);
-        let first = [choice.version.to_le_bytes()];
-        let last = [choice.ntime.to_le_bytes(), self.n_bits, choice.nonce.to_le_bytes()];
-        for (to, from) in words.iter_mut().zip(first.iter().chain(prev_hash).chain(root).chain(&last)) {
-            *to = *from;
+        if let Some((version, rest)) = header.split_first_chunk_mut::<4>()
+            && let Some((prev_hash, rest)) = rest.split_first_chunk_mut::<32>()
+            && let Some((merkle_root, rest)) = rest.split_first_chunk_mut::<32>()
+            && let ([ntime, n_bits, nonce], []) = rest.as_chunks_mut::<4>()
+        {
+            *version = choice.version.to_le_bytes();
+            *prev_hash = self.prev_hash;
+            *merkle_root = *root;
+            *ntime = choice.ntime.to_le_bytes();
+            *n_bits = self.n_bits;
+            *nonce = choice.nonce.to_le_bytes();
         }
         header
     }

@@ -1,6 +1,7 @@
 //! Words of several messages side by side, one message per lane.
 #![allow(unsafe_code)]
 
+use super::compress::{self, Message};
 use std::arch::x86_64::{
     __m256i, __m512i, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_loadu_si256,
     _mm256_or_si256, _mm256_set1_epi32, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_si256,
@@ -30,6 +31,11 @@ pub(crate) unsafe trait Lanes<const N: usize>: Copy {
     fn choose(self, b: Self, c: Self) -> Self;
     /// `(self & b) ^ (self & c) ^ (b & c)`
     fn majority(self, b: Self, c: Self) -> Self;
+    /// [`compress`](super::compress::compress), once in the program: inlined everywhere it would not fit the
+    /// processor's cache of decoded instructions.
+    fn compress(state: &mut [Self; 8], message: &Message<N>);
+    /// [`compress_known`](super::compress::compress_known), once in the program.
+    fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]);
 }
 
 macro_rules! rotate {
@@ -38,7 +44,7 @@ macro_rules! rotate {
     };
 }
 
-// SAFETY: see the trait; `kernels::avx2` is entered only where AVX2 was found.
+// SAFETY: see the trait; `vector::hash_avx2` is entered only where AVX2 was found.
 unsafe impl Lanes<8> for __m256i {
     #[inline(always)]
     fn splat(word: u32) -> Self {
@@ -80,6 +86,22 @@ unsafe impl Lanes<8> for __m256i {
     fn majority(self, b: Self, c: Self) -> Self {
         unsafe { _mm256_or_si256(_mm256_and_si256(self, b), _mm256_and_si256(c, _mm256_or_si256(self, b))) }
     }
+    fn compress(state: &mut [Self; 8], message: &Message<8>) {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,bmi1,bmi2")]
+        fn enter(state: &mut [__m256i; 8], message: &Message<8>) {
+            compress::compress(state, message);
+        }
+        unsafe { enter(state, message) }
+    }
+    fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]) {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,bmi1,bmi2")]
+        fn enter(state: &mut [__m256i; 8], schedule: &[u32; 64]) {
+            compress::compress_known(state, schedule);
+        }
+        unsafe { enter(state, schedule) }
+    }
 }
 
 #[inline(always)]
@@ -87,7 +109,7 @@ fn xor3(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
     unsafe { _mm256_xor_si256(_mm256_xor_si256(a, b), c) }
 }
 
-// SAFETY: see the trait; `kernels::avx512` is entered only where AVX-512 F was found.
+// SAFETY: see the trait; `vector::hash_avx512` is entered only where AVX-512 F was found.
 unsafe impl Lanes<16> for __m512i {
     #[inline(always)]
     fn splat(word: u32) -> Self {
@@ -140,5 +162,21 @@ unsafe impl Lanes<16> for __m512i {
     #[inline(always)]
     fn majority(self, b: Self, c: Self) -> Self {
         unsafe { _mm512_ternarylogic_epi32::<0xe8>(self, b, c) }
+    }
+    fn compress(state: &mut [Self; 8], message: &Message<16>) {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
+        fn enter(state: &mut [__m512i; 8], message: &Message<16>) {
+            compress::compress(state, message);
+        }
+        unsafe { enter(state, message) }
+    }
+    fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]) {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
+        fn enter(state: &mut [__m512i; 8], schedule: &[u32; 64]) {
+            compress::compress_known(state, schedule);
+        }
+        unsafe { enter(state, schedule) }
     }
 }

@@ -8,9 +8,9 @@ mod compress;
 mod constants;
 mod header;
 #[cfg(target_arch = "x86_64")]
-mod lanes;
+mod instructions;
 #[cfg(target_arch = "x86_64")]
-mod pair;
+mod lanes;
 mod serial;
 #[cfg(target_arch = "x86_64")]
 mod vector;
@@ -84,8 +84,8 @@ impl Engine {
     #[cfg(target_arch = "x86_64")]
     fn hash_items(self, items: &[Item<'_>; WIDEST], hashed: &mut [HashedHeader; WIDEST]) {
         match self {
-            Self::One => put(hashed, serial::hash_each::<1, serial::One>(first(items))),
-            Self::Pair => put(hashed, serial::hash_each::<2, pair::Pair>(first(items))),
+            Self::One => put(hashed, items.first().map(serial::hash_one)),
+            Self::Pair => put(hashed, instructions::hash::<2>(first(items))),
             Self::Avx2 => vector::hash_avx2(first(items), hashed),
             Self::Avx512 => vector::hash_avx512(items, hashed),
         }
@@ -94,7 +94,7 @@ impl Engine {
     /// Hashes headers of one shape: as many as it takes at once, from the front.
     #[cfg(not(target_arch = "x86_64"))]
     fn hash_items(self, items: &[Item<'_>; WIDEST], hashed: &mut [HashedHeader; WIDEST]) {
-        put(hashed, serial::hash_each::<1, serial::One>(first(items)));
+        put(hashed, items.first().map(serial::hash_one));
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -102,7 +102,7 @@ impl Engine {
         use crate::Isa;
         match self {
             Self::One => true,
-            Self::Pair => pair::has(),
+            Self::Pair => instructions::has(),
             Self::Avx2 => Isa::best() >= Isa::Avx2,
             Self::Avx512 => Isa::best() >= Isa::Avx512,
         }
@@ -119,7 +119,7 @@ fn first<T, const K: usize>(all: &[T; WIDEST]) -> &[T; K] {
     all.first_chunk().unwrap_or_else(|| unreachable!("K is not above the length"))
 }
 
-fn put<const K: usize>(to: &mut [HashedHeader; WIDEST], from: [HashedHeader; K]) {
+fn put(to: &mut [HashedHeader; WIDEST], from: impl IntoIterator<Item = HashedHeader>) {
     for (to, from) in to.iter_mut().zip(from) {
         *to = from;
     }
@@ -186,21 +186,13 @@ fn digest_again(state: &[u32; 8]) -> B256 {
 #[doc(hidden)]
 #[must_use]
 pub fn bare_compressions(engine: Engine, rounds: usize) -> u32 {
-    use serial::Compress;
-    fn serially<const K: usize, C: Compress<K>>(rounds: usize) -> u32 {
-        let mut states = [INITIAL; K];
-        for _ in 0..rounds {
-            C::compress(&mut states, &[[7; 64]; K]);
-        }
-        states.iter().flatten().fold(0, |sum, word| sum ^ word)
-    }
     match engine.or_one() {
         #[cfg(target_arch = "x86_64")]
-        Engine::Pair => serially::<2, pair::Pair>(rounds),
+        Engine::Pair => instructions::limit::<2>(rounds),
         #[cfg(target_arch = "x86_64")]
         Engine::Avx2 => vector::limit_avx2(rounds),
         #[cfg(target_arch = "x86_64")]
         Engine::Avx512 => vector::limit_avx512(rounds),
-        _ => serially::<1, serial::One>(rounds),
+        _ => serial::limit(rounds),
     }
 }

@@ -5,6 +5,8 @@
     reason = "arrays of known length, indices below it"
 )]
 
+#[cfg(target_arch = "x86_64")]
+use super::instructions;
 use super::{
     block_of,
     constants::{INITIAL, PADDING_OF_32, PADDING_OF_64, PADDING_OF_80},
@@ -50,26 +52,62 @@ pub(crate) fn pad(mut end: Vec<u8>, length: usize) -> Vec<[u8; 64]> {
 /// A compression that takes one block of each of `K` messages at once.
 pub(crate) trait Compress<const K: usize> {
     fn compress(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]);
+
+    /// Two blocks of each.
+    #[inline]
+    fn compress_two(states: &mut [[u32; 8]; K], first: &[[u8; 64]; K], second: &[[u8; 64]; K]) {
+        Self::compress(states, first);
+        Self::compress(states, second);
+    }
 }
 
-/// One message at a time, by whatever the machine has for it.
-pub(crate) struct One;
+/// One message at a time, wherever this runs.
+struct One;
 
 impl Compress<1> for One {
     #[inline]
     fn compress([state]: &mut [[u32; 8]; 1], blocks: &[[u8; 64]; 1]) {
         compress256(state, blocks);
     }
+
+    #[inline]
+    fn compress_two([state]: &mut [[u32; 8]; 1], [first]: &[[u8; 64]; 1], [second]: &[[u8; 64]; 1]) {
+        compress256(state, &[*first, *second]);
+    }
 }
 
 /// Hashes one header.
 pub(crate) fn hash_one(item: &Item<'_>) -> HashedHeader {
+    #[cfg(target_arch = "x86_64")]
+    if instructions::has() {
+        let [hashed] = instructions::hash(&[*item]);
+        return hashed;
+    }
     let [hashed] = hash_each::<1, One>(&[*item]);
     hashed
 }
 
+/// `rounds` times `K` compressions.
+#[inline(always)]
+pub(crate) fn bare<const K: usize, C: Compress<K>>(rounds: usize) -> u32 {
+    let mut states = [INITIAL; K];
+    for _ in 0..rounds {
+        C::compress(&mut states, &[[7; 64]; K]);
+    }
+    states.iter().flatten().fold(0, |sum, word| sum ^ word)
+}
+
+/// `rounds` compressions one after the other.
+pub(crate) fn limit(rounds: usize) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if instructions::has() {
+        return instructions::limit::<1>(rounds);
+    }
+    bare::<1, One>(rounds)
+}
+
 /// SHA-256 of the digests that states stand for.
-#[inline]
+#[inline(always)]
 fn again<const K: usize, C: Compress<K>>(states: &[[u32; 8]; K]) -> [[u8; 32]; K] {
     let mut second = [INITIAL; K];
     C::compress(&mut second, &states.map(|state| block_of(&digest_of(&state), &AFTER_32)));
@@ -77,6 +115,7 @@ fn again<const K: usize, C: Compress<K>>(states: &[[u32; 8]; K]) -> [[u8; 32]; K
 }
 
 /// Hashes `K` headers of one shape.
+#[inline(always)]
 pub(crate) fn hash_each<const K: usize, C: Compress<K>>(items: &[Item<'_>; K]) -> [HashedHeader; K] {
     let [Item { template: first, .. }, ..] = items.as_slice() else {
         return items.map(|item| HashedHeader {
@@ -95,8 +134,7 @@ pub(crate) fn hash_each<const K: usize, C: Compress<K>>(items: &[Item<'_>; K]) -
         for ((block, root), item) in blocks.iter_mut().zip(&roots).zip(items) {
             *block = block_of(root, item.template.branch.get(level).unwrap_or(&[0; 32]));
         }
-        C::compress(&mut states, &blocks);
-        C::compress(&mut states, &[AFTER_64; K]);
+        C::compress_two(&mut states, &blocks, &[AFTER_64; K]);
         roots = again::<K, C>(&states);
     }
     let mut headers = [[0; 80]; K];
@@ -112,17 +150,16 @@ pub(crate) fn hash_each<const K: usize, C: Compress<K>>(items: &[Item<'_>; K]) -
 }
 
 /// SHA-256d of `K` headers.
+#[inline(always)]
 fn hash_80<const K: usize, C: Compress<K>>(headers: &[[u8; 80]; K]) -> [[u8; 32]; K] {
     let mut states = [INITIAL; K];
     let mut last = [[0; 64]; K];
     let first = headers.map(|header| header.first_chunk().copied().unwrap_or([0; 64]));
     for (block, header) in last.iter_mut().zip(headers) {
-        let end = header.last_chunk::<16>().unwrap_or(&[0; 16]);
-        for (to, from) in block.iter_mut().zip(end.iter().chain(&AFTER_80)) {
-            *to = *from;
-        }
+        let (end, padding) = block.split_at_mut(16);
+        end.copy_from_slice(&header[64..]);
+        padding.copy_from_slice(&AFTER_80);
     }
-    C::compress(&mut states, &first);
-    C::compress(&mut states, &last);
+    C::compress_two(&mut states, &first, &last);
     again::<K, C>(&states)
 }

@@ -7,10 +7,10 @@
 )]
 
 use super::{
-    compress::{Message, compress, compress_known},
+    compress::Message,
     constants::{INITIAL, PADDING_OF_32, PADDING_OF_80, SCHEDULE_OF_64},
     digest_of,
-    header::{HashedHeader, Item},
+    header::{Choice, HashedHeader, HeaderTemplate, Item},
     lanes::Lanes,
 };
 use alloy_primitives::B256;
@@ -36,11 +36,36 @@ pub(crate) fn hash_avx512(items: &[Item<'_>; 16], hashed: &mut [HashedHeader]) {
     unsafe { enter(items, hashed) }
 }
 
-/// Puts a block into each lane.
+/// The same block in every lane.
 #[inline(always)]
-fn put_block<const N: usize>(message: &mut Message<N>, lane: usize, block: &[u8; 64]) {
-    for (to, from) in message.0.iter_mut().zip(block.as_chunks::<4>().0) {
+fn put_everywhere<const N: usize>(words: &mut [[u32; N]], bytes: &[u8]) {
+    for (to, from) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        *to = [u32::from_be_bytes(*from); N];
+    }
+}
+
+/// A block of its own into one lane.
+#[inline(always)]
+fn put_into<const N: usize>(words: &mut [[u32; N]], lane: usize, bytes: &[u8]) {
+    for (to, from) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
         to[lane] = u32::from_be_bytes(*from);
+    }
+}
+
+/// What all lanes have in common goes everywhere at once, else into each lane from its own template.
+#[inline(always)]
+fn put_fixed<const N: usize>(
+    words: &mut [[u32; N]],
+    items: &[Item<'_>; N],
+    same: bool,
+    bytes: impl Fn(&HeaderTemplate) -> &[u8],
+) {
+    if same {
+        put_everywhere(words, bytes(items[0].template));
+    } else {
+        for (lane, item) in items.iter().enumerate() {
+            put_into(words, lane, bytes(item.template));
+        }
     }
 }
 
@@ -55,7 +80,7 @@ fn again<const N: usize, L: Lanes<N>>(message: &mut Message<N>, first: &[L; 8]) 
         *to = [from; N];
     }
     let mut second = INITIAL.map(L::splat);
-    compress(&mut second, message);
+    L::compress(&mut second, message);
     second
 }
 
@@ -66,26 +91,23 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
     let mut message = Message([[0; N]; 16]);
 
     // coinbase
-    let mut words = [[0; N]; 8];
-    for (lane, item) in items.iter().enumerate() {
-        for (to, from) in words.iter_mut().zip(item.template.midstate) {
-            to[lane] = from;
+    let mut state = first.midstate.map(L::splat);
+    if !same {
+        for (i, word) in state.iter_mut().enumerate() {
+            *word = L::load(&std::array::from_fn(|lane| items[lane].template.midstate[i]));
         }
     }
-    let mut state = words.map(|word| L::load(&word));
     for index in 0..first.rest.len() {
-        let (begin, end) = first.tail_in(index);
-        if same && begin == end {
-            let block = first.block(index, &[]);
-            for (to, from) in message.0.iter_mut().zip(block.as_chunks::<4>().0) {
-                *to = [u32::from_be_bytes(*from); N];
-            }
-        } else {
+        put_fixed(&mut message.0, items, same, |template| &template.rest[index]);
+        // where jobs differ, so may the places of their tails
+        let tails = if same { first.words_of_tail(index) } else { 0..16 };
+        if !tails.is_empty() {
             for (lane, item) in items.iter().enumerate() {
-                put_block(&mut message, lane, &item.template.block(index, item.choice.tail));
+                let block = item.template.block(index, item.choice.tail);
+                put_into(&mut message.0[tails.clone()], lane, &block[tails.start * 4..]);
             }
         }
-        compress(&mut state, &message);
+        L::compress(&mut state, &message);
     }
     let mut root = again(&mut message, &state);
 
@@ -95,44 +117,36 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
         for (to, from) in left.iter_mut().zip(&root) {
             from.store(to);
         }
-        if same {
-            for (to, from) in right.iter_mut().zip(first.branch[level].as_chunks::<4>().0) {
-                *to = [u32::from_be_bytes(*from); N];
-            }
-        } else {
-            for (lane, item) in items.iter().enumerate() {
-                for (to, from) in right.iter_mut().zip(item.template.branch[level].as_chunks::<4>().0) {
-                    to[lane] = u32::from_be_bytes(*from);
-                }
-            }
-        }
+        put_fixed(right, items, same, |template| &template.branch[level]);
         let mut state = INITIAL.map(L::splat);
-        compress(&mut state, &message);
-        compress_known(&mut state, &SCHEDULE_OF_64);
+        L::compress(&mut state, &message);
+        L::compress_known(&mut state, &SCHEDULE_OF_64);
         root = again(&mut message, &state);
     }
-    let roots = digests(&root);
 
-    // header: 16 words, then 4 and the padding
-    for ((lane, item), (root, hashed)) in items.iter().enumerate().zip(roots.iter().zip(hashed.iter_mut())) {
-        hashed.header = item.template.header(root, &item.choice);
-        let (blocks, _) = hashed.header.as_chunks::<64>();
-        put_block(&mut message, lane, &blocks[0]);
+    // header: version, previous hash, Merkle root; then its last word, time, bits, nonce and the padding
+    let each =
+        |get: fn(&Choice<'_>) -> u32| std::array::from_fn(|lane| get(&items[lane].choice).swap_bytes());
+    message.0[0] = each(|choice| choice.version);
+    put_fixed(&mut message.0[1..9], items, same, |template| &template.prev_hash);
+    for (to, from) in message.0[9..].iter_mut().zip(&root) {
+        from.store(to);
     }
     let mut state = INITIAL.map(L::splat);
-    compress(&mut state, &message);
-    for (lane, hashed) in (0..N).zip(hashed.iter()) {
-        let (_, end) = hashed.header.split_at(64);
-        for (to, from) in message.0.iter_mut().zip(end.as_chunks::<4>().0) {
-            to[lane] = u32::from_be_bytes(*from);
-        }
-    }
+    L::compress(&mut state, &message);
+    root[7].store(&mut message.0[0]);
+    message.0[1] = each(|choice| choice.ntime);
+    put_fixed(&mut message.0[2..3], items, same, |template| &template.n_bits);
+    message.0[3] = each(|choice| choice.nonce);
     for (to, from) in message.0[4..].iter_mut().zip(PADDING_OF_80) {
         *to = [from; N];
     }
-    compress(&mut state, &message);
+    L::compress(&mut state, &message);
     let digest = again(&mut message, &state);
-    for (hashed, digest) in hashed.iter_mut().zip(digests(&digest)) {
+
+    let (roots, digests) = (digests(&root), digests(&digest));
+    for ((hashed, item), (root, digest)) in hashed.iter_mut().zip(items).zip(roots.iter().zip(digests)) {
+        hashed.header = item.template.header(root, &item.choice);
         hashed.digest = B256::new(digest);
     }
 }
@@ -176,7 +190,7 @@ fn limit<const N: usize, L: Lanes<N>>(rounds: usize) -> u32 {
     let message = Message([[7; N]; 16]);
     let mut state = INITIAL.map(L::splat);
     for _ in 0..rounds {
-        compress(&mut state, &message);
+        L::compress(&mut state, &message);
     }
     let mut words = [0; N];
     state[0].store(&mut words);

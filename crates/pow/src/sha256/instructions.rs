@@ -1,4 +1,4 @@
-//! Two messages at once through the SHA instructions of x86-64: while one waits for its result, the other goes on.
+//! The SHA instructions of x86-64, for one message or two at once: while one waits for its result, the other goes on.
 #![allow(unsafe_code)]
 #![allow(
     clippy::arithmetic_side_effects,
@@ -6,23 +6,30 @@
     reason = "arrays of known length, indices below it"
 )]
 
-use super::{constants::K, serial::Compress};
+use super::{
+    constants::K as K_OF_ROUNDS,
+    header::{HashedHeader, Item},
+    serial::{Compress, bare, hash_each},
+};
 use std::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_blend_epi16, _mm_loadu_si128, _mm_set_epi64x,
-    _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi8, _mm_shuffle_epi32,
-    _mm_storeu_si128,
+    _mm_setzero_si128, _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi8,
+    _mm_shuffle_epi32, _mm_storeu_si128,
 };
+use std::sync::OnceLock;
 
-/// Whether this machine has what [`compress`] needs.
+/// Whether this machine has them.
 pub(crate) fn has() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
     use std::arch::is_x86_feature_detected as has;
-    has!("sha") && has!("ssse3") && has!("sse4.1")
+    *HAS.get_or_init(|| has!("sha") && has!("ssse3") && has!("sse4.1"))
 }
 
 /// State in the order that the instructions want: `ABEF` and `CDGH`.
 #[derive(Clone, Copy)]
 struct State(__m128i, __m128i);
 
+#[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn load(words: &[u32; 8]) -> State {
     // SAFETY: eight words are 32 bytes
@@ -34,6 +41,7 @@ fn load(words: &[u32; 8]) -> State {
     State(_mm_alignr_epi8::<8>(cdab, efgh), _mm_blend_epi16::<0xf0>(efgh, cdab))
 }
 
+#[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn store(State(abef, cdgh): State, words: &mut [u32; 8]) {
     let feba = _mm_shuffle_epi32::<0x1b>(abef);
@@ -45,6 +53,7 @@ fn store(State(abef, cdgh): State, words: &mut [u32; 8]) {
     }
 }
 
+#[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn message(block: &[u8; 64]) -> [__m128i; 4] {
     let big_endian = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
@@ -56,6 +65,7 @@ fn message(block: &[u8; 64]) -> [__m128i; 4] {
     [at(0), at(1), at(2), at(3)]
 }
 
+#[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn four_rounds(State(abef, cdgh): State, words: __m128i, k: &[u32; 4]) -> State {
     // SAFETY: four words are 16 bytes
@@ -67,6 +77,7 @@ fn four_rounds(State(abef, cdgh): State, words: __m128i, k: &[u32; 4]) -> State 
 }
 
 /// The next four words of the schedule; `w` holds the last sixteen, the oldest first.
+#[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn expand(w: &[__m128i; 4]) -> __m128i {
     let [a, b, c, d] = *w;
@@ -74,36 +85,60 @@ fn expand(w: &[__m128i; 4]) -> __m128i {
     _mm_sha256msg2_epu32(sum, d)
 }
 
-/// One block of each of two messages.
+/// One block of each message.
+#[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-pub(crate) fn compress(states: &mut [[u32; 8]; 2], blocks: &[[u8; 64]; 2]) {
-    let [one, two] = states;
-    let begun = [load(one), load(two)];
-    let [mut x, mut y] = begun;
-    let (mut v, mut w) = (message(&blocks[0]), message(&blocks[1]));
-    for (quarter, k) in K.as_chunks::<4>().0.iter().enumerate() {
-        if quarter >= 4 {
-            let (next_v, next_w) = (expand(&v), expand(&w));
-            v = [v[1], v[2], v[3], next_v];
-            w = [w[1], w[2], w[3], next_w];
-        }
-        let at = quarter.min(3);
-        x = four_rounds(x, v[at], k);
-        y = four_rounds(y, w[at], k);
+fn compress<const K: usize>(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]) {
+    let mut running = [State(_mm_setzero_si128(), _mm_setzero_si128()); K];
+    let mut words = [[_mm_setzero_si128(); 4]; K];
+    for i in 0..K {
+        running[i] = load(&states[i]);
+        words[i] = message(&blocks[i]);
     }
-    let add = |State(a, b): State, State(c, d): State| State(_mm_add_epi32(a, c), _mm_add_epi32(b, d));
-    store(add(begun[0], x), one);
-    store(add(begun[1], y), two);
+    let begun = running;
+    for (quarter, k) in K_OF_ROUNDS.as_chunks::<4>().0.iter().enumerate() {
+        for i in 0..K {
+            if quarter >= 4 {
+                let next = expand(&words[i]);
+                words[i] = [words[i][1], words[i][2], words[i][3], next];
+            }
+            running[i] = four_rounds(running[i], words[i][quarter.min(3)], k);
+        }
+    }
+    for i in 0..K {
+        let (State(a, b), State(c, d)) = (begun[i], running[i]);
+        store(State(_mm_add_epi32(a, c), _mm_add_epi32(b, d)), &mut states[i]);
+    }
 }
 
-/// Two messages at once. Only [`Engine`](super::Engine) enters it, where [`has`] holds.
-pub(crate) struct Pair;
+/// `K` messages at once. Only what was entered where [`has`] holds may use it.
+struct Instructions;
 
-impl Compress<2> for Pair {
-    #[inline]
-    fn compress(states: &mut [[u32; 8]; 2], blocks: &[[u8; 64]; 2]) {
-        debug_assert!(has(), "the machine was asked before");
-        // SAFETY: the engine was chosen because `has` held
+impl<const K: usize> Compress<K> for Instructions {
+    #[inline(always)]
+    fn compress(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]) {
+        // SAFETY: see the functions below
         unsafe { compress(states, blocks) }
     }
+}
+
+/// Hashes `K` headers of one shape, where [`has`] holds.
+pub(crate) fn hash<const K: usize>(items: &[Item<'_>; K]) -> [HashedHeader; K] {
+    // everything around the compression gains from the instructions, too
+    #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
+    fn enter<const K: usize>(items: &[Item<'_>; K]) -> [HashedHeader; K] {
+        hash_each::<K, Instructions>(items)
+    }
+    // SAFETY: the machine was asked before
+    unsafe { enter(items) }
+}
+
+/// `rounds` blocks of `K` messages, where [`has`] holds.
+pub(crate) fn limit<const K: usize>(rounds: usize) -> u32 {
+    #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
+    fn enter<const K: usize>(rounds: usize) -> u32 {
+        bare::<K, Instructions>(rounds)
+    }
+    // SAFETY: the machine was asked before
+    unsafe { enter::<K>(rounds) }
 }
