@@ -33,8 +33,8 @@ impl Figures {
     /// Takes a verified job. It counts from the first whole second after it came and was served on.
     pub(crate) fn add_job(&mut self, received: u64, signed: SignedJob) {
         let job = &signed.job;
-        self.due.insert_job(job.not_before, job.not_after, received.div_ceil(1_000));
-        self.jobs.insert(job.sequence, (received, signed));
+        self.due.insert_job(job.not_before(), job.not_after(), received.div_ceil(1_000));
+        self.jobs.insert(job.sequence(), (received, signed));
     }
 
     /// The state of an epoch and what of it counts.

@@ -138,7 +138,7 @@ impl Member {
         let (jobs, roots) = store.load()?;
         let mut figures: BTreeMap<LeaseId, Figures> = BTreeMap::new();
         for (received, job) in jobs {
-            figures.entry(job.job.lease).or_default().add_job(received, job);
+            figures.entry(job.job.lease()).or_default().add_job(received, job);
         }
         let mut unchecked = Vec::new();
         for (lease, epoch, root) in roots {
@@ -206,12 +206,12 @@ impl Inner {
     /// Takes a job after verifying it. The first receipt counts.
     pub(crate) fn take_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestError> {
         let received = unix_millis();
-        let view = self.view(signed.job.lease)?;
+        let view = self.view(signed.job.lease())?;
         let verified = VerifiedJob::verify(&view.lease.terms, signed)?;
         let signed = verified.signed().clone();
         let mut figures = self.figures();
-        let known = figures.entry(signed.job.lease).or_default();
-        if let Some((received, _)) = known.jobs.get(&signed.job.sequence) {
+        let known = figures.entry(signed.job.lease()).or_default();
+        if let Some((received, _)) = known.jobs.get(&signed.job.sequence()) {
             return Ok(JobReceipt { received: *received });
         }
         self.store.put_job(received, &signed)?;

@@ -104,7 +104,9 @@ impl Store {
     pub(crate) fn put_job(&self, received: u64, job: &SignedJob) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(job)?;
         let write = self.0.begin_write()?;
-        write.open_table(JOBS)?.insert((job.job.lease.0, job.job.sequence), (received, bytes.as_slice()))?;
+        write
+            .open_table(JOBS)?
+            .insert((job.job.lease().0, job.job.sequence()), (received, bytes.as_slice()))?;
         Ok(write.commit()?)
     }
 

@@ -135,25 +135,26 @@ async fn check(member: &Inner, view: &LeaseView, epoch: u32, stored: &mut Stored
     // a provider may serve a broken file once and the right one later; the root is what it signed
     let mut evidence = Evidence::decode(&bytes).map_err(|error| Trouble::Passing(error.to_string()))?;
     let terms = &view.lease.terms;
-    if let Some(difference) = evidence.differs_from(terms) {
+    if let Some(difference) = evidence.head.differs_from(terms) {
         return Err(Trouble::Final(format!("evidence is of other terms: {difference}")));
     }
-    if (evidence.epoch, evidence.commitment) != (epoch, claimed) {
+    let head = &mut evidence.head;
+    if (head.epoch, head.commitment) != (epoch, claimed) {
         return Err(Trouble::Final(format!(
             "evidence is of epoch {} with root {}: the provider signed epoch {epoch} with root {}",
-            evidence.epoch, evidence.commitment.root, claimed.root
+            head.epoch, head.commitment.root, claimed.root
         )));
     }
     // the end is the chain's
-    evidence.terms = terms.clone();
-    let report = tokio::task::spawn_blocking(move || evidence.recheck())
+    head.terms = terms.clone();
+    let (report, keys) = tokio::task::spawn_blocking(move || evidence.recheck_keys())
         .await
         .map_err(|error| Trouble::Passing(error.to_string()))?;
     if let Some(complaint) = report.complaint() {
         return Err(Trouble::Final(complaint));
     }
     stored.outcome = Outcome::Verified(report.rebuilt);
-    match member.store.count(terms.id, epoch, report.keys(), stored) {
+    match member.store.count(terms.id, epoch, keys.into_iter(), stored) {
         Ok(()) => Ok(()),
         Err(error @ StoreError::KeyTaken { .. }) => Err(Trouble::Final(error.to_string())),
         Err(error) => Err(Trouble::Passing(error.to_string())),

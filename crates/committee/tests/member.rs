@@ -29,14 +29,14 @@ async fn an_honest_epoch_is_verified_stated_and_signed() {
     assert_eq!(view.epochs[0].state, EpochState::Missing, "no root of epoch 0 came in time");
     let (zero, one) = (&view.epochs[0], &view.epochs[1]);
     assert_eq!((zero.count, zero.root, zero.work.as_str()), (0, EMPTY.root, "0"));
-    assert_eq!((one.count, one.root, one.work.as_str()), (40, file.commitment.root, "320"));
+    assert_eq!((one.count, one.root, one.work.as_str()), (40, file.head.commitment.root, "320"));
     assert!(!view.pending);
     let expected = Statement {
         lease: LeaseId(1),
         as_of: terms.epoch_end(1),
         work: Work(320),
         due: Work(0),
-        evidence: chain(&[EMPTY, file.commitment]),
+        evidence: chain(&[EMPTY, file.head.commitment]),
         last: false,
     };
     assert_eq!(view.statement, expected);
@@ -153,7 +153,7 @@ async fn a_root_whose_evidence_was_pending_is_verified_after_a_restart() {
     world.show(&lease);
     let file = evidence(terms, 0, &[(&job_in(terms, 0, 1), 10)]);
     world.files.serve("file", Served::Status(500));
-    let signed = root(terms, 0, file.commitment, &world.files.url("file"));
+    let signed = root(terms, 0, file.head.commitment, &world.files.url("file"));
     let receipt = world.client(0).post_root(&signed).await.unwrap();
     until("a first attempt", async || (world.files.hits("file") > 0).then_some(())).await;
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
@@ -164,7 +164,7 @@ async fn a_root_whose_evidence_was_pending_is_verified_after_a_restart() {
     let before = world.files.hits("file");
     until("another attempt", async || (world.files.hits("file") > before).then_some(())).await;
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
-    world.files.serve("file", Served::Bytes(file.encode()));
+    world.files.serve("file", Served::Bytes(file.encode().unwrap()));
     assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work(80));
 }
 
@@ -193,12 +193,12 @@ async fn a_root_of_a_lease_that_is_not_confirmed_yet_after_a_restart_waits_for_i
     world.show(&lease);
     let file = evidence(terms, 0, &[(&job_in(terms, 0, 1), 10)]);
     world.files.serve("file", Served::Status(503));
-    let signed = root(terms, 0, file.commitment, &world.files.url("file"));
+    let signed = root(terms, 0, file.head.commitment, &world.files.url("file"));
     world.client(0).post_root(&signed).await.unwrap();
     world.forget(terms.id);
     world.restart(0).await;
     assert_eq!(code(world.client(0).statement(terms.id, 0).await), "unknown-lease");
-    world.files.serve("file", Served::Bytes(file.encode()));
+    world.files.serve("file", Served::Bytes(file.encode().unwrap()));
     world.show(&lease);
     assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work(80));
 }

@@ -2,7 +2,7 @@
 
 use crate::{JobSigner, sequence::Sequence};
 use alloy_primitives::Bytes;
-use hashlease_primitives::{Job, SignedJob, Terms};
+use hashlease_primitives::{HeaderJob, Job, SignedJob, Terms};
 use hashlease_share::{MAX_JOB_WINDOW, MAX_TAIL, Reason, VerifiedJob};
 use hashlease_stratum::Notify;
 use std::{io, path::Path, sync::Arc};
@@ -103,7 +103,7 @@ impl JobMaker {
         }
         let not_after = not_before.saturating_add(window).min(last);
         let prefix = [notify.coinb1.as_slice(), &session.extranonce1].concat();
-        let job = Job {
+        let job = HeaderJob {
             lease: terms.id,
             sequence: self.sequence.take()?,
             prev_hash: notify.prev_hash,
@@ -117,6 +117,7 @@ impl JobMaker {
             coinbase_suffix: Bytes::from(notify.coinb2.clone()),
             branch: notify.branch.clone(),
         };
+        let job = Job::Header(job);
         let signature = self.signer.sign(&job.digest(&terms.domain))?;
         Ok(VerifiedJob::verify(terms, SignedJob { job, signature })?)
     }
@@ -167,11 +168,11 @@ mod tests {
         let session = Extranonce { extranonce1: vec![7; 4], extranonce2_size: 8, version_mask: 0x1fff_e000 };
         let terms = terms(&signer);
         let early = maker.make(&terms, &notify(), &session, 990).unwrap();
-        assert_eq!((early.job().not_before, early.job().not_after), (1_005, 1_015));
-        assert!(early.job().coinbase_prefix.ends_with(&[7; 4]));
+        assert_eq!((early.job().not_before(), early.job().not_after()), (1_005, 1_015));
+        assert!(early.job().header().unwrap().coinbase_prefix.ends_with(&[7; 4]));
         let late = maker.make(&terms, &notify(), &session, 1_055).unwrap();
-        assert_eq!((late.job().not_before, late.job().not_after), (1_055, 1_059));
-        assert!(late.job().sequence > early.job().sequence);
+        assert_eq!((late.job().not_before(), late.job().not_after()), (1_055, 1_059));
+        assert!(late.job().sequence() > early.job().sequence());
         assert!(matches!(maker.make(&terms, &notify(), &session, 1_060), Err(JobError::NotRunning(_))));
         let short = Extranonce { extranonce2_size: 1, ..session.clone() };
         assert!(matches!(maker.make(&terms, &notify(), &short, 1_010), Err(JobError::Tail(1))));

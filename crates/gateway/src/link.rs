@@ -13,8 +13,8 @@ use crate::{
 };
 use arrayvec::ArrayVec;
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use hashlease_primitives::LeaseId;
-use hashlease_share::{Reason, Share};
+use hashlease_primitives::{DifficultyBase, LeaseId};
+use hashlease_share::{HeaderShare, Reason};
 use hashlease_stratum::{
     Id, LineLimits, LineReader, Message, MinerRequest, Notify, Submit, VersionRolling, encode,
 };
@@ -82,6 +82,8 @@ type Verdict = Pin<Box<dyn Future<Output = (Id, Result<(), Refusal>)> + Send>>;
 struct Link {
     leases: ServedLeases,
     lease: Option<(Arc<Served>, Receiver<LinkEvent>)>,
+    /// What a difficulty means between us: as with the lease's pool.
+    difficulty: DifficultyBase,
     verdicts: FuturesUnordered<Verdict>,
 }
 
@@ -89,7 +91,8 @@ async fn serve(stream: TcpStream, peer: SocketAddr, leases: ServedLeases) {
     let _ = stream.set_nodelay(true);
     let (reader, mut writer) = stream.into_split();
     let mut lines = LineReader::new(reader, LineLimits { idle: IDLE, ..LineLimits::default() });
-    let mut link = Link { leases, lease: None, verdicts: FuturesUnordered::new() };
+    let difficulty = DifficultyBase::Bitcoin;
+    let mut link = Link { leases, lease: None, difficulty, verdicts: FuturesUnordered::new() };
     let door = sleep(DOOR);
     tokio::pin!(door);
     let reason = loop {
@@ -99,7 +102,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, leases: ServedLeases) {
                 Ok(None) => break "closed by the node".to_owned(),
                 Err(error) => break error.to_string(),
             },
-            event = next_event(&mut link.lease) => event_lines(event),
+            event = next_event(&mut link.lease) => event_lines(event, link.difficulty),
             Some((id, verdict)) = link.verdicts.next() => Ok(match verdict {
                 Ok(()) => encode::result(&id, json!(true)),
                 Err(Refusal { code, message }) => encode::error(&id, code, &message),
@@ -142,14 +145,14 @@ async fn next_event(lease: &mut Option<(Arc<Served>, Receiver<LinkEvent>)>) -> N
     }
 }
 
-fn event_lines(news: News) -> Out {
+fn event_lines(news: News, base: DifficultyBase) -> Out {
     match news {
         News::Event(LinkEvent::Job(job)) => Ok(job_lines(&job, job.clean)),
         News::Event(LinkEvent::Session(session)) => Ok(session_lines(&session)),
-        News::Event(LinkEvent::Difficulty(target)) => Ok(encode::set_difficulty(target)),
+        News::Event(LinkEvent::Difficulty(target)) => Ok(encode::set_difficulty(target, base)),
         News::Event(LinkEvent::Message(text)) => Ok(encode::show_message(text)),
         News::Event(LinkEvent::Over(reason)) => Err((encode::show_message(reason), reason.into())),
-        News::Missed(greeting) => Ok(greeting_lines(&greeting)),
+        News::Missed(greeting) => Ok(greeting_lines(&greeting, base)),
     }
 }
 
@@ -161,16 +164,16 @@ fn session_lines(session: &Extranonce) -> String {
     .concat()
 }
 
-fn greeting_lines(greeting: &Greeting) -> String {
+fn greeting_lines(greeting: &Greeting, base: DifficultyBase) -> String {
     let mut out = greeting.session.as_ref().map(session_lines).unwrap_or_default();
-    out.extend(greeting.difficulty.map(encode::set_difficulty));
+    out.extend(greeting.difficulty.map(|target| encode::set_difficulty(target, base)));
     out.extend(greeting.job.as_ref().map(|job| job_lines(job, true)));
     out
 }
 
 fn job_lines(live: &LiveJob, clean: bool) -> String {
     let signed = live.verified.signed();
-    let job = &signed.job;
+    let job = &live.header;
     let job_id = format!("{:x}", job.sequence);
     let notify = Notify {
         job_id: job_id.clone(),
@@ -268,8 +271,9 @@ impl Link {
             return Err((answer, "not let in".into()));
         };
         info!(lease = %served.id(), "node let in");
+        self.difficulty = DifficultyBase::of_stratum(served.terms().algorithm);
         self.lease = Some((served, events));
-        Ok([encode::result(id, json!(true)), greeting_lines(&greeting)].concat())
+        Ok([encode::result(id, json!(true)), greeting_lines(&greeting, self.difficulty)].concat())
     }
 
     fn submit(&mut self, id: Id, submit: Submit) {
@@ -296,6 +300,6 @@ async fn check(served: &Served, submit: Submit) -> Result<(), Refusal> {
         Some(bits) => (version & !mask) | bits,
         None => version,
     };
-    let share = Share { tail, ntime: submit.ntime, nonce: submit.nonce, version };
+    let share = HeaderShare { tail, ntime: submit.ntime, nonce: submit.nonce, version };
     served.submit(sequence, share).await
 }

@@ -47,7 +47,7 @@ impl Members {
     pub(crate) fn send(&self, job: &SignedJob) {
         for (url, member) in &self.0 {
             if member.jobs.try_send(job.clone()).is_err() {
-                warn!(member = %url, sequence = job.job.sequence, "member is too slow for its jobs, one is left out");
+                warn!(member = %url, sequence = job.job.sequence(), "member is too slow for its jobs, one is left out");
             }
         }
     }
@@ -95,7 +95,7 @@ async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>) {
             waiting.push_back(job);
         }
         let now = unix_seconds();
-        waiting.retain(|job| job.job.not_after >= now);
+        waiting.retain(|job| job.job.not_after() >= now);
         while waiting.len() > QUEUE {
             waiting.pop_front();
         }
@@ -106,7 +106,7 @@ async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>) {
             }
             continue;
         };
-        let sequence = job.job.sequence;
+        let sequence = job.job.sequence();
         match post(&client, &route, job).await {
             Ok(()) => {
                 waiting.pop_front();

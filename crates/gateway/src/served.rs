@@ -7,8 +7,8 @@ use crate::{
     status::{LeaseStatus, PoolState, Verdicts},
 };
 use alloy_primitives::B256;
-use hashlease_primitives::{LeaseId, Target, Terms};
-use hashlease_share::{Reason, Share, VerifiedJob};
+use hashlease_primitives::{HeaderJob, LeaseId, Target, Terms};
+use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob};
 use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
 use std::{
     collections::{BTreeMap, HashSet},
@@ -33,6 +33,8 @@ const EVENTS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct LiveJob {
     pub(crate) verified: VerifiedJob,
+    /// What its shares are headers of.
+    pub(crate) header: HeaderJob,
     pub(crate) clean: bool,
     pub(crate) pool_job: String,
     /// Number of the upstream session that it came from.
@@ -173,7 +175,7 @@ impl Served {
         Greeting {
             session: state.session.clone(),
             difficulty: state.difficulty,
-            job: newest.filter(|job| job.verified.job().not_after >= now).cloned(),
+            job: newest.filter(|job| job.verified.job().not_after() >= now).cloned(),
         }
     }
 
@@ -231,13 +233,13 @@ impl Served {
         let now = unix_seconds();
         let terms = self.terms();
         let mut state = lock(&self.state);
-        state.jobs.insert(job.verified.job().sequence, Arc::clone(&job));
-        state.jobs.retain(|_, job| job.verified.job().not_after.saturating_add(KEEP) >= now);
+        state.jobs.insert(job.verified.job().sequence(), Arc::clone(&job));
+        state.jobs.retain(|_, job| job.verified.job().not_after().saturating_add(KEEP) >= now);
         while state.jobs.len() > MAX_JOBS {
             state.jobs.pop_first();
         }
         // no job that is left can bring a share of an epoch that ended before they all began
-        let oldest = state.jobs.values().map(|job| job.verified.job().not_before).min().unwrap_or(now);
+        let oldest = state.jobs.values().map(|job| job.verified.job().not_before()).min().unwrap_or(now);
         state.seen.retain(|epoch, _| terms.epoch_end(*epoch) > oldest);
         let _ = self.events.send(LinkEvent::Job(job));
     }
@@ -254,13 +256,14 @@ impl Served {
     /// Version and mask of a job.
     pub(crate) fn version_of(&self, sequence: u64) -> Option<(u32, u32)> {
         let state = lock(&self.state);
-        state.jobs.get(&sequence).map(|job| (job.verified.job().version, job.verified.job().version_mask))
+        state.jobs.get(&sequence).map(|job| (job.header.version, job.header.version_mask))
     }
 
     /// Checks a node's share, counts it, and forwards it if it is good enough for the pool.
-    pub(crate) async fn submit(&self, sequence: u64, share: Share) -> Result<(), Refusal> {
+    pub(crate) async fn submit(&self, sequence: u64, header: HeaderShare) -> Result<(), Refusal> {
         let job = lock(&self.state).jobs.get(&sequence).cloned();
         let job = job.ok_or_else(|| Reason::UnknownJob { job: format!("{sequence:x}") })?;
+        let share = Share::Header(header.clone());
         let opened = job.verified.open(&self.terms(), &share)?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
@@ -272,11 +275,11 @@ impl Served {
         if !for_pool {
             return Ok(());
         }
-        let signed = job.verified.job();
-        let bits = (signed.version_mask != 0).then_some(share.version & signed.version_mask);
+        let mask = job.header.version_mask;
+        let bits = (mask != 0).then_some(header.version & mask);
         let worker = self.assignment.borrow().pool.worker.clone();
         let outcome =
-            job.upstream.submit(&worker, &job.pool_job, &share.tail, share.ntime, share.nonce, bits).await;
+            job.upstream.submit(&worker, &job.pool_job, &header.tail, header.ntime, header.nonce, bits).await;
         let mut state = lock(&self.state);
         match outcome {
             SubmitOutcome::Accepted => {

@@ -8,7 +8,7 @@ use crate::{
     served::{LiveJob, Served, lock},
     status::PoolState,
 };
-use hashlease_primitives::{Target, Terms};
+use hashlease_primitives::{Difficulty, DifficultyBase, Target, Terms};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::{
     Notify,
@@ -68,7 +68,8 @@ pub(crate) async fn run(served: Arc<Served>, agent: String) {
         sessions = sessions.saturating_add(1);
         let options = ConnectOptions::new(&current.pool.pool, &agent)
             .credentials(current.pool.worker.clone(), current.pool.password.clone())
-            .version_mask(VERSION_MASK);
+            .version_mask(VERSION_MASK)
+            .difficulty(DifficultyBase::of_stratum(current.terms.algorithm));
         let pool = options.address().to_owned();
         let connected = tokio::select! {
             connected = connect(options) => connected,
@@ -280,7 +281,8 @@ impl<'a> Session<'a> {
     /// The target of jobs made now; `None` while the pool has named none and still may.
     fn target(&mut self) -> Option<Target> {
         if self.easiest.is_none() && self.since.elapsed() >= NO_DIFFICULTY {
-            let one = Target::from_compact(0x1d00_ffff)?;
+            let one: Difficulty = "1".parse().ok()?;
+            let one = one.target(DifficultyBase::of_stratum(self.terms.algorithm));
             warn!(lease = %self.terms.id, "pool names no difficulty, 1 is assumed");
             self.served.tell_difficulty(one, self.number);
             (self.target, self.easiest) = (Some(one), Some(one));
@@ -297,12 +299,15 @@ impl<'a> Session<'a> {
         let id = self.terms.id;
         match sign(self.served.maker(), self.terms.clone(), notify.clone(), self.session.clone()).await {
             Ok(verified) => {
+                // a job for Ethash comes from pools of another dialect
+                let Some(header) = verified.job().header().cloned() else { return };
                 // what earlier sessions brought can't be forwarded any more
                 let clean = clean || !self.worked;
-                debug!(lease = %id, sequence = verified.job().sequence, clean, "job signed");
+                debug!(lease = %id, sequence = verified.job().sequence(), clean, "job signed");
                 self.members.send(verified.signed());
                 self.served.hand_out(LiveJob {
                     verified,
+                    header,
                     clean,
                     pool_job: notify.job_id,
                     session: self.number,

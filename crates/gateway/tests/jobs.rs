@@ -4,7 +4,7 @@
 mod world;
 
 use hashlease_gateway::{Gateway, GatewayConfig, GatewayError, PoolState};
-use hashlease_primitives::Terms;
+use hashlease_primitives::{Difficulty, DifficultyBase, Terms};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, net::SocketAddr};
 use tokio::{net::TcpListener, sync::watch};
@@ -31,11 +31,11 @@ async fn a_pools_job_comes_out_signed_with_its_exact_bytes() {
     assert_eq!(node.news("mining.set_extranonce").await, json!(["aabbccdd", 8]));
     assert_eq!(node.news("mining.set_version_mask").await, json!(["00c00000"]));
     let difficulty = node.news("mining.set_difficulty").await[0].to_string();
-    let exact: hashlease_stratum::Difficulty = difficulty.parse().unwrap();
-    assert!(exact.target() >= pool_target());
+    let exact: Difficulty = difficulty.parse().unwrap();
+    assert!(exact.target(DifficultyBase::Bitcoin) >= pool_target());
     let (job, clean) = node.job(&terms).await;
     assert!(clean, "who comes in starts afresh");
-    let job = job.job();
+    let job = job.job().header().unwrap();
     assert_eq!(hex::encode(&job.coinbase_prefix), "0200000001aaaabbccdd");
     assert_eq!((job.tail_length, hex::encode(&job.coinbase_suffix)), (8, "bb".repeat(60)));
     assert_eq!((job.version, job.version_mask, job.n_bits), (0x2000_0000, 0x00c0_0000, 0x1d00_ffff));
@@ -53,13 +53,13 @@ async fn jobs_are_refreshed_without_the_pool_and_clean_when_a_block_comes() {
     let mut node = Node::of(&world.gateway, 1).await;
     let (first, _) = node.job(&terms).await;
     let (second, clean) = node.job(&terms).await;
-    assert!(!clean && second.job().sequence > first.job().sequence);
-    assert_eq!(second.job().prev_hash, first.job().prev_hash);
-    assert!(second.job().not_before > first.job().not_before, "a fresh window");
-    assert!(second.job().not_before <= first.job().not_after, "no gap between windows");
+    assert!(!clean && second.job().sequence() > first.job().sequence());
+    assert_eq!(second.job().header().unwrap().prev_hash, first.job().header().unwrap().prev_hash);
+    assert!(second.job().not_before() > first.job().not_before(), "a fresh window");
+    assert!(second.job().not_before() <= first.job().not_after(), "no gap between windows");
     // the pool forgets to say that it is clean
     pool.notify(notify("j2", 2, false));
-    let (_, clean) = node.job_where(&terms, |job| job.job().prev_hash.0 == [2; 32]).await;
+    let (_, clean) = node.job_where(&terms, |job| job.job().header().unwrap().prev_hash.0 == [2; 32]).await;
     assert!(clean);
     pool.notify(notify("j3", 2, false));
     let (_, clean) = node.job(&terms).await;
@@ -80,20 +80,26 @@ async fn what_the_pool_changes_holds_from_its_next_job_on() {
     pool.push("mining.set_extranonce", &json!(["ee", 4]));
     // refreshed from the old job: its extranonce stays
     let (refreshed, _) = node.job(&terms).await;
-    assert!(refreshed.job().sequence > first.job().sequence);
-    assert_eq!((refreshed.job().tail_length, refreshed.job().coinbase_prefix.ends_with(&[0xdd])), (8, true));
+    assert!(refreshed.job().sequence() > first.job().sequence());
+    assert_eq!(
+        (
+            refreshed.job().header().unwrap().tail_length,
+            refreshed.job().header().unwrap().coinbase_prefix.ends_with(&[0xdd])
+        ),
+        (8, true)
+    );
     pool.notify(notify("j2", 1, false));
     assert_eq!(node.news("mining.set_extranonce").await, json!(["ee", 4]));
     let (changed, _) = node.job(&terms).await;
-    assert_eq!(changed.job().tail_length, 4);
-    assert_eq!(hex::encode(&changed.job().coinbase_prefix), "0200000001aaee");
+    assert_eq!(changed.job().header().unwrap().tail_length, 4);
+    assert_eq!(hex::encode(&changed.job().header().unwrap().coinbase_prefix), "0200000001aaee");
     pool.push("mining.set_version_mask", &json!(["0000e000"]));
     assert_eq!(node.news("mining.set_version_mask").await, json!(["0000e000"]));
     pool.push("mining.set_version_mask", &json!(["ffffffff"]));
     assert_eq!(node.news("mining.set_version_mask").await, json!(["1fffe000"]), "never beyond BIP 320");
     pool.push("mining.set_version_mask", &json!(["00000000"]));
-    let (unmasked, _) = node.job_where(&terms, |job| job.job().version_mask == 0).await;
-    assert!(unmasked.job().sequence > changed.job().sequence);
+    let (unmasked, _) = node.job_where(&terms, |job| job.job().header().unwrap().version_mask == 0).await;
+    assert!(unmasked.job().sequence() > changed.job().sequence());
 }
 
 /// What stands in the status when a pool can't be used.
@@ -141,8 +147,8 @@ async fn every_tail_that_can_be_shared_out_is_served() {
         let terms = terms(1);
         let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
         let (job, _) = Node::of(&world.gateway, 1).await.job(&terms).await;
-        assert_eq!(u64::from(job.job().tail_length), size);
-        assert_eq!(job.job().version_mask, 0, "the pool grants no version bits");
+        assert_eq!(u64::from(job.job().header().unwrap().tail_length), size);
+        assert_eq!(job.job().header().unwrap().version_mask, 0, "the pool grants no version bits");
     }
 }
 
@@ -192,8 +198,8 @@ async fn a_session_after_a_break_has_its_own_extranonce() {
     assert_eq!(node.news("mining.set_extranonce").await, json!(["11223344", 8]));
     let (new, clean) = node.job(&terms).await;
     assert!(clean, "what was mined before can't be forwarded any more");
-    assert!(new.job().sequence > old.job().sequence);
-    assert!(new.job().coinbase_prefix.ends_with(&[0x11, 0x22, 0x33, 0x44]));
+    assert!(new.job().sequence() > old.job().sequence());
+    assert!(new.job().header().unwrap().coinbase_prefix.ends_with(&[0x11, 0x22, 0x33, 0x44]));
     // the old job still counts, its session does not come back
     let settled = mine(&old, &terms, 0, settles_only(&terms));
     assert_eq!(node.submit(1, &settled).await["result"], true);
@@ -223,8 +229,8 @@ async fn sequences_go_on_after_a_gateway_that_was_killed() {
         let second = Gateway::start(config, signer(), assignments).await;
         assert!(matches!(second, Err(GatewayError::Locked { .. })), "one gateway to a data directory");
         let (job, _) = Node::of(&world.gateway, 1).await.job(&terms).await;
-        assert!(job.job().sequence > last);
-        last = job.job().sequence;
+        assert!(job.job().sequence() > last);
+        last = job.job().sequence();
         // dropped without a farewell, as a kill would
     }
 }
@@ -271,8 +277,11 @@ async fn a_new_destination_is_a_new_session_under_the_same_link() {
     let mut node = Node::of(&world.gateway, 1).await;
     node.job(&terms).await;
     world.leases.send_replace(vec![assignment(terms.clone(), second.address)]);
-    let (job, clean) =
-        node.job_where(&terms, |job| hex::encode(&job.job().coinbase_prefix) == "0200000001aa99").await;
+    let (job, clean) = node
+        .job_where(&terms, |job| {
+            hex::encode(&job.job().header().unwrap().coinbase_prefix) == "0200000001aa99"
+        })
+        .await;
     assert!(clean);
     let share = mine(&job, &terms, 0, meets_pool);
     assert_eq!(node.submit(1, &share).await["result"], true);
@@ -303,7 +312,7 @@ async fn leases_of_another_signer_are_not_served_and_two_are_told_apart() {
         "placeholders"
     );
     let (job, _) = node.job(&leases[1].terms).await;
-    assert_eq!(hex::encode(&job.job().coinbase_prefix), "0200000001aabb");
+    assert_eq!(hex::encode(&job.job().header().unwrap().coinbase_prefix), "0200000001aabb");
     let served: BTreeMap<u64, usize> =
         world.gateway.status().iter().map(|status| (status.lease, status.nodes)).collect();
     assert_eq!(served, BTreeMap::from([(1, 0), (2, 1)]));

@@ -7,9 +7,9 @@ use alloy_primitives::{Address, B256};
 use arrayvec::ArrayVec;
 use hashlease_journal::{Journal, Options, Record, read};
 use hashlease_primitives::{
-    Algorithm, Domain, HashRate, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
+    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
 };
-use hashlease_share::{Share, VerifiedJob, VerifiedShare};
+use hashlease_share::{HeaderShare, VerifiedJob, VerifiedShare};
 use std::{
     collections::HashSet,
     convert::Infallible,
@@ -39,7 +39,7 @@ fn shares() -> Vec<VerifiedShare> {
         duration: 3_600,
         epoch_length: 3_600,
     };
-    let job = Job {
+    let job = HeaderJob {
         lease: terms.id,
         sequence: 1,
         prev_hash: B256::repeat_byte(9),
@@ -53,13 +53,13 @@ fn shares() -> Vec<VerifiedShare> {
         coinbase_suffix: vec![2; 60].into(),
         branch: vec![],
     };
-    let signature = signer.sign(&job.digest(&terms.domain)).unwrap();
-    let job = VerifiedJob::verify(&terms, SignedJob { job, signature }).unwrap();
+    let signature = signer.sign(&Job::from(job.clone()).digest(&terms.domain)).unwrap();
+    let job = VerifiedJob::verify(&terms, SignedJob { job: job.into(), signature }).unwrap();
     (0..u32::try_from(SHARES).unwrap())
         .map(|nonce| {
             let share =
-                Share { tail: ArrayVec::from_iter([0; 8]), ntime: 1_010, nonce, version: 0x2000_0000 };
-            job.open(&terms, &share).unwrap().settle().unwrap()
+                HeaderShare { tail: ArrayVec::from_iter([0; 8]), ntime: 1_010, nonce, version: 0x2000_0000 };
+            job.open(&terms, &share.into()).unwrap().settle().unwrap()
         })
         .collect()
 }

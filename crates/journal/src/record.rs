@@ -1,20 +1,17 @@
 //! Records and their bytes.
 //!
-//! A body is `u8 type · u8 version (1) · fields`. Integers are little-endian; `long` is a `u16` length and so many
-//! bytes, `text` a `u8` length and so many bytes of UTF-8.
+//! A body is `u8 type · u8 version (1) · fields`. Integers are little-endian; `text` is a `u8` length and so many bytes
+//! of UTF-8. Terms, jobs and shares are as in [`hashlease_share::wire`].
 //!
 //! ```text
 //! type  fields
-//! 1     lease: u64 id · u64 chain id · 20 escrow · 20 oracle · 20 provider · 20 job signer · u8 algorithm ·
-//!       u8 log2 of the weight · u128 rate · u64 start · u64 end · u32 duration · u32 epoch length
-//! 2     job: u64 at · u64 lease · u64 sequence · 32 previous hash · u32 nbits · u32 version · u32 mask ·
-//!       u64 not before · u64 not after · long prefix · u8 tail length · long suffix ·
-//!       u8 number of branch hashes · 32 each · 65 signature
-//! 3     share: u64 at · u64 lease · u64 job · 32 key · u32 epoch · u8 length + tail · u32 ntime · u32 nonce ·
-//!       u32 version · text worker
+//! 1     lease: terms
+//! 2     job: u64 at · u64 lease · header job
+//! 3     share: u64 at · u64 lease · u64 job · 32 key · u32 epoch · header share · text worker
 //! 4     verdict: u64 at · u64 lease · 32 key · u8 accepted (0, 1) · text code
 //! 5     epoch closed: u64 at · u64 lease · u32 epoch · 32 root · u64 count
-//! 6, 7  reserved for Ethash jobs and shares
+//! 6     job: as 2, with an Ethash job
+//! 7     share: as 3, with an Ethash share
 //! ```
 //! Times `at` are Unix milliseconds, all others Unix seconds.
 
@@ -25,7 +22,7 @@ pub(crate) mod tests;
 use crate::wire::fitting;
 use alloy_primitives::B256;
 use hashlease_primitives::{LeaseId, SignedJob, Terms};
-use hashlease_share::{Share, VerifiedShare};
+use hashlease_share::{Share, VerifiedShare, wire::WireError};
 use hashlease_trie::Commitment;
 
 /// Longest body of a record, bytes.
@@ -97,7 +94,7 @@ pub enum Record {
 /// A body that can't be read, or a record that has none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// Reserved or newer than this program.
+    /// Newer than this program.
     #[error("record of type {0} is not known to this version")]
     UnknownType(u8),
     /// Written by a newer program.
@@ -110,20 +107,9 @@ pub enum RecordError {
         /// Version as written.
         actual: u8,
     },
-    /// It ends too early.
-    #[error("record ends too early: expected {expected} more bytes, got {actual}")]
-    TooShort {
-        /// Needed.
-        expected: usize,
-        /// Left.
-        actual: usize,
-    },
-    /// It goes on after its last field.
-    #[error("record goes on for {0} bytes after its last field")]
-    Trailing(usize),
-    /// A field is out of range.
-    #[error("record's {0}: {1}")]
-    Field(&'static str, String),
+    /// A field is missing, out of range, or followed by more.
+    #[error("record: {0}")]
+    Wire(#[from] WireError),
 }
 
 impl Record {

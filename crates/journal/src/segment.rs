@@ -1,6 +1,7 @@
 //! Segments and frames as bytes.
 
-use crate::{JournalError, MAX_BODY, Record, RecordError, wire::Reader};
+use crate::{JournalError, MAX_BODY, Record};
+use hashlease_share::wire::{Fields, WireError};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -88,18 +89,19 @@ struct Frame {
 
 /// Reads the frame at the front of `bytes`.
 fn parse(mark: u64, bytes: &[u8]) -> Result<Frame, String> {
-    let short = |error: RecordError| error.to_string();
-    let mut fields = Reader(bytes);
-    if fields.u64().map_err(short)? != mark {
+    let short = |error: WireError| error.to_string();
+    let mut fields = Fields::new(bytes);
+    if fields.u64("frame's mark").map_err(short)? != mark {
         return Err("no frame begins here".into());
     }
-    let (first, count) = (fields.u64().map_err(short)?, fields.u32().map_err(short)?);
-    let length = usize::try_from(fields.u32().map_err(short)?).unwrap_or(usize::MAX);
-    let expected = fields.u32().map_err(short)?;
+    let (first, count) =
+        (fields.u64("frame's first record").map_err(short)?, fields.u32("frame's records").map_err(short)?);
+    let length = usize::try_from(fields.u32("frame's length").map_err(short)?).unwrap_or(usize::MAX);
+    let expected = fields.u32("frame's checksum").map_err(short)?;
     if length > MAX_PAYLOAD {
         return Err(format!("frame of {length} bytes: expected at most {MAX_PAYLOAD}"));
     }
-    let payload = fields.bytes(length).map_err(short)?;
+    let payload = fields.take("frame's payload", length).map_err(short)?;
     let head = bytes.get(..FRAME_HEADER.saturating_sub(4)).unwrap_or_default();
     let actual = crc32c::crc32c_append(crc32c::crc32c(head), payload);
     if actual != expected {
@@ -192,16 +194,18 @@ impl Cursor {
         };
         let begin = self.offset.saturating_add(FRAME_HEADER);
         let end = begin.saturating_add(found.length);
-        let mut payload = Reader(self.bytes.get(begin..end).unwrap_or_default());
+        let mut payload = Fields::new(self.bytes.get(begin..end).unwrap_or_default());
         for _ in 0..found.count {
-            let at = end.saturating_sub(payload.0.len());
+            let at = begin.saturating_add(payload.offset());
             let unreadable = |source| JournalError::Record {
                 path: self.path.clone(),
                 offset: u64::try_from(at).unwrap_or(u64::MAX),
                 source,
             };
-            let length = payload.u32().map_err(unreadable)?;
-            let body = payload.bytes(usize::try_from(length).unwrap_or(usize::MAX)).map_err(unreadable)?;
+            let wire = |error: WireError| unreadable(error.into());
+            let length = payload.u32("record's length").map_err(wire)?;
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            let body = payload.take("record", length).map_err(wire)?;
             take(self.number, Record::decode(body).map_err(unreadable)?)?;
             self.number = self.number.saturating_add(1);
         }

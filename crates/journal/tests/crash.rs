@@ -308,7 +308,7 @@ async fn a_record_too_long_is_refused_and_the_next_is_taken() {
     let long = Record::Job {
         at: 0,
         signed: hashlease_primitives::SignedJob {
-            job: hashlease_primitives::Job {
+            job: hashlease_primitives::HeaderJob {
                 lease: LeaseId(1),
                 sequence: 1,
                 prev_hash: hash,
@@ -321,16 +321,17 @@ async fn a_record_too_long_is_refused_and_the_next_is_taken() {
                 tail_length: 0,
                 coinbase_suffix: vec![0; 65_535].into(),
                 branch: vec![],
-            },
+            }
+            .into(),
             signature: [0; 65],
         },
     };
     assert!(matches!(journal.append(long.clone()).await, Err(JournalError::TooLong(_))));
     let mut branch = long.clone();
     let Record::Job { signed, .. } = &mut branch else { panic!() };
-    signed.job.coinbase_prefix = vec![].into();
-    signed.job.coinbase_suffix = vec![].into();
-    signed.job.branch = vec![hash; 256];
+    signed.job.header_mut().unwrap().coinbase_prefix = vec![].into();
+    signed.job.header_mut().unwrap().coinbase_suffix = vec![].into();
+    signed.job.header_mut().unwrap().branch = vec![hash; 256];
     assert!(matches!(journal.append(branch).await, Err(JournalError::Unwritable(_))));
     journal.append(record(1)).await.unwrap();
     assert_eq!(all(dir.path()), [record(1)]);

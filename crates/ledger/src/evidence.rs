@@ -1,33 +1,44 @@
 //! The evidence file of an epoch: everything that a stranger needs to count it again.
 //!
 //! # Format, version 1
-//! Integers are little-endian, hashes and addresses are raw bytes.
+//! Integers are little-endian, hashes and addresses raw bytes. Terms, jobs and shares are as in
+//! [`hashlease_share::wire`]; whether jobs and shares are of the kind "header" (SHA-256d, scrypt) or "Ethash" (Ethash,
+//! Etchash) follows from the algorithm in the terms.
 //!
 //! ```text
 //! magic "HLEVIDNC" · u16 version (1)
-//! terms   u64 lease · u64 chain id · 20 escrow · 20 oracle · 20 provider · 20 job signer · u8 algorithm ·
-//!         u8 log2 of the settlement weight · u128 rate (hashes per second) · u64 start · u64 end (Unix seconds) ·
-//!         u32 duration · u32 epoch length (seconds)
+//! terms
 //! claim   u32 epoch · 32 root · u64 count
-//! jobs    u32 number of jobs, ascending by sequence, each:
-//!         u64 sequence · 32 previous hash (byte order of the header) · u32 nbits · u32 version · u32 version mask ·
-//!         u64 not before · u64 not after · u16 length + coinbase prefix · u8 tail length ·
-//!         u16 length + coinbase suffix · u8 number + 32 each of the branch · 65 signature (r ‖ s ‖ v)
-//! shares  u64 number of shares, ascending by key, each:
-//!         u64 sequence of the job · u8 length + extranonce tail · u32 ntime · u32 nonce · u32 version
+//! jobs    u32 number of jobs, ascending by sequence, each a job (without its lease)
+//! shares  u64 number of shares, ascending by key, each: u64 sequence of the job · share
 //! sha256 of everything before
 //! ```
-//! A share's key is not in the file: it is `sha256d` of the header that the share gives.
+//! A share's key is not in the file: it is the hash of what was really hashed, `sha256d` of the header (for scrypt, too),
+//! of Ethash `keccak256(sealHash ‖ nonce)`. Whoever reads a file may do so in one pass with little memory: the jobs
+//! are few, and shares in the order of their keys build the trie as they come.
 
 mod codec;
 mod recheck;
 
-pub use codec::EvidenceError;
-pub use recheck::{JobVerdict, Report, ShareVerdict};
+pub use codec::{EvidenceError, EvidenceReader};
+pub use recheck::{Caches, JobVerdict, Recheck, Report, ShareVerdict};
 
 use hashlease_primitives::{SignedJob, Terms};
 use hashlease_share::Share;
 use hashlease_trie::Commitment;
+
+/// What a file says before its shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceHead {
+    /// Terms of the lease as the file has them.
+    pub terms: Terms,
+    /// Epoch.
+    pub epoch: u32,
+    /// What is claimed.
+    pub commitment: Commitment,
+    /// Jobs, ascending by sequence.
+    pub jobs: Vec<SignedJob>,
+}
 
 /// A share in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,19 +52,13 @@ pub struct EvidenceShare {
 /// A file's content. That it can be read says nothing of its truth: see [`Evidence::recheck`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// Terms of the lease as the file has them.
-    pub terms: Terms,
-    /// Epoch.
-    pub epoch: u32,
-    /// What is claimed.
-    pub commitment: Commitment,
-    /// Jobs, ascending by sequence.
-    pub jobs: Vec<SignedJob>,
+    /// What is claimed, and the jobs.
+    pub head: EvidenceHead,
     /// Shares, ascending by key.
     pub shares: Vec<EvidenceShare>,
 }
 
-impl Evidence {
+impl EvidenceHead {
     /// The first of the file's terms that is not the chain's, in words. `end` may differ, since a cancellation
     /// brings it closer: what lies outside is refused share by share.
     #[must_use]

@@ -3,7 +3,7 @@
 //! In: records in the order of the journal, durable before they come here. Out: counts, commitments and evidence.
 //! Equal records give equal roots, in whatever order the shares of an epoch came.
 
-use crate::{Evidence, EvidenceShare};
+use crate::{Evidence, EvidenceHead, EvidenceShare};
 use alloy_primitives::B256;
 use hashlease_journal::Record;
 use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
@@ -180,11 +180,9 @@ impl LeaseLedger {
         shares.sort_by_key(|counted| counted.key);
         let used: HashSet<u64> = shares.iter().map(|counted| counted.job).collect();
         let jobs = self.jobs.iter().filter(|(sequence, _)| used.contains(sequence));
+        let jobs = jobs.map(|(_, job)| job.clone()).collect();
         Ok(Evidence {
-            terms: self.terms.clone(),
-            epoch,
-            commitment,
-            jobs: jobs.map(|(_, job)| job.clone()).collect(),
+            head: EvidenceHead { terms: self.terms.clone(), epoch, commitment, jobs },
             shares: shares
                 .into_iter()
                 .map(|counted| EvidenceShare { job: counted.job, share: counted.share.clone() })
@@ -217,9 +215,9 @@ impl Ledger {
                 self.leases.entry(terms.id).or_insert_with(fresh).terms = terms.clone();
             }
             Record::Job { signed, .. } => {
-                let lease = self.lease_mut(signed.job.lease)?;
+                let lease = self.lease_mut(signed.job.lease())?;
                 // the first one counts: shares were already checked against it
-                lease.jobs.entry(signed.job.sequence).or_insert_with(|| signed.clone());
+                lease.jobs.entry(signed.job.sequence()).or_insert_with(|| signed.clone());
             }
             Record::Share { lease, job, key, epoch, share, .. } => {
                 if let Some(holder) = self.holders.get(key) {

@@ -8,5 +8,8 @@ mod evidence;
 mod fold;
 
 pub use due::DueCounter;
-pub use evidence::{Evidence, EvidenceError, EvidenceShare, JobVerdict, Report, ShareVerdict};
+pub use evidence::{
+    Caches, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, JobVerdict, Recheck,
+    Report, ShareVerdict,
+};
 pub use fold::{LeaseLedger, Ledger, LedgerError};

@@ -5,8 +5,10 @@ use alloy_primitives::{Address, B256, keccak256};
 use arrayvec::ArrayVec;
 use hashlease_journal::Record;
 use hashlease_ledger::{Evidence, Ledger, LedgerError};
-use hashlease_primitives::{Algorithm, Domain, HashRate, Job, LeaseId, SettlementWeight, SignedJob, Terms};
-use hashlease_share::{Reason, Share, VerifiedJob, VerifiedShare};
+use hashlease_primitives::{
+    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms,
+};
+use hashlease_share::{HeaderShare, Reason, VerifiedJob, VerifiedShare};
 use k256::ecdsa::SigningKey;
 use proptest::prelude::*;
 
@@ -36,19 +38,19 @@ fn terms() -> Terms {
     }
 }
 
-fn sign(terms: &Terms, job: Job) -> SignedJob {
-    let digest = job.digest(&terms.domain);
+fn sign(terms: &Terms, job: HeaderJob) -> SignedJob {
+    let digest = Job::from(job.clone()).digest(&terms.domain);
     let (signature, recovery) = key().sign_prehash_recoverable(digest.as_slice()).unwrap();
     let mut bytes = [0; 65];
     bytes[..64].copy_from_slice(&signature.to_bytes());
     bytes[64] = 27 + recovery.to_byte();
-    SignedJob { job, signature: bytes }
+    SignedJob { job: job.into(), signature: bytes }
 }
 
 fn job(terms: &Terms, sequence: u64) -> SignedJob {
     sign(
         terms,
-        Job {
+        HeaderJob {
             lease: terms.id,
             sequence,
             prev_hash: B256::repeat_byte(9),
@@ -70,8 +72,8 @@ fn mine(terms: &Terms, signed: &SignedJob, count: usize, ntime: u32) -> Vec<Veri
     let tail = ArrayVec::try_from(&[0u8, 0, 0, 1][..]).unwrap();
     (0..)
         .filter_map(|nonce| {
-            let share = Share { tail: tail.clone(), ntime, nonce, version: 0x2000_0000 };
-            verified.open(terms, &share).unwrap().settle().ok()
+            let share = HeaderShare { tail: tail.clone(), ntime, nonce, version: 0x2000_0000 };
+            verified.open(terms, &share.into()).unwrap().settle().ok()
         })
         .take(count)
         .collect()
@@ -100,15 +102,15 @@ fn evidence() -> Evidence {
 #[test]
 fn honest_evidence_holds_after_a_round_trip() {
     let evidence = evidence();
-    assert_eq!(evidence.commitment.count, 40);
-    let read = Evidence::decode(&evidence.encode()).unwrap();
+    assert_eq!(evidence.head.commitment.count, 40);
+    let read = Evidence::decode(&evidence.encode().unwrap()).unwrap();
     assert_eq!(read, evidence);
     let report = read.recheck();
     assert!(report.holds(), "{:?}", report.complaint());
     assert_eq!(report.work.0, 40 * 8);
-    assert_eq!(read.differs_from(&terms()), None);
+    assert_eq!(read.head.differs_from(&terms()), None);
     let other = Terms { rate: HashRate(1_001), ..terms() };
-    assert_eq!(read.differs_from(&other).as_deref(), Some("rate: expected 1001, got 1000"));
+    assert_eq!(read.head.differs_from(&other).as_deref(), Some("rate: expected 1001, got 1000"));
 }
 
 #[test]
@@ -116,22 +118,26 @@ fn tampering_is_named() {
     let refused = |evidence: &Evidence| {
         let report = evidence.recheck();
         assert!(!report.holds());
-        report.shares.iter().find_map(|share| share.refused.clone()).map(|reason| reason.code())
+        report.named.first().map(|share| share.refused.code())
     };
     let honest = evidence();
 
     let mut added = honest.clone();
     let mut guess = added.shares[0].clone();
-    guess.share.nonce = 0xffff_fff0;
+    guess.share.header_mut().unwrap().nonce = 0xffff_fff0;
     added.shares.push(guess);
     assert_eq!(refused(&added), Some("above-target"));
 
     let mut twice = honest.clone();
-    twice.shares.push(twice.shares[0].clone());
+    twice.shares.insert(1, twice.shares[0].clone());
     assert_eq!(refused(&twice), Some("duplicate"));
 
+    let mut order = honest.clone();
+    order.shares.swap(3, 4);
+    assert_eq!(refused(&order), Some("out-of-order"));
+
     let mut claimed = honest.clone();
-    claimed.commitment.count += 1;
+    claimed.head.commitment.count += 1;
     assert_eq!(refused(&claimed), None, "the shares are good, the claim is not");
 
     let mut dropped = honest.clone();
@@ -139,18 +145,18 @@ fn tampering_is_named() {
     assert_eq!(refused(&dropped), None);
 
     let mut forged = honest.clone();
-    forged.jobs[0].job.coinbase_suffix = vec![3; 60].into();
+    forged.head.jobs[0].job.header_mut().unwrap().coinbase_suffix = vec![3; 60].into();
     assert_eq!(refused(&forged), Some("unknown-job"));
     assert_eq!(forged.recheck().jobs[0].refused, Some(Reason::JobSignature));
 
     let mut other_epoch = honest;
-    other_epoch.epoch = 1;
-    assert_eq!(refused(&other_epoch), Some("outside-epoch"));
+    other_epoch.head.epoch = 1;
+    assert_eq!(refused(&other_epoch), Some("other-epoch"));
 }
 
 #[test]
 fn a_changed_byte_is_seen_and_counts_are_bounded() {
-    let bytes = evidence().encode();
+    let bytes = evidence().encode().unwrap();
     for at in (0..bytes.len()).step_by(7) {
         let mut changed = bytes.clone();
         changed[at] ^= 0x10;
@@ -186,7 +192,7 @@ proptest! {
         let job = job(&terms, 1);
         let mut shares = mine(&terms, &job, 30, 1_010);
         let root = |shares: &[VerifiedShare]| {
-            ledger(shares, std::slice::from_ref(&job)).lease(LeaseId(1)).unwrap().evidence(0).unwrap().encode()
+            ledger(shares, std::slice::from_ref(&job)).lease(LeaseId(1)).unwrap().evidence(0).unwrap().encode().unwrap()
         };
         let first = root(&shares);
         shares.sort_by_key(|share| keccak256([share.key().as_slice(), &seed.to_le_bytes()].concat()));

@@ -9,7 +9,7 @@ use alloy_primitives::B256;
 use hashlease_journal::{Journal, JournalError, Options, Record};
 use hashlease_ledger::{Evidence, LeaseLedger, Ledger, LedgerError};
 use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
-use hashlease_share::{Reason, VerifiedShare};
+use hashlease_share::{Reason, VerifiedShare, wire::WireError};
 use hashlease_trie::Commitment;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -27,6 +27,9 @@ pub enum BookError {
     /// The journal does not add up.
     #[error("journal does not add up: {0}")]
     Ledger(#[from] LedgerError),
+    /// A job is of no form that a rule allows.
+    #[error("evidence can't be written: {0}")]
+    Unwritable(WireError),
     /// The lease has no records.
     #[error("lease {0} is not in the journal")]
     UnknownLease(LeaseId),
@@ -131,8 +134,8 @@ impl Book {
         let known = self
             .state()
             .ledger
-            .lease(signed.job.lease)
-            .is_some_and(|lease| lease.jobs().contains_key(&signed.job.sequence));
+            .lease(signed.job.lease())
+            .is_some_and(|lease| lease.jobs().contains_key(&signed.job.sequence()));
         if known {
             return Ok(());
         }

@@ -36,7 +36,8 @@ pub(crate) async fn serve(listener: TcpListener, book: Book, leases: watch::Rece
 async fn evidence(State(app): State<App>, Path((lease, epoch)): Path<(u64, u32)>) -> Response {
     // encoding millions of shares must not hold up the miners
     let encoded = tokio::task::spawn_blocking(move || {
-        app.book.evidence(LeaseId(lease), epoch).map(|evidence| evidence.encode())
+        let evidence = app.book.evidence(LeaseId(lease), epoch)?;
+        evidence.encode().map_err(BookError::Unwritable)
     });
     let (status, code, message) = match encoded.await {
         Ok(Ok(bytes)) => {

@@ -13,8 +13,8 @@ use crate::{
 };
 use hashlease_chain::Committees;
 use hashlease_committee::MemberClient;
-use hashlease_primitives::{NodeBox, SignedJob, Target, Terms};
-use hashlease_share::VerifiedJob;
+use hashlease_primitives::{DifficultyBase, NodeBox, SignedJob, Target, Terms};
+use hashlease_share::{Reason, VerifiedJob};
 use hashlease_stratum::client::{ConnectOptions, UpstreamEvent, UpstreamEvents, connect};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -41,7 +41,7 @@ pub(crate) async fn take(
     pool_target: Option<Target>,
     clean: bool,
 ) {
-    let (lease, sequence) = (terms.id, signed.job.sequence);
+    let (lease, sequence) = (terms.id, signed.job.sequence());
     if served.job(sequence).is_some() {
         return;
     }
@@ -52,13 +52,17 @@ pub(crate) async fn take(
             return;
         }
     };
-    let job = verified.job();
+    let Some(header) = verified.job().header().cloned() else {
+        let reason = Reason::AlgorithmNotServed(terms.algorithm);
+        warn!(%lease, sequence, code = reason.code(), %reason, "job refused");
+        return;
+    };
     let now = unix_seconds();
-    if now > job.not_after {
+    if now > header.not_after {
         debug!(%lease, sequence, "job came after its window");
         return;
     }
-    let layout = match Layout::of_tail(usize::from(job.tail_length)) {
+    let layout = match Layout::of_tail(usize::from(header.tail_length)) {
         Ok(layout) => layout,
         Err(error) => {
             warn!(%lease, sequence, %error, "job can't be shared out");
@@ -70,7 +74,7 @@ pub(crate) async fn take(
         return;
     }
     debug!(%lease, sequence, clean, "job");
-    served.offer(LiveJob::new(verified, layout, pool_target, clean));
+    served.offer(LiveJob::new(verified, header, layout, pool_target, clean));
 }
 
 /// Keeps one lease connected until its end.
@@ -98,7 +102,8 @@ pub(crate) async fn keep(
         let options = ConnectOptions::new(&way.gateway, &agent)
             .credentials(id.to_string(), way.token.clone())
             .version_mask(VERSION_MASK)
-            .notifications(["hashlease.job"]);
+            .notifications(["hashlease.job"])
+            .difficulty(DifficultyBase::of_stratum(served.terms().algorithm));
         match connect(options).await {
             Ok((handle, events)) => {
                 served.set_link_state("connected");
@@ -186,10 +191,10 @@ async fn poll_members(served: Arc<Served>, book: Book, committees: Committees) {
             let client = clients.entry(url.clone()).or_insert_with(|| MemberClient::new(url));
             let Ok(jobs) = client.jobs(served.id(), after, 2).await else { continue };
             for signed in jobs {
-                after = after.max(signed.job.sequence);
+                after = after.max(signed.job.sequence());
                 // members don't say whether a job came with a new block: a new previous block is one
-                let known = served.jobs().borrow().as_ref().map(|known| known.verified.job().prev_hash);
-                let clean = known.is_none_or(|known| known != signed.job.prev_hash);
+                let known = served.jobs().borrow().as_ref().map(|known| known.header.prev_hash);
+                let clean = known.is_none() || known != signed.job.header().map(|job| job.prev_hash);
                 take(&served, &book, &served.terms(), signed, None, clean).await;
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::{clock::unix_seconds, extranonce::Layout};
 use alloy_primitives::B256;
-use hashlease_primitives::{Lease, LeaseId, Target, Terms};
+use hashlease_primitives::{HeaderJob, Lease, LeaseId, Target, Terms};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::client::UpstreamHandle;
 use std::{
@@ -24,6 +24,8 @@ const MAX_UNCOUNTED: usize = 65_536;
 pub(crate) struct LiveJob {
     /// The signed job, verified.
     pub(crate) verified: VerifiedJob,
+    /// What its shares are headers of.
+    pub(crate) header: HeaderJob,
     /// How its extranonce is shared out.
     pub(crate) layout: Layout,
     /// The pool's target when it came; none while only members serve the jobs.
@@ -37,12 +39,14 @@ pub(crate) struct LiveJob {
 impl LiveJob {
     pub(crate) fn new(
         verified: VerifiedJob,
+        header: HeaderJob,
         layout: Layout,
         pool_target: Option<Target>,
         clean: bool,
     ) -> Self {
         Self {
             verified,
+            header,
             layout,
             pool_target,
             clean,
@@ -54,7 +58,7 @@ impl LiveJob {
     /// Sequence in the lease.
     #[must_use]
     pub(crate) const fn sequence(&self) -> u64 {
-        self.verified.job().sequence
+        self.verified.job().sequence()
     }
 
     /// A new block superseded it and the grace is over.
@@ -139,7 +143,7 @@ impl Served {
     #[must_use]
     pub(crate) fn has_job(&self) -> bool {
         let now = unix_seconds();
-        self.newest.borrow().as_ref().is_some_and(|job| job.verified.job().not_after >= now)
+        self.newest.borrow().as_ref().is_some_and(|job| job.verified.job().not_after() >= now)
     }
 
     /// Takes a verified, journalled job. Older ones than the newest are kept for their shares but not handed out.
@@ -155,7 +159,7 @@ impl Served {
         }
         jobs.insert(job.sequence(), Arc::clone(&job));
         // a job whose window ended long ago can get no share that keeps the local rules
-        jobs.retain(|_, job| job.verified.job().not_after.saturating_add(60) >= now);
+        jobs.retain(|_, job| job.verified.job().not_after().saturating_add(60) >= now);
         while jobs.len() > MAX_JOBS {
             jobs.pop_first();
         }

@@ -10,7 +10,7 @@ use crate::{
     submit::{self, Submitted, job_id, parse_job_id},
 };
 use futures::{StreamExt as _, stream::FuturesOrdered};
-use hashlease_primitives::{Algorithm, Target};
+use hashlease_primitives::{Algorithm, DifficultyBase, Target};
 use hashlease_share::Reason;
 use hashlease_stratum::{
     Id, LineLimits, LineReader, Message, MinerRequest, Notify, Submit, VersionRolling, encode,
@@ -298,7 +298,7 @@ impl Session {
 
     fn job_mask(&self) -> Option<u32> {
         let (served, _) = self.lease.as_ref()?;
-        served.jobs().borrow().as_ref().map(|job| job.verified.job().version_mask)
+        served.jobs().borrow().as_ref().map(|job| job.header.version_mask)
     }
 
     /// Once subscribed and authorised, takes up a lease.
@@ -314,7 +314,7 @@ impl Session {
         self.told_target = None;
         self.told_job = None;
         // one whose window is over would only bring refusals
-        let job = job.filter(|job| job.verified.job().not_after >= unix_seconds());
+        let job = job.filter(|job| job.verified.job().not_after() >= unix_seconds());
         self.job(job)
     }
 
@@ -347,7 +347,7 @@ impl Session {
         let terms = served.terms();
         // a job that was skipped since may have been the clean one
         let clean = self.told_job.is_none_or(|told| served.clean_since(told));
-        let signed = live.verified.job();
+        let signed = &live.header;
         let mut text = String::new();
         let grows = self.extranonce_subscribed && live.layout.extranonce2 > self.layout.extranonce2;
         if !live.layout.has_room_for(&self.layout) || grows {
@@ -381,7 +381,8 @@ impl Session {
         let target = live.pool_target.map_or(settlement, |pool| pool.easier(settlement));
         if self.told_target != Some(target) {
             self.told_target = Some(target);
-            text.push_str(&encode::set_difficulty(target));
+            let base = DifficultyBase::of_stratum(terms.algorithm);
+            text.push_str(&encode::set_difficulty(target, base));
         }
         let ntime = signed.not_before.max(unix_seconds()).min(signed.not_after);
         text.push_str(&encode::notify(&Notify {
@@ -441,7 +442,7 @@ impl Session {
         }
         let (filler, extranonce1) = layout.session_bytes(number.get());
         let padding = layout.padding(&self.layout);
-        let mask = job.verified.job().version_mask;
+        let mask = job.header.version_mask;
         let submitted = Submitted {
             worker: submit.worker.clone(),
             tail: [filler, extranonce1, submit.extranonce2.clone(), padding].concat(),

@@ -6,7 +6,7 @@ use crate::{
     served::{LiveJob, Served},
 };
 use arrayvec::ArrayVec;
-use hashlease_share::{Reason, Share};
+use hashlease_share::{HeaderShare, Reason, Share};
 use hashlease_stratum::client::SubmitOutcome;
 use std::sync::Arc;
 use tracing::{debug, warn};
@@ -70,7 +70,7 @@ pub(crate) async fn take(
     if job.is_stale() {
         return Err(Reason::JobSuperseded { job: job_id(terms.id.0, job.sequence()) });
     }
-    let signed = job.verified.job();
+    let signed = &job.header;
     let expected = usize::from(signed.tail_length);
     let tail = ArrayVec::try_from(submitted.tail.as_slice())
         .map_err(|_| Reason::ExtranonceLength { expected, actual: submitted.tail.len() })?;
@@ -83,13 +83,13 @@ pub(crate) async fn take(
         Some(bits) => (signed.version & !mask) | bits,
         None => signed.version,
     };
-    let share = Share { tail, ntime: submitted.ntime, nonce: submitted.nonce, version };
+    let share = HeaderShare { tail, ntime: submitted.ntime, nonce: submitted.nonce, version };
     let now = unix_seconds();
     let ntime = u64::from(share.ntime);
     if ntime.abs_diff(now) > CLOCK_TOLERANCE && (signed.not_before..=signed.not_after).contains(&ntime) {
         return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
     }
-    let opened = job.verified.open(&terms, &share)?;
+    let opened = job.verified.open(&terms, &Share::Header(share.clone()))?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
     let settled = match opened.settle() {
@@ -119,7 +119,7 @@ fn forward(
     job: &Arc<LiveJob>,
     book: &Book,
     submitted: &Submitted,
-    share: &Share,
+    share: &HeaderShare,
     key: Option<alloy_primitives::B256>,
 ) -> tokio::sync::oneshot::Sender<bool> {
     let (durable, is_durable) = tokio::sync::oneshot::channel();
@@ -128,7 +128,7 @@ fn forward(
         debug!(%lease, "share is not forwarded: no gateway link");
         return durable;
     };
-    let mask = job.verified.job().version_mask;
+    let mask = job.header.version_mask;
     let bits = (mask != 0).then_some(share.version & mask);
     let outcome = link.submit(
         &lease.to_string(),

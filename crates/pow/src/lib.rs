@@ -3,11 +3,17 @@
 //! SHA-256d is served; scrypt and Ethash are not, and whoever asks for them gets an error upstream of this crate.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod auxpow;
 mod cpu;
+pub mod ethash;
+mod keccak;
+pub mod scrypt;
 pub mod sha256;
 
+pub use auxpow::{AuxPow, AuxPowError};
 pub use cpu::Isa;
-pub use sha256::sha256d;
+pub use keccak::{keccak256_many_32, keccak256_many_32_with, keccak256_many_128, keccak256_many_128_with};
+pub use sha256::{merkle_parent, sha256d};
 
 use alloy_primitives::{B256, U256};
 

@@ -1,5 +1,6 @@
 //! Proof-of-work families.
 
+use crate::JobKind;
 use serde::{Deserialize, Serialize};
 
 /// A proof-of-work family. The numbers are part of signed offers: never renumber.
@@ -15,6 +16,17 @@ pub enum Algorithm {
     Ethash = 3,
     /// Etchash, epochs of 60,000 blocks from block 11,700,000 on (ECIP-1099).
     Etchash = 4,
+}
+
+impl Algorithm {
+    /// The kind of jobs and shares that it has.
+    #[must_use]
+    pub const fn job_kind(self) -> JobKind {
+        match self {
+            Self::Sha256d | Self::Scrypt => JobKind::Header,
+            Self::Ethash | Self::Etchash => JobKind::Ethash,
+        }
+    }
 }
 
 /// A number that names no algorithm.

@@ -5,10 +5,10 @@ use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40};
 use serde::{Deserialize, Serialize};
 
 /// A job for SHA-256d or scrypt: everything a header is made of but what the miner chooses. All positions inside
-/// the coinbase are fixed by it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// the coinbase are fixed by it. Signed as `Job`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Job {
+pub struct HeaderJob {
     /// Lease that the job belongs to.
     pub lease: LeaseId,
     /// Counts a lease's jobs, strictly increasing.
@@ -35,11 +35,50 @@ pub struct Job {
     pub branch: Vec<B256>,
 }
 
+/// A job for Ethash or Etchash: a sealed header's hash, and the part of the nonce that is the lease's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EthashJob {
+    /// Lease that the job belongs to.
+    pub lease: LeaseId,
+    /// Counts a lease's jobs, strictly increasing.
+    pub sequence: u64,
+    /// Keccak-256 of the header without nonce and mix.
+    pub seal_hash: B256,
+    /// Number of the block: it tells the DAG's epoch.
+    pub block_number: u64,
+    /// First bytes of the nonce. The byte after them is the lease's epoch modulo 256, the rest is the miner's.
+    pub nonce_prefix: Bytes,
+    /// Begin of the window, Unix seconds. The header's own time is inside the hash, so the window tells the epoch.
+    pub not_before: u64,
+    /// End of the window, Unix seconds.
+    pub not_after: u64,
+}
+
+/// The two kinds of jobs and shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobKind {
+    /// For SHA-256d and scrypt: a header of 80 bytes is hashed.
+    Header,
+    /// For Ethash and Etchash: a seal hash and a nonce are.
+    Ethash,
+}
+
+/// A job as the job signer hands it out, of the kind that the lease's algorithm asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, try_from = "Fields")]
+pub enum Job {
+    /// For SHA-256d and scrypt.
+    Header(HeaderJob),
+    /// For Ethash and Etchash.
+    Ethash(EthashJob),
+}
+
 fn uint40(seconds: u64) -> U40 {
     U40::saturating_from(seconds)
 }
 
-impl Job {
+impl HeaderJob {
     /// The struct as it is signed.
     #[must_use]
     pub fn typed(&self) -> typed::Job {
@@ -58,11 +97,161 @@ impl Job {
             branch: self.branch.clone(),
         }
     }
+}
+
+impl EthashJob {
+    /// The struct as it is signed.
+    #[must_use]
+    pub fn typed(&self) -> typed::EthashJob {
+        typed::EthashJob {
+            lease: U256::from(self.lease.0),
+            sequence: self.sequence,
+            sealHash: self.seal_hash,
+            blockNumber: self.block_number,
+            noncePrefix: self.nonce_prefix.clone(),
+            notBefore: uint40(self.not_before),
+            notAfter: uint40(self.not_after),
+        }
+    }
+}
+
+macro_rules! common {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        $($(#[$doc])*
+        #[must_use]
+        pub const fn $name(&self) -> $type {
+            match self {
+                Self::Header(job) => job.$name,
+                Self::Ethash(job) => job.$name,
+            }
+        })*
+    };
+}
+
+impl Job {
+    common! {
+        /// Lease that the job belongs to.
+        lease: LeaseId,
+        /// Counts a lease's jobs, strictly increasing.
+        sequence: u64,
+        /// Begin of the window, Unix seconds.
+        not_before: u64,
+        /// End of the window, Unix seconds.
+        not_after: u64,
+    }
 
     /// The digest that the job signer signs; `domain` names the escrow.
     #[must_use]
     pub fn digest(&self, domain: &Domain) -> B256 {
-        domain.digest(&self.typed())
+        match self {
+            Self::Header(job) => domain.digest(&job.typed()),
+            Self::Ethash(job) => domain.digest(&job.typed()),
+        }
+    }
+
+    /// Which kind it is.
+    #[must_use]
+    pub const fn kind(&self) -> JobKind {
+        match self {
+            Self::Header(_) => JobKind::Header,
+            Self::Ethash(_) => JobKind::Ethash,
+        }
+    }
+
+    /// The job if it is one for SHA-256d or scrypt.
+    #[must_use]
+    pub const fn header(&self) -> Option<&HeaderJob> {
+        match self {
+            Self::Header(job) => Some(job),
+            Self::Ethash(_) => None,
+        }
+    }
+
+    /// The job, to be changed, if it is one for SHA-256d or scrypt. A signature that it had is void then.
+    #[must_use]
+    pub const fn header_mut(&mut self) -> Option<&mut HeaderJob> {
+        match self {
+            Self::Header(job) => Some(job),
+            Self::Ethash(_) => None,
+        }
+    }
+
+    /// The job if it is one for Ethash or Etchash.
+    #[must_use]
+    pub const fn ethash(&self) -> Option<&EthashJob> {
+        match self {
+            Self::Ethash(job) => Some(job),
+            Self::Header(_) => None,
+        }
+    }
+}
+
+impl From<HeaderJob> for Job {
+    fn from(job: HeaderJob) -> Self {
+        Self::Header(job)
+    }
+}
+
+impl From<EthashJob> for Job {
+    fn from(job: EthashJob) -> Self {
+        Self::Ethash(job)
+    }
+}
+
+/// The fields of either kind, so that what lacks is named.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    lease: LeaseId,
+    sequence: u64,
+    not_before: u64,
+    not_after: u64,
+    prev_hash: Option<B256>,
+    n_bits: Option<u32>,
+    version: Option<u32>,
+    version_mask: Option<u32>,
+    coinbase_prefix: Option<Bytes>,
+    tail_length: Option<u8>,
+    coinbase_suffix: Option<Bytes>,
+    branch: Option<Vec<B256>>,
+    seal_hash: Option<B256>,
+    block_number: Option<u64>,
+    nonce_prefix: Option<Bytes>,
+}
+
+impl TryFrom<Fields> for Job {
+    type Error = String;
+
+    fn try_from(fields: Fields) -> Result<Self, String> {
+        fn need<T>(name: &str, value: Option<T>) -> Result<T, String> {
+            value.ok_or_else(|| format!("job: missing field `{name}`"))
+        }
+        let Fields { lease, sequence, not_before, not_after, .. } = fields;
+        if fields.seal_hash.is_some() {
+            return Ok(Self::Ethash(EthashJob {
+                lease,
+                sequence,
+                seal_hash: need("sealHash", fields.seal_hash)?,
+                block_number: need("blockNumber", fields.block_number)?,
+                nonce_prefix: need("noncePrefix", fields.nonce_prefix)?,
+                not_before,
+                not_after,
+            }));
+        }
+        Ok(Self::Header(HeaderJob {
+            lease,
+            sequence,
+            prev_hash: need("prevHash", fields.prev_hash)?,
+            n_bits: need("nBits", fields.n_bits)?,
+            version: need("version", fields.version)?,
+            version_mask: need("versionMask", fields.version_mask)?,
+            not_before,
+            not_after,
+            coinbase_prefix: need("coinbasePrefix", fields.coinbase_prefix)?,
+            tail_length: need("tailLength", fields.tail_length)?,
+            coinbase_suffix: need("coinbaseSuffix", fields.coinbase_suffix)?,
+            branch: need("branch", fields.branch)?,
+        }))
     }
 }
 

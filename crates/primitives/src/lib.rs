@@ -13,6 +13,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod algorithm;
+mod difficulty;
 mod domain;
 mod job;
 mod lease;
@@ -23,8 +24,9 @@ pub mod typed;
 mod units;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use difficulty::{Difficulty, DifficultyBase, DifficultyError};
 pub use domain::{Domain, recover_signer};
-pub use job::{EpochRoot, Job, SignedEpochRoot, SignedJob};
+pub use job::{EpochRoot, EthashJob, HeaderJob, Job, JobKind, SignedEpochRoot, SignedJob};
 pub use lease::{EpochError, Lease, Terms};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
 pub use signer::{KeyError, LocalSigner};

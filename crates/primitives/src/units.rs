@@ -95,6 +95,23 @@ impl Target {
         (!target.is_zero()).then_some(Self(target))
     }
 
+    /// Bitcoin's compact form (`nBits`), rounded down to the 23 bits that it holds: the target read back is never
+    /// easier.
+    #[must_use]
+    pub fn to_compact(self) -> u32 {
+        let bytes = self.0.bit_len().div_ceil(8);
+        let shift = bytes.abs_diff(3).saturating_mul(8);
+        let top = if bytes <= 3 { self.0.wrapping_shl(shift) } else { self.0.wrapping_shr(shift) };
+        let mantissa: u32 = top.saturating_to();
+        let size = u32::try_from(bytes).unwrap_or_default();
+        // the highest bit of the mantissa is a sign
+        if mantissa & 0x0080_0000 == 0 {
+            size.wrapping_shl(24) | mantissa
+        } else {
+            size.saturating_add(1).wrapping_shl(24) | mantissa.wrapping_shr(8)
+        }
+    }
+
     /// Whether a hash (an integer) meets the target.
     #[must_use]
     pub fn is_met_by(self, hash: U256) -> bool {
@@ -162,6 +179,7 @@ impl SettlementWeight {
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
+    use alloy_primitives::U512;
     use proptest::prelude::*;
 
     #[test]
@@ -180,7 +198,37 @@ mod tests {
         assert_eq!(Target::from_compact(0xff12_3456), None, "overflow");
     }
 
+    #[test]
+    fn known_compact_forms() {
+        for bits in
+            [0x1d00_ffff, 0x1b04_04cb, 0x1703_4219, 0x207f_ffff, 0x1e0f_fff0, 0x0312_3456, 0x0201_0000]
+        {
+            assert_eq!(Target::from_compact(bits).unwrap().to_compact(), bits, "{bits:08x}");
+        }
+        assert_eq!(Target(U256::from(0x80u8)).to_compact(), 0x0200_8000);
+        assert_eq!(Target::MAX.to_compact(), 0x2100_ffff);
+        assert_eq!(Target(U256::ZERO).to_compact(), 0);
+    }
+
     proptest! {
+        /// `floor(2^256 / (T + 1))` in integers wide enough to hold it.
+        #[test]
+        fn work_is_exact(bytes: [u8; 32], shift in 0usize..256) {
+            let target = U256::from_be_bytes(bytes) >> shift;
+            let wide: U512 = (U512::ONE << 256usize) / (U512::from(target) + U512::ONE);
+            let expected = wide.min(U512::from(Work::MAX.0)).to::<u128>();
+            prop_assert_eq!(Target(target).work(), Work(expected));
+        }
+
+        #[test]
+        fn compact_is_rounded_down(bytes: [u8; 32], shift in 0usize..255) {
+            let target = Target((U256::from_be_bytes(bytes) >> shift).max(U256::ONE));
+            let back = Target::from_compact(target.to_compact()).unwrap();
+            prop_assert!(back <= target);
+            prop_assert!(target.0 - back.0 <= target.0 >> 15usize, "{} {}", target.0, back.0);
+            prop_assert_eq!(back.to_compact(), target.to_compact());
+        }
+
         #[test]
         fn settlement_target_is_worth_its_weight(log2 in 0u8..96) {
             let w = SettlementWeight::from_log2(log2).unwrap();

@@ -7,7 +7,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40, aliases::U96, hex, keccak256};
 use alloy_sol_types::SolStruct;
 use hashlease_primitives::{
-    Domain, EpochRoot, Job, LeaseId, LocalSigner, Statement, Work, recover_signer, typed,
+    Domain, EpochRoot, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, Statement, Work, recover_signer,
+    typed,
 };
 use serde_json::{Map, Value, json};
 use std::{fs, path::PathBuf};
@@ -99,7 +100,7 @@ fn offer() -> Value {
 }
 
 fn job(branch: Vec<B256>, tail_length: u8) -> Value {
-    let job = Job {
+    let job = HeaderJob {
         lease: LeaseId(7),
         sequence: 42,
         prev_hash: keccak256("previous block"),
@@ -127,20 +128,23 @@ fn job(branch: Vec<B256>, tail_length: u8) -> Value {
         "coinbaseSuffix": job.coinbase_suffix,
         "branch": job.branch,
     });
-    assert_eq!(job.digest(&ESCROW), ESCROW.digest(&job.typed()));
-    signed(("escrow", &ESCROW), &job.typed(), fields)
+    let typed = job.typed();
+    assert_eq!(Job::from(job).digest(&ESCROW), ESCROW.digest(&typed));
+    signed(("escrow", &ESCROW), &typed, fields)
 }
 
 fn ethash_job() -> Value {
-    let typed = typed::EthashJob {
-        lease: U256::from(8),
+    let job = EthashJob {
+        lease: LeaseId(8),
         sequence: 43,
-        sealHash: keccak256("seal"),
-        blockNumber: 20_000_000,
-        noncePrefix: Bytes::from_static(&[0xab, 0x00, 0x07]),
-        notBefore: U40::from(1_760_000_000u64),
-        notAfter: U40::from(1_760_000_060u64),
+        seal_hash: keccak256("seal"),
+        block_number: 20_000_000,
+        nonce_prefix: Bytes::from_static(&[0xab, 0x00, 0x07]),
+        not_before: 1_760_000_000,
+        not_after: 1_760_000_060,
     };
+    let typed = job.typed();
+    assert_eq!(Job::from(job).digest(&ESCROW), ESCROW.digest(&typed));
     let fields = json!({
         "lease": typed.lease.to_string(),
         "sequence": typed.sequence.to_string(),

@@ -1,11 +1,14 @@
 //! Evidence rules on jobs, checked once per job.
 
-use crate::{OpenedShare, Reason, Share};
-use alloy_primitives::B256;
-use hashlease_pow::{hash_as_integer, merkle_parent, sha256d};
-use hashlease_primitives::{Algorithm, Job, SignedJob, Terms, recover_signer};
+use crate::Reason;
+use hashlease_pow::{
+    ethash::{EthashEpoch, LightCache},
+    sha256::HeaderTemplate,
+};
+use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, SignedJob, Terms, recover_signer};
+use std::sync::Arc;
 
-/// Longest window of header times, seconds. Shared with Solidity.
+/// Longest window of a job, seconds. Shared with Solidity.
 pub const MAX_JOB_WINDOW: u64 = 600;
 /// Longest coinbase, bytes. Shared with Solidity.
 pub const MAX_COINBASE: usize = 1_024;
@@ -13,12 +16,31 @@ pub const MAX_COINBASE: usize = 1_024;
 pub const MAX_BRANCH: usize = 16;
 /// Longest free part of the extranonce, bytes.
 pub const MAX_TAIL: usize = 32;
+/// Longest part of an Ethash nonce that is the lease's, bytes: one for the epoch and one for the miner are left.
+pub const MAX_NONCE_PREFIX: usize = 6;
 
 /// A job whose signature and shape were verified for a lease. Only [`VerifiedJob::verify`] makes one.
 #[derive(Clone, Debug)]
 pub struct VerifiedJob {
     signed: SignedJob,
-    algorithm: Algorithm,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) work: JobWork,
+}
+
+/// What a job is hashed with, laid out once.
+#[derive(Clone, Debug)]
+pub(crate) enum JobWork {
+    Header(HeaderTemplate),
+    Ethash(SealWork),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SealWork {
+    /// Epoch of the DAG.
+    pub(crate) dag: EthashEpoch,
+    /// Epoch of the lease.
+    pub(crate) epoch: u32,
+    pub(crate) cache: Option<Arc<LightCache>>,
 }
 
 impl VerifiedJob {
@@ -28,47 +50,32 @@ impl VerifiedJob {
     /// # Errors
     /// The [`Reason`] of the first rule that fails.
     pub fn verify(terms: &Terms, signed: SignedJob) -> Result<Self, Reason> {
-        if terms.algorithm != Algorithm::Sha256d {
-            return Err(Reason::AlgorithmNotServed(terms.algorithm));
-        }
         let job = &signed.job;
-        if job.lease != terms.id {
-            return Err(Reason::OtherLease { expected: terms.id, actual: job.lease });
+        if job.lease() != terms.id {
+            return Err(Reason::OtherLease { expected: terms.id, actual: job.lease() });
         }
-        match job.not_after.checked_sub(job.not_before) {
+        match job.not_after().checked_sub(job.not_before()) {
             Some(window) if window <= MAX_JOB_WINDOW => {}
             _ => {
                 return Err(Reason::JobWindow {
-                    not_before: job.not_before,
-                    not_after: job.not_after,
+                    not_before: job.not_before(),
+                    not_after: job.not_after(),
                     max: MAX_JOB_WINDOW,
                 });
             }
         }
-        let length = job
-            .coinbase_prefix
-            .len()
-            .saturating_add(usize::from(job.tail_length))
-            .saturating_add(job.coinbase_suffix.len());
-        if length > MAX_COINBASE || length == 64 {
-            return Err(Reason::JobCoinbase { length, max: MAX_COINBASE });
-        }
-        if usize::from(job.tail_length) > MAX_TAIL {
-            return Err(Reason::ExtranonceLength {
-                expected: MAX_TAIL,
-                actual: usize::from(job.tail_length),
-            });
-        }
-        if job.branch.len() > MAX_BRANCH {
-            return Err(Reason::JobBranch { length: job.branch.len(), max: MAX_BRANCH });
-        }
+        let work = match (terms.algorithm, job) {
+            (Algorithm::Sha256d | Algorithm::Scrypt, Job::Header(job)) => header_work(job)?,
+            (Algorithm::Ethash | Algorithm::Etchash, Job::Ethash(job)) => seal_work(terms, job)?,
+            (algorithm, _) => return Err(Reason::JobKind(algorithm)),
+        };
         if signed.signature == [0; 65] {
             return Err(Reason::JobUnsigned);
         }
         if recover_signer(&job.digest(&terms.domain), &signed.signature) != Some(terms.job_signer) {
             return Err(Reason::JobSignature);
         }
-        Ok(Self { algorithm: terms.algorithm, signed })
+        Ok(Self { algorithm: terms.algorithm, signed, work })
     }
 
     /// The job.
@@ -83,63 +90,64 @@ impl VerifiedJob {
         &self.signed
     }
 
-    /// Checks a share of this job by every evidence rule but proof of work, and rebuilds what was hashed: the
-    /// witness-stripped coinbase, the leftmost Merkle path, the 80-byte header.
-    ///
-    /// # Errors
-    /// The [`Reason`] of the first rule that fails.
-    pub fn open(&self, terms: &Terms, share: &Share) -> Result<OpenedShare, Reason> {
-        let job = self.job();
-        if job.lease != terms.id || self.algorithm != terms.algorithm {
-            return Err(Reason::OtherLease { expected: terms.id, actual: job.lease });
+    /// The epoch of the DAG whose light cache opening a share takes, if the job is one for Ethash or Etchash.
+    #[must_use]
+    pub const fn dag_epoch(&self) -> Option<EthashEpoch> {
+        match &self.work {
+            JobWork::Ethash(work) => Some(work.dag),
+            JobWork::Header(_) => None,
         }
-        if share.tail.len() != usize::from(job.tail_length) {
-            return Err(Reason::ExtranonceLength {
-                expected: usize::from(job.tail_length),
-                actual: share.tail.len(),
-            });
-        }
-        if (share.version ^ job.version) & !job.version_mask != 0 {
-            return Err(Reason::VersionOutsideMask {
-                version: share.version,
-                job: job.version,
-                mask: job.version_mask,
-            });
-        }
-        let ntime = u64::from(share.ntime);
-        if ntime < job.not_before {
-            return Err(Reason::NtimeTooEarly { ntime, not_before: job.not_before });
-        }
-        if ntime > job.not_after {
-            return Err(Reason::NtimeTooLate { ntime, not_after: job.not_after });
-        }
-        let epoch = terms.epoch_of(ntime).map_err(|_| Reason::OutsideEpoch { ntime })?;
-        let header = self.header(share);
-        let key = sha256d(&header);
-        Ok(OpenedShare::new(share.clone(), terms, job.sequence, epoch, header, key, hash_as_integer(&key)))
     }
 
-    /// The 80-byte header that the share says was hashed.
-    fn header(&self, share: &Share) -> [u8; 80] {
-        let job = self.job();
-        let mut coinbase = arrayvec::ArrayVec::<u8, MAX_COINBASE>::new();
-        // `verify` and the length rule of `open` bound the sum: none of these can overflow
-        for part in [job.coinbase_prefix.as_ref(), share.tail.as_slice(), job.coinbase_suffix.as_ref()] {
-            let _ = coinbase.try_extend_from_slice(part);
+    /// Gives the job the light cache that its shares are opened with; one of another epoch is not taken.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Arc<LightCache>) -> Self {
+        if let JobWork::Ethash(work) = &mut self.work
+            && cache.epoch() == work.dag
+        {
+            work.cache = Some(cache);
         }
-        let root: B256 =
-            job.branch.iter().fold(sha256d(&coinbase), |left, right| merkle_parent(&left, right));
-        let mut header = arrayvec::ArrayVec::<u8, 80>::new();
-        for part in [
-            share.version.to_le_bytes().as_slice(),
-            job.prev_hash.as_slice(),
-            root.as_slice(),
-            &share.ntime.to_le_bytes(),
-            &job.n_bits.to_le_bytes(),
-            &share.nonce.to_le_bytes(),
-        ] {
-            let _ = header.try_extend_from_slice(part);
-        }
-        header.into_inner().unwrap_or([0; 80])
+        self
+    }
+}
+
+fn header_work(job: &HeaderJob) -> Result<JobWork, Reason> {
+    let tail = usize::from(job.tail_length);
+    let length = job.coinbase_prefix.len().saturating_add(tail).saturating_add(job.coinbase_suffix.len());
+    if length > MAX_COINBASE || length == 64 {
+        return Err(Reason::JobCoinbase { length, max: MAX_COINBASE });
+    }
+    if tail > MAX_TAIL {
+        return Err(Reason::ExtranonceLength { expected: MAX_TAIL, actual: tail });
+    }
+    if job.branch.len() > MAX_BRANCH {
+        return Err(Reason::JobBranch { length: job.branch.len(), max: MAX_BRANCH });
+    }
+    let HeaderJob { coinbase_prefix, coinbase_suffix, branch, prev_hash, n_bits, .. } = job;
+    Ok(JobWork::Header(HeaderTemplate::new(
+        coinbase_prefix,
+        tail,
+        coinbase_suffix,
+        branch,
+        prev_hash,
+        *n_bits,
+    )))
+}
+
+fn seal_work(terms: &Terms, job: &EthashJob) -> Result<JobWork, Reason> {
+    if job.nonce_prefix.len() > MAX_NONCE_PREFIX {
+        return Err(Reason::JobNoncePrefix { length: job.nonce_prefix.len(), max: MAX_NONCE_PREFIX });
+    }
+    let block = job.block_number;
+    let dag = match terms.algorithm {
+        Algorithm::Etchash => EthashEpoch::of_etchash_block(block),
+        _ => EthashEpoch::of_ethash_block(block),
+    };
+    let dag = dag.map_err(|_| Reason::JobBlock { block })?;
+    // the header's own time can't be seen, so the window must tell the epoch
+    let (first, last) = (terms.epoch_of(job.not_before), terms.epoch_of(job.not_after));
+    match (first, last) {
+        (Ok(epoch), Ok(last)) if epoch == last => Ok(JobWork::Ethash(SealWork { dag, epoch, cache: None })),
+        _ => Err(Reason::JobOutsideEpoch { not_before: job.not_before, not_after: job.not_after }),
     }
 }

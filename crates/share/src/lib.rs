@@ -9,9 +9,12 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod job;
+mod open;
 mod reason;
 mod share;
+pub mod wire;
 
-pub use job::{MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_TAIL, VerifiedJob};
+pub use job::{MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, VerifiedJob};
+pub use open::open_many;
 pub use reason::Reason;
-pub use share::{OpenedShare, Share, VerifiedShare};
+pub use share::{EthashShare, HeaderShare, OpenedShare, Share, VerifiedShare};

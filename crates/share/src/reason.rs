@@ -1,6 +1,7 @@
 //! Why a job or a share does not count: one stable name per rule.
 
-use hashlease_primitives::LeaseId;
+use alloy_primitives::{B256, Bytes};
+use hashlease_primitives::{Algorithm, LeaseId};
 use serde::Serialize;
 
 /// Why a job or a share was refused. Its [`code`](Reason::code) is stable and the same towards the miner, in the
@@ -49,9 +50,31 @@ pub enum Reason {
         /// Longest branch.
         max: usize,
     },
-    /// The lease's algorithm has no verifier here.
-    #[error("algorithm {0} is not served")]
-    AlgorithmNotServed(hashlease_primitives::Algorithm),
+    /// The job is of the kind of another algorithm.
+    #[error("job is not one for {0}")]
+    JobKind(Algorithm),
+    /// The lease's part of the nonce leaves no room for the epoch and the miner.
+    #[error("job nonce prefix of {length} bytes: expected at most {max}")]
+    JobNoncePrefix {
+        /// Length of the prefix, bytes.
+        length: usize,
+        /// Longest prefix, bytes.
+        max: usize,
+    },
+    /// The block is of a DAG that is out of all reason.
+    #[error("job block {block}: its DAG is larger than any that is served")]
+    JobBlock {
+        /// Number of the block.
+        block: u64,
+    },
+    /// An Ethash job's window is not inside one epoch of the lease.
+    #[error("job window {not_before} to {not_after} is not inside one epoch of the lease")]
+    JobOutsideEpoch {
+        /// Begin of the window.
+        not_before: u64,
+        /// End of the window.
+        not_after: u64,
+    },
 
     // ---- evidence rules on shares
     /// The extranonce tail has another length than the job says.
@@ -88,11 +111,46 @@ pub enum Reason {
         /// Last time allowed.
         not_after: u64,
     },
-    /// The header time lies in no epoch of the lease, or not in the one asked for.
-    #[error("ntime {ntime} is in no epoch of the lease that is being counted")]
+    /// The header time lies in no epoch of the lease.
+    #[error("ntime {ntime} is outside the lease")]
     OutsideEpoch {
         /// The share's time.
         ntime: u64,
+    },
+    /// The share is of another epoch than the one that is being counted.
+    #[error("share is of epoch {actual}: expected {expected}")]
+    OtherEpoch {
+        /// The epoch that is being counted.
+        expected: u32,
+        /// The share's.
+        actual: u32,
+    },
+    /// The share is of the kind of another algorithm.
+    #[error("share is not one for {0}")]
+    ShareKind(Algorithm),
+    /// The nonce does not begin with the lease's part.
+    #[error("nonce {nonce:016x} does not begin with the job's prefix {prefix}")]
+    NonceOutsidePrefix {
+        /// The share's nonce.
+        nonce: u64,
+        /// The job's prefix.
+        prefix: Bytes,
+    },
+    /// The nonce's byte after the lease's part is not the epoch modulo 256.
+    #[error("nonce's epoch byte is {actual:02x}: expected {expected:02x}")]
+    NonceOfOtherEpoch {
+        /// Epoch of the job's window, modulo 256.
+        expected: u8,
+        /// What the nonce has.
+        actual: u8,
+    },
+    /// The claimed mix is not that of the nonce.
+    #[error("mix hash {actual}: expected {expected}")]
+    WrongMix {
+        /// The mix as computed.
+        expected: B256,
+        /// The mix as claimed.
+        actual: B256,
     },
     /// The hash is above the target.
     #[error("hash is above the target")]
@@ -104,7 +162,23 @@ pub enum Reason {
     #[error("header's key collides with another in its first 64 bits")]
     KeyCollides,
 
+    /// The share does not come after the one before it in an evidence file.
+    #[error("share is out of order: its key is below {after}")]
+    OutOfOrder {
+        /// The key before it.
+        after: B256,
+    },
+
     // ---- local rules of the node
+    /// The node does not serve this algorithm over this dialect.
+    #[error("algorithm {0} is not served")]
+    AlgorithmNotServed(Algorithm),
+    /// The light cache of the job's DAG is not built yet.
+    #[error("light cache of DAG epoch {epoch} is not ready")]
+    CacheNotReady {
+        /// Number of the DAG's epoch.
+        epoch: u32,
+    },
     /// No such job, or it was superseded and its grace is over.
     #[error("job {job:?} is unknown")]
     UnknownJob {
@@ -158,12 +232,23 @@ impl Reason {
             Self::JobWindow { .. } => "job-window",
             Self::JobCoinbase { .. } => "job-coinbase",
             Self::JobBranch { .. } => "job-branch",
+            Self::JobKind(_) => "job-kind",
+            Self::JobNoncePrefix { .. } => "job-nonce-prefix",
+            Self::JobBlock { .. } => "job-block",
+            Self::JobOutsideEpoch { .. } => "job-outside-epoch",
+            Self::ShareKind(_) => "share-kind",
+            Self::NonceOutsidePrefix { .. } => "nonce-outside-prefix",
+            Self::NonceOfOtherEpoch { .. } => "nonce-of-other-epoch",
+            Self::WrongMix { .. } => "wrong-mix",
+            Self::OutOfOrder { .. } => "out-of-order",
             Self::AlgorithmNotServed(_) => "algorithm-not-served",
+            Self::CacheNotReady { .. } => "cache-not-ready",
             Self::ExtranonceLength { .. } => "extranonce-length",
             Self::VersionOutsideMask { .. } => "version-outside-mask",
             Self::NtimeTooEarly { .. } => "ntime-too-early",
             Self::NtimeTooLate { .. } => "ntime-too-late",
             Self::OutsideEpoch { .. } => "outside-epoch",
+            Self::OtherEpoch { .. } => "other-epoch",
             Self::AboveTarget => "above-target",
             Self::Duplicate => "duplicate",
             Self::KeyCollides => "key-collides",

@@ -3,11 +3,12 @@
 use crate::{MAX_TAIL, Reason};
 use alloy_primitives::{B256, U256};
 use arrayvec::ArrayVec;
-use hashlease_primitives::{LeaseId, SettlementWeight, Target, Terms, Work};
+use hashlease_primitives::{JobKind, LeaseId, SettlementWeight, Target, Terms, Work};
+use serde::{Deserialize, Serialize};
 
-/// What a miner chose within a job.
+/// What a miner chose within a job for SHA-256d or scrypt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Share {
+pub struct HeaderShare {
     /// The free part of the extranonce.
     pub tail: ArrayVec<u8, MAX_TAIL>,
     /// Header time, Unix seconds.
@@ -18,51 +19,128 @@ pub struct Share {
     pub version: u32,
 }
 
-/// A share that keeps every evidence rule but proof of work, with the hash that its header has.
+/// What a miner chose within a job for Ethash or Etchash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EthashShare {
+    /// The whole nonce, as the integer that clients show: its first byte is the most significant one.
+    pub nonce: u64,
+}
+
+/// What a miner chose, of the kind that the job asks for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Share {
+    /// For SHA-256d and scrypt.
+    Header(HeaderShare),
+    /// For Ethash and Etchash.
+    Ethash(EthashShare),
+}
+
+impl From<HeaderShare> for Share {
+    fn from(share: HeaderShare) -> Self {
+        Self::Header(share)
+    }
+}
+
+impl From<EthashShare> for Share {
+    fn from(share: EthashShare) -> Self {
+        Self::Ethash(share)
+    }
+}
+
+impl Share {
+    /// Which kind it is.
+    #[must_use]
+    pub const fn kind(&self) -> JobKind {
+        match self {
+            Self::Header(_) => JobKind::Header,
+            Self::Ethash(_) => JobKind::Ethash,
+        }
+    }
+
+    /// The share, to be changed, if it is one for SHA-256d or scrypt.
+    #[must_use]
+    pub const fn header_mut(&mut self) -> Option<&mut HeaderShare> {
+        match self {
+            Self::Header(share) => Some(share),
+            Self::Ethash(_) => None,
+        }
+    }
+
+    /// The share if it is one for SHA-256d or scrypt.
+    #[must_use]
+    pub const fn header(&self) -> Option<&HeaderShare> {
+        match self {
+            Self::Header(share) => Some(share),
+            Self::Ethash(_) => None,
+        }
+    }
+}
+
+/// A share that keeps every evidence rule but proof of work, with the hash that it has.
 #[derive(Clone, Debug)]
 pub struct OpenedShare {
-    share: Share,
-    lease: LeaseId,
-    weight: SettlementWeight,
-    job: u64,
-    epoch: u32,
-    header: [u8; 80],
-    key: B256,
-    hash: U256,
+    pub(crate) share: Share,
+    pub(crate) lease: LeaseId,
+    pub(crate) weight: SettlementWeight,
+    pub(crate) job: u64,
+    pub(crate) epoch: u32,
+    pub(crate) key: B256,
+    pub(crate) hash: U256,
+    pub(crate) proof: Proof,
+}
+
+/// What was hashed.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    Header([u8; 80]),
+    Mix(B256),
 }
 
 impl OpenedShare {
     pub(crate) fn new(
-        share: Share,
         terms: &Terms,
-        job: u64,
-        epoch: u32,
-        header: [u8; 80],
+        share: Share,
+        (job, epoch): (u64, u32),
         key: B256,
         hash: U256,
+        proof: Proof,
     ) -> Self {
-        Self { share, lease: terms.id, weight: terms.weight, job, epoch, header, key, hash }
+        Self { share, lease: terms.id, weight: terms.weight, job, epoch, key, hash, proof }
     }
 
-    /// The header's hash as an integer.
+    /// The proof-of-work hash as the integer that targets are compared with.
     #[must_use]
     pub const fn hash(&self) -> U256 {
         self.hash
     }
 
-    /// The share's identity: the hash of the header that was really hashed, raw digest bytes.
+    /// The share's identity, raw digest bytes: `sha256d` of the header that was really hashed, also where its proof of
+    /// work is scrypt; for Ethash `keccak256(sealHash ‖ nonce)`.
     #[must_use]
     pub const fn key(&self) -> B256 {
         self.key
     }
 
-    /// The 80-byte header.
+    /// The 80-byte header, of SHA-256d and scrypt.
     #[must_use]
-    pub const fn header(&self) -> &[u8; 80] {
-        &self.header
+    pub const fn header(&self) -> Option<&[u8; 80]> {
+        match &self.proof {
+            Proof::Header(header) => Some(header),
+            Proof::Mix(_) => None,
+        }
     }
 
-    /// Epoch of the header's time.
+    /// The mix hash, of Ethash and Etchash.
+    #[must_use]
+    pub const fn mix(&self) -> Option<&B256> {
+        match &self.proof {
+            Proof::Mix(mix) => Some(mix),
+            Proof::Header(_) => None,
+        }
+    }
+
+    /// Epoch of the header's time; of Ethash, of the job's window.
     #[must_use]
     pub const fn epoch(&self) -> u32 {
         self.epoch
@@ -109,7 +187,7 @@ impl VerifiedShare {
         self.0.job
     }
 
-    /// Epoch of the header's time.
+    /// Epoch that it counts in.
     #[must_use]
     pub const fn epoch(&self) -> u32 {
         self.0.epoch
@@ -121,7 +199,7 @@ impl VerifiedShare {
         self.0.key
     }
 
-    /// The header's hash as an integer.
+    /// The proof-of-work hash as an integer.
     #[must_use]
     pub const fn hash(&self) -> U256 {
         self.0.hash

@@ -5,9 +5,10 @@ use alloy_primitives::{Address, B256};
 use arrayvec::ArrayVec;
 use hashlease_pow::sha256d;
 use hashlease_primitives::{
-    Algorithm, Domain, HashRate, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Target, Terms,
+    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Target,
+    Terms,
 };
-use hashlease_share::{OpenedShare, Reason, Share, VerifiedJob};
+use hashlease_share::{HeaderShare, OpenedShare, Reason, VerifiedJob};
 use serde_json::Value;
 
 /// Bits that miners roll (BIP 320, and three more that one of the blocks uses).
@@ -87,11 +88,11 @@ impl Block {
         if script.len() < length { vec![] } else { vec![script.start, script.end - length] }
     }
 
-    fn cut(&self, at: usize, length: usize) -> (Job, Share) {
+    fn cut(&self, at: usize, length: usize) -> (HeaderJob, HeaderShare) {
         let (version, ntime) = (self.word(0), self.word(68));
         let (prefix, rest) = self.coinbase.split_at(at);
         let (tail, suffix) = rest.split_at(length);
-        let job = Job {
+        let job = HeaderJob {
             lease: LeaseId(1),
             sequence: 1,
             prev_hash: B256::from_slice(&self.header[4..36]),
@@ -106,7 +107,7 @@ impl Block {
             branch: self.branch.clone(),
         };
         let tail = ArrayVec::try_from(tail).unwrap();
-        (job, Share { tail, ntime, nonce: self.word(76), version })
+        (job, HeaderShare { tail, ntime, nonce: self.word(76), version })
     }
 }
 
@@ -114,13 +115,14 @@ fn signer() -> LocalSigner {
     LocalSigner::from_bytes(&[7; 32]).unwrap()
 }
 
-fn sign(terms: &Terms, job: Job) -> SignedJob {
+fn sign(terms: &Terms, job: HeaderJob) -> SignedJob {
+    let job = Job::from(job);
     let signature = signer().sign(&job.digest(&terms.domain)).unwrap();
     SignedJob { job, signature }
 }
 
-fn open(terms: &Terms, job: Job, share: &Share) -> Result<OpenedShare, Reason> {
-    VerifiedJob::verify(terms, sign(terms, job))?.open(terms, share)
+fn open(terms: &Terms, job: HeaderJob, share: &HeaderShare) -> Result<OpenedShare, Reason> {
+    VerifiedJob::verify(terms, sign(terms, job))?.open(terms, &share.clone().into())
 }
 
 #[test]
@@ -142,7 +144,7 @@ fn real_blocks_are_shares_at_their_own_target() {
         for (at, length) in cuts {
             let (job, share) = block.cut(at, length);
             let opened = open(&terms, job, &share).unwrap();
-            assert_eq!(opened.header(), &block.header, "{name} cut at {at}+{length}");
+            assert_eq!(opened.header(), Some(&block.header), "{name} cut at {at}+{length}");
             assert_eq!(displayed(opened.key()), block.hash, "{name}");
             assert!(opened.meets(block.target()), "{name}");
             let counted = opened.settle().unwrap();
@@ -157,7 +159,7 @@ fn a_flipped_bit_of_the_share_is_refused() {
         let terms = block.terms();
         let (job, share) = block.cut(block.cuts(4)[0], 4);
         let verified = VerifiedJob::verify(&terms, sign(&terms, job)).unwrap();
-        let refused = |share: &Share| match verified.open(&terms, share) {
+        let refused = |share: &HeaderShare| match verified.open(&terms, &share.clone().into()) {
             Err(reason) => Some(reason),
             Ok(opened) => {
                 let meets = opened.meets(block.target());
@@ -170,11 +172,12 @@ fn a_flipped_bit_of_the_share_is_refused() {
         assert_eq!(refused(&share), None);
         for bit in 0..32u32 {
             let one = 1 << bit;
-            let nonce = Share { nonce: share.nonce ^ one, ..share.clone() };
+            let nonce = HeaderShare { nonce: share.nonce ^ one, ..share.clone() };
             assert_eq!(refused(&nonce), Some(Reason::AboveTarget), "{}", block.name);
-            let code = refused(&Share { ntime: share.ntime ^ one, ..share.clone() }).unwrap().code();
+            let code = refused(&HeaderShare { ntime: share.ntime ^ one, ..share.clone() }).unwrap().code();
             assert!(["above-target", "ntime-too-early", "ntime-too-late"].contains(&code), "{code}");
-            let code = refused(&Share { version: share.version ^ one, ..share.clone() }).unwrap().code();
+            let code =
+                refused(&HeaderShare { version: share.version ^ one, ..share.clone() }).unwrap().code();
             let expected = if MASK & one == 0 { "version-outside-mask" } else { "above-target" };
             assert_eq!(code, expected, "{} version bit {bit}", block.name);
             let mut tail = share.clone();
@@ -188,9 +191,9 @@ fn a_flipped_bit_of_the_share_is_refused() {
 }
 
 /// Every job that differs from this in one bit of what the header or its signature covers.
-fn flipped(job: &Job) -> Vec<(String, Job)> {
+fn flipped(job: &HeaderJob) -> Vec<(String, HeaderJob)> {
     let mut all = Vec::new();
-    let mut put = |what: &str, bit: usize, change: &dyn Fn(&mut Job, u8)| {
+    let mut put = |what: &str, bit: usize, change: &dyn Fn(&mut HeaderJob, u8)| {
         let mut other = job.clone();
         change(&mut other, 1 << (bit % 8));
         all.push((format!("{what} bit {bit}"), other));
@@ -230,12 +233,12 @@ fn a_flipped_bit_of_the_job_is_refused_whoever_signs_it() {
         // every bit of the one with rolled version bits, some of the others
         let step = if block.word(0) == 0x3fff_e004 { 1 } else { 61 };
         for (what, other) in flipped(&job).into_iter().step_by(step) {
-            let forged = SignedJob { job: other.clone(), signature };
+            let forged = SignedJob { job: other.clone().into(), signature };
             let refused = VerifiedJob::verify(&terms, forged).unwrap_err();
             assert_eq!(refused, Reason::JobSignature, "{} {what}", block.name);
             // signed anew: the work was not done on it
             let opened = open(&terms, other, &share).unwrap();
-            assert_ne!(opened.header(), &block.header, "{} {what}", block.name);
+            assert_ne!(opened.header(), Some(&block.header), "{} {what}", block.name);
             assert!(!opened.meets(block.target()), "{} {what}", block.name);
             assert_eq!(opened.settle().unwrap_err(), Reason::AboveTarget, "{} {what}", block.name);
         }

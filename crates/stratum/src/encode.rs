@@ -1,8 +1,8 @@
 //! Lines that are written, each with its end.
 
-use crate::{Difficulty, Id, Notify, pool::swap_words};
+use crate::{Id, Notify, pool::swap_words};
 use alloy_primitives::B256;
-use hashlease_primitives::Target;
+use hashlease_primitives::{Difficulty, DifficultyBase, Target};
 use serde_json::{Value, json};
 
 fn line(value: &Value) -> String {
@@ -38,13 +38,13 @@ pub fn subscribed(id: &Id, session: &str, extranonce1: &[u8], extranonce2_size: 
     result(id, json!([subscriptions, hex::encode(extranonce1), extranonce2_size]))
 }
 
-/// `mining.set_difficulty`; never harder than `target`.
+/// `mining.set_difficulty` in the convention of the coin; never harder than `target`.
 #[must_use]
-pub fn set_difficulty(target: Target) -> String {
+pub fn set_difficulty(target: Target, base: DifficultyBase) -> String {
     // as a number, whose text is written as it is
     format!(
         "{{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[{}]}}\n",
-        Difficulty::of_target(target)
+        Difficulty::of_target(target, base)
     )
 }
 
@@ -119,10 +119,12 @@ mod tests {
         let Ok(Message::Request { method, params, .. }) = Message::parse(&notify(&job)) else { panic!() };
         assert_eq!(PoolNotice::read(&method, &params), Ok(PoolNotice::Notify(Box::new(job))));
         let target = Target::from_compact(0x1f00_ffff).unwrap();
-        let Ok(Message::Request { method, params, .. }) = Message::parse(&set_difficulty(target)) else {
+        let Ok(Message::Request { method, params, .. }) =
+            Message::parse(&set_difficulty(target, DifficultyBase::Scrypt))
+        else {
             panic!()
         };
         let Ok(PoolNotice::Difficulty(read)) = PoolNotice::read(&method, &params) else { panic!() };
-        assert!(read >= target);
+        assert!(read.target(DifficultyBase::Scrypt) >= target);
     }
 }

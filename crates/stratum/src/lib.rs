@@ -10,14 +10,12 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod client;
-mod difficulty;
 pub mod encode;
 mod line;
 mod message;
 mod miner;
 mod pool;
 
-pub use difficulty::{Difficulty, DifficultyError};
 pub use line::{LineError, LineLimits, LineReader};
 pub use message::{Id, IdText, Message, MessageError, RpcError};
 pub use miner::{MinerRequest, RequestError, Submit, VersionRolling};

@@ -1,7 +1,7 @@
 //! What miners send to a server.
 
-use crate::Difficulty;
 use alloy_primitives::U256;
+use hashlease_primitives::Difficulty;
 use hashlease_primitives::Target;
 use serde_json::value::RawValue;
 
@@ -296,7 +296,7 @@ mod tests {
                 panic!()
             };
             let half: Difficulty = "0.5".parse().unwrap();
-            assert_eq!(difficulty.map(|d| d.target()), Some(half.target()), "{method} {params}");
+            assert_eq!(difficulty, Some(half), "{method} {params}");
             assert_eq!(target, None);
         }
         for (text, expected) in [

@@ -1,8 +1,7 @@
 //! What pools send to miners.
 
-use crate::Difficulty;
 use alloy_primitives::B256;
-use hashlease_primitives::Target;
+use hashlease_primitives::Difficulty;
 use serde_json::{Value, value::RawValue};
 
 /// A notification that can't be read.
@@ -48,7 +47,7 @@ pub enum PoolNotice {
     /// `mining.notify`.
     Notify(Box<Notify>),
     /// `mining.set_difficulty`, as a target.
-    Difficulty(Target),
+    Difficulty(Difficulty),
     /// `mining.set_extranonce`.
     Extranonce {
         /// New extranonce1.
@@ -181,7 +180,7 @@ impl PoolNotice {
                 let text = raw.first().map_or("", |raw| raw.get().trim_matches('"'));
                 let difficulty: Difficulty =
                     text.parse().map_err(|_| fields.error("difficulty", "a positive decimal number", 0))?;
-                Ok(Self::Difficulty(difficulty.target()))
+                Ok(Self::Difficulty(difficulty))
             }
             "mining.set_extranonce" => {
                 let (extranonce1, extranonce2_size) = extranonce("mining.set_extranonce", list, 0)?;
@@ -239,7 +238,7 @@ mod tests {
     #[test]
     fn difficulties_below_one_stay_exact() {
         let exact: Difficulty = "0.00000002".parse().unwrap();
-        assert_eq!(read("mining.set_difficulty", "[2e-8]"), Ok(PoolNotice::Difficulty(exact.target())));
+        assert_eq!(read("mining.set_difficulty", "[2e-8]"), Ok(PoolNotice::Difficulty(exact)));
         assert!(read("mining.set_difficulty", "[0]").is_err());
         assert!(read("mining.set_difficulty", "[]").is_err());
     }

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hashlease_primitives::Secret;
-use hashlease_stratum::{
-    Difficulty,
-    client::{ConnectOptions, SubmitOutcome, UpstreamEvent, UpstreamEvents, UpstreamHandle, connect},
+use hashlease_primitives::{Difficulty, DifficultyBase};
+use hashlease_stratum::client::{
+    ConnectOptions, SubmitOutcome, UpstreamEvent, UpstreamEvents, UpstreamHandle, connect,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -86,7 +86,7 @@ async fn a_pool_that_talks_before_it_answers() {
     pool.send(&format!("{{\"method\":\"mining.set_difficulty\",\"params\":[2e-8]}}\n{NOTIFY}\r\n{answer}"))
         .await;
     let exact: Difficulty = "0.00000002".parse().unwrap();
-    assert_eq!(events.next().await, Some(UpstreamEvent::Difficulty(exact.target())));
+    assert_eq!(events.next().await, Some(UpstreamEvent::Difficulty(exact.target(DifficultyBase::Bitcoin))));
     assert!(matches!(events.next().await, Some(UpstreamEvent::Notify(job)) if job.job_id == "7"));
     assert_eq!(events.next().await, Some(subscribed()));
     let authorize = pool.expect("mining.authorize").await;

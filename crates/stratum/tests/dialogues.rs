@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hashlease_primitives::Target;
-use hashlease_stratum::{Difficulty, LineLimits, LineReader, Message, MinerRequest, PoolNotice, encode};
+use hashlease_primitives::{Difficulty, DifficultyBase};
+use hashlease_stratum::{LineLimits, LineReader, Message, MinerRequest, PoolNotice, encode};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fs, path::Path};
 use tokio::io::AsyncWriteExt as _;
@@ -36,7 +37,7 @@ async fn lines(name: &str, dir: &str) -> Vec<String> {
 }
 
 fn target(difficulty: &str) -> Target {
-    difficulty.parse::<Difficulty>().unwrap().target()
+    difficulty.parse::<Difficulty>().unwrap().target(DifficultyBase::Bitcoin)
 }
 
 /// Counts by kind of what a miner sent, and checks what each holds.
@@ -89,7 +90,10 @@ async fn pool_side(name: &str, extranonce2: u64, difficulties: &[&str]) -> BTree
                     "notify"
                 }
                 PoolNotice::Difficulty(found) => {
-                    assert!(difficulties.iter().any(|text| target(text) == found), "{line}");
+                    assert!(
+                        difficulties.iter().any(|text| target(text) == found.target(DifficultyBase::Bitcoin)),
+                        "{line}"
+                    );
                     "difficulty"
                 }
                 other => panic!("{other:?}"),

@@ -157,17 +157,17 @@ pub async fn until<T>(what: &str, patience: Duration, mut look: impl AsyncFnMut(
     }
 }
 
-/// The evidence of every epoch of a lease, counted again.
+/// The evidence of every epoch of a lease, counted again, and the keys that count.
 ///
 /// # Errors
 /// When an epoch has none.
-pub async fn recounted(world: &World, lease: &Lease) -> Result<Vec<(Evidence, Report)>> {
+pub async fn recounted(world: &World, lease: &Lease) -> Result<Vec<(Evidence, Report, Vec<B256>)>> {
     let mut all = Vec::new();
     for epoch in 0..lease.terms.epochs() {
         let evidence = Evidence::decode(&world.evidence(lease.terms.id, epoch).await?)?;
-        let report = evidence.recheck();
+        let (report, keys) = evidence.recheck_keys();
         ensure!(report.holds(), "epoch {epoch}: {:?}", report.complaint());
-        all.push((evidence, report));
+        all.push((evidence, report, keys));
     }
     Ok(all)
 }

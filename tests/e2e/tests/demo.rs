@@ -1,9 +1,10 @@
 //! The README's first command, and what a stranger does with the evidence that it leaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use hashlease_e2e::binary;
 use hashlease_ledger::Evidence;
+use hashlease_share::Share;
 use serde_json::Value;
 use std::{
     path::Path,
@@ -77,8 +78,9 @@ fn tampered_evidence_is_told_apart(dir: &Path, files: &[&str]) -> Result<()> {
 
     // rightly written, but one share's nonce is another
     let mut evidence = Evidence::decode(&bytes)?;
-    evidence.shares[7].share.nonce ^= 1;
-    std::fs::write(&spoiled, evidence.encode())?;
+    let Share::Header(share) = &mut evidence.shares[7].share else { bail!("not a header share") };
+    share.nonce ^= 1;
+    std::fs::write(&spoiled, evidence.encode()?)?;
     let (status, said) = verify(&["--json", &path])?;
     assert_eq!(status, Some(1), "{said}");
     let report: Value = serde_json::from_str(&said)?;

@@ -87,7 +87,7 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     let settled = settled(&world, id).await?;
     drop(miner);
     let recounted = recounted(&world, &settled).await?;
-    let work: u128 = recounted.iter().map(|(_, report)| report.work.0).sum();
+    let work: u128 = recounted.iter().map(|(_, report, _)| report.work.0).sum();
     assert_eq!(settled.credited.0, work.min(terms.committed().0));
     // time without jobs is not due: five seconds of the first epoch at least, and what the gateway's retries take
     let missing = terms.committed().0 - settled.due.0;

@@ -55,9 +55,9 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
     let recounted = recounted(&world, &settled).await?;
 
     let mut counted = BTreeSet::new();
-    for (_, report) in &recounted {
-        for key in report.keys() {
-            ensure!(counted.insert(key), "{key} is in the evidence twice");
+    for (.., keys) in &recounted {
+        for key in keys {
+            ensure!(counted.insert(*key), "{key} is in the evidence twice");
         }
     }
     let weight = terms.weight.work().0;
@@ -78,7 +78,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
     let most = usize::try_from(kills + 1)? * 600;
     ensure!(in_flight <= most, "{in_flight} shares were counted that no miner was told of");
 
-    let work: u128 = recounted.iter().map(|(_, report)| report.work.0).sum();
+    let work: u128 = recounted.iter().map(|(_, report, _)| report.work.0).sum();
     assert_eq!(settled.credited.0, work.min(terms.committed().0), "credited once, all of it");
 
     // the journal alone gives the same roots
@@ -88,8 +88,8 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
         ledger.apply(&record?)?;
     }
     let folded = ledger.lease(id).unwrap();
-    for (evidence, report) in &recounted {
-        assert_eq!(folded.commitment(evidence.epoch)?, report.rebuilt);
+    for (evidence, report, _) in &recounted {
+        assert_eq!(folded.commitment(evidence.head.epoch)?, report.rebuilt);
     }
     Ok(())
 }

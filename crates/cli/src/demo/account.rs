@@ -63,7 +63,7 @@ impl Books {
             let wanted = VerifyArgs::default();
             let deployment = world.chain.deployment().clone();
             let checking = tokio::task::spawn_blocking(move || {
-                verify::check(&bytes, &wanted, Some(&deployment), |_| ProgressBar::hidden())
+                verify::check(bytes.as_slice(), &wanted, Some(&deployment), |_| ProgressBar::hidden())
             });
             let checked = checking.await.context("verifying")??;
             let mut views = Vec::new();

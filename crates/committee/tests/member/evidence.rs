@@ -16,7 +16,7 @@ async fn refusal(lease: &Lease, file: &Evidence, claim: Commitment) -> String {
     let world = World::start(1, 1).await;
     world.show(lease);
     let terms = &lease.terms;
-    world.files.serve("file", Served::Bytes(file.encode()));
+    world.files.serve("file", Served::Bytes(file.encode().unwrap()));
     let signed: SignedEpochRoot = root(terms, 1, claim, &world.files.url("file"));
     world.client(0).post_root(&signed).await.unwrap();
     let reason = world.refused(0, terms.id, 1).await;
@@ -44,7 +44,7 @@ async fn refusal_of(forge: impl FnOnce(&mut Evidence)) -> String {
     let lease = lease(1, 2, 3, 60);
     let mut file = honest(&lease);
     forge(&mut file);
-    let claim = file.commitment;
+    let claim = file.head.commitment;
     refusal(&lease, &file, claim).await
 }
 
@@ -59,9 +59,9 @@ async fn a_share_that_was_not_worked_for_is_refused() {
         let honest = file.clone();
         for step in 1..1_000 {
             *file = honest.clone();
-            file.shares[0].share.nonce += step;
+            file.shares[0].share.header_mut().unwrap().nonce += step;
             recommit(file);
-            if file.recheck().refused() == 1 && file.commitment.count == honest.commitment.count {
+            if file.recheck().refused == 1 && file.head.commitment.count == honest.head.commitment.count {
                 break;
             }
         }
@@ -74,7 +74,7 @@ async fn a_share_that_comes_twice_is_refused() {
     let reason = refusal_of(|file| {
         let again = file.shares[3].clone();
         file.shares.insert(4, again);
-        file.commitment.count += 1;
+        file.head.commitment.count += 1;
     });
     ends_with(&reason.await, "duplicate");
     // also when the claim counts it once only
@@ -89,24 +89,25 @@ async fn a_share_that_comes_twice_is_refused() {
 async fn a_share_of_an_unknown_job_is_refused() {
     ends_with(&refusal_of(|file| file.shares[0].job = 77).await, "unknown-job");
     let reason = refusal_of(|file| {
-        file.jobs.remove(0);
+        file.head.jobs.remove(0);
     });
     ends_with(&reason.await, "unknown-job");
 }
 
 #[tokio::test]
 async fn shares_of_a_job_that_its_signer_did_not_sign_are_refused() {
-    let reason = refusal_of(|file| file.jobs[0].signature[10] ^= 1);
+    let reason = refusal_of(|file| file.head.jobs[0].signature[10] ^= 1);
     ends_with(&reason.await, "job-signature");
-    ends_with(&refusal_of(|file| file.jobs[1].signature = [0; 65]).await, "job-unsigned");
+    ends_with(&refusal_of(|file| file.head.jobs[1].signature = [0; 65]).await, "job-unsigned");
     // the provider's own template, signed by itself
     let reason = refusal_of(|file| {
-        file.jobs[0] = sign_with(&provider(), &file.terms.domain, file.jobs[0].job.clone());
+        file.head.jobs[0] =
+            sign_with(&provider(), &file.head.terms.domain, file.head.jobs[0].job.header().unwrap().clone());
     });
     ends_with(&reason.await, "job-signature");
     // a longer window than was signed
     let reason = refusal_of(|file| {
-        file.jobs[0].job.not_before += 1;
+        file.head.jobs[0].job.header_mut().unwrap().not_before += 1;
         recommit(file);
     });
     ends_with(&reason.await, "job-signature");
@@ -115,9 +116,9 @@ async fn shares_of_a_job_that_its_signer_did_not_sign_are_refused() {
 #[tokio::test]
 async fn a_job_that_nobody_could_open_on_the_chain_is_refused() {
     let reason = refusal_of(|file| {
-        let mut job = file.jobs[0].job.clone();
+        let mut job = file.head.jobs[0].job.header().unwrap().clone();
         job.not_before = job.not_after - 601;
-        file.jobs[0] = resign(&file.terms, job);
+        file.head.jobs[0] = resign(&file.head.terms, job);
     });
     ends_with(&reason.await, "job-window");
 }
@@ -126,16 +127,16 @@ async fn a_job_that_nobody_could_open_on_the_chain_is_refused() {
 async fn an_ntime_outside_its_jobs_window_is_refused() {
     // the work is real: only the job's window does not hold it
     let reason = refusal_of(|file| {
-        let mut job = file.jobs[0].job.clone();
+        let mut job = file.head.jobs[0].job.header().unwrap().clone();
         job.not_after -= 1;
-        file.jobs[0] = resign(&file.terms, job);
+        file.head.jobs[0] = resign(&file.head.terms, job);
     });
     ends_with(&reason.await, "ntime-too-late");
     let reason = refusal_of(|file| {
-        let mut job = file.jobs[0].job.clone();
+        let mut job = file.head.jobs[0].job.header().unwrap().clone();
         job.not_before = job.not_after + 1;
         job.not_after += 10;
-        file.jobs[0] = resign(&file.terms, job);
+        file.head.jobs[0] = resign(&file.head.terms, job);
     });
     ends_with(&reason.await, "ntime-too-early");
 }
@@ -145,14 +146,14 @@ async fn a_version_bit_outside_the_mask_is_refused() {
     // really hashed with it: only the mask forbids it
     let reason = refusal_of(|file| {
         for step in 0..1_000 {
-            file.shares[0].share.version = 0x4000_0000;
-            file.shares[0].share.nonce = step;
+            file.shares[0].share.header_mut().unwrap().version = 0x4000_0000;
+            file.shares[0].share.header_mut().unwrap().nonce = step;
             recommit(file);
             let mut lax = file.clone();
-            for signed in &mut lax.jobs {
-                let mut job = signed.job.clone();
+            for signed in &mut lax.head.jobs {
+                let mut job = signed.job.header().unwrap().clone();
                 job.version_mask = u32::MAX;
-                *signed = resign(&lax.terms, job);
+                *signed = resign(&lax.head.terms, job);
             }
             if lax.recheck().holds() {
                 break;
@@ -164,7 +165,7 @@ async fn a_version_bit_outside_the_mask_is_refused() {
 
 #[tokio::test]
 async fn an_extranonce_of_another_length_is_refused() {
-    let reason = refusal_of(|file| file.shares[0].share.tail.push(0));
+    let reason = refusal_of(|file| file.shares[0].share.header_mut().unwrap().tail.push(0));
     ends_with(&reason.await, "extranonce-length");
 }
 
@@ -174,9 +175,9 @@ async fn a_claim_that_the_shares_do_not_give_is_refused() {
         file.shares.pop();
     });
     assert!(reason.await.starts_with("root and count: claimed"), "a share was dropped");
-    let reason = refusal_of(|file| file.commitment.count += 1);
+    let reason = refusal_of(|file| file.head.commitment.count += 1);
     assert!(reason.await.starts_with("root and count: claimed"), "one more is claimed");
-    let reason = refusal_of(|file| file.commitment.root.0[31] ^= 1);
+    let reason = refusal_of(|file| file.head.commitment.root.0[31] ^= 1);
     assert!(reason.await.starts_with("root and count: claimed"), "another root is claimed");
 }
 
@@ -185,10 +186,10 @@ async fn a_file_whose_root_is_not_the_one_that_was_signed_is_refused() {
     let lease = lease(1, 2, 3, 60);
     let file = honest(&lease);
     let terms = &lease.terms;
-    let other = evidence(terms, 1, &[(&job_in(terms, 1, 1), 12)]).commitment;
+    let other = evidence(terms, 1, &[(&job_in(terms, 1, 1), 12)]).head.commitment;
     let reason = refusal(&lease, &file, other).await;
     assert!(reason.contains(&format!("the provider signed epoch 1 with root {}", other.root)), "{reason}");
-    let more = Commitment { count: 13, ..file.commitment };
+    let more = Commitment { count: 13, ..file.head.commitment };
     let reason = refusal(&lease, &file, more).await;
     assert!(reason.starts_with("evidence is of epoch 1 with root"), "{reason}");
 }
@@ -198,11 +199,11 @@ async fn evidence_of_another_epoch_is_refused() {
     let lease = lease(1, 2, 3, 60);
     let terms = &lease.terms;
     let mut file = evidence(terms, 0, &[(&job_in(terms, 0, 1), 6)]);
-    let reason = refusal(&lease, &file, file.commitment).await;
+    let reason = refusal(&lease, &file, file.head.commitment).await;
     assert!(reason.starts_with("evidence is of epoch 0"), "{reason}");
     // shares of one epoch under the number of another
-    file.epoch = 1;
-    ends_with(&refusal(&lease, &file, file.commitment).await, "outside-epoch");
+    file.head.epoch = 1;
+    ends_with(&refusal(&lease, &file, file.head.commitment).await, "outside-epoch");
 }
 
 #[tokio::test]
@@ -211,14 +212,14 @@ async fn evidence_of_other_terms_is_refused() {
         let reason = refusal_of(change).await;
         assert!(reason.starts_with(&format!("evidence is of other terms: {term}: expected")), "{reason}");
     };
-    refused(|file| file.terms.provider = job_signer().address(), "provider").await;
-    refused(|file| file.terms.weight = SettlementWeight::from_log2(2).unwrap(), "weight").await;
-    refused(|file| file.terms.job_signer = provider().address(), "job signer").await;
-    refused(|file| file.terms.rate = HashRate(1_000), "rate").await;
-    refused(|file| file.terms.start -= 1, "start").await;
-    refused(|file| file.terms.epoch_length *= 2, "epoch length").await;
-    refused(|file| file.terms.id = LeaseId(2), "lease").await;
-    refused(|file| file.terms.domain.chain_id = 1, "chain id").await;
+    refused(|file| file.head.terms.provider = job_signer().address(), "provider").await;
+    refused(|file| file.head.terms.weight = SettlementWeight::from_log2(2).unwrap(), "weight").await;
+    refused(|file| file.head.terms.job_signer = provider().address(), "job signer").await;
+    refused(|file| file.head.terms.rate = HashRate(1_000), "rate").await;
+    refused(|file| file.head.terms.start -= 1, "start").await;
+    refused(|file| file.head.terms.epoch_length *= 2, "epoch length").await;
+    refused(|file| file.head.terms.id = LeaseId(2), "lease").await;
+    refused(|file| file.head.terms.domain.chain_id = 1, "chain id").await;
 }
 
 #[tokio::test]
@@ -228,8 +229,8 @@ async fn shares_easier_than_the_lease_says_are_refused() {
     let mut easy = lease.clone();
     easy.terms.weight = SettlementWeight::from_log2(2).unwrap();
     let mut file = honest(&easy);
-    file.terms = lease.terms.clone();
-    let claim = file.commitment;
+    file.head.terms = lease.terms.clone();
+    let claim = file.head.commitment;
     ends_with(&refusal(&lease, &file, claim).await, "above-target");
 }
 
@@ -240,7 +241,7 @@ async fn a_file_holds_whatever_end_it_names_since_the_chain_says_which_it_is() {
     let (mut cancelled, whole) = (lease(1, 2, 5, 60), lease(2, 2, 5, 60));
     let (before, mut short) = (honest(&cancelled), honest(&whole));
     cancelled.terms.end = cancelled.terms.epoch_end(1);
-    short.terms.end = short.terms.epoch_end(0);
+    short.head.terms.end = short.head.terms.epoch_end(0);
     for (lease, file) in [(&cancelled, &before), (&whole, &short)] {
         world.show(lease);
         world.deliver(&lease.terms, file).await;
@@ -261,13 +262,13 @@ async fn work_that_was_counted_for_one_lease_is_refused_for_another() {
     world.restart(0).await;
     // the lease is in the signature, not in the header
     let again = evidence(&second.terms, 0, &[(&same_job_for(&second.terms, &job), 10)]);
-    assert_eq!(again.commitment, file.commitment);
+    assert_eq!(again.head.commitment, file.head.commitment);
     world.deliver(&second.terms, &again).await;
     let reason = world.refused(0, LeaseId(2), 0).await;
     assert!(reason.ends_with("was already counted for lease 1"), "{reason}");
     let own = world.view(0, LeaseId(2), 0).await.statement;
     assert_eq!((own.work, own.evidence), (Work(0), chain(&[EMPTY])));
-    let claimed = Statement { work: Work(80), evidence: chain(&[again.commitment]), ..own };
+    let claimed = Statement { work: Work(80), evidence: chain(&[again.head.commitment]), ..own };
     assert_eq!(world.not_signed(0, claimed).await.0, "evidence-differs");
     assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(80), "the first one keeps it");
 }

@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use hashlease_committee::{gather, propose};
-use hashlease_primitives::{Domain, HashRate, Job, Lease, LeaseId, SignedJob, Statement, Work};
+use hashlease_primitives::{Domain, HashRate, HeaderJob, Lease, LeaseId, SignedJob, Statement, Work};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -35,27 +35,27 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
     let terms = &lease.terms;
     let good = job(terms, 1, now(), now() + 300);
     let refused = async |job: &SignedJob| world.post_refused("v1/jobs", job).await;
-    let changed = |change: fn(&mut Job)| {
-        let mut job = good.job.clone();
+    let changed = |change: fn(&mut HeaderJob)| {
+        let mut job = good.job.header().unwrap().clone();
         change(&mut job);
         resign(terms, job)
     };
 
     let unsigned = SignedJob { signature: [0; 65], ..good.clone() };
     assert_eq!(refused(&unsigned).await, (422, "job-unsigned".into()));
-    let strangers = sign_with(&provider(), &terms.domain, good.job.clone());
+    let strangers = sign_with(&provider(), &terms.domain, good.job.header().unwrap().clone());
     assert_eq!(refused(&strangers).await, (422, "job-signature".into()));
     let mut altered = good.clone();
-    altered.job.not_after += 1;
+    altered.job.header_mut().unwrap().not_after += 1;
     assert_eq!(refused(&altered).await, (422, "job-signature".into()));
     let elsewhere = Domain { chain_id: 1, ..terms.domain };
-    let foreign = sign_with(&job_signer(), &elsewhere, good.job.clone());
+    let foreign = sign_with(&job_signer(), &elsewhere, good.job.header().unwrap().clone());
     assert_eq!(refused(&foreign).await, (422, "job-signature".into()));
     // signed for one lease, handed in for another
     let mut other = good.clone();
-    other.job.lease = LeaseId(2);
+    other.job.header_mut().unwrap().lease = LeaseId(2);
     assert_eq!(refused(&other).await, (422, "job-signature".into()));
-    other.job.lease = LeaseId(3);
+    other.job.header_mut().unwrap().lease = LeaseId(3);
     assert_eq!(refused(&other).await, (404, "unknown-lease".into()));
 
     let long = changed(|job| job.not_after = job.not_before + 601);

@@ -18,7 +18,7 @@ async fn a_root_that_breaks_a_rule_is_refused_by_its_code_and_not_kept() {
     let lease = lease(1, 1, 3, 60);
     let terms = &lease.terms;
     world.show(&lease);
-    let commitment = file(&lease, 0, 3).commitment;
+    let commitment = file(&lease, 0, 3).head.commitment;
     let url = world.files.url("file");
     let good = root(terms, 0, commitment, &url);
     let refused = async |root: &SignedEpochRoot| world.post_refused("v1/roots", root).await;
@@ -64,14 +64,14 @@ async fn the_first_root_of_an_epoch_stands_and_another_is_refused() {
     let terms = &lease.terms;
     world.show(&lease);
     let honest = file(&lease, 0, 5);
-    world.files.serve("file", Served::Bytes(honest.encode()));
+    world.files.serve("file", Served::Bytes(honest.encode().unwrap()));
     let url = world.files.url("file");
-    let first = root(terms, 0, honest.commitment, &url);
+    let first = root(terms, 0, honest.head.commitment, &url);
     let receipt = world.client(0).post_root(&first).await.unwrap();
     let more = file(&lease, 0, 6);
-    let other = root(terms, 0, more.commitment, &url);
+    let other = root(terms, 0, more.head.commitment, &url);
     assert_eq!(world.post_refused("v1/roots", &other).await, (409, "root-already-received".into()));
-    let recounted = Commitment { count: 6, ..honest.commitment };
+    let recounted = Commitment { count: 6, ..honest.head.commitment };
     assert_eq!(
         code(world.client(0).post_root(&root(terms, 0, recounted, &url)).await),
         "root-already-received"
@@ -104,8 +104,8 @@ async fn evidence_that_can_not_be_fetched_stays_pending_until_it_can() {
     world.show(&lease);
     let honest = file(&lease, 0, 5);
     world.files.serve("file", Served::Status(500));
-    tried_twice(&world, &lease, honest.commitment).await;
-    world.files.serve("file", Served::Bytes(honest.encode()));
+    tried_twice(&world, &lease, honest.head.commitment).await;
+    world.files.serve("file", Served::Bytes(honest.encode().unwrap()));
     assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
 }
 
@@ -115,17 +115,17 @@ async fn a_damaged_file_is_fetched_again_until_the_right_one_comes() {
     let lease = lease(1, 1, 2, 60);
     world.show(&lease);
     let honest = file(&lease, 0, 5);
-    let mut damaged = honest.encode();
+    let mut damaged = honest.encode().unwrap();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
     world.files.serve("file", Served::Bytes(damaged));
-    tried_twice(&world, &lease, honest.commitment).await;
-    let cut = honest.encode();
+    tried_twice(&world, &lease, honest.head.commitment).await;
+    let cut = honest.encode().unwrap();
     world.files.serve("file", Served::Bytes(cut[..cut.len() - 1].to_vec()));
     let before = world.files.hits("file");
     until("a third attempt", async || (world.files.hits("file") > before).then_some(())).await;
     assert_eq!(world.state(0, LeaseId(1), 0).await, EpochState::Pending);
-    world.files.serve("file", Served::Bytes(honest.encode()));
+    world.files.serve("file", Served::Bytes(honest.encode().unwrap()));
     assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
 }
 
@@ -135,9 +135,9 @@ async fn evidence_is_not_looked_for_where_the_provider_did_not_sign_that_it_is()
     let lease = lease(1, 1, 2, 60);
     world.show(&lease);
     let honest = file(&lease, 0, 5);
-    world.files.serve("elsewhere", Served::Bytes(honest.encode()));
+    world.files.serve("elsewhere", Served::Bytes(honest.encode().unwrap()));
     world.files.serve("file", Served::Redirect(world.files.url("elsewhere")));
-    tried_twice(&world, &lease, honest.commitment).await;
+    tried_twice(&world, &lease, honest.head.commitment).await;
     assert_eq!(world.files.hits("elsewhere"), 0, "no redirect is followed");
 }
 
@@ -151,7 +151,7 @@ async fn evidence_without_end_is_cut_off_and_refused() {
     let limit = usize::try_from(MAX_EVIDENCE).unwrap();
     world.files.serve("long", Served::Bytes(vec![0; limit + 1]));
     for (lease, name) in [(&endless, "endless"), (&long, "long")] {
-        let signed = root(&lease.terms, 0, file(lease, 0, 5).commitment, &world.files.url(name));
+        let signed = root(&lease.terms, 0, file(lease, 0, 5).head.commitment, &world.files.url(name));
         world.client(0).post_root(&signed).await.unwrap();
         let reason = world.refused(0, lease.terms.id, 0).await;
         assert_eq!(reason, format!("evidence is longer than {MAX_EVIDENCE} bytes"));
@@ -179,8 +179,8 @@ impl Late {
             others.push(Peer::start().await);
         }
         let file = file(&lease, 0, 5);
-        world.files.serve("file", Served::Bytes(file.encode()));
-        let root = root(&lease.terms, 0, file.commitment, &world.files.url("file"));
+        world.files.serve("file", Served::Bytes(file.encode().unwrap()));
+        let root = root(&lease.terms, 0, file.head.commitment, &world.files.url("file"));
         let late = Self { world, lease, peers: others, file, root };
         late.show(&late.lease, threshold);
         late
@@ -220,7 +220,8 @@ async fn a_late_root_counts_as_empty() {
     assert_eq!((view.epochs[0].state.clone(), view.epochs[0].count), (EpochState::Late, 0));
     assert_eq!((view.statement.work, view.statement.evidence), (Work(0), chain(&[EMPTY])));
     assert!(view.statement.last && !view.pending);
-    let claimed = Statement { work: Work(40), evidence: chain(&[late.file.commitment]), ..view.statement };
+    let claimed =
+        Statement { work: Work(40), evidence: chain(&[late.file.head.commitment]), ..view.statement };
     assert_eq!(world.not_signed(0, claimed).await.0, "evidence-differs");
     world.client(0).sign(&[view.statement]).await.unwrap();
     assert!(!world.client(0).root(LeaseId(1), 0).await.unwrap().in_time);
@@ -228,9 +229,9 @@ async fn a_late_root_counts_as_empty() {
     // what does not count for it is not taken from another lease
     let second = lease(2, 1, 1, 60);
     world.show(&second);
-    let again = same_job_for(&second.terms, &late.file.jobs[0]);
+    let again = same_job_for(&second.terms, &late.file.head.jobs[0]);
     let file = evidence(&second.terms, 0, &[(&again, 5)]);
-    assert_eq!(file.commitment, late.file.commitment, "the very same headers");
+    assert_eq!(file.head.commitment, late.file.head.commitment, "the very same headers");
     world.deliver(&second.terms, &file).await;
     assert_eq!(world.verified(0, LeaseId(2), 0).await.statement.work, Work(40));
 }
@@ -245,7 +246,7 @@ async fn a_late_root_counts_when_enough_members_had_it_in_time() {
     let world = &late.world;
     let view = world.verified(0, LeaseId(1), 0).await;
     assert_eq!((view.epochs[0].count, view.statement.work), (5, Work(40)));
-    assert_eq!(view.statement.evidence, chain(&[late.file.commitment]));
+    assert_eq!(view.statement.evidence, chain(&[late.file.head.commitment]));
     assert!(view.statement.last, "the end is over, and so is the deadline");
     assert!(!world.client(0).root(LeaseId(1), 0).await.unwrap().in_time, "that is still what this one saw");
     let statement = propose(&[view], 1).unwrap();
@@ -313,7 +314,7 @@ async fn a_root_that_is_still_checked_holds_the_last_word_back_until_half_the_wi
     assert_eq!(propose(std::slice::from_ref(&view), 1), Some(view.statement));
     world.client(0).sign(&[view.statement]).await.unwrap();
     // what is verified afterwards counts again
-    world.files.serve("file", Served::Bytes(late.file.encode()));
+    world.files.serve("file", Served::Bytes(late.file.encode().unwrap()));
     assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
 }
 
@@ -323,7 +324,7 @@ async fn a_root_of_another_lease_can_not_be_passed_off() {
     let (first, second) = (lease(1, 1, 2, 60), lease(2, 1, 2, 60));
     world.show(&first);
     world.show(&second);
-    let signed = root(&first.terms, 0, file(&first, 0, 2).commitment, &world.files.url("file"));
+    let signed = root(&first.terms, 0, file(&first, 0, 2).head.commitment, &world.files.url("file"));
     let passed = EpochRoot { lease: LeaseId(2), ..signed.root.clone() };
     let passed = SignedEpochRoot { root: passed, ..signed };
     assert_eq!(code(world.client(0).post_root(&passed).await), "root-signature");

@@ -219,9 +219,9 @@ impl World {
 
     /// Serves a file as that of its lease and epoch and hands its root to every living member.
     pub async fn deliver(&self, terms: &Terms, evidence: &Evidence) {
-        let name = format!("{}-{}", terms.id, evidence.epoch);
-        self.files.serve(&name, Served::Bytes(evidence.encode()));
-        let signed = root(terms, evidence.epoch, evidence.commitment, &self.files.url(&name));
+        let name = format!("{}-{}", terms.id, evidence.head.epoch);
+        self.files.serve(&name, Served::Bytes(evidence.encode().unwrap()));
+        let signed = root(terms, evidence.head.epoch, evidence.head.commitment, &self.files.url(&name));
         for seated in self.members.iter().filter(|seated| seated.member.is_some()) {
             let receipt = seated.client.post_root(&signed).await.unwrap();
             assert!(receipt.in_time, "{receipt:?}");

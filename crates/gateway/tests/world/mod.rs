@@ -5,10 +5,10 @@ use alloy_primitives::Address;
 use arrayvec::ArrayVec;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig, GatewayHandle, LeaseStatus};
 use hashlease_primitives::{
-    Algorithm, Domain, GatewayBox, HashRate, LeaseId, LocalSigner, Secret, SettlementWeight, SignedJob,
-    Target, Terms,
+    Algorithm, Difficulty, DifficultyBase, Domain, GatewayBox, HashRate, LeaseId, LocalSigner, Secret,
+    SettlementWeight, SignedJob, Target, Terms,
 };
-use hashlease_share::{OpenedShare, Share, VerifiedJob};
+use hashlease_share::{HeaderShare, OpenedShare, VerifiedJob};
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
@@ -321,7 +321,7 @@ impl Node {
         let params = self.news("hashlease.job").await;
         assert_eq!(params[0], notify[0], "a job follows its notify");
         let signed: SignedJob = serde_json::from_value(params[1].clone()).unwrap();
-        assert_eq!(params[0], format!("{:x}", signed.job.sequence));
+        assert_eq!(params[0], format!("{:x}", signed.job.sequence()));
         (VerifiedJob::verify(terms, signed).unwrap(), notify[8].as_bool().unwrap())
     }
 
@@ -380,18 +380,18 @@ pub fn mine(
     nonce: u32,
     wanted: impl Fn(&OpenedShare) -> bool,
 ) -> Submission {
-    let signed = job.job();
+    let signed = job.job().header().unwrap();
     let bits = 0x2000 & signed.version_mask;
     let tail = vec![0x5a; usize::from(signed.tail_length)];
     let ntime = u32::try_from(signed.not_before).unwrap();
     for nonce in nonce.. {
-        let share = Share {
+        let share = HeaderShare {
             tail: ArrayVec::try_from(tail.as_slice()).unwrap(),
             ntime,
             nonce,
             version: signed.version | bits,
         };
-        if wanted(&job.open(terms, &share).unwrap()) {
+        if wanted(&job.open(terms, &share.into()).unwrap()) {
             return Submission { job: format!("{:x}", signed.sequence), tail, ntime, nonce, bits };
         }
     }
@@ -399,7 +399,7 @@ pub fn mine(
 }
 
 pub fn pool_target() -> Target {
-    POOL_DIFFICULTY.parse::<hashlease_stratum::Difficulty>().unwrap().target()
+    POOL_DIFFICULTY.parse::<Difficulty>().unwrap().target(DifficultyBase::Bitcoin)
 }
 
 /// Meets the settlement target only.

@@ -1,9 +1,11 @@
 //! Round trips of records.
 
 use super::*;
+use crate::wire::fitting;
 use alloy_primitives::Address;
 use arrayvec::ArrayVec;
-use hashlease_primitives::{Algorithm, Domain, HashRate, Job, SettlementWeight};
+use hashlease_primitives::{Algorithm, Domain, EthashJob, HashRate, HeaderJob, SettlementWeight};
+use hashlease_share::{EthashShare, HeaderShare};
 use proptest::prelude::*;
 
 pub(crate) fn any_record() -> impl Strategy<Value = Record> {
@@ -45,7 +47,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                 let [n_bits, version, version_mask] = words;
                 let mut signature = [7; 65];
                 signature[..32].copy_from_slice(&half);
-                let job = Job {
+                let job = HeaderJob {
                     lease: LeaseId(lease),
                     sequence,
                     prev_hash,
@@ -59,7 +61,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                     coinbase_suffix: suffix.into(),
                     branch,
                 };
-                Record::Job { at, signed: SignedJob { job, signature } }
+                Record::Job { at, signed: SignedJob { job: job.into(), signature } }
             }),
         (
             any::<u64>(),
@@ -79,10 +81,36 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                     job,
                     key,
                     epoch,
-                    share: Share { tail, ntime, nonce, version },
+                    share: HeaderShare { tail, ntime, nonce, version }.into(),
                     worker,
                 }
             }),
+        (
+            any::<[u64; 6]>(),
+            hash(),
+            prop::collection::vec(any::<u8>(), 0..9),
+            prop::array::uniform32(any::<u8>())
+        )
+            .prop_map(|(numbers, seal_hash, prefix, half)| {
+                let [at, lease, sequence, block_number, not_before, not_after] = numbers;
+                let mut signature = [9; 65];
+                signature[..32].copy_from_slice(&half);
+                let job = EthashJob {
+                    lease: LeaseId(lease),
+                    sequence,
+                    seal_hash,
+                    block_number,
+                    nonce_prefix: prefix.into(),
+                    not_before,
+                    not_after,
+                };
+                Record::Job { at, signed: SignedJob { job: job.into(), signature } }
+            }),
+        (any::<[u64; 3]>(), lease(), hash(), any::<u32>(), "\\PC{0,40}").prop_map(
+            |([at, job, nonce], lease, key, epoch, worker)| {
+                Record::Share { at, lease, job, key, epoch, share: EthashShare { nonce }.into(), worker }
+            }
+        ),
         (any::<u64>(), lease(), hash(), any::<bool>(), "[ -~]{0,255}")
             .prop_map(|(at, lease, key, accepted, code)| Record::Verdict { at, lease, key, accepted, code }),
         (any::<u64>(), lease(), any::<u32>(), hash(), any::<u64>()).prop_map(
@@ -141,12 +169,13 @@ fn the_bytes_are_frozen() {
         job: 4,
         key: B256::repeat_byte(0xbb),
         epoch: 5,
-        share: Share {
+        share: HeaderShare {
             tail: ArrayVec::try_from(&[9u8, 8][..]).unwrap(),
             ntime: 6,
             nonce: 0x0a0b_0c0d,
             version: 0x2000_0000,
-        },
+        }
+        .into(),
         worker: "rig".into(),
     };
     let expected = [
@@ -175,13 +204,62 @@ fn the_bytes_are_frozen() {
 }
 
 #[test]
+fn the_bytes_of_ethash_are_frozen() {
+    let job = EthashJob {
+        lease: LeaseId(3),
+        sequence: 4,
+        seal_hash: B256::repeat_byte(0xcc),
+        block_number: 5,
+        nonce_prefix: vec![0xab, 0xcd].into(),
+        not_before: 6,
+        not_after: 7,
+    };
+    let job = Record::Job { at: 1, signed: SignedJob { job: job.into(), signature: [8; 65] } };
+    let word = |number: u8| [number, 0, 0, 0, 0, 0, 0, 0];
+    let expected = [
+        &[6, 1][..],
+        &word(1),
+        &word(3),
+        &word(4),
+        &[0xcc; 32],
+        &word(5),
+        &[2, 0xab, 0xcd],
+        &word(6),
+        &word(7),
+        &[8; 65],
+    ];
+    assert_eq!(encoded(&job), expected.concat());
+    let share = Record::Share {
+        at: 1,
+        lease: LeaseId(3),
+        job: 4,
+        key: B256::repeat_byte(0xbb),
+        epoch: 5,
+        share: EthashShare { nonce: 0xabcd_0000_0000_0009 }.into(),
+        worker: "rig".into(),
+    };
+    let expected = [
+        &[7, 1][..],
+        &word(1),
+        &word(3),
+        &word(4),
+        &[0xbb; 32],
+        &[5, 0, 0, 0],
+        &[9, 0, 0, 0, 0, 0, 0xcd, 0xab],
+        b"\x03rig",
+    ];
+    assert_eq!(encoded(&share), expected.concat());
+}
+
+#[test]
 fn other_types_versions_and_lengths_are_refused() {
-    for kind in [0, 6, 7, 255] {
+    for kind in [0, 8, 255] {
         assert_eq!(Record::decode(&[kind, 1]), Err(RecordError::UnknownType(kind)));
     }
     let mut body = encoded(&closed());
     body.push(0);
-    assert_eq!(Record::decode(&body), Err(RecordError::Trailing(1)));
+    let Err(RecordError::Wire(error)) = Record::decode(&body) else { panic!() };
+    assert_eq!(error.to_string(), "byte 62: end: expected no more bytes, got 1 more");
     body[1] = 2;
     assert_eq!(Record::decode(&body), Err(RecordError::UnknownVersion { kind: 5, expected: 1, actual: 2 }));
 }

@@ -1,257 +1,261 @@
 //! Bytes of an evidence file.
 
-use super::{Evidence, EvidenceShare};
-use alloy_primitives::{Address, B256};
-use arrayvec::ArrayVec;
-use hashlease_primitives::{Algorithm, Domain, HashRate, Job, LeaseId, SettlementWeight, SignedJob, Terms};
-use hashlease_share::Share;
+use super::{Evidence, EvidenceHead, EvidenceShare};
+use hashlease_primitives::JobKind;
+use hashlease_share::wire::{
+    self, Fields, WireError, put_job, put_share, put_terms, smallest_job, smallest_share,
+};
 use hashlease_trie::Commitment;
 use sha2::{Digest as _, Sha256};
+use std::io::{self, Read};
 
 const MAGIC: &[u8; 8] = b"HLEVIDNC";
 const VERSION: u16 = 1;
+/// Bytes of the checksum.
 const TRAILER: usize = 32;
-/// Fewest bytes of a job and of a share: bounds what a count may claim before anything is allocated.
-const SMALLEST_JOB: usize = 8 + 32 + 12 + 16 + 2 + 1 + 2 + 1 + 65;
-const SMALLEST_SHARE: usize = 8 + 1 + 12;
+/// Bytes that are read at a time.
+const PIECE: usize = 1 << 20;
+/// Most bytes that the head may have: far more than the jobs of an epoch take.
+const LONGEST_HEAD: usize = 256 << 20;
 
 /// A file that can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("evidence file at byte {offset}: {field}: expected {expected}, got {got}")]
-pub struct EvidenceError {
-    /// Where.
-    pub offset: usize,
-    /// Which field.
-    pub field: &'static str,
-    /// What it should be.
-    pub expected: String,
-    /// What it is.
-    pub got: String,
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// It is not as the format says.
+    #[error("evidence file at byte {offset}: {field}: expected {expected}, got {got}")]
+    Format {
+        /// Where.
+        offset: u64,
+        /// Which field.
+        field: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// The system refused.
+    #[error("evidence file at byte {offset}: {source}")]
+    Io {
+        /// How far it was read.
+        offset: u64,
+        /// Why.
+        source: io::Error,
+    },
 }
 
-struct Fields<'a> {
-    bytes: &'a [u8],
-    offset: usize,
+fn long(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-impl<'a> Fields<'a> {
-    fn error(&self, field: &'static str, expected: impl ToString, got: impl ToString) -> EvidenceError {
-        EvidenceError { offset: self.offset, field, expected: expected.to_string(), got: got.to_string() }
+/// What was read of a source, and not yet taken.
+struct Input<R> {
+    source: R,
+    buffer: Vec<u8>,
+    /// How many bytes of the buffer were taken.
+    taken: usize,
+    /// Place of the buffer's first byte in the file.
+    offset: u64,
+    /// Of all that was taken.
+    checksum: Sha256,
+}
+
+impl<R: Read> Input<R> {
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.taken..).unwrap_or_default()
     }
 
-    fn left(&self) -> usize {
-        self.bytes.len().saturating_sub(self.offset)
+    fn take(&mut self, count: usize) {
+        let end = self.taken.saturating_add(count).min(self.buffer.len());
+        self.checksum.update(self.buffer.get(self.taken..end).unwrap_or_default());
+        self.taken = end;
     }
 
-    fn take(&mut self, field: &'static str, length: usize) -> Result<&'a [u8], EvidenceError> {
-        let end = self.offset.saturating_add(length);
-        let Some(taken) = self.bytes.get(self.offset..end) else {
-            return Err(self.error(field, format!("{length} bytes"), format!("{} left", self.left())));
-        };
-        self.offset = end;
-        Ok(taken)
+    /// Reads on; says whether anything came.
+    fn fill(&mut self) -> Result<bool, EvidenceError> {
+        self.buffer.drain(..self.taken);
+        self.offset = self.offset.saturating_add(long(self.taken));
+        self.taken = 0;
+        let read = self.source.by_ref().take(long(PIECE)).read_to_end(&mut self.buffer);
+        let offset = self.offset.saturating_add(long(self.buffer.len()));
+        Ok(read.map_err(|source| EvidenceError::Io { offset, source })? > 0)
     }
 
-    fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], EvidenceError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(field, N)?);
-        Ok(array)
+    /// An error in what is left.
+    fn error(&self, WireError { offset, field, expected, got, .. }: WireError) -> EvidenceError {
+        let begin = self.offset.saturating_add(long(self.taken));
+        EvidenceError::Format { offset: begin.saturating_add(long(offset)), field, expected, got }
     }
 
-    fn u8(&mut self, field: &'static str) -> Result<u8, EvidenceError> {
-        Ok(u8::from_le_bytes(self.array(field)?))
-    }
-
-    fn u16(&mut self, field: &'static str) -> Result<u16, EvidenceError> {
-        Ok(u16::from_le_bytes(self.array(field)?))
-    }
-
-    fn u32(&mut self, field: &'static str) -> Result<u32, EvidenceError> {
-        Ok(u32::from_le_bytes(self.array(field)?))
-    }
-
-    fn u64(&mut self, field: &'static str) -> Result<u64, EvidenceError> {
-        Ok(u64::from_le_bytes(self.array(field)?))
-    }
-
-    fn hash(&mut self, field: &'static str) -> Result<B256, EvidenceError> {
-        Ok(B256::from(self.array(field)?))
-    }
-
-    fn address(&mut self, field: &'static str) -> Result<Address, EvidenceError> {
-        Ok(Address::from(self.array(field)?))
-    }
-
-    fn long(&mut self, field: &'static str) -> Result<&'a [u8], EvidenceError> {
-        let length = self.u16(field)?;
-        self.take(field, usize::from(length))
-    }
-
-    /// A number of things of at least `smallest` bytes each.
-    fn count(&mut self, field: &'static str, count: u64, smallest: usize) -> Result<usize, EvidenceError> {
-        let possible = self.left().checked_div(smallest).unwrap_or_default();
-        match usize::try_from(count) {
-            Ok(count) if count <= possible => Ok(count),
-            _ => Err(self.error(field, format!("at most {possible} in the bytes left"), count)),
+    /// Reads something whose length is known only once it is read.
+    fn read<T>(
+        &mut self,
+        most: usize,
+        parse: impl Fn(&mut Fields<'_>) -> Result<T, WireError>,
+    ) -> Result<T, EvidenceError> {
+        loop {
+            let mut fields = Fields::new(self.rest());
+            match parse(&mut fields) {
+                Ok(parsed) => {
+                    let taken = fields.offset();
+                    self.take(taken);
+                    return Ok(parsed);
+                }
+                Err(error) => {
+                    if !error.short || self.rest().len() > most || !self.fill()? {
+                        return Err(self.error(error));
+                    }
+                }
+            }
         }
     }
 }
 
-fn terms(fields: &mut Fields<'_>) -> Result<Terms, EvidenceError> {
-    Ok(Terms {
-        id: LeaseId(fields.u64("lease")?),
-        domain: Domain { chain_id: fields.u64("chain id")?, contract: fields.address("escrow")? },
-        oracle: fields.address("oracle")?,
-        provider: fields.address("provider")?,
-        job_signer: fields.address("job signer")?,
-        algorithm: {
-            let number = fields.u8("algorithm")?;
-            Algorithm::try_from(number).map_err(|_| fields.error("algorithm", "1 to 4", number))?
-        },
-        weight: {
-            let log2 = fields.u8("weight")?;
-            SettlementWeight::from_log2(log2).ok_or_else(|| fields.error("weight", "below 96", log2))?
-        },
-        rate: HashRate(u128::from_le_bytes(fields.array("rate")?)),
-        start: fields.u64("start")?,
-        end: fields.u64("end")?,
-        duration: fields.u32("duration")?,
-        epoch_length: fields.u32("epoch length")?,
-    })
+/// Reads a file from front to end: the head at once, the shares in pieces, the checksum last. Nothing in it may be
+/// believed before [`EvidenceReader::next`] said that it was the end.
+pub struct EvidenceReader<R> {
+    input: Input<R>,
+    head: EvidenceHead,
+    /// Shares that are still to come.
+    left: u64,
+    ended: bool,
 }
 
-fn job(fields: &mut Fields<'_>, lease: LeaseId) -> Result<SignedJob, EvidenceError> {
-    let job = Job {
-        lease,
-        sequence: fields.u64("job's sequence")?,
-        prev_hash: fields.hash("job's previous hash")?,
-        n_bits: fields.u32("job's nbits")?,
-        version: fields.u32("job's version")?,
-        version_mask: fields.u32("job's version mask")?,
-        not_before: fields.u64("job's not before")?,
-        not_after: fields.u64("job's not after")?,
-        coinbase_prefix: fields.long("job's coinbase prefix")?.to_vec().into(),
-        tail_length: fields.u8("job's tail length")?,
-        coinbase_suffix: fields.long("job's coinbase suffix")?.to_vec().into(),
-        branch: {
-            let count = fields.u8("job's branch")?;
-            (0..count).map(|_| fields.hash("job's branch")).collect::<Result<_, _>>()?
-        },
-    };
-    Ok(SignedJob { job, signature: fields.array("job's signature")? })
+impl<R: Read> EvidenceReader<R> {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] that names place and field.
+    pub fn open(source: R) -> Result<Self, EvidenceError> {
+        let mut input = Input { source, buffer: Vec::new(), taken: 0, offset: 0, checksum: Sha256::new() };
+        let (head, left) = input.read(LONGEST_HEAD, head)?;
+        Ok(Self { input, head, left, ended: false })
+    }
+
+    /// What the file says before its shares.
+    #[must_use]
+    pub const fn head(&self) -> &EvidenceHead {
+        &self.head
+    }
+
+    /// Shares that are still to come, as the file says.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Reads up to `most` shares into `shares`, which is emptied first. `false` says that there were no more, and that
+    /// the checksum is right.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] that names place and field.
+    pub fn next(&mut self, shares: &mut Vec<EvidenceShare>, most: usize) -> Result<bool, EvidenceError> {
+        shares.clear();
+        let kind = self.head.terms.algorithm.job_kind();
+        while self.left > 0 && shares.len() < most {
+            shares.push(self.input.read(usize::MAX, |fields| share(fields, kind))?);
+            self.left = self.left.saturating_sub(1);
+        }
+        if !shares.is_empty() {
+            return Ok(true);
+        }
+        self.end()?;
+        Ok(false)
+    }
+
+    fn end(&mut self) -> Result<(), EvidenceError> {
+        if self.ended {
+            return Ok(());
+        }
+        while self.input.rest().len() <= TRAILER && self.input.fill()? {}
+        let rest = self.input.rest();
+        let fields = Fields::new(rest);
+        let error = match <[u8; TRAILER]>::try_from(rest) {
+            Ok(claimed) => {
+                let actual: [u8; TRAILER] = self.input.checksum.clone().finalize().into();
+                if actual == claimed {
+                    self.ended = true;
+                    return Ok(());
+                }
+                fields.error("checksum", hex::encode(actual), hex::encode(claimed))
+            }
+            Err(_) => match rest.len().checked_sub(TRAILER) {
+                None => fields.error("checksum", "32 bytes", format!("{} left", rest.len())),
+                Some(more) => fields.error("end", "no more bytes", format!("{more} more")),
+            },
+        };
+        Err(self.input.error(error))
+    }
 }
 
-fn share(fields: &mut Fields<'_>) -> Result<EvidenceShare, EvidenceError> {
-    let job = fields.u64("share's job")?;
-    let length = usize::from(fields.u8("share's tail")?);
-    let tail = fields.take("share's tail", length)?;
-    let tail =
-        ArrayVec::try_from(tail).map_err(|_| fields.error("share's tail", "at most 32 bytes", length))?;
-    let share = Share {
-        tail,
-        ntime: fields.u32("share's ntime")?,
-        nonce: fields.u32("share's nonce")?,
-        version: fields.u32("share's version")?,
-    };
-    Ok(EvidenceShare { job, share })
+fn head(fields: &mut Fields<'_>) -> Result<(EvidenceHead, u64), WireError> {
+    let begin = fields.clone();
+    if fields.take("magic", MAGIC.len())? != MAGIC {
+        return Err(begin.error("magic", "HLEVIDNC", "something else: not an evidence file"));
+    }
+    let version = fields.u16("version")?;
+    if version != VERSION {
+        return Err(fields.error("version", VERSION, version));
+    }
+    let terms = wire::terms(fields)?;
+    let kind = terms.algorithm.job_kind();
+    let epoch = fields.u32("epoch")?;
+    let commitment = Commitment { root: fields.hash("root")?, count: fields.u64("count")? };
+    let count = fields.u32("number of jobs")?;
+    let most = LONGEST_HEAD.checked_div(smallest_job(kind)).unwrap_or_default();
+    if usize::try_from(count).map_or(true, |count| count > most) {
+        return Err(fields.error("number of jobs", format!("at most {most}"), count));
+    }
+    // no room is made for what only a number promises
+    let jobs = (0..count).map(|_| wire::job(fields, kind, terms.id)).collect::<Result<Vec<_>, _>>()?;
+    let shares = fields.u64("number of shares")?;
+    Ok((EvidenceHead { terms, epoch, commitment, jobs }, shares))
+}
+
+fn share(fields: &mut Fields<'_>, kind: JobKind) -> Result<EvidenceShare, WireError> {
+    Ok(EvidenceShare { job: fields.u64("share's job")?, share: wire::share(fields, kind)? })
 }
 
 impl Evidence {
-    /// Reads a file.
+    /// Reads a file that is in memory.
     ///
     /// # Errors
     /// [`EvidenceError`] that names place and field.
     pub fn decode(bytes: &[u8]) -> Result<Self, EvidenceError> {
-        let mut fields = Fields { bytes, offset: 0 };
-        if fields.take("magic", MAGIC.len())? != MAGIC {
-            fields.offset = 0;
-            return Err(fields.error("magic", "HLEVIDNC", "something else: not an evidence file"));
+        let mut reader = EvidenceReader::open(bytes)?;
+        let mut shares = Vec::new();
+        let smallest = smallest_share(reader.head.terms.algorithm.job_kind()).saturating_add(8);
+        let most = bytes.len().checked_div(smallest).unwrap_or_default().max(1);
+        let mut end = Vec::new();
+        if reader.next(&mut shares, most)? {
+            reader.next(&mut end, 1)?;
         }
-        let version = fields.u16("version")?;
-        if version != VERSION {
-            return Err(fields.error("version", VERSION, version));
-        }
-        let Some((content, trailer)) = bytes.split_last_chunk::<TRAILER>() else {
-            return Err(fields.error("checksum", "32 bytes", "nothing"));
-        };
-        let actual: [u8; 32] = Sha256::digest(content).into();
-        if actual != *trailer {
-            return Err(EvidenceError {
-                offset: content.len(),
-                field: "checksum",
-                expected: B256::from(actual).to_string(),
-                got: B256::from(*trailer).to_string(),
-            });
-        }
-        fields.bytes = content;
-        let terms = terms(&mut fields)?;
-        let epoch = fields.u32("epoch")?;
-        let commitment = Commitment { root: fields.hash("root")?, count: fields.u64("count")? };
-        let jobs = fields.u32("number of jobs")?;
-        let jobs = fields.count("number of jobs", u64::from(jobs), SMALLEST_JOB)?;
-        let jobs = (0..jobs).map(|_| job(&mut fields, terms.id)).collect::<Result<Vec<_>, _>>()?;
-        let shares = fields.u64("number of shares")?;
-        let shares = fields.count("number of shares", shares, SMALLEST_SHARE)?;
-        let shares = (0..shares).map(|_| share(&mut fields)).collect::<Result<Vec<_>, _>>()?;
-        if fields.left() != 0 {
-            return Err(fields.error("end", "no more bytes", format!("{} more", fields.left())));
-        }
-        Ok(Self { terms, epoch, commitment, jobs, shares })
+        Ok(Self { head: reader.head, shares })
     }
 
     /// Writes a file. Jobs and shares are written as they stand: see the order that the format asks for.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`WireError`] for a job that no rule allows: a part of it is longer than its length field can say.
+    pub fn encode(&self) -> Result<Vec<u8>, WireError> {
+        let EvidenceHead { terms, epoch, commitment, jobs } = &self.head;
         let mut out = Vec::with_capacity(self.shares.len().saturating_mul(32).saturating_add(4_096));
-        let terms = &self.terms;
         out.extend(MAGIC);
         out.extend(VERSION.to_le_bytes());
-        out.extend(terms.id.0.to_le_bytes());
-        out.extend(terms.domain.chain_id.to_le_bytes());
-        for address in [terms.domain.contract, terms.oracle, terms.provider, terms.job_signer] {
-            out.extend(address.as_slice());
+        put_terms(&mut out, terms);
+        out.extend(epoch.to_le_bytes());
+        out.extend(commitment.root.as_slice());
+        out.extend(commitment.count.to_le_bytes());
+        out.extend(u32::try_from(jobs.len()).unwrap_or(u32::MAX).to_le_bytes());
+        for signed in jobs {
+            put_job(&mut out, signed)?;
         }
-        out.extend([terms.algorithm as u8, terms.weight.log2()]);
-        out.extend(terms.rate.0.to_le_bytes());
-        out.extend(terms.start.to_le_bytes());
-        out.extend(terms.end.to_le_bytes());
-        out.extend(terms.duration.to_le_bytes());
-        out.extend(terms.epoch_length.to_le_bytes());
-        out.extend(self.epoch.to_le_bytes());
-        out.extend(self.commitment.root.as_slice());
-        out.extend(self.commitment.count.to_le_bytes());
-        out.extend(u32::try_from(self.jobs.len()).unwrap_or(u32::MAX).to_le_bytes());
-        for SignedJob { job, signature } in &self.jobs {
-            out.extend(job.sequence.to_le_bytes());
-            out.extend(job.prev_hash.as_slice());
-            for word in [job.n_bits, job.version, job.version_mask] {
-                out.extend(word.to_le_bytes());
-            }
-            out.extend(job.not_before.to_le_bytes());
-            out.extend(job.not_after.to_le_bytes());
-            // a verified job's coinbase has at most 1,024 bytes and its branch 16 hashes
-            out.extend(u16::try_from(job.coinbase_prefix.len()).unwrap_or(u16::MAX).to_le_bytes());
-            out.extend(&job.coinbase_prefix);
-            out.push(job.tail_length);
-            out.extend(u16::try_from(job.coinbase_suffix.len()).unwrap_or(u16::MAX).to_le_bytes());
-            out.extend(&job.coinbase_suffix);
-            out.push(u8::try_from(job.branch.len()).unwrap_or(u8::MAX));
-            for hash in &job.branch {
-                out.extend(hash.as_slice());
-            }
-            out.extend(signature);
-        }
-        out.extend(u64::try_from(self.shares.len()).unwrap_or(u64::MAX).to_le_bytes());
+        out.extend(long(self.shares.len()).to_le_bytes());
         for EvidenceShare { job, share } in &self.shares {
             out.extend(job.to_le_bytes());
-            out.push(u8::try_from(share.tail.len()).unwrap_or(u8::MAX));
-            out.extend(&share.tail);
-            for word in [share.ntime, share.nonce, share.version] {
-                out.extend(word.to_le_bytes());
-            }
+            put_share(&mut out, share);
         }
         let checksum = Sha256::digest(&out);
         out.extend(checksum);
-        out
+        Ok(out)
     }
 }

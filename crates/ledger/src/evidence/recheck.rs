@@ -1,15 +1,17 @@
 //! Counting an epoch again from its evidence.
 
-use super::Evidence;
+use super::{Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare};
 use alloy_primitives::B256;
+use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::Work;
-use hashlease_share::{Reason, VerifiedJob, VerifiedShare};
-use hashlease_trie::{Commitment, Trie};
-use std::{
-    collections::{HashMap, HashSet},
-    num::NonZero,
-    thread,
-};
+use hashlease_share::{Reason, VerifiedJob, VerifiedShare, open_many};
+use hashlease_trie::{Builder, Commitment, TrieError};
+use std::{collections::HashMap, io::Read, num::NonZero, sync::Arc, thread};
+
+/// Shares that are checked at a time: enough for every core, little beside the file.
+const CHUNK: usize = 1 << 16;
+/// Refused shares that a report names one by one.
+const NAMED: usize = 10_000;
 
 /// What became of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,17 +22,17 @@ pub struct JobVerdict {
     pub refused: Option<Reason>,
 }
 
-/// What became of a share.
+/// A share that does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShareVerdict {
     /// Position in the file, from 0.
-    pub index: usize,
+    pub index: u64,
     /// Sequence of its job.
     pub job: u64,
-    /// Its key, when a header could be built.
+    /// Its key, when it could be computed.
     pub key: Option<B256>,
-    /// Why it does not count, if so.
-    pub refused: Option<Reason>,
+    /// Why it does not count.
+    pub refused: Reason,
 }
 
 /// The result of counting again.
@@ -38,37 +40,25 @@ pub struct ShareVerdict {
 pub struct Report {
     /// Each job.
     pub jobs: Vec<JobVerdict>,
-    /// Each share, in the order of the file.
-    pub shares: Vec<ShareVerdict>,
+    /// Shares in the file.
+    pub shares: u64,
+    /// Shares that do not count.
+    pub refused: u64,
+    /// The first 10,000 of them, in the order of the file.
+    pub named: Vec<ShareVerdict>,
     /// Root and count of the shares that count.
     pub rebuilt: Commitment,
     /// What the file claims.
     pub claimed: Commitment,
     /// Work of the shares that count, capped at 1.25 of the epoch's promise.
     pub work: Work,
-    /// Why the shares that count make no trie, if so.
-    pub trie: Option<String>,
 }
 
 impl Report {
     /// Every share counts, and root and count are as claimed.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.rebuilt == self.claimed
-            && self.trie.is_none()
-            && self.refused() == 0
-            && self.jobs.iter().all(|job| job.refused.is_none())
-    }
-
-    /// Number of shares that do not count.
-    #[must_use]
-    pub fn refused(&self) -> usize {
-        self.shares.iter().filter(|share| share.refused.is_some()).count()
-    }
-
-    /// Keys of the shares that count.
-    pub fn keys(&self) -> impl Iterator<Item = B256> {
-        self.shares.iter().filter(|share| share.refused.is_none()).filter_map(|share| share.key)
+        self.rebuilt == self.claimed && self.refused == 0 && self.jobs.iter().all(|job| job.refused.is_none())
     }
 
     /// The first thing that does not hold, in words.
@@ -79,13 +69,8 @@ impl Report {
         {
             return Some(format!("job {sequence}: {reason} ({})", reason.code()));
         }
-        if let Some(ShareVerdict { index, refused: Some(reason), .. }) =
-            self.shares.iter().find(|share| share.refused.is_some())
-        {
-            return Some(format!("share {index}: {reason} ({})", reason.code()));
-        }
-        if let Some(trie) = &self.trie {
-            return Some(trie.clone());
+        if let Some(ShareVerdict { index, refused, .. }) = self.named.first() {
+            return Some(format!("share {index}: {refused} ({})", refused.code()));
         }
         (self.rebuilt != self.claimed).then(|| {
             format!(
@@ -96,16 +81,44 @@ impl Report {
     }
 }
 
-impl Evidence {
-    /// Verifies every job signature and every share in full, and rebuilds the trie. `progress` hears how many shares
-    /// are done, from several threads.
-    #[must_use]
-    pub fn recheck_with(&self, progress: &(dyn Fn(usize) + Sync)) -> Report {
+/// Where light caches come from: called once for each epoch of the DAG that the jobs are of.
+pub type Caches<'a> = &'a (dyn Fn(EthashEpoch) -> Arc<LightCache> + 'a);
+
+/// What a recheck asks of its surroundings, and tells them.
+pub struct Recheck<'a> {
+    /// Light caches for jobs of Ethash.
+    pub caches: Caches<'a>,
+    /// Hears each share that counts, in the order of the file.
+    pub counted: &'a mut dyn FnMut(&VerifiedShare),
+    /// Hears after each piece how many shares are done.
+    pub progress: &'a mut dyn FnMut(u64),
+}
+
+/// The count so far.
+struct Count<'a> {
+    head: &'a EvidenceHead,
+    verified: HashMap<u64, VerifiedJob>,
+    report: Report,
+    builder: Builder,
+    last: Option<B256>,
+}
+
+impl<'a> Count<'a> {
+    /// Verifies the jobs.
+    fn new(head: &'a EvidenceHead, caches: Caches<'_>) -> Self {
         let mut verified = HashMap::new();
-        let jobs = self.jobs.iter().map(|signed| {
-            let sequence = signed.job.sequence;
-            let refused = match VerifiedJob::verify(&self.terms, signed.clone()) {
+        let mut built = HashMap::<EthashEpoch, Arc<LightCache>>::new();
+        let jobs = head.jobs.iter().map(|signed| {
+            let sequence = signed.job.sequence();
+            let refused = match VerifiedJob::verify(&head.terms, signed.clone()) {
                 Ok(job) => {
+                    let job = match job.dag_epoch() {
+                        Some(epoch) => {
+                            let cache = built.entry(epoch).or_insert_with(|| caches(epoch));
+                            job.with_cache(Arc::clone(cache))
+                        }
+                        None => job,
+                    };
                     verified.insert(sequence, job);
                     None
                 }
@@ -113,71 +126,150 @@ impl Evidence {
             };
             JobVerdict { sequence, refused }
         });
-        let jobs: Vec<JobVerdict> = jobs.collect();
-        let opened = self.open_all(&verified, progress);
-        let mut seen = HashSet::new();
-        let mut keys = Vec::new();
-        let shares = opened.into_iter().enumerate().zip(&self.shares).map(|((index, opened), share)| {
-            let (key, refused) = match opened {
-                Ok(counted) if seen.insert(counted.key()) => {
-                    keys.push(counted.key());
-                    (Some(counted.key()), None)
+        let jobs = jobs.collect();
+        let report = Report {
+            jobs,
+            shares: 0,
+            refused: 0,
+            named: Vec::new(),
+            rebuilt: Commitment::default(),
+            claimed: head.commitment,
+            work: Work::default(),
+        };
+        Self { head, verified, report, builder: Builder::new(), last: None }
+    }
+
+    /// Counts the next shares.
+    fn add(&mut self, shares: &[EvidenceShare], counted: &mut dyn FnMut(&VerifiedShare)) {
+        let opened = self.open_all(shares);
+        for (share, opened) in shares.iter().zip(opened) {
+            let index = self.report.shares;
+            self.report.shares = index.saturating_add(1);
+            let (key, verdict) = match opened {
+                Ok(share) => {
+                    let verdict = self.push(share.key());
+                    if verdict.is_ok() {
+                        counted(&share);
+                    }
+                    (Some(share.key()), verdict)
                 }
-                Ok(counted) => (Some(counted.key()), Some(Reason::Duplicate)),
-                Err(reason) => (None, Some(reason)),
+                Err(reason) => (None, Err(reason)),
             };
-            ShareVerdict { index, job: share.job, key, refused }
-        });
-        let shares: Vec<ShareVerdict> = shares.collect();
-        let (rebuilt, trie) = match Trie::build(keys) {
-            Ok(trie) => (trie.commitment(), None),
-            Err(error) => (Commitment::default(), Some(error.to_string())),
-        };
-        let work = self.terms.weight.times(rebuilt.count).min(self.terms.epoch_cap());
-        Report { jobs, shares, rebuilt, claimed: self.commitment, work, trie }
-    }
-
-    /// [`Evidence::recheck_with`] without progress.
-    #[must_use]
-    pub fn recheck(&self) -> Report {
-        self.recheck_with(&|_| {})
-    }
-
-    /// Opens all shares on all cores, in the order of the file.
-    fn open_all(
-        &self,
-        jobs: &HashMap<u64, VerifiedJob>,
-        progress: &(dyn Fn(usize) + Sync),
-    ) -> Vec<Result<VerifiedShare, Reason>> {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let piece = self.shares.len().div_ceil(cores).max(1);
-        let open = |part: &[super::EvidenceShare]| -> Vec<Result<VerifiedShare, Reason>> {
-            let mut opened = Vec::with_capacity(part.len());
-            for chunk in part.chunks(4_096) {
-                opened.extend(chunk.iter().map(|share| self.open(jobs, share)));
-                progress(chunk.len());
+            if let Err(refused) = verdict {
+                self.report.refused = self.report.refused.saturating_add(1);
+                if self.report.named.len() < NAMED {
+                    self.report.named.push(ShareVerdict { index, job: share.job, key, refused });
+                }
             }
-            opened
-        };
-        let open = &open;
+        }
+    }
+
+    /// The key takes its place in the trie, if it is above the one before.
+    fn push(&mut self, key: B256) -> Result<(), Reason> {
+        self.builder.push(key).map_err(|error| match error {
+            TrieError::Duplicate(_) => Reason::Duplicate,
+            TrieError::Collision(..) => Reason::KeyCollides,
+            _ => Reason::OutOfOrder { after: self.last.unwrap_or_default() },
+        })?;
+        self.last = Some(key);
+        Ok(())
+    }
+
+    /// Opens shares on all cores, in the order of the file.
+    fn open_all(&self, shares: &[EvidenceShare]) -> Vec<Result<VerifiedShare, Reason>> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let piece = shares.len().div_ceil(cores).max(64);
+        if shares.len() <= piece {
+            return self.open(shares);
+        }
         thread::scope(|scope| {
             let parts: Vec<_> =
-                self.shares.chunks(piece).map(|part| (part, scope.spawn(move || open(part)))).collect();
+                shares.chunks(piece).map(|part| (part, scope.spawn(move || self.open(part)))).collect();
             // a thread that died has its part done again here
-            parts.into_iter().flat_map(|(part, done)| done.join().unwrap_or_else(|_| open(part))).collect()
+            parts
+                .into_iter()
+                .flat_map(|(part, done)| done.join().unwrap_or_else(|_| self.open(part)))
+                .collect()
         })
     }
 
-    fn open(
-        &self,
-        jobs: &HashMap<u64, VerifiedJob>,
-        share: &super::EvidenceShare,
-    ) -> Result<VerifiedShare, Reason> {
-        let unknown = || Reason::UnknownJob { job: share.job.to_string() };
-        let opened = jobs.get(&share.job).ok_or_else(unknown)?.open(&self.terms, &share.share)?;
-        if opened.epoch() != self.epoch {
-            return Err(Reason::OutsideEpoch { ntime: u64::from(share.share.ntime) });
+    fn open(&self, shares: &[EvidenceShare]) -> Vec<Result<VerifiedShare, Reason>> {
+        let unknown = |job: u64| Reason::UnknownJob { job: job.to_string() };
+        let mut verdicts: Vec<_> = shares.iter().map(|share| Err(unknown(share.job))).collect();
+        let known = shares
+            .iter()
+            .enumerate()
+            .filter_map(|(at, share)| Some((at, self.verified.get(&share.job)?, &share.share)));
+        let places: Vec<usize> = known.clone().map(|(at, ..)| at).collect();
+        open_many(&self.head.terms, known.map(|(_, job, share)| (job, share)), |i, opened| {
+            let verdict = opened.and_then(|opened| {
+                if opened.epoch() == self.head.epoch {
+                    opened.settle()
+                } else {
+                    Err(Reason::OtherEpoch { expected: self.head.epoch, actual: opened.epoch() })
+                }
+            });
+            if let Some(place) = places.get(i).and_then(|at| verdicts.get_mut(*at)) {
+                *place = verdict;
+            }
+        });
+        verdicts
+    }
+
+    fn finish(self) -> Report {
+        let Self { head, mut report, builder, .. } = self;
+        report.rebuilt = builder.finish().commitment();
+        report.work = head.terms.weight.times(report.rebuilt.count).min(head.terms.epoch_cap());
+        report
+    }
+}
+
+impl<R: Read> EvidenceReader<R> {
+    /// Verifies every job signature and every share in full, and rebuilds the trie, in one pass and with little memory
+    /// however long the file is.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] when the file can't be read to its end.
+    pub fn recheck(mut self, recheck: Recheck<'_>) -> Result<Report, EvidenceError> {
+        let head = self.head().clone();
+        let mut count = Count::new(&head, recheck.caches);
+        let mut shares = Vec::new();
+        while self.next(&mut shares, CHUNK)? {
+            count.add(&shares, recheck.counted);
+            (recheck.progress)(count.report.shares);
         }
-        opened.settle()
+        Ok(count.finish())
+    }
+}
+
+impl Evidence {
+    /// [`EvidenceReader::recheck`] of what is in memory already. Light caches are built where they are needed, which
+    /// takes seconds each.
+    #[must_use]
+    pub fn recheck(&self) -> Report {
+        self.recheck_keys().0
+    }
+
+    /// [`Evidence::recheck`], and the keys of the shares that count, ascending.
+    #[must_use]
+    pub fn recheck_keys(&self) -> (Report, Vec<B256>) {
+        let mut keys = Vec::with_capacity(self.shares.len());
+        let report = self.recheck_with(Recheck {
+            caches: &|epoch| Arc::new(LightCache::build(epoch)),
+            counted: &mut |share| keys.push(share.key()),
+            progress: &mut |_| {},
+        });
+        (report, keys)
+    }
+
+    /// [`Evidence::recheck`] with everything that it may be given.
+    #[must_use]
+    pub fn recheck_with(&self, recheck: Recheck<'_>) -> Report {
+        let mut count = Count::new(&self.head, recheck.caches);
+        for shares in self.shares.chunks(CHUNK) {
+            count.add(shares, recheck.counted);
+            (recheck.progress)(count.report.shares);
+        }
+        count.finish()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use alloy_primitives::Address;
-use hashlease_primitives::{Algorithm, Domain, HashRate, Job, LocalSigner, SettlementWeight};
+use hashlease_primitives::{Algorithm, Domain, HashRate, HeaderJob, Job, LocalSigner, SettlementWeight};
+use hashlease_share::HeaderShare;
 use hashlease_share::{VerifiedJob, VerifiedShare};
 use proptest::prelude::*;
 
@@ -31,7 +32,7 @@ fn terms(id: u64) -> Terms {
 
 /// Equal in all leases but for the lease itself, which is not in the header.
 fn job(lease: u64, sequence: u64) -> SignedJob {
-    let job = Job {
+    let job = HeaderJob {
         lease: LeaseId(lease),
         sequence,
         prev_hash: B256::repeat_byte(9),
@@ -45,17 +46,17 @@ fn job(lease: u64, sequence: u64) -> SignedJob {
         coinbase_suffix: vec![2; 30].into(),
         branch: vec![B256::with_last_byte(sequence as u8)],
     };
-    let signature = signer().sign(&job.digest(&terms(lease).domain)).unwrap();
-    SignedJob { job, signature }
+    let signature = signer().sign(&Job::from(job.clone()).digest(&terms(lease).domain)).unwrap();
+    SignedJob { job: job.into(), signature }
 }
 
 /// The first `count` shares of a job with a header time.
 fn mine(job: &SignedJob, ntime: u32, count: usize) -> Vec<VerifiedShare> {
-    let terms = terms(job.job.lease.0);
+    let terms = terms(job.job.lease().0);
     let verified = VerifiedJob::verify(&terms, job.clone()).unwrap();
-    let share = |nonce| Share { tail: Default::default(), ntime, nonce, version: 0x2000_0000 };
+    let share = |nonce| HeaderShare { tail: Default::default(), ntime, nonce, version: 0x2000_0000 };
     (0..)
-        .filter_map(|nonce| verified.open(&terms, &share(nonce)).unwrap().settle().ok())
+        .filter_map(|nonce| verified.open(&terms, &share(nonce).into()).unwrap().settle().ok())
         .take(count)
         .collect()
 }
@@ -146,7 +147,7 @@ fn an_epoch_without_shares_closes_with_the_empty_root_only() {
 fn the_first_job_of_a_sequence_counts() {
     let mut ledger = begun();
     let mut other = job(1, 1);
-    other.job.n_bits = 1;
+    other.job.header_mut().unwrap().n_bits = 1;
     ledger.apply(&Record::Job { at: 0, signed: other }).unwrap();
     assert_eq!(ledger.lease(LeaseId(1)).unwrap().jobs().get(&1), Some(&job(1, 1)));
 }
@@ -196,8 +197,8 @@ fn evidence_holds_the_jobs_of_its_shares_and_no_others() {
         ledger.apply(&Record::share(0, share, "w")).unwrap();
     }
     let evidence = ledger.lease(LeaseId(1)).unwrap().evidence(1).unwrap();
-    assert_eq!(evidence.jobs, [job(1, 2)]);
-    assert_eq!(evidence.commitment.count, 3);
+    assert_eq!(evidence.head.jobs, [job(1, 2)]);
+    assert_eq!(evidence.head.commitment.count, 3);
     let report = evidence.recheck();
     assert!(report.holds(), "{:?}", report.complaint());
 }

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::served::LiveJob;
 use alloy_primitives::B256;
-use hashlease_primitives::{Job, Target};
-use hashlease_stratum::Difficulty;
+use hashlease_primitives::{Difficulty, DifficultyBase};
+use hashlease_primitives::{HeaderJob, Target};
 
 /// A target after it went over the wire as a decimal number.
 fn told(target: Target) -> Target {
-    Difficulty::of_target(target).target()
+    Difficulty::of_target(target, DifficultyBase::Bitcoin).target(DifficultyBase::Bitcoin)
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_job_is_told_as_it_was_signed() {
     }
     let branch: Vec<B256> = (1..=16).map(B256::repeat_byte).collect();
     let offered =
-        Job { prev_hash, branch, version: 0x3000_0004, n_bits: 0x1703_4219, ..job(&world.terms(1), 1) };
+        HeaderJob { prev_hash, branch, version: 0x3000_0004, n_bits: 0x1703_4219, ..job(&world.terms(1), 1) };
     world.offer(offered.clone()).await;
     let (mut miner, told) = world.working().await;
     assert_eq!(told.prev_hash, prev_hash.as_slice());
@@ -81,16 +81,16 @@ async fn a_clean_job_that_was_overtaken_makes_the_next_one_clean() {
     let world = World::with_job(dir.path()).await;
     let (mut miner, _) = world.working().await;
     let terms = world.terms(1);
-    let new_block = Job { prev_hash: B256::repeat_byte(9), ..job(&terms, 2) };
+    let new_block = HeaderJob { prev_hash: B256::repeat_byte(9), ..job(&terms, 2) };
     let clean: LiveJob = world.live(new_block.clone(), None, true).await;
-    let fresher = world.live(Job { sequence: 3, ..new_block.clone() }, None, false).await;
+    let fresher = world.live(HeaderJob { sequence: 3, ..new_block.clone() }, None, false).await;
     // no task runs in between, so the session sees only the second
     world.served(1).offer(clean);
     world.served(1).offer(fresher);
     let told = miner.job().await;
     assert_eq!(told.id, crate::submit::job_id(1, 3));
     assert!(told.clean, "or it would go on mining the old block");
-    world.offer(Job { sequence: 4, ..new_block }).await;
+    world.offer(HeaderJob { sequence: 4, ..new_block }).await;
     assert!(!miner.job_of(1, 4).await.clean);
     world.counts(&mut miner, &told).await;
 }
@@ -114,7 +114,7 @@ async fn a_job_whose_window_is_over_is_not_handed_out() {
     let world = World::start(dir.path(), [terms(1)]).await;
     let terms = world.terms(1);
     let now = crate::clock::unix_seconds();
-    world.offer(Job { not_before: now - 50, not_after: now - 1, ..job(&terms, 1) }).await;
+    world.offer(HeaderJob { not_before: now - 50, not_after: now - 1, ..job(&terms, 1) }).await;
     let mut miner = world.miner("1.rig").await;
     world.offer(job(&terms, 2)).await;
     assert_eq!(miner.job().await.id, crate::submit::job_id(1, 2), "nothing before it");

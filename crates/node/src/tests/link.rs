@@ -7,7 +7,7 @@ use super::{
 use crate::link::{follow, take};
 use alloy_primitives::{B256, Bytes};
 use hashlease_journal::Record;
-use hashlease_primitives::{Job, LeaseId, LocalSigner, SignedJob, Terms};
+use hashlease_primitives::{HeaderJob, Job, LeaseId, LocalSigner, SignedJob, Terms};
 use hashlease_stratum::{Notify, encode};
 use std::{
     io,
@@ -48,22 +48,22 @@ impl Log {
 fn bad_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
     let good = job(terms, 2);
     let stranger = LocalSigner::from_hex(&"33".repeat(32)).unwrap();
-    let by_stranger = stranger.sign(&good.digest(&terms.domain)).unwrap();
+    let by_stranger = stranger.sign(&Job::from(good.clone()).digest(&terms.domain)).unwrap();
     let domain = hashlease_primitives::Domain { chain_id: 1, ..terms.domain };
-    let other_chain = super::world::signer().sign(&good.digest(&domain)).unwrap();
-    let changed = Job { coinbase_suffix: Bytes::from(vec![0xcc; 70]), ..good.clone() };
-    let long = Job { not_after: good.not_before + 601, ..good.clone() };
-    let backwards = Job { not_after: good.not_before - 1, ..good.clone() };
-    let huge = Job { coinbase_suffix: Bytes::from(vec![0xbb; 1_024]), ..good.clone() };
-    let node_like = Job { coinbase_suffix: Bytes::from(vec![0xbb; 11]), ..good.clone() };
-    let deep = Job { branch: vec![B256::ZERO; 17], ..good.clone() };
-    let foreign = Job { lease: LeaseId(2), ..good.clone() };
+    let other_chain = super::world::signer().sign(&Job::from(good.clone()).digest(&domain)).unwrap();
+    let changed = HeaderJob { coinbase_suffix: Bytes::from(vec![0xcc; 70]), ..good.clone() };
+    let long = HeaderJob { not_after: good.not_before + 601, ..good.clone() };
+    let backwards = HeaderJob { not_after: good.not_before - 1, ..good.clone() };
+    let huge = HeaderJob { coinbase_suffix: Bytes::from(vec![0xbb; 1_024]), ..good.clone() };
+    let node_like = HeaderJob { coinbase_suffix: Bytes::from(vec![0xbb; 11]), ..good.clone() };
+    let deep = HeaderJob { branch: vec![B256::ZERO; 17], ..good.clone() };
+    let foreign = HeaderJob { lease: LeaseId(2), ..good.clone() };
     vec![
         ("job-unsigned", SignedJob { signature: [0; 65], ..signed(terms, good.clone()) }),
-        ("job-signature", SignedJob { job: good.clone(), signature: by_stranger }),
-        ("job-signature", SignedJob { job: good.clone(), signature: other_chain }),
-        ("job-signature", SignedJob { job: changed, ..signed(terms, good.clone()) }),
-        ("job-signature", SignedJob { job: good.clone(), signature: [7; 65] }),
+        ("job-signature", SignedJob { job: good.clone().into(), signature: by_stranger }),
+        ("job-signature", SignedJob { job: good.clone().into(), signature: other_chain }),
+        ("job-signature", SignedJob { job: changed.into(), ..signed(terms, good.clone()) }),
+        ("job-signature", SignedJob { job: good.clone().into(), signature: [7; 65] }),
         ("other-lease", signed(terms, foreign)),
         ("job-window", signed(terms, long)),
         ("job-window", signed(terms, backwards)),
@@ -107,7 +107,7 @@ async fn a_job_that_cannot_be_shared_out_or_comes_too_late_is_not_handed_out() {
         assert!(log.drain().contains("can't be shared out"));
     }
     let now = crate::clock::unix_seconds();
-    let late = Job { not_before: now - 100, not_after: now - 1, ..job(&terms, 2) };
+    let late = HeaderJob { not_before: now - 100, not_after: now - 1, ..job(&terms, 2) };
     take(&served, &world.book, &terms, signed(&terms, late), None, true).await;
     assert!(served.job(2).is_none() && !served.has_job());
 }
@@ -119,7 +119,7 @@ async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
     let (served, terms) = (world.served(1), world.terms(1));
     let first = signed(&terms, job(&terms, 2));
     // the same sequence must not change what shares are checked against
-    let second = signed(&terms, Job { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
+    let second = signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
     for signed in [&first, &first, &second] {
         take(&served, &world.book, &terms, signed.clone(), None, true).await;
     }
@@ -135,6 +135,7 @@ async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
 /// A job as a gateway sends it.
 fn lines(signed: &SignedJob, clean: bool) -> String {
     let job = &signed.job;
+    let job = job.header().unwrap();
     let job_id = format!("{:x}", job.sequence);
     let notify = Notify {
         job_id: job_id.clone(),

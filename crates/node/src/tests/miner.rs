@@ -3,8 +3,8 @@
 use super::world::patiently;
 use alloy_primitives::U256;
 use hashlease_primitives::Target;
+use hashlease_primitives::{Difficulty, DifficultyBase};
 use hashlease_sim::sha256d;
-use hashlease_stratum::Difficulty;
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
@@ -312,7 +312,8 @@ impl Miner {
         self.heard.push(method.to_owned());
         match method {
             "mining.set_difficulty" => {
-                self.target = params[0].to_string().parse::<Difficulty>().unwrap().target();
+                self.target =
+                    params[0].to_string().parse::<Difficulty>().unwrap().target(DifficultyBase::Bitcoin);
             }
             "mining.set_extranonce" => {
                 self.extranonce1 = hex::decode(params[0].as_str().unwrap()).unwrap();

@@ -92,12 +92,12 @@ async fn a_time_before_or_after_the_window_of_the_job_is_refused() {
     let window = world.served(1).job(1).unwrap().verified.job().clone();
     let (mut miner, job) = world.working().await;
     let mut early = job.clone();
-    early.ntime = u32::try_from(window.not_before - 1).unwrap();
+    early.ntime = u32::try_from(window.not_before() - 1).unwrap();
     world.refuses(&mut miner, &job, &early.mine(), 20, "ntime-too-early").await;
     early.ntime += 1;
     world.counts(&mut miner, &early).await;
     let mut late = job.clone();
-    late.ntime = u32::try_from(window.not_after + 1).unwrap();
+    late.ntime = u32::try_from(window.not_after() + 1).unwrap();
     world.refuses(&mut miner, &job, &late.mine(), 20, "ntime-too-late").await;
     late.ntime = u32::MAX;
     world.refuses(&mut miner, &job, &late.mine(), 20, "ntime-too-late").await;
@@ -112,8 +112,8 @@ async fn a_time_far_from_the_clock_is_refused_even_inside_the_window() {
     let window = world.served(1).job(1).unwrap().verified.job().clone();
     let (mut miner, job) = world.working().await;
     let mut far = job.clone();
-    far.ntime = u32::try_from(window.not_after).unwrap();
-    assert!(window.not_after > unix_seconds() + CLOCK_TOLERANCE, "or the test shows nothing");
+    far.ntime = u32::try_from(window.not_after()).unwrap();
+    assert!(window.not_after() > unix_seconds() + CLOCK_TOLERANCE, "or the test shows nothing");
     world.refuses(&mut miner, &job, &far.mine(), 20, "ntime-far-from-clock").await;
     let mut rolled = job.clone();
     rolled.ntime += 100;

@@ -6,23 +6,26 @@ use super::{
 };
 use crate::submit::{Submitted, job_id, take};
 use alloy_primitives::Bytes;
-use hashlease_primitives::Job;
+use hashlease_primitives::HeaderJob;
 use hashlease_share::Reason;
 
 /// Two jobs that two sessions can make one header of, each with its own bytes where it has to have them: the first
 /// job has the second session's in its prefix, the second job has the first session's choice in its suffix.
-fn overlapping(job: &Job, second: &Mined) -> (Job, Job) {
+fn overlapping(job: &HeaderJob, second: &Mined) -> (HeaderJob, HeaderJob) {
     let own = own(second, job);
     let prefix = Bytes::from([job.coinbase_prefix.as_ref(), &own].concat());
     let suffix = Bytes::from([&CHOICE, job.coinbase_suffix.as_ref()].concat());
-    (Job { coinbase_prefix: prefix, ..job.clone() }, Job { coinbase_suffix: suffix, ..job.clone() })
+    (
+        HeaderJob { coinbase_prefix: prefix, ..job.clone() },
+        HeaderJob { coinbase_suffix: suffix, ..job.clone() },
+    )
 }
 
 /// The first session's choice.
 const CHOICE: [u8; 4] = [0xc0, 0xff, 0xee, 0x00];
 
 /// Filler and extranonce1 of a session.
-fn own(told: &Mined, job: &Job) -> Vec<u8> {
+fn own(told: &Mined, job: &HeaderJob) -> Vec<u8> {
     [&told.coinb1[job.coinbase_prefix.len()..], &told.extranonce1].concat()
 }
 
@@ -109,8 +112,8 @@ async fn the_same_header_under_another_job_and_session_is_a_duplicate() {
     let (mut first, at_first) = world.working().await;
     let mut second = world.miner("1.second").await;
     let (one, other) = overlapping(&plain, &second.job().await);
-    world.offer(Job { sequence: 2, ..one }).await;
-    world.offer(Job { sequence: 3, ..other }).await;
+    world.offer(HeaderJob { sequence: 2, ..one }).await;
+    world.offer(HeaderJob { sequence: 3, ..other }).await;
     let to_second = second.job_of(1, 3).await;
     // it may have been told of the newer one only, but can mine both
     let to_first =
@@ -121,9 +124,9 @@ async fn the_same_header_under_another_job_and_session_is_a_duplicate() {
 }
 
 /// What a session is told before its extranonce1 in a job of the same length.
-fn coinb1_of(world: &World, sequence: u64, told: &Mined, of: &Job) -> Vec<u8> {
+fn coinb1_of(world: &World, sequence: u64, told: &Mined, of: &HeaderJob) -> Vec<u8> {
     let job = world.served(1).job(sequence).unwrap();
-    [job.verified.job().coinbase_prefix.as_ref(), &told.coinb1[of.coinbase_prefix.len()..]].concat()
+    [job.header.coinbase_prefix.as_ref(), &told.coinb1[of.coinbase_prefix.len()..]].concat()
 }
 
 #[tokio::test]
@@ -135,8 +138,8 @@ async fn the_same_header_for_another_lease_was_seen_there() {
     let mut second = world.miner("2.rig").await;
     // a signer that puts one coinbase into two leases
     let (one, other) = overlapping(&plain, &second.job().await);
-    world.offer(Job { lease: world.terms(1).id, sequence: 2, ..one.clone() }).await;
-    world.offer(Job { sequence: 3, ..other }).await;
+    world.offer(HeaderJob { lease: world.terms(1).id, sequence: 2, ..one.clone() }).await;
+    world.offer(HeaderJob { sequence: 3, ..other }).await;
     let to_second = second.job_of(2, 3).await;
     let (mut first, to_first) = world.working().await;
     let own = own(&to_first, &one);

@@ -4,7 +4,7 @@ use super::{
     miner::{Mined, Miner},
     world::{World, job, terms},
 };
-use hashlease_primitives::Job;
+use hashlease_primitives::HeaderJob;
 use serde_json::{Value, json};
 
 async fn configure(miner: &mut Miner, params: Value) -> Value {
@@ -25,7 +25,7 @@ fn with_bits(job: &Mined, mask: u32, bits: u32) -> Mined {
 async fn what_is_granted_is_what_both_sides_have() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
-    world.offer(Job { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
+    world.offer(HeaderJob { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
     let (mut miner, job) = world.working().await;
     for (asked, granted) in [
         ("ffffffff", "00ffe000"),
@@ -46,7 +46,7 @@ async fn what_is_granted_is_what_both_sides_have() {
 async fn the_mask_of_the_job_is_told_before_it_when_it_was_not_known() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
-    world.offer(Job { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
+    world.offer(HeaderJob { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
     let mut miner = Miner::connect(world.address).await;
     let result = configure(&mut miner, rolling("1fffe000")).await;
     assert_eq!(result["version-rolling.mask"], "1fffe000");
@@ -57,7 +57,7 @@ async fn the_mask_of_the_job_is_told_before_it_when_it_was_not_known() {
     let first = miner.job().await;
     world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x00ff_e000)).await;
     // and again when the pool changes it
-    world.offer(Job { version_mask: 0x0000_6000, ..job(&world.terms(1), 2) }).await;
+    world.offer(HeaderJob { version_mask: 0x0000_6000, ..job(&world.terms(1), 2) }).await;
     let told = miner.message().await.unwrap();
     assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["00006000"])));
     let second = miner.job().await;
@@ -85,7 +85,7 @@ async fn bits_replace_those_of_the_job_and_only_within_what_was_granted() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     // the pool's version has bits of the mask set
-    world.offer(Job { version: 0x3001_4000, ..job(&world.terms(1), 1) }).await;
+    world.offer(HeaderJob { version: 0x3001_4000, ..job(&world.terms(1), 1) }).await;
     let (mut miner, job) = world.working().await;
     assert_eq!(job.version, 0x3001_4000);
     // who never asked hashes the version as it is, and may say so with zeros

@@ -12,8 +12,8 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes};
 use hashlease_journal::Record;
 use hashlease_primitives::{
-    Algorithm, Domain, HashRate, Job, Lease, LeaseId, LocalSigner, SettlementWeight, SignedJob, Target,
-    Terms, Work,
+    Algorithm, Domain, HashRate, HeaderJob, Job, Lease, LeaseId, LocalSigner, SettlementWeight, SignedJob,
+    Target, Terms, Work,
 };
 use hashlease_share::VerifiedJob;
 use std::{
@@ -82,9 +82,9 @@ pub(super) fn lease(terms: Terms) -> Lease {
 }
 
 /// A job with a free extranonce of 8 bytes and a window that reaches further than the clock allows.
-pub(super) fn job(terms: &Terms, sequence: u64) -> Job {
+pub(super) fn job(terms: &Terms, sequence: u64) -> HeaderJob {
     let now = unix_seconds();
-    Job {
+    HeaderJob {
         lease: terms.id,
         sequence,
         prev_hash: B256::repeat_byte(0x5a),
@@ -101,11 +101,12 @@ pub(super) fn job(terms: &Terms, sequence: u64) -> Job {
 }
 
 /// The same job with a free extranonce of another length.
-pub(super) fn with_tail(job: Job, tail_length: u8) -> Job {
-    Job { tail_length, ..job }
+pub(super) fn with_tail(job: HeaderJob, tail_length: u8) -> HeaderJob {
+    HeaderJob { tail_length, ..job }
 }
 
-pub(super) fn signed(terms: &Terms, job: Job) -> SignedJob {
+pub(super) fn signed(terms: &Terms, job: HeaderJob) -> SignedJob {
+    let job = Job::from(job);
     let signature = signer().sign(&job.digest(&terms.domain)).unwrap();
     SignedJob { job, signature }
 }
@@ -187,22 +188,23 @@ impl World {
     }
 
     /// A job on the same block as before, without a pool's target.
-    pub(super) async fn offer(&self, job: Job) {
+    pub(super) async fn offer(&self, job: HeaderJob) {
         self.offer_as(job, None, false).await;
     }
 
-    pub(super) async fn offer_as(&self, job: Job, pool_target: Option<Target>, clean: bool) {
+    pub(super) async fn offer_as(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) {
         let live = self.live(job, pool_target, clean).await;
-        self.served(live.verified.job().lease.0).offer(live);
+        self.served(live.header.lease.0).offer(live);
     }
 
     /// Journalled, but not handed out yet.
-    pub(super) async fn live(&self, job: Job, pool_target: Option<Target>, clean: bool) -> LiveJob {
+    pub(super) async fn live(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) -> LiveJob {
         let terms = self.terms(job.lease.0);
         let layout = Layout::of_tail(usize::from(job.tail_length)).unwrap();
         let verified = VerifiedJob::verify(&terms, signed(&terms, job)).unwrap();
         self.book.job(verified.signed()).await.unwrap();
-        LiveJob::new(verified, layout, pool_target, clean)
+        let header = verified.job().header().unwrap().clone();
+        LiveJob::new(verified, header, layout, pool_target, clean)
     }
 
     /// Shares counted so far.

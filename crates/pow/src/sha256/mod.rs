@@ -148,6 +148,12 @@ pub fn sha256d(data: &[u8]) -> B256 {
     digest_again(&state)
 }
 
+/// Parent of two Merkle nodes of a Bitcoin block: `sha256d(left ‖ right)`, raw digest bytes.
+#[must_use]
+pub fn merkle_parent(left: &B256, right: &B256) -> B256 {
+    sha256d(&block_of(&left.0, &right.0))
+}
+
 fn put_end(block: &mut [u8; 64], end: [u8; 8]) {
     if let Some(place) = block.last_chunk_mut() {
         *place = end;

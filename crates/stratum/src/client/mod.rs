@@ -8,7 +8,7 @@
 mod session;
 
 use crate::{LineLimits, Notify};
-use hashlease_primitives::{Secret, Target};
+use hashlease_primitives::{DifficultyBase, Secret, Target};
 use serde_json::{Value, json};
 use session::Command;
 use std::{future::Future, io, time::Duration};
@@ -34,6 +34,7 @@ pub struct ConnectOptions {
     version_mask: Option<u32>,
     extranonce_subscribe: bool,
     notifications: Vec<String>,
+    difficulty: DifficultyBase,
     /// Longest wait for the connection, then for the answers of the handshake, and for every write.
     pub handshake: Duration,
     /// Longest wait for the answer to a share; after it the share counts as lost.
@@ -63,6 +64,7 @@ impl ConnectOptions {
             version_mask: None,
             extranonce_subscribe: true,
             notifications: Vec::new(),
+            difficulty: DifficultyBase::Bitcoin,
             handshake: Duration::from_secs(15),
             answer: Duration::from_secs(60),
             limits: LineLimits {
@@ -91,6 +93,13 @@ impl ConnectOptions {
     #[must_use]
     pub const fn version_mask(mut self, mask: u32) -> Self {
         self.version_mask = Some(mask);
+        self
+    }
+
+    /// What the pool means by a difficulty: as Bitcoin's pools do, if nothing is said.
+    #[must_use]
+    pub const fn difficulty(mut self, base: DifficultyBase) -> Self {
+        self.difficulty = base;
         self
     }
 

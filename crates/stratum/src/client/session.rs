@@ -234,7 +234,10 @@ impl Session {
     async fn notice(&mut self, id: &Id, notice: PoolNotice) -> Result<(), End> {
         match notice {
             PoolNotice::Notify(notify) => self.emit(UpstreamEvent::Notify(notify)).await,
-            PoolNotice::Difficulty(target) => self.emit(UpstreamEvent::Difficulty(target)).await,
+            PoolNotice::Difficulty(difficulty) => {
+                let target = difficulty.target(self.options.difficulty);
+                self.emit(UpstreamEvent::Difficulty(target)).await
+            }
             PoolNotice::Extranonce { extranonce1, extranonce2_size } => {
                 self.emit(UpstreamEvent::Extranonce { extranonce1, extranonce2_size }).await
             }

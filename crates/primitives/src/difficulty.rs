@@ -1,7 +1,7 @@
-//! Difficulty as pools and miners write it, without a float.
+//! Difficulty as pools and miners write it, without a float: it exists only at the edges.
 
+use crate::{Algorithm, Target};
 use alloy_primitives::{U256, U512};
-use hashlease_primitives::Target;
 use std::{fmt, str::FromStr};
 
 /// Digits that are read at most: more than any pool writes.
@@ -9,7 +9,50 @@ const MAX_DIGITS: usize = 77;
 /// Largest power of ten either way.
 const MAX_EXPONENT: i64 = 60;
 
-/// A positive decimal number `digits × 10^exponent`, relative to Bitcoin's difficulty 1 (target `0xffff·2^208`).
+/// What difficulty 1 means: every coin's pools have their own convention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DifficultyBase {
+    /// Target `0xffff·2^208`: Bitcoin and its family, and Ethash pools that speak NiceHash's EthereumStratum/1.0.0.
+    Bitcoin,
+    /// Target `0xffff·2^224`, easier by 2^16: pools of Litecoin and Dogecoin.
+    Scrypt,
+    /// `2^256` over the target, so that it counts expected hashes: block difficulty of Ethereum (yellow paper, 4.4.4).
+    Hashes,
+}
+
+impl DifficultyBase {
+    /// What pools of an algorithm mean in `mining.set_difficulty`.
+    #[must_use]
+    pub const fn of_stratum(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha256d | Algorithm::Ethash | Algorithm::Etchash => Self::Bitcoin,
+            Algorithm::Scrypt => Self::Scrypt,
+        }
+    }
+
+    /// Numerator of `target = one / difficulty`.
+    fn one(self) -> U512 {
+        match self {
+            Self::Bitcoin => U512::from(0xffffu32) << 208,
+            Self::Scrypt => U512::from(0xffffu32) << 224,
+            Self::Hashes => U512::ONE << 256,
+        }
+    }
+}
+
+/// A positive decimal number `digits × 10^exponent`; what it means depends on the [`DifficultyBase`].
+///
+/// ```
+/// use hashlease_primitives::{Difficulty, DifficultyBase::{Bitcoin, Hashes, Scrypt}, Target};
+///
+/// let half: Difficulty = "0.5".parse().unwrap();
+/// assert_eq!(half.target(Bitcoin).work().0, 0x8000_8000);
+/// assert_eq!(half.target(Scrypt).work().0, 0x8000);
+/// let block: Difficulty = "17179869184".parse().unwrap();
+/// // a hash equal to the target meets it, hence one less
+/// assert_eq!(block.target(Hashes).work().0, 17_179_869_183);
+/// assert_eq!(Difficulty::of_target(half.target(Scrypt), Scrypt).to_string(), "0.5");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Difficulty {
     digits: U256,
@@ -20,10 +63,6 @@ pub struct Difficulty {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("difficulty {0:?}: expected a positive decimal number")]
 pub struct DifficultyError(String);
-
-fn one() -> U512 {
-    U512::from(0xffffu32) << 208
-}
 
 fn power(exponent: u64) -> U512 {
     U512::from(10u8).pow(U512::from(exponent))
@@ -59,15 +98,15 @@ impl FromStr for Difficulty {
 }
 
 impl Difficulty {
-    /// `floor(0xffff·2^208 / difficulty)`, at most [`Target::MAX`] and at least 1.
+    /// The target, rounded down: at most [`Target::MAX`] and at least 1.
     #[must_use]
-    pub fn target(&self) -> Target {
+    pub fn target(&self, base: DifficultyBase) -> Target {
         let digits = U512::from(self.digits);
         let scale = power(self.exponent.unsigned_abs());
         let (numerator, divisor) = if self.exponent >= 0 {
-            (one(), digits.saturating_mul(scale))
+            (base.one(), digits.saturating_mul(scale))
         } else {
-            (one().saturating_mul(scale), digits)
+            (base.one().saturating_mul(scale), digits)
         };
         let target = numerator.checked_div(divisor).unwrap_or(U512::MAX);
         Target(target.min(U512::from(U256::MAX)).max(U512::ONE).to::<U256>())
@@ -76,15 +115,18 @@ impl Difficulty {
     /// The difficulty of a target in as few digits as name it, at most 12. It is rounded down, so that its target is
     /// never harder than the one asked for; what a pool wrote in up to 12 digits comes back as it was.
     #[must_use]
-    pub fn of_target(target: Target) -> Self {
+    pub fn of_target(target: Target, base: DifficultyBase) -> Self {
         let target = U512::from(target.0.max(U256::ONE));
         let mut exponent = 0i64;
         // scaled so that the quotient has at least 12 digits
-        let mut quotient = one().checked_div(target).unwrap_or_default();
+        let mut quotient = base.one().checked_div(target).unwrap_or_default();
         while quotient < power(11) && exponent > -MAX_EXPONENT {
             exponent = exponent.saturating_sub(1);
-            quotient =
-                one().saturating_mul(power(exponent.unsigned_abs())).checked_div(target).unwrap_or_default();
+            quotient = base
+                .one()
+                .saturating_mul(power(exponent.unsigned_abs()))
+                .checked_div(target)
+                .unwrap_or_default();
         }
         while quotient >= power(12) || (exponent < 0 && (quotient % U512::from(10u8)).is_zero()) {
             quotient = quotient.checked_div(U512::from(10u8)).unwrap_or_default();
@@ -116,8 +158,32 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    use DifficultyBase::{Bitcoin, Hashes, Scrypt};
+
     fn target(text: &str) -> U256 {
-        text.parse::<Difficulty>().unwrap().target().0
+        of(Bitcoin, text)
+    }
+
+    fn of(base: DifficultyBase, text: &str) -> U256 {
+        text.parse::<Difficulty>().unwrap().target(base).0
+    }
+
+    fn base() -> impl Strategy<Value = DifficultyBase> {
+        prop::sample::select(vec![Bitcoin, Scrypt, Hashes])
+    }
+
+    #[test]
+    fn conventions_of_the_coins() {
+        let one = U256::from(0xffffu32) << 208usize;
+        assert_eq!(of(Scrypt, "1"), one << 16usize);
+        assert_eq!(of(Scrypt, "65536"), one);
+        assert_eq!(of(Scrypt, "0.0000152587890625"), U256::from(0xffffu32) << 240usize, "2^-16");
+        assert_eq!(of(Hashes, "1"), U256::MAX, "2^256 does not fit");
+        assert_eq!(of(Hashes, "2"), U256::ONE << 255usize);
+        // block 1 of Ethereum
+        assert_eq!(of(Hashes, "17171480576"), U256::MAX / U256::from(17_171_480_576u64));
+        assert_eq!(DifficultyBase::of_stratum(Algorithm::Scrypt), Scrypt);
+        assert_eq!(DifficultyBase::of_stratum(Algorithm::Etchash), Bitcoin, "NiceHash's dialect");
     }
 
     #[test]
@@ -145,22 +211,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_difficulty_of_a_target_is_never_harder(bytes: [u8; 32], shift in 0usize..200) {
+        fn a_difficulty_of_a_target_is_never_harder(base in base(), bytes: [u8; 32], shift in 0usize..200) {
             let target = Target((U256::from_be_bytes(bytes) >> shift).max(U256::ONE));
-            let text = Difficulty::of_target(target).to_string();
+            let text = Difficulty::of_target(target, base).to_string();
             let back: Difficulty = text.parse().unwrap();
-            prop_assert!(back.target() >= target, "{text}");
+            prop_assert!(back.target(base) >= target, "{text}");
             // and not easier by more than the twelve digits allow, where difficulty is representable
             let slack = (target.0 >> 36usize).saturating_add(U256::from(2));
-            prop_assert!(back.target().0 - target.0 <= slack, "{text}");
+            prop_assert!(back.target(base).0 - target.0 <= slack, "{text}");
         }
 
         #[test]
-        fn what_a_pool_wrote_comes_back_as_it_was(digits in 1u64..1_000_000_000_000, exponent in -18i32..6) {
+        fn what_a_pool_wrote_comes_back_as_it_was(base in base(), digits in 1u64..1_000_000_000_000, exponent in -18i32..6) {
             let written: Difficulty = format!("{digits}e{exponent}").parse().unwrap();
-            prop_assume!(written.target() < Target::MAX);
-            let text = Difficulty::of_target(written.target()).to_string();
-            prop_assert_eq!(text.parse::<Difficulty>().unwrap().target(), written.target());
+            prop_assume!(written.target(base) < Target::MAX);
+            let text = Difficulty::of_target(written.target(base), base).to_string();
+            prop_assert_eq!(text.parse::<Difficulty>().unwrap().target(base), written.target(base));
             prop_assert!(text.trim_matches(['0', '.']).len() <= 13, "{}", text);
         }
 
@@ -176,7 +242,7 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,60}") {
             if let Ok(difficulty) = text.parse::<Difficulty>() {
-                prop_assert!(!difficulty.target().0.is_zero());
+                prop_assert!(!difficulty.target(Hashes).0.is_zero());
             }
         }
     }

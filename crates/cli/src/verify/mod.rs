@@ -1,0 +1,209 @@
+//! `hashlease verify`: an epoch counted again from its evidence file, or one share, offline.
+
+mod report;
+mod single;
+
+use alloy_primitives::{Address, B256};
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use hashlease_chain::Deployment;
+use hashlease_ledger::{EvidenceHead, EvidenceReader, EvidenceShare, Recheck, Report};
+use hashlease_pow::ethash::{EthashEpoch, LightCache};
+use indicatif::{ProgressBar, ProgressStyle};
+use single::Single;
+use std::{
+    fs::File,
+    io::{Read, Seek as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+#[derive(Args, Clone, Debug, Default)]
+#[command(after_help = "Examples:
+  hashlease verify lease-1-epoch-0.hlev
+  hashlease verify --deployment deployment.toml --provider 0x… --job-signer 0x… *.hlev
+  hashlease verify --json lease-1-epoch-0.hlev | jq .holds
+  hashlease verify --share 7 --json lease-1-epoch-0.hlev > share.json
+  hashlease verify share.json
+
+Exit status: 0 when everything holds, 1 when something does not, 2 when a file can't be read.")]
+pub(crate) struct VerifyArgs {
+    /// Evidence files, as `GET /v1/leases/{id}/epochs/{n}/evidence` serves them, or single shares as `--share --json`
+    /// writes them.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// File with the contracts' addresses that the evidence must be of.
+    #[arg(long, value_name = "FILE")]
+    deployment: Option<PathBuf>,
+    /// Escrow that the lease must be of.
+    #[arg(long, value_name = "ADDRESS")]
+    escrow: Option<Address>,
+    /// Provider that the lease must be of.
+    #[arg(long, value_name = "ADDRESS")]
+    provider: Option<Address>,
+    /// Job signer that the lease must name.
+    #[arg(long, value_name = "ADDRESS")]
+    job_signer: Option<Address>,
+    /// Root that the epoch must have.
+    #[arg(long, value_name = "HASH")]
+    root: Option<B256>,
+    /// Check only one share of each file, counted from 0, and show what was hashed.
+    #[arg(long, value_name = "NUMBER")]
+    share: Option<u64>,
+    /// Show every refused share, up to 10,000.
+    #[arg(long)]
+    all: bool,
+    /// One JSON object per file.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of one file.
+pub(crate) struct Checked {
+    pub(crate) head: EvidenceHead,
+    pub(crate) report: Report,
+    /// Addresses that are not those asked for.
+    pub(crate) differences: Vec<String>,
+}
+
+impl Checked {
+    /// Everything in the file is true, and it is of the lease asked for.
+    pub(crate) fn holds(&self) -> bool {
+        self.differences.is_empty() && self.report.holds()
+    }
+}
+
+pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
+    let deployment = arguments.deployment.as_deref().map(Deployment::read).transpose()?;
+    let mut all_hold = true;
+    for path in &arguments.files {
+        let holds = verify_file(path, arguments, deployment.as_ref())
+            .with_context(|| format!("file {}", path.display()))?;
+        all_hold &= holds;
+    }
+    Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Checks a file of either kind and says what came of it.
+fn verify_file(path: &Path, arguments: &VerifyArgs, deployment: Option<&Deployment>) -> Result<bool> {
+    let mut file = File::open(path)?;
+    if is_json(&mut file)? {
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let single: Single = serde_json::from_str(&text).context("share")?;
+        return Ok(report::single(
+            path,
+            &single,
+            &differences(arguments, deployment, &single.terms()),
+            arguments,
+        ));
+    }
+    if let Some(number) = arguments.share {
+        let single = pick(file, number)?;
+        return Ok(report::single(
+            path,
+            &single,
+            &differences(arguments, deployment, &single.terms()),
+            arguments,
+        ));
+    }
+    let checked = check(file, arguments, deployment, progress)?;
+    if arguments.json {
+        println!("{}", report::as_json(path, &checked));
+    } else {
+        report::print(path, &checked, arguments);
+    }
+    Ok(checked.holds())
+}
+
+/// Whether a file begins as JSON does; evidence files begin with their magic.
+fn is_json(file: &mut File) -> Result<bool> {
+    let mut begin = [0; 1];
+    let read = file.read(&mut begin)?;
+    file.rewind()?;
+    Ok(begin.get(..read) == Some(b"{"))
+}
+
+/// One share of an evidence file with its job, read without checking the others.
+fn pick(file: impl Read, number: u64) -> Result<Single> {
+    let mut reader = EvidenceReader::open(file)?;
+    let count = reader.left();
+    if number >= count {
+        bail!("share {number} is not in the file: expected below {count}");
+    }
+    let mut shares: Vec<EvidenceShare> = Vec::new();
+    let mut at = 0u64;
+    while reader.next(&mut shares, 65_536)? {
+        let place = number.checked_sub(at).and_then(|place| usize::try_from(place).ok());
+        if let Some(share) = place.and_then(|place| shares.get(place)) {
+            return Single::new(reader.head(), share);
+        }
+        at = at.saturating_add(shares.len() as u64);
+    }
+    bail!("share {number} is not in the file")
+}
+
+/// A bar on the standard error output; hidden by itself when that is no terminal.
+fn progress(shares: u64) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} shares, {per_sec}, {eta} left {msg}");
+    ProgressBar::new(shares).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Light caches are built here, one after the other: a file has two epochs of the DAG at most.
+fn build_cache(epoch: EthashEpoch) -> Arc<LightCache> {
+    Arc::new(LightCache::build(epoch))
+}
+
+/// Reads and counts a file again; `progress` makes the bar for a number of shares.
+pub(crate) fn check(
+    source: impl Read,
+    wanted: &VerifyArgs,
+    deployment: Option<&Deployment>,
+    progress: impl FnOnce(u64) -> ProgressBar,
+) -> Result<Checked> {
+    let reader = EvidenceReader::open(source)?;
+    let head = reader.head().clone();
+    let bar = progress(reader.left());
+    let report = reader.recheck(Recheck {
+        caches: &|epoch| {
+            bar.set_message(format!("(light cache of DAG epoch {})", epoch.index()));
+            let cache = build_cache(epoch);
+            bar.set_message("");
+            cache
+        },
+        counted: &mut |_| {},
+        progress: &mut |done| bar.set_position(done),
+    });
+    bar.finish_and_clear();
+    let report = report?;
+    let mut differences = differences(wanted, deployment, &head.terms);
+    if let Some(expected) = wanted.root.filter(|expected| *expected != report.rebuilt.root) {
+        differences.push(format!("root: expected {expected}, got {}", report.rebuilt.root));
+    }
+    Ok(Checked { head, report, differences })
+}
+
+/// What of the terms is not as asked for, in words.
+fn differences(
+    wanted: &VerifyArgs,
+    deployment: Option<&Deployment>,
+    terms: &hashlease_primitives::Terms,
+) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut expect = |what: &str, expected: Option<String>, actual: String| {
+        if let Some(expected) = expected.filter(|expected| *expected != actual) {
+            differences.push(format!("{what}: expected {expected}, got {actual}"));
+        }
+    };
+    let of = |get: fn(&Deployment) -> Address| deployment.map(|deployment| get(deployment).to_string());
+    expect("chain id", deployment.map(|d| d.chain_id.to_string()), terms.domain.chain_id.to_string());
+    let escrow = terms.domain.contract.to_string();
+    expect("escrow", of(|d| d.escrow), escrow.clone());
+    expect("escrow", wanted.escrow.map(|address| address.to_string()), escrow);
+    expect("oracle", of(|d| d.oracle), terms.oracle.to_string());
+    expect("provider", wanted.provider.map(|address| address.to_string()), terms.provider.to_string());
+    expect("job signer", wanted.job_signer.map(|address| address.to_string()), terms.job_signer.to_string());
+    differences
+}

@@ -1,0 +1,159 @@
+//! What came of it, for people and for machines.
+
+use super::{Checked, Single, VerifyArgs, build_cache};
+use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+use serde_json::{Value, json};
+use std::{io::IsTerminal as _, path::Path};
+
+/// Refused shares that are shown one by one without `--all`.
+const SHOWN: usize = 20;
+
+fn paint(text: &str, code: u8) -> String {
+    if std::io::stdout().is_terminal() { format!("\x1b[1;{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+fn holds() -> String {
+    paint("holds", 32)
+}
+
+fn does_not_hold() -> String {
+    paint("does not hold", 31)
+}
+
+/// Checks one share and says what came of it; whether it holds.
+pub(super) fn single(path: &Path, single: &Single, differences: &[String], arguments: &VerifyArgs) -> bool {
+    let verdict = single.check(build_cache);
+    let all_holds = differences.is_empty() && verdict.refused.is_none();
+    if arguments.json {
+        let mut value = json!(single);
+        let more = json!({
+            "file": path.display().to_string(),
+            "holds": all_holds,
+            "key": verdict.key,
+            "header": verdict.header,
+            "mix": verdict.mix,
+            "hash": verdict.hash,
+            "target": single.target(),
+            "epoch": verdict.epoch,
+            "code": verdict.refused.as_ref().map(|reason| reason.code()),
+            "message": verdict.refused.as_ref().map(|reason| reason.to_string()),
+            "differences": differences,
+        });
+        if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
+            value.insert("verdict".to_owned(), Value::Object(more));
+        }
+        println!("{value}");
+        return all_holds;
+    }
+    println!("{}", path.display());
+    for (name, value) in single.lines(&verdict) {
+        println!("  {name:<11} {value}");
+    }
+    for difference in differences {
+        println!("  other lease: {difference}");
+    }
+    match (&verdict.refused, differences.first()) {
+        (Some(reason), _) => println!("  {}: {reason} ({})", does_not_hold(), reason.code()),
+        (None, Some(difference)) => println!("  {}: {difference}", does_not_hold()),
+        (None, None) => println!("  {}", holds()),
+    }
+    all_holds
+}
+
+pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
+    let Checked { head, report, differences } = checked;
+    let terms = &head.terms;
+    let named = report.named.iter().map(|share| {
+        let (code, message) = (share.refused.code(), share.refused.to_string());
+        json!({"share": share.index, "job": share.job, "key": share.key, "code": code, "message": message})
+    });
+    let named: Vec<Value> = named.collect();
+    let jobs: Vec<Value> = report
+        .jobs
+        .iter()
+        .filter_map(|job| {
+            let reason = job.refused.as_ref()?;
+            Some(json!({"job": job.sequence, "code": reason.code(), "message": reason.to_string()}))
+        })
+        .collect();
+    json!({
+        "file": file.display().to_string(),
+        "holds": checked.holds(),
+        "lease": terms.id,
+        "epoch": head.epoch,
+        "chainId": terms.domain.chain_id,
+        "escrow": terms.domain.contract,
+        "oracle": terms.oracle,
+        "provider": terms.provider,
+        "jobSigner": terms.job_signer,
+        "selfAttributed": terms.is_self_attributed(),
+        "jobs": report.jobs.len(),
+        "refusedJobs": jobs,
+        "shares": report.shares,
+        "refused": report.refused,
+        "refusedShares": named,
+        "work": report.work.to_string(),
+        "claimed": report.claimed,
+        "rebuilt": report.rebuilt,
+        "differences": differences,
+        "complaint": report.complaint(),
+    })
+}
+
+pub(super) fn print(file: &Path, checked: &Checked, arguments: &VerifyArgs) {
+    let Checked { head, report, differences } = checked;
+    let terms = &head.terms;
+    let attributed = if terms.is_self_attributed() { ", self-attributed" } else { "" };
+    println!("{}", file.display());
+    println!(
+        "  lease       {} epoch {}, {} on chain {}{attributed}",
+        terms.id, head.epoch, terms.algorithm, terms.domain.chain_id
+    );
+    println!("  escrow      {}", terms.domain.contract);
+    println!("  oracle      {}", terms.oracle);
+    println!("  provider    {}", terms.provider);
+    println!("  job signer  {}", terms.job_signer);
+    let good = report.jobs.iter().filter(|job| job.refused.is_none()).count();
+    println!("  jobs        {good} of {} rightly signed", report.jobs.len());
+    println!("  shares      {} of {} verified", report.shares.saturating_sub(report.refused), report.shares);
+    println!(
+        "  work        {} hashes, promised {}",
+        report.work,
+        terms.rate.over(u64::from(terms.epoch_length))
+    );
+    let same = if report.rebuilt == report.claimed { "as claimed" } else { "NOT as claimed" };
+    println!("  root        {} of {} shares, rebuilt, {same}", report.rebuilt.root, report.rebuilt.count);
+    for job in report.jobs.iter().filter(|job| job.refused.is_some()) {
+        if let Some(reason) = &job.refused {
+            println!("  job {}: {reason} ({})", job.sequence, reason.code());
+        }
+    }
+    if !report.named.is_empty() {
+        let shown = if arguments.all { report.named.len() } else { report.named.len().min(SHOWN) };
+        let mut table = Table::new();
+        table.load_style(UTF8_BORDERS_ONLY).set_header(["share", "job", "rule", "why"]);
+        for share in report.named.iter().take(shown) {
+            let (index, job) = (share.index.to_string(), share.job.to_string());
+            table.add_row([index, job, share.refused.code().to_owned(), share.refused.to_string()]);
+        }
+        println!("{table}");
+        let more = report.refused.saturating_sub(shown as u64);
+        if more > 0 {
+            println!("  and {more} more{}", if arguments.all { "" } else { ": pass --all" });
+        }
+    }
+    for difference in differences {
+        println!("  other lease: {difference}");
+    }
+    if checked.holds() {
+        println!("  {}", holds());
+        if arguments.deployment.is_none() && arguments.escrow.is_none() {
+            println!(
+                "  compare escrow, provider and job signer with the chain, or pass --deployment, --provider, --job-signer"
+            );
+        }
+    } else {
+        let why = report.complaint().or_else(|| differences.first().cloned()).unwrap_or_default();
+        println!("  {}: {why}", does_not_hold());
+    }
+}

@@ -1,0 +1,285 @@
+//! AVX2: eight scrypts by columns, two a vector by rows, and one in 128 bits, to which AVX2 gives only three operands.
+#![allow(unsafe_code)]
+// Indices count to the lengths of fixed arrays.
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+use super::{
+    Block,
+    columns::{self, MOST, Words},
+    rows::{Rows, mix},
+};
+use std::arch::x86_64::*;
+
+#[derive(Clone, Copy)]
+struct Single(__m128i);
+
+#[derive(Clone, Copy)]
+struct Pair(__m256i);
+
+#[derive(Clone, Copy)]
+struct Eight(__m256i);
+
+// SAFETY of all methods: `Rows` leaves it to the caller that there is AVX2 and that pointers are good.
+impl Rows for Single {
+    const LANES: usize = 1;
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm_add_epi32(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm_xor_si128(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let left = _mm_slli_epi32::<LEFT>(sum.0);
+            let right = _mm_srli_epi32::<RIGHT>(sum.0);
+            Self(_mm_xor_si128(_mm_xor_si128(self.0, left), right))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn turn_1(self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm_shuffle_epi32::<0b00_11_10_01>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn turn_2(self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm_shuffle_epi32::<0b01_00_11_10>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn turn_3(self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm_shuffle_epi32::<0b10_01_00_11>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn first_words(self) -> [u32; 4] {
+        // SAFETY: as above.
+        unsafe { [_mm_cvtsi128_si32(self.0).cast_unsigned(), 0, 0, 0] }
+    }
+
+    #[inline(always)]
+    unsafe fn read(lanes: [*const u8; 4]) -> [Self; 4] {
+        // SAFETY: as above.
+        unsafe { lanes[0].cast::<[Self; 4]>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn write(rows: [Self; 4], lanes: [*mut u8; 4]) {
+        // SAFETY: as above.
+        unsafe { lanes[0].cast::<[Self; 4]>().write(rows) }
+    }
+}
+
+impl Rows for Pair {
+    const LANES: usize = 2;
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm256_add_epi32(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm256_xor_si256(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let left = _mm256_slli_epi32::<LEFT>(sum.0);
+            let right = _mm256_srli_epi32::<RIGHT>(sum.0);
+            Self(_mm256_xor_si256(_mm256_xor_si256(self.0, left), right))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn turn_1(self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm256_shuffle_epi32::<0b00_11_10_01>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn turn_2(self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm256_shuffle_epi32::<0b01_00_11_10>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn turn_3(self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm256_shuffle_epi32::<0b10_01_00_11>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn first_words(self) -> [u32; 4] {
+        // SAFETY: as above.
+        unsafe {
+            let (one, other) = (_mm256_castsi256_si128(self.0), _mm256_extracti128_si256::<1>(self.0));
+            [_mm_cvtsi128_si32(one).cast_unsigned(), _mm_cvtsi128_si32(other).cast_unsigned(), 0, 0]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn read(lanes: [*const u8; 4]) -> [Self; 4] {
+        // SAFETY: as above.
+        unsafe {
+            let (one, other) = (lanes[0].cast::<__m128i>(), lanes[1].cast::<__m128i>());
+            let mut rows = [Self(_mm256_setzero_si256()); 4];
+            for (i, row) in rows.iter_mut().enumerate() {
+                let one = _mm256_castsi128_si256(_mm_load_si128(one.add(i)));
+                *row = Self(_mm256_inserti128_si256::<1>(one, _mm_load_si128(other.add(i))));
+            }
+            rows
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn write(rows: [Self; 4], lanes: [*mut u8; 4]) {
+        // SAFETY: as above.
+        unsafe {
+            let (one, other) = (lanes[0].cast::<__m128i>(), lanes[1].cast::<__m128i>());
+            for (i, row) in rows.iter().enumerate() {
+                _mm_store_si128(one.add(i), _mm256_castsi256_si128(row.0));
+                _mm_store_si128(other.add(i), _mm256_extracti128_si256::<1>(row.0));
+            }
+        }
+    }
+}
+
+/// Transposes the 4×4 words that the 128-bit lanes of four vectors make.
+#[inline(always)]
+unsafe fn transpose([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
+    // SAFETY: as above.
+    unsafe {
+        let (p, q) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+        let (r, s) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+        [
+            _mm256_unpacklo_epi64(p, r),
+            _mm256_unpackhi_epi64(p, r),
+            _mm256_unpacklo_epi64(q, s),
+            _mm256_unpackhi_epi64(q, s),
+        ]
+    }
+}
+
+impl Words for Eight {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm256_add_epi32(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { Self(_mm256_xor_si256(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let left = _mm256_slli_epi32::<LEFT>(sum.0);
+            let right = _mm256_srli_epi32::<RIGHT>(sum.0);
+            Self(_mm256_xor_si256(_mm256_xor_si256(self.0, left), right))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn words(self) -> [u32; MOST] {
+        let mut words = [0; MOST];
+        // SAFETY: as above; eight words fit.
+        unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), self.0) };
+        words
+    }
+
+    #[inline(always)]
+    unsafe fn read(lanes: [*const u8; MOST]) -> [Self; 16] {
+        // SAFETY: as above.
+        unsafe {
+            let mut all = [Self(_mm256_setzero_si256()); 16];
+            for quad in 0..4 {
+                let mut part = [_mm256_setzero_si256(); 4];
+                for (k, part) in part.iter_mut().enumerate() {
+                    let one = _mm_load_si128(lanes[k].cast::<__m128i>().add(quad));
+                    let other = _mm_load_si128(lanes[k + 4].cast::<__m128i>().add(quad));
+                    *part = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(one), other);
+                }
+                let [a, b, c, d] = transpose(part);
+                all[4 * quad] = Self(a);
+                all[4 * quad + 1] = Self(b);
+                all[4 * quad + 2] = Self(c);
+                all[4 * quad + 3] = Self(d);
+            }
+            all
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn write(words: &[Self; 16], lanes: [*mut u8; MOST]) {
+        // SAFETY: as above.
+        unsafe {
+            for quad in 0..4 {
+                let at = 4 * quad;
+                let part = transpose([words[at].0, words[at + 1].0, words[at + 2].0, words[at + 3].0]);
+                for (k, part) in part.iter().enumerate() {
+                    _mm_store_si128(lanes[k].cast::<__m128i>().add(quad), _mm256_castsi256_si128(*part));
+                    _mm_store_si128(
+                        lanes[k + 4].cast::<__m128i>().add(quad),
+                        _mm256_extracti128_si256::<1>(*part),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// `scryptROMix` of eight blocks.
+///
+/// # Safety
+///
+/// The machine must have AVX2, and `table` point to `N * 8` blocks that may be written.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+pub(super) unsafe fn mix_8(blocks: &mut [Block], table: *mut Block) {
+    // SAFETY: the caller's.
+    unsafe { columns::mix::<Eight>(blocks, table) }
+}
+
+/// `scryptROMix` of one block.
+///
+/// # Safety
+///
+/// The machine must have AVX2, and `table` point to `N` blocks that may be written.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+pub(super) unsafe fn mix_1(blocks: &mut [Block], table: *mut Block) {
+    // SAFETY: the caller's.
+    unsafe { mix::<Single, 1>(blocks, table) }
+}
+
+/// `scryptROMix` of `2 * G` blocks.
+///
+/// # Safety
+///
+/// The machine must have AVX2, and `table` point to `N * 2 * G` blocks that may be written.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+pub(super) unsafe fn mix_pairs<const G: usize>(blocks: &mut [Block], table: *mut Block) {
+    // SAFETY: the caller's.
+    unsafe { mix::<Pair, G>(blocks, table) }
+}

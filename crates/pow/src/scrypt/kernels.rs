@@ -1,0 +1,65 @@
+//! Which kernel does how many scrypts at once, on which machine.
+#![allow(unsafe_code)]
+
+use super::{Block, N, portable};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+use crate::Isa;
+
+/// A way to do the memory-hard part of some scrypts at once.
+#[derive(Clone, Copy)]
+pub(super) struct Kernel {
+    /// How many.
+    pub(super) lanes: usize,
+    /// May be called where the machine has the instructions and the table holds `N * lanes` blocks.
+    mix: unsafe fn(&mut [Block], *mut Block),
+}
+
+const fn kernel(lanes: usize, mix: unsafe fn(&mut [Block], *mut Block)) -> Kernel {
+    Kernel { lanes, mix }
+}
+
+// Each of these is the fastest for as many headers as it takes, and for the next fewer. Two at once gain nothing without
+// vectors that hold them both.
+const PORTABLE: &[Kernel] = &[kernel(1, portable::mix_1)];
+#[cfg(target_arch = "x86_64")]
+const AVX2: &[Kernel] = &[
+    kernel(1, avx2::mix_1),
+    kernel(2, avx2::mix_pairs::<1>),
+    kernel(4, avx2::mix_pairs::<2>),
+    kernel(6, avx2::mix_pairs::<3>),
+    kernel(8, avx2::mix_8),
+];
+#[cfg(target_arch = "x86_64")]
+const AVX512: &[Kernel] = &[
+    kernel(1, avx512::mix_1),
+    kernel(4, avx512::mix_fours::<1>),
+    kernel(8, avx512::mix_fours::<2>),
+    kernel(12, avx512::mix_fours::<3>),
+    kernel(16, avx512::mix_16),
+];
+
+/// All of this set of instructions, or of the best that the machine has, the narrowest first.
+pub(super) fn of(isa: Isa) -> &'static [Kernel] {
+    match isa.or_best() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => AVX2,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => AVX512,
+        _ => PORTABLE,
+    }
+}
+
+/// The narrowest that takes so many. Where it is too wide for them it still takes less time than two that fit.
+pub(super) fn fitting(kernels: &[Kernel], count: usize) -> Option<&Kernel> {
+    kernels.iter().find(|kernel| kernel.lanes >= count)
+}
+
+impl Kernel {
+    /// `scryptROMix` of the first [`Kernel::lanes`] of `blocks`.
+    pub(super) fn run(self, blocks: &mut [Block], table: &mut [Block]) {
+        assert!(blocks.len() >= self.lanes && table.len() >= N.saturating_mul(self.lanes));
+        // SAFETY: kernels come from `of` only, which looks at the machine; the table's length was just looked at.
+        unsafe { (self.mix)(blocks, table.as_mut_ptr()) }
+    }
+}

@@ -1,0 +1,144 @@
+//! scrypt with N = 1024, r = 1, p = 1 over block headers: the proof of work of Litecoin and Dogecoin.
+//!
+//! One scrypt is a chain of some hundred thousand steps that each wait for the one before, so a core is kept busy only by
+//! several at once: [`scrypt_many`] is for whoever has them, [`scrypt`] for whoever has one header.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod columns;
+mod kernels;
+mod pbkdf2;
+mod portable;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use crate::Isa;
+use alloy_primitives::B256;
+use kernels::Kernel;
+use pbkdf2::Keyed;
+use std::fmt;
+
+/// Rows of the table of one scrypt.
+const N: usize = 1024;
+
+/// Scrypts that the widest kernel does at once.
+const MOST_LANES: usize = 16;
+
+/// Bytes of a row of the table, for one scrypt.
+const ROW: usize = size_of::<Block>();
+
+/// Half of a row.
+const HALF: usize = ROW / 2;
+
+/// What the memory-hard part works on: 128 bytes as words, each half by its diagonals.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Block([u32; 32]);
+
+#[allow(clippy::indexing_slicing)] // `place` is below 32
+impl Block {
+    const ZERO: Self = Self([0; 32]);
+
+    fn from_words(words: &[u32; 32]) -> Self {
+        let mut block = Self::ZERO;
+        for (at, word) in block.0.iter_mut().enumerate() {
+            *word = words[place(at)];
+        }
+        block
+    }
+
+    fn to_words(self) -> [u32; 32] {
+        let mut words = [0; 32];
+        for (at, word) in self.0.iter().enumerate() {
+            words[place(at)] = *word;
+        }
+        words
+    }
+}
+
+/// Which word of the block stands at a place of the diagonal form.
+#[allow(clippy::arithmetic_side_effects)] // places are below 32
+const fn place(at: usize) -> usize {
+    let (half, row, word) = (at / 16, at / 4 % 4, at % 4);
+    half * 16 + (row * 4 + word * 5) % 16
+}
+
+/// The memory that scrypt is hard on: 128 KiB for each of the scrypts that this machine does at once.
+///
+/// Whoever hashes keeps one per thread and hands it over each time. What it holds between calls means nothing.
+pub struct Scratch {
+    table: Vec<Block>,
+}
+
+impl Scratch {
+    /// Memory for any count of headers. Huge pages were tried and gave nothing: two megabytes fit the second-level TLB.
+    #[must_use]
+    #[allow(clippy::arithmetic_side_effects)] // at most 16 lanes
+    pub fn new() -> Self {
+        let lanes = kernels::of(Isa::best()).iter().map(|kernel| kernel.lanes).max().unwrap_or(1);
+        Self { table: vec![Block::ZERO; N * lanes] }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive()
+    }
+}
+
+/// scrypt of one header, raw digest bytes: little-endian where they are compared with a target.
+#[must_use]
+pub fn scrypt(header: &[u8; 80], scratch: &mut Scratch) -> B256 {
+    scrypt_with(Isa::best(), header, scratch)
+}
+
+/// [`scrypt`] with instructions of one's choice, or the best of the machine where it lacks them.
+#[must_use]
+pub fn scrypt_with(isa: Isa, header: &[u8; 80], scratch: &mut Scratch) -> B256 {
+    let mut digest = [B256::ZERO];
+    scrypt_many_with(isa, &[*header], &mut digest, scratch);
+    let [digest] = digest;
+    digest
+}
+
+/// [`scrypt`] of each header, into the same place of `out`. Best in batches of a multiple of 16. Where `headers` and
+/// `out` differ in length, the longer one's rest is left alone.
+pub fn scrypt_many(headers: &[[u8; 80]], out: &mut [B256], scratch: &mut Scratch) {
+    scrypt_many_with(Isa::best(), headers, out, scratch);
+}
+
+/// [`scrypt_many`] with instructions of one's choice, or the best of the machine where it lacks them.
+pub fn scrypt_many_with(isa: Isa, headers: &[[u8; 80]], out: &mut [B256], scratch: &mut Scratch) {
+    let count = headers.len().min(out.len());
+    let (Some(headers), Some(out)) = (headers.get(..count), out.get_mut(..count)) else { return };
+    let kernels = kernels::of(isa);
+    let Some(widest) = kernels.last() else { return };
+    for (headers, out) in headers.chunks(widest.lanes).zip(out.chunks_mut(widest.lanes)) {
+        hash_batch(*kernels::fitting(kernels, headers.len()).unwrap_or(widest), headers, out, scratch);
+    }
+}
+
+/// At most as many headers as the kernel has lanes; lanes to spare hash zeros.
+fn hash_batch(kernel: Kernel, headers: &[[u8; 80]], out: &mut [B256], scratch: &mut Scratch) {
+    let mut blocks = [Block::ZERO; MOST_LANES];
+    let mut keys = [Keyed::default(); MOST_LANES];
+    for ((header, block), key) in headers.iter().zip(&mut blocks).zip(&mut keys) {
+        let mut words = [0; 32];
+        *key = pbkdf2::expand(header, &mut words);
+        *block = Block::from_words(&words);
+    }
+    kernel.run(&mut blocks, &mut scratch.table);
+    for ((digest, block), key) in out.iter_mut().zip(&blocks).zip(&keys) {
+        *digest = B256::new(pbkdf2::digest(key, &block.to_words()));
+    }
+}

@@ -1,0 +1,94 @@
+//! What leaves and nodes are: bits of keys, preimages and hashes. The frozen format is here and nowhere else.
+
+use crate::{MAX_DEPTH, TrieError};
+use alloy_primitives::{B256, keccak256};
+use serde::{Deserialize, Serialize};
+
+/// Hash and count of a subtree; those of the whole trie are the claim to an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commitment {
+    /// Hash of the root node, zero when empty.
+    pub root: B256,
+    /// Number of shares.
+    pub count: u64,
+}
+
+impl Commitment {
+    /// Next link of the chain over a lease's epochs: `keccak256(previous ‖ root ‖ count)`, the first previous
+    /// being zero and the count a 32-byte big-endian integer.
+    #[must_use]
+    pub fn chain(&self, previous: &B256) -> B256 {
+        let mut bytes = [0u8; 96];
+        let parts = [previous.0, self.root.0, word(self.count)];
+        for (place, part) in bytes.chunks_exact_mut(32).zip(parts) {
+            place.copy_from_slice(&part);
+        }
+        keccak256(bytes)
+    }
+}
+
+/// The 64 bits of a key that decide its place.
+pub(crate) fn prefix(key: &[u8; 32]) -> u64 {
+    key.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+/// Whether the way of a key turns right at a node `depth` below the root: its bit of that number.
+pub(crate) fn bit(key: &[u8; 32], depth: usize) -> bool {
+    key.get(depth / 8).is_some_and(|byte| (byte << (depth % 8)) & 0x80 != 0)
+}
+
+/// Depth at which two neighbours have parted: one more than the number of first bits they share, from 1 to
+/// [`MAX_DEPTH`].
+///
+/// # Errors
+/// [`TrieError::Duplicate`], [`TrieError::Collision`] and [`TrieError::NotAscending`].
+pub(crate) fn fork(previous: &[u8; 32], key: &[u8; 32]) -> Result<u8, TrieError> {
+    let (first, second) = (prefix(previous), prefix(key));
+    if first < second {
+        let shared = (first ^ second).leading_zeros();
+        return Ok(u8::try_from(shared).unwrap_or(u8::MAX).saturating_add(1));
+    }
+    let (previous, key) = (B256::new(*previous), B256::new(*key));
+    Err(if previous == key {
+        TrieError::Duplicate(key)
+    } else if previous < key {
+        TrieError::Collision(previous, key)
+    } else {
+        TrieError::NotAscending { previous, key }
+    })
+}
+
+/// A leaf is the hash of its key, and counts one.
+pub(crate) fn leaf(key: &B256) -> Commitment {
+    Commitment { root: keccak256(key), count: 1 }
+}
+
+/// A node counts what its children count.
+///
+/// # Errors
+/// [`TrieError::CountOverflow`].
+pub(crate) fn node(left: Commitment, right: Commitment) -> Result<Commitment, TrieError> {
+    let mut bytes = [0; 128];
+    write_node(&mut bytes, left, right);
+    let count = left.count.checked_add(right.count).ok_or(TrieError::CountOverflow)?;
+    Ok(Commitment { root: keccak256(bytes), count })
+}
+
+/// Writes what a node is the hash of, `leftHash ‖ leftCount ‖ rightHash ‖ rightCount`, over another node's or zeros:
+/// the first 24 bytes of each count stay the zeros they are.
+pub(crate) fn write_node(bytes: &mut [u8; 128], left: Commitment, right: Commitment) {
+    for (half, child) in bytes.chunks_exact_mut(64).zip([left, right]) {
+        if let Some((hash, count)) = half.split_first_chunk_mut()
+            && let Some(count) = count.last_chunk_mut()
+        {
+            *hash = child.root.0;
+            *count = child.count.to_be_bytes();
+        }
+    }
+}
+
+fn word(count: u64) -> [u8; 32] {
+    B256::left_padding_from(&count.to_be_bytes()).0
+}
+
+const _: () = assert!(MAX_DEPTH == u64::BITS as usize, "a key's place is decided by one word");
