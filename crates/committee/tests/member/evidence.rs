@@ -80,9 +80,15 @@ async fn a_share_that_comes_twice_is_refused() {
     // also when the claim counts it once only
     let reason = refusal_of(|file| {
         let again = file.shares[0].clone();
-        file.shares.push(again);
+        file.shares.insert(1, again);
     });
     ends_with(&reason.await, "duplicate");
+    // nor in another place
+    let reason = refusal_of(|file| {
+        let again = file.shares[0].clone();
+        file.shares.push(again);
+    });
+    ends_with(&reason.await, "out-of-order");
 }
 
 #[tokio::test]
@@ -203,7 +209,7 @@ async fn evidence_of_another_epoch_is_refused() {
     assert!(reason.starts_with("evidence is of epoch 0"), "{reason}");
     // shares of one epoch under the number of another
     file.head.epoch = 1;
-    ends_with(&refusal(&lease, &file, file.head.commitment).await, "outside-epoch");
+    ends_with(&refusal(&lease, &file, file.head.commitment).await, "other-epoch");
 }
 
 #[tokio::test]
