@@ -114,8 +114,8 @@ impl Batch {
         }
     }
 
-    /// Finds the nodes that these keys complete. A leaf is one deeper than the bits it shares with its neighbours;
-    /// from it upward, all nodes are complete that the key after it is not below.
+    /// Finds the nodes that these keys complete: from each leaf up, those between where the key has parted from the
+    /// key before it and where it has parted from the key after it.
     fn plan(&mut self, keys: &[[u8; 32]], forks: &[u8]) {
         self.nodes.clear();
         self.levels = [0; MAX_DEPTH];
@@ -124,9 +124,8 @@ impl Batch {
         self.counts.resize(self.first_node, 1);
         for (index, key) in keys.iter().enumerate() {
             let after = forks.get(index).copied().map(usize::from);
-            let depth_of_leaf = self.fork.max(after.unwrap_or(0));
             let mut here = LEAVES.saturating_add(index);
-            for depth in (after.unwrap_or(self.floor)..depth_of_leaf).rev() {
+            for depth in (after.unwrap_or(self.floor)..self.fork).rev() {
                 here = if bit(key, depth) {
                     let left = self.waiting.get_mut(depth.saturating_add(1)).map(std::mem::take);
                     self.plan_node(left.unwrap_or(ABSENT), here, depth)
