@@ -1,0 +1,182 @@
+//! Whatever is submitted: many shares get the verdicts that each gets alone, and both are those of the plain rules.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use alloy_primitives::{B256, U256};
+use common::{terms, verified};
+use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms};
+use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
+use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+const TIME: u64 = 1_700_000_000;
+
+/// What a share gives, or the code of why not.
+type Verdict = Result<([u8; 32], [u8; 80], U256, u32), &'static str>;
+
+fn sha256d(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(Sha256::digest(bytes)).into()
+}
+
+/// The rules as the design has them, one after the other, with other people's hashes.
+fn plainly(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> Verdict {
+    if share.tail.len() != usize::from(job.tail_length) {
+        return Err("extranonce-length");
+    }
+    if share.version & !job.version_mask != job.version & !job.version_mask {
+        return Err("version-outside-mask");
+    }
+    let ntime = u64::from(share.ntime);
+    if ntime < job.not_before {
+        return Err("ntime-too-early");
+    }
+    if ntime > job.not_after {
+        return Err("ntime-too-late");
+    }
+    if ntime < terms.start || ntime >= terms.end {
+        return Err("outside-epoch");
+    }
+    let coinbase = [job.coinbase_prefix.as_ref(), &share.tail, &job.coinbase_suffix].concat();
+    let root = job.branch.iter().fold(sha256d(&coinbase), |left, right| sha256d(&[left, right.0].concat()));
+    let header = [
+        share.version.to_le_bytes().as_slice(),
+        job.prev_hash.as_slice(),
+        &root,
+        &share.ntime.to_le_bytes(),
+        &job.n_bits.to_le_bytes(),
+        &share.nonce.to_le_bytes(),
+    ]
+    .concat();
+    let header: [u8; 80] = header.try_into().unwrap();
+    let mut proof = sha256d(&header);
+    if terms.algorithm == Algorithm::Scrypt {
+        let params = scrypt::Params::new(10, 1, 1).unwrap();
+        scrypt::scrypt(&header, &header, &params, &mut proof).unwrap();
+    }
+    let epoch = u32::try_from((ntime - terms.start) / u64::from(terms.epoch_length)).unwrap();
+    Ok((sha256d(&header), header, U256::from_le_bytes(proof), epoch))
+}
+
+fn opened(opened: Result<hashlease_share::OpenedShare, hashlease_share::Reason>) -> Verdict {
+    let opened = opened.map_err(|reason| reason.code())?;
+    Ok((opened.key().0, *opened.header().unwrap(), opened.hash(), opened.epoch()))
+}
+
+/// Masks of BIP 320 (16 bits) and BIP 323 (24 bits), none, and all.
+fn mask() -> impl Strategy<Value = u32> {
+    prop::sample::select(vec![0x1fff_e000, 0x1fff_ffe0, 0, u32::MAX])
+}
+
+fn job() -> impl Strategy<Value = HeaderJob> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..120);
+    let branch = prop::collection::vec(any::<[u8; 32]>().prop_map(B256::new), 0..4);
+    (bytes(), bytes(), branch, 0u8..9, any::<[u8; 32]>(), any::<u32>(), mask()).prop_filter_map(
+        "64 bytes of coinbase",
+        |(prefix, suffix, branch, tail_length, prev_hash, version, version_mask)| {
+            (prefix.len() + suffix.len() + usize::from(tail_length) != 64).then(|| HeaderJob {
+                lease: LeaseId(1),
+                sequence: 1,
+                prev_hash: B256::new(prev_hash),
+                n_bits: 0x1d00_ffff,
+                version,
+                version_mask,
+                not_before: TIME,
+                not_after: TIME + 100,
+                coinbase_prefix: prefix.into(),
+                tail_length,
+                coinbase_suffix: suffix.into(),
+                branch,
+            })
+        },
+    )
+}
+
+/// A share of one of the jobs; most keep the rules.
+fn shares(jobs: Vec<HeaderJob>) -> impl Strategy<Value = (Vec<HeaderJob>, Vec<(usize, HeaderShare)>)> {
+    let one = (0..jobs.len(), any::<[u8; 8]>(), any::<[u32; 2]>(), 0u8..12, 0u32..101);
+    let all = prop::collection::vec(one, 0..60);
+    all.prop_map(move |all| {
+        let share = |(at, tail, [bits, nonce], fault, second): (usize, [u8; 8], [u32; 2], u8, u32)| {
+            let job: &HeaderJob = &jobs[at];
+            let mut tail = tail[..usize::from(job.tail_length)].to_vec();
+            let mut ntime = TIME as u32 + second;
+            let mut version = job.version ^ (bits & job.version_mask);
+            match fault {
+                0 => tail.push(0),
+                1 => version = bits,
+                2 => ntime = TIME as u32 - 1,
+                3 => ntime = TIME as u32 + 101,
+                _ => {}
+            }
+            (at, HeaderShare { tail: tail.as_slice().try_into().unwrap(), ntime, nonce, version })
+        };
+        let shares = all.into_iter().map(share).collect();
+        (jobs.clone(), shares)
+    })
+}
+
+fn check(terms: &Terms, jobs: &[HeaderJob], shares: &[(usize, HeaderShare)]) {
+    let verified: Vec<VerifiedJob> = jobs.iter().map(|job| verified(terms, job.clone())).collect();
+    let submitted: Vec<(usize, Share)> = shares.iter().map(|(at, share)| (*at, share.clone().into())).collect();
+    let mut many = vec![None; shares.len()];
+    open_many(terms, submitted.iter().map(|(at, share)| (&verified[*at], share)), |i, verdict| {
+        assert!(many[i].replace(opened(verdict)).is_none(), "one verdict for each");
+    });
+    for (((at, share), (_, whole)), many) in shares.iter().zip(&submitted).zip(many) {
+        let expected = plainly(terms, &jobs[*at], share);
+        assert_eq!(opened(verified[*at].open(terms, whole)), expected);
+        assert_eq!(many, Some(expected));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn sha256d_shares((jobs, shares) in prop::collection::vec(job(), 1..5).prop_flat_map(shares)) {
+        check(&terms(Algorithm::Sha256d, 1, TIME, 3), &jobs, &shares);
+    }
+
+    #[test]
+    fn shares_around_the_ends_of_a_lease((jobs, shares) in prop::collection::vec(job(), 1..3).prop_flat_map(shares)) {
+        let whole = terms(Algorithm::Sha256d, 1, TIME, 0);
+        check(&Terms { start: TIME + 40, ..whole.clone() }, &jobs, &shares);
+        check(&Terms { end: TIME + 60, ..whole }, &jobs, &shares);
+    }
+}
+
+proptest! {
+    // a scrypt takes a hundred times as long
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn scrypt_shares((jobs, shares) in prop::collection::vec(job(), 1..4).prop_flat_map(shares)) {
+        check(&terms(Algorithm::Scrypt, 1, TIME, 3), &jobs, &shares);
+    }
+}
+
+/// More than are hashed together at a time.
+#[test]
+fn a_thousand_shares() {
+    let terms = terms(Algorithm::Sha256d, 4, TIME, 0);
+    let job = HeaderJob {
+        lease: LeaseId(1),
+        sequence: 1,
+        prev_hash: B256::repeat_byte(1),
+        n_bits: 0x1d00_ffff,
+        version: 0x2000_0000,
+        version_mask: 0x1fff_e000,
+        not_before: TIME,
+        not_after: TIME + 100,
+        coinbase_prefix: vec![1; 100].into(),
+        tail_length: 4,
+        coinbase_suffix: vec![2; 60].into(),
+        branch: vec![B256::repeat_byte(4); 3],
+    };
+    let share = |nonce: u32| {
+        let tail = nonce.to_be_bytes().as_slice().try_into().unwrap();
+        (0, HeaderShare { tail, ntime: TIME as u32, nonce, version: 0x2000_0000 })
+    };
+    check(&terms, &[job], &(0..1_000).map(share).collect::<Vec<_>>());
+}

@@ -1,0 +1,222 @@
+//! Real blocks of Ethereum and Ethereum Classic are shares of Ethash leases, and every rule has its name.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use alloy_primitives::{B256, U256, keccak256};
+use common::{EPOCH, sign, terms, verified};
+use hashlease_pow::ethash::{EthashEpoch, LightCache};
+use hashlease_primitives::{Algorithm, EthashJob, LeaseId, Target, Terms};
+use hashlease_share::{EthashShare, HeaderShare, MAX_NONCE_PREFIX, Reason, Share, VerifiedJob, open_many};
+use serde_json::Value;
+use std::sync::{Arc, OnceLock};
+
+const TIME: u64 = 1_700_000_000;
+
+struct Block {
+    name: String,
+    algorithm: Algorithm,
+    number: u64,
+    seal_hash: B256,
+    nonce: u64,
+    mix: B256,
+    difficulty: u64,
+}
+
+fn blocks() -> Vec<Block> {
+    let all: Vec<Value> =
+        serde_json::from_str(include_str!("../../../tests/vectors/ethash_headers.json")).unwrap();
+    let hash = |block: &Value, field: &str| block[field].as_str().unwrap().parse::<B256>().unwrap();
+    let block = |block: &Value| Block {
+        name: block["name"].as_str().unwrap().to_owned(),
+        algorithm: if block["algo"] == "etchash" { Algorithm::Etchash } else { Algorithm::Ethash },
+        number: block["number"].as_u64().unwrap(),
+        seal_hash: hash(block, "seal_hash"),
+        nonce: u64::from_str_radix(block["nonce"].as_str().unwrap(), 16).unwrap(),
+        mix: hash(block, "mix_hash"),
+        difficulty: block["difficulty"].as_u64().unwrap(),
+    };
+    all.iter().map(block).collect()
+}
+
+/// The first block: its cache is small, and built once.
+fn first() -> (Block, Arc<LightCache>) {
+    static CACHE: OnceLock<Arc<LightCache>> = OnceLock::new();
+    let cache = CACHE.get_or_init(|| Arc::new(LightCache::build(EthashEpoch::of_ethash_block(0).unwrap())));
+    (blocks().remove(0), Arc::clone(cache))
+}
+
+impl Block {
+    /// The job with so many bytes of the nonce as the lease's, and the terms under which the next byte is the epoch.
+    fn job(&self, prefix: usize) -> (Terms, EthashJob) {
+        let nonce = self.nonce.to_be_bytes();
+        let log2 = u8::try_from(self.difficulty.ilog2()).unwrap();
+        let terms = terms(self.algorithm, log2, TIME, u32::from(nonce[prefix]));
+        let job = EthashJob {
+            lease: LeaseId(1),
+            sequence: 1,
+            seal_hash: self.seal_hash,
+            block_number: self.number,
+            nonce_prefix: nonce[..prefix].to_vec().into(),
+            not_before: TIME,
+            not_after: TIME + 60,
+        };
+        (terms, job)
+    }
+
+    fn share(&self) -> Share {
+        EthashShare { nonce: self.nonce }.into()
+    }
+}
+
+#[test]
+fn real_blocks_are_shares() {
+    let all = blocks();
+    assert!(all.iter().any(|block| block.algorithm == Algorithm::Etchash), "one after ECIP-1099");
+    for block in &all {
+        let name = &block.name;
+        let (terms, job) = block.job(2);
+        let job = verified(&terms, job);
+        // the same epoch in most of them: build what is needed only once
+        let epoch = job.dag_epoch().unwrap();
+        let cache = if epoch.index() == 0 { first().1 } else { Arc::new(LightCache::build(epoch)) };
+        let job = job.with_cache(cache);
+        let opened = job.open(&terms, &block.share()).unwrap();
+        let nonce = block.nonce.to_be_bytes();
+        assert_eq!(opened.key(), keccak256([block.seal_hash.as_slice(), &nonce].concat()), "{name}");
+        assert_eq!((opened.mix(), opened.header()), (Some(&block.mix), None), "{name}");
+        assert!(opened.meets(Target(U256::MAX / U256::from(block.difficulty))), "{name}");
+        assert_eq!(opened.epoch(), u32::from(nonce[2]), "{name}");
+        let share = opened.settle().unwrap();
+        assert_eq!(share.work().0, 1 << block.difficulty.ilog2(), "{name}");
+        // another nonce of the same prefix and epoch byte is no work
+        let other = EthashShare { nonce: block.nonce ^ 1 }.into();
+        assert_eq!(job.open(&terms, &other).unwrap().settle().unwrap_err(), Reason::AboveTarget, "{name}");
+    }
+}
+
+#[test]
+fn a_claimed_mix_is_refused_before_the_cache_is_read() {
+    let (block, cache) = first();
+    let (terms, job) = block.job(2);
+    let target = Target(U256::MAX / U256::from(block.difficulty));
+    // no cache at all: whoever needs it gets another refusal
+    let without = verified(&terms, job.clone());
+    let claimed = |job: &VerifiedJob, mix: &B256, target| job.open_claimed(&terms, &block.share(), mix, target);
+    let not_ready = Reason::CacheNotReady { epoch: 0 };
+    assert_eq!(without.open(&terms, &block.share()).unwrap_err(), not_ready);
+
+    let with = without.with_cache(cache);
+    let false_mix = block.mix ^ B256::with_last_byte(1);
+    assert_eq!(claimed(&with, &false_mix, target).unwrap_err(), Reason::AboveTarget);
+    let wrong = claimed(&with, &false_mix, Target::MAX).unwrap_err();
+    assert_eq!(wrong, Reason::WrongMix { expected: block.mix, actual: false_mix });
+    assert_eq!(claimed(&with, &block.mix, target).unwrap().mix(), Some(&block.mix));
+}
+
+#[test]
+fn a_cache_of_another_epoch_is_not_taken() {
+    let (block, cache) = first();
+    let (terms, job) = block.job(2);
+    let later = verified(&terms, EthashJob { block_number: 30_000, ..job }).with_cache(cache);
+    let refused = later.open(&terms, &block.share()).unwrap_err();
+    assert_eq!((refused.code(), refused), ("cache-not-ready", Reason::CacheNotReady { epoch: 1 }));
+}
+
+#[test]
+fn every_rule_on_jobs_has_its_name() {
+    let (block, _) = first();
+    let (terms, good) = block.job(2);
+    let refused = |job: EthashJob| VerifiedJob::verify(&terms, sign(&terms, job)).unwrap_err();
+    let epoch_end = terms.epoch_end(u32::from(block.nonce.to_be_bytes()[2]));
+    let job = || good.clone();
+
+    assert_eq!(refused(EthashJob { lease: LeaseId(2), ..job() }).code(), "other-lease");
+    assert_eq!(refused(EthashJob { not_after: TIME + 601, ..job() }).code(), "job-window");
+    assert_eq!(refused(EthashJob { not_after: TIME - 1, ..job() }).code(), "job-window");
+    let long = EthashJob { nonce_prefix: vec![0; MAX_NONCE_PREFIX + 1].into(), ..job() };
+    assert_eq!(refused(long), Reason::JobNoncePrefix { length: 7, max: 6 });
+    let absurd = EthashJob { block_number: u64::MAX, ..job() };
+    assert_eq!(refused(absurd), Reason::JobBlock { block: u64::MAX });
+    // to the last second of the epoch, and one further
+    let (not_before, not_after) = (epoch_end - 10, epoch_end - 1);
+    assert!(VerifiedJob::verify(&terms, sign(&terms, EthashJob { not_before, not_after, ..job() })).is_ok());
+    let across = EthashJob { not_before, not_after: epoch_end, ..job() };
+    assert_eq!(refused(across), Reason::JobOutsideEpoch { not_before, not_after: epoch_end });
+    let early = EthashJob { not_before: terms.start - 1, not_after: terms.start + 1, ..job() };
+    assert_eq!(refused(early).code(), "job-outside-epoch");
+
+    let mut unsigned = sign(&terms, job());
+    unsigned.signature = [0; 65];
+    assert_eq!(VerifiedJob::verify(&terms, unsigned).unwrap_err(), Reason::JobUnsigned);
+    let changes: [fn(&mut EthashJob); 6] = [
+        |job| job.sequence += 1,
+        |job| job.seal_hash.0[0] ^= 1,
+        |job| job.block_number += 1,
+        |job| job.nonce_prefix = vec![0; 2].into(),
+        |job| job.not_before += 1,
+        |job| job.not_after += 1,
+    ];
+    for change in changes {
+        let mut signed = sign(&terms, job());
+        let mut other = good.clone();
+        change(&mut other);
+        signed.job = other.into();
+        assert_eq!(VerifiedJob::verify(&terms, signed).unwrap_err(), Reason::JobSignature);
+    }
+}
+
+#[test]
+fn every_rule_on_shares_has_its_name() {
+    let (block, cache) = first();
+    let (terms, job) = block.job(2);
+    let good = verified(&terms, job.clone()).with_cache(Arc::clone(&cache));
+    let refused = |nonce: u64| good.open(&terms, &EthashShare { nonce }.into()).unwrap_err();
+    for bit in [48, 55, 63] {
+        let nonce = block.nonce ^ (1 << bit);
+        assert_eq!(refused(nonce), Reason::NonceOutsidePrefix { nonce, prefix: job.nonce_prefix.clone() });
+    }
+    let [.., expected, _, _, _, _, _] = block.nonce.to_be_bytes();
+    let actual = expected ^ 1;
+    assert_eq!(refused(block.nonce ^ (1 << 40)), Reason::NonceOfOtherEpoch { expected, actual });
+    let header = HeaderShare { tail: Default::default(), ntime: 0, nonce: 0, version: 0 };
+    assert_eq!(good.open(&terms, &header.into()).unwrap_err(), Reason::ShareKind(Algorithm::Ethash));
+    // cancelled since: the job's epoch is behind the end
+    let ended = Terms { end: terms.epoch_start(u32::from(expected)), ..terms.clone() };
+    assert_eq!(good.open(&ended, &block.share()).unwrap_err().code(), "job-outside-epoch");
+    assert!(good.open(&terms, &block.share()).is_ok());
+    assert!(u64::from(EPOCH) > 600, "or no window could be tried");
+}
+
+/// The epoch number is counted modulo 256, so the byte of epoch 256 is that of epoch 0.
+#[test]
+fn the_epoch_byte_wraps() {
+    let (block, cache) = first();
+    let (_, job) = block.job(2);
+    let byte = u32::from(block.nonce.to_be_bytes()[2]);
+    let later = terms(Algorithm::Ethash, 1, TIME, byte + 256);
+    assert!(byte + 256 < 600, "or the lease is too short");
+    let opened = verified(&later, job).with_cache(cache).open(&later, &block.share()).unwrap();
+    assert_eq!(opened.epoch(), byte + 256);
+}
+
+#[test]
+fn many_are_opened_as_one_by_one() {
+    let (block, cache) = first();
+    let (terms, job) = block.job(2);
+    let jobs = [
+        verified(&terms, job.clone()).with_cache(cache),
+        verified(&terms, EthashJob { sequence: 2, block_number: 30_000, ..job }),
+    ];
+    let shares: Vec<(usize, Share)> = (0..40u64)
+        .map(|i| (usize::from(i % 7 == 3), EthashShare { nonce: block.nonce ^ if i % 5 == 0 { i << 40 } else { i } }.into()))
+        .collect();
+    let mut many = vec![None; shares.len()];
+    open_many(&terms, shares.iter().map(|(job, share)| (&jobs[*job], share)), |i, opened| {
+        many[i] = Some(opened.map(|opened| (opened.key(), opened.hash(), opened.mix().copied())));
+    });
+    for ((job, share), many) in shares.iter().zip(many) {
+        let one = jobs[*job].open(&terms, share).map(|opened| (opened.key(), opened.hash(), opened.mix().copied()));
+        assert_eq!(many, Some(one));
+    }
+}
