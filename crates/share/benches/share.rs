@@ -1,1 +1,154 @@
-fn main(){}
+//! Shares opened per second, beside what others do for the same share in the same run.
+//!
+//! `cargo bench -p hashlease-share --bench share`
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use alloy_primitives::B256;
+use bitcoin::{
+    BlockHash, CompactTarget, Target, Transaction, TxMerkleNode,
+    block::{Header, Version},
+    consensus::deserialize,
+    hashes::{Hash as _, sha256d},
+};
+use channels_sv2::merkle_root::merkle_root_from_path;
+use common::{sign, terms, verified};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms};
+use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
+use std::{hint::black_box, num::NonZero, thread};
+
+const TIME: u64 = 1_700_000_000;
+const BATCH: usize = 4_096;
+
+/// 250 bytes of a real form: one input with a script of 98 bytes, one output; 12 branches.
+fn job() -> HeaderJob {
+    let mut coinbase = vec![2, 0, 0, 0, 1];
+    coinbase.extend([0; 32]);
+    coinbase.extend([0xff; 4]);
+    coinbase.push(98);
+    let script = coinbase.len();
+    coinbase.extend([0x51; 98]);
+    coinbase.extend([0xff; 4]);
+    coinbase.push(1);
+    coinbase.extend(5_000_000_000u64.to_le_bytes());
+    coinbase.push(92);
+    coinbase.extend([0x51; 92]);
+    coinbase.extend([0; 4]);
+    assert_eq!(coinbase.len(), 250);
+    let tail = script + 80;
+    HeaderJob {
+        lease: LeaseId(1),
+        sequence: 1,
+        prev_hash: B256::repeat_byte(1),
+        n_bits: 0x1703_4219,
+        version: 0x2000_0000,
+        version_mask: 0x1fff_e000,
+        not_before: TIME,
+        not_after: TIME + 100,
+        coinbase_prefix: coinbase[..tail].to_vec().into(),
+        tail_length: 8,
+        coinbase_suffix: coinbase[tail + 8..].to_vec().into(),
+        branch: (0..12).map(B256::repeat_byte).collect(),
+    }
+}
+
+fn share(number: usize) -> HeaderShare {
+    let tail = (number as u64).to_be_bytes().as_slice().try_into().unwrap();
+    HeaderShare { tail, ntime: TIME as u32, nonce: 7, version: 0x2000_0000 }
+}
+
+fn header(root: [u8; 32], job: &HeaderJob, share: &HeaderShare) -> Header {
+    Header {
+        version: Version::from_consensus(share.version.cast_signed()),
+        prev_blockhash: BlockHash::from_byte_array(job.prev_hash.0),
+        merkle_root: TxMerkleNode::from_byte_array(root),
+        time: share.ntime,
+        bits: CompactTarget::from_consensus(job.n_bits),
+        nonce: share.nonce,
+    }
+}
+
+/// As a pool over rust-bitcoin does it: the coinbase as a transaction, its id, the path, the header's hash.
+fn rust_bitcoin(job: &HeaderJob, share: &HeaderShare) -> bool {
+    let coinbase = [job.coinbase_prefix.as_ref(), &share.tail, &job.coinbase_suffix].concat();
+    let coinbase: Transaction = deserialize(&coinbase).unwrap();
+    let root = job.branch.iter().fold(coinbase.compute_txid().to_byte_array(), |left, right| {
+        sha256d::Hash::hash(&[left, right.0].concat()).to_byte_array()
+    });
+    Target::MAX_ATTAINABLE_MAINNET.is_met_by(header(root, job, share).block_hash())
+}
+
+/// The hashing of `ExtendedChannel::validate_share` in the SV2 stack, without its accounting.
+fn sv2(job: &HeaderJob, path: &[[u8; 32]], share: &HeaderShare) -> bool {
+    let root = merkle_root_from_path(&job.coinbase_prefix, &job.coinbase_suffix, &share.tail, path).unwrap();
+    Target::MAX_ATTAINABLE_MAINNET.is_met_by(header(root, job, share).block_hash())
+}
+
+fn open_all(terms: &Terms, job: &VerifiedJob, shares: &[Share]) -> usize {
+    let mut met = 0;
+    open_many(terms, shares.iter().map(|share| (job, share)), |_, opened| {
+        met += usize::from(opened.is_ok_and(|opened| opened.settle().is_ok()));
+    });
+    met
+}
+
+fn sha256d_shares(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sha256d share, 250 bytes of coinbase, 12 branches");
+    let terms = terms(Algorithm::Sha256d, 40, TIME, 0);
+    let plain = job();
+    let path: Vec<[u8; 32]> = plain.branch.iter().map(|hash| hash.0).collect();
+    let job = verified(&terms, plain.clone());
+    let shares: Vec<Share> = (0..BATCH).map(|number| share(number).into()).collect();
+    let mut number = 0;
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("open, one", |bencher| {
+        bencher.iter(|| {
+            number = (number + 1) % BATCH;
+            job.open(&terms, &shares[number]).unwrap().settle().is_ok()
+        });
+    });
+    group.bench_function("rust-bitcoin", |bencher| {
+        bencher.iter(|| {
+            number = (number + 1) % BATCH;
+            rust_bitcoin(&plain, black_box(&share(number)))
+        });
+    });
+    group.bench_function("SV2 stack", |bencher| {
+        bencher.iter(|| {
+            number = (number + 1) % BATCH;
+            sv2(&plain, &path, black_box(&share(number)))
+        });
+    });
+    for count in [64, BATCH] {
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(format!("open_many, {count}"), |bencher| {
+            bencher.iter(|| open_all(&terms, &job, black_box(&shares[..count])));
+        });
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    group.throughput(Throughput::Elements((cores * 16 * BATCH) as u64));
+    group.bench_function(format!("open_many on {cores} threads, 65,536 each"), |bencher| {
+        bencher.iter(|| {
+            thread::scope(|scope| {
+                for _ in 0..cores {
+                    scope.spawn(|| (0..16).map(|_| open_all(&terms, &job, &shares)).sum::<usize>());
+                }
+            });
+        });
+    });
+    group.finish();
+}
+
+fn jobs(criterion: &mut Criterion) {
+    let terms = terms(Algorithm::Sha256d, 40, TIME, 0);
+    let signed = sign(&terms, job());
+    criterion.bench_function("job verified", |bencher| {
+        bencher.iter(|| VerifiedJob::verify(&terms, black_box(signed.clone())).unwrap());
+    });
+}
+
+criterion_group!(benches, sha256d_shares, jobs);
+criterion_main!(benches);

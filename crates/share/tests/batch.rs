@@ -118,7 +118,8 @@ fn shares(jobs: Vec<HeaderJob>) -> impl Strategy<Value = (Vec<HeaderJob>, Vec<(u
 
 fn check(terms: &Terms, jobs: &[HeaderJob], shares: &[(usize, HeaderShare)]) {
     let verified: Vec<VerifiedJob> = jobs.iter().map(|job| verified(terms, job.clone())).collect();
-    let submitted: Vec<(usize, Share)> = shares.iter().map(|(at, share)| (*at, share.clone().into())).collect();
+    let submitted: Vec<(usize, Share)> =
+        shares.iter().map(|(at, share)| (*at, share.clone().into())).collect();
     let mut many = vec![None; shares.len()];
     open_many(terms, submitted.iter().map(|(at, share)| (&verified[*at], share)), |i, verdict| {
         assert!(many[i].replace(opened(verdict)).is_none(), "one verdict for each");

@@ -102,7 +102,8 @@ fn a_claimed_mix_is_refused_before_the_cache_is_read() {
     let target = Target(U256::MAX / U256::from(block.difficulty));
     // no cache at all: whoever needs it gets another refusal
     let without = verified(&terms, job.clone());
-    let claimed = |job: &VerifiedJob, mix: &B256, target| job.open_claimed(&terms, &block.share(), mix, target);
+    let claimed =
+        |job: &VerifiedJob, mix: &B256, target| job.open_claimed(&terms, &block.share(), mix, target);
     let not_ready = Reason::CacheNotReady { epoch: 0 };
     assert_eq!(without.open(&terms, &block.share()).unwrap_err(), not_ready);
 
@@ -209,14 +210,20 @@ fn many_are_opened_as_one_by_one() {
         verified(&terms, EthashJob { sequence: 2, block_number: 30_000, ..job }),
     ];
     let shares: Vec<(usize, Share)> = (0..40u64)
-        .map(|i| (usize::from(i % 7 == 3), EthashShare { nonce: block.nonce ^ if i % 5 == 0 { i << 40 } else { i } }.into()))
+        .map(|i| {
+            (
+                usize::from(i % 7 == 3),
+                EthashShare { nonce: block.nonce ^ if i % 5 == 0 { i << 40 } else { i } }.into(),
+            )
+        })
         .collect();
     let mut many = vec![None; shares.len()];
     open_many(&terms, shares.iter().map(|(job, share)| (&jobs[*job], share)), |i, opened| {
         many[i] = Some(opened.map(|opened| (opened.key(), opened.hash(), opened.mix().copied())));
     });
     for ((job, share), many) in shares.iter().zip(many) {
-        let one = jobs[*job].open(&terms, share).map(|opened| (opened.key(), opened.hash(), opened.mix().copied()));
+        let one =
+            jobs[*job].open(&terms, share).map(|opened| (opened.key(), opened.hash(), opened.mix().copied()));
         assert_eq!(many, Some(one));
     }
 }

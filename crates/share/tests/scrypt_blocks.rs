@@ -21,7 +21,8 @@ fn hashes(value: &Value) -> Vec<B256> {
 /// Name, header that was hashed, its coinbase, the branch, and the target that it met.
 fn blocks() -> Vec<(String, [u8; 80], Vec<u8>, Vec<B256>, Target)> {
     let mut all = Vec::new();
-    let bits = |header: &[u8]| Target::from_compact(u32::from_le_bytes(header[72..76].try_into().unwrap())).unwrap();
+    let bits =
+        |header: &[u8]| Target::from_compact(u32::from_le_bytes(header[72..76].try_into().unwrap())).unwrap();
     let litecoin: Vec<Value> =
         serde_json::from_str(include_str!("../../../tests/vectors/litecoin_blocks.json")).unwrap();
     for block in &litecoin {
@@ -30,7 +31,13 @@ fn blocks() -> Vec<(String, [u8; 80], Vec<u8>, Vec<B256>, Target)> {
         let header = bytes(&block["header"]);
         let target = bits(&header);
         let name = block["name"].as_str().unwrap().to_owned();
-        all.push((name, header.try_into().unwrap(), parts.concat(), hashes(&stratum["merkle_branch"]), target));
+        all.push((
+            name,
+            header.try_into().unwrap(),
+            parts.concat(),
+            hashes(&stratum["merkle_branch"]),
+            target,
+        ));
     }
     let dogecoin: Vec<Value> =
         serde_json::from_str(include_str!("../../../tests/vectors/dogecoin_blocks.json")).unwrap();
@@ -71,7 +78,9 @@ fn real_blocks_are_shares() {
 
         // with flipped bits all along the batch, one holds
         let flips: Vec<_> = (0..32)
-            .map(|bit| hashlease_share::HeaderShare { nonce: share.nonce ^ (1 << bit), ..share.clone() }.into())
+            .map(|bit| {
+                hashlease_share::HeaderShare { nonce: share.nonce ^ (1 << bit), ..share.clone() }.into()
+            })
             .chain([share.clone().into()])
             .collect();
         let mut met = vec![None; flips.len()];
