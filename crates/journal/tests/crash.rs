@@ -193,7 +193,7 @@ fn put_frame(path: &Path, mark: Option<[u8; 8]>, first: u64, bodies: &[&[u8]]) -
 #[tokio::test]
 async fn a_record_of_a_newer_program_is_refused_with_its_place_and_type() {
     for (body, expected) in [
-        ([6, 1], RecordError::UnknownType(6)),
+        ([8, 1], RecordError::UnknownType(8)),
         ([3, 9], RecordError::UnknownVersion { kind: 3, expected: 1, actual: 9 }),
     ] {
         let (dir, path) = filled(2).await;
@@ -217,12 +217,12 @@ async fn a_record_of_a_newer_program_is_refused_with_its_place_and_type() {
 async fn a_frame_in_anothers_place_is_refused() {
     let (dir, path) = filled(2).await;
     // as the last one it could be what an unfinished write left
-    put_frame(&path, None, 7, &[&[6, 1]]);
+    put_frame(&path, None, 7, &[&[8, 1]]);
     assert_eq!(open(&dir).unwrap().1.len(), 2);
-    put_frame(&path, Some([5; 8]), 2, &[&[6, 1]]);
+    put_frame(&path, Some([5; 8]), 2, &[&[8, 1]]);
     assert_eq!(open(&dir).unwrap().1.len(), 2);
-    put_frame(&path, None, 7, &[&[6, 1]]);
-    put_frame(&path, None, 8, &[&[6, 1]]);
+    put_frame(&path, None, 7, &[&[8, 1]]);
+    put_frame(&path, None, 8, &[&[8, 1]]);
     assert!(matches!(open(&dir), Err(JournalError::Damaged { .. })));
 }
 
