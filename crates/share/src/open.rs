@@ -6,6 +6,7 @@ use crate::{
     share::Proof,
 };
 use alloy_primitives::{B256, U256};
+use arrayvec::ArrayVec;
 use hashlease_pow::{
     ethash::{self, LightCache, Seal},
     hash_as_integer, scrypt,
@@ -82,10 +83,16 @@ impl<'a> HeaderToHash<'a> {
         Choice { tail, ntime: *ntime, nonce: *nonce, version: *version }
     }
 
+    #[inline]
     fn opened(&self, terms: &Terms, hashed: &HashedHeader, proof_of_work: &B256) -> OpenedShare {
+        let HeaderShare { tail, ntime, nonce, version } = self.share;
+        // as a slice, which is faster than byte by byte; it fits, since it is of the same type
+        let mut copy = ArrayVec::new();
+        let _ = copy.try_extend_from_slice(tail);
+        let share = HeaderShare { tail: copy, ntime: *ntime, nonce: *nonce, version: *version };
         OpenedShare::new(
             terms,
-            Share::Header(self.share.clone()),
+            Share::Header(share),
             (self.job.sequence, self.epoch),
             hashed.digest,
             hash_as_integer(proof_of_work),
@@ -217,8 +224,8 @@ pub fn open_many<'a>(
     shares: impl IntoIterator<Item = (&'a VerifiedJob, &'a Share)>,
     mut take: impl FnMut(usize, Result<OpenedShare, Reason>),
 ) {
-    let mut headers = arrayvec::ArrayVec::<(usize, HeaderToHash<'a>), BATCH>::new();
-    let mut seals = arrayvec::ArrayVec::<(usize, SealToHash<'a>), BATCH>::new();
+    let mut headers = ArrayVec::<(usize, HeaderToHash<'a>), BATCH>::new();
+    let mut seals = ArrayVec::<(usize, SealToHash<'a>), BATCH>::new();
     for (index, (job, share)) in shares.into_iter().enumerate() {
         match job.check(terms, share) {
             Err(reason) => take(index, Err(reason)),
@@ -284,7 +291,7 @@ fn open_seals(
     take: &mut impl FnMut(usize, Result<OpenedShare, Reason>),
 ) {
     let Some((_, first)) = seals.first() else { return };
-    let mut inputs = arrayvec::ArrayVec::<(B256, u64), BATCH>::new();
+    let mut inputs = ArrayVec::<(B256, u64), BATCH>::new();
     inputs.extend(seals.iter().map(|(_, seal)| seal.input()));
     let mut out = [Seal::default(); BATCH];
     ethash::hashimoto_light_many(first.cache, &inputs, &mut out);

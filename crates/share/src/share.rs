@@ -98,6 +98,7 @@ pub(crate) enum Proof {
 }
 
 impl OpenedShare {
+    #[inline]
     pub(crate) fn new(
         terms: &Terms,
         share: Share,
@@ -147,6 +148,7 @@ impl OpenedShare {
     }
 
     /// Whether the hash meets some target, for instance the pool's.
+    #[inline]
     #[must_use]
     pub fn meets(&self, target: Target) -> bool {
         target.is_met_by(self.hash)
@@ -156,6 +158,7 @@ impl OpenedShare {
     ///
     /// # Errors
     /// [`Reason::AboveTarget`].
+    #[inline]
     pub fn settle(self) -> Result<VerifiedShare, Reason> {
         if !self.weight.target().is_met_by(self.hash) {
             return Err(Reason::AboveTarget);

@@ -5,7 +5,10 @@
     reason = "arrays of known length, indices below it"
 )]
 
-use super::{constants::K, lanes::Lanes};
+use super::{
+    constants::{INITIAL, K, PADDING_OF_32},
+    lanes::Lanes,
+};
 
 /// Sixteen words of `N` messages, word by word.
 #[derive(Clone, Copy)]
@@ -73,6 +76,64 @@ pub(crate) fn compress<const N: usize, L: Lanes<N>>(state: &mut [L; 8], message:
         }
     }
     add_up(state, &s);
+}
+
+/// SHA-256 of digests, one block each: of what is the same in all of them, initial state and padding, much is computed
+/// when this is compiled.
+#[inline(always)]
+pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(digest: &[L; 8]) -> [L; 8] {
+    let begun = INITIAL.map(L::splat);
+    let mut s = begun;
+    let mut w = [L::splat(0); 16];
+    for i in 0..8 {
+        w[i] = digest[i];
+        w[8 + i] = L::splat(PADDING_OF_32[i]);
+    }
+    macro_rules! first {
+        ($i:literal) => {
+            w[$i].add(L::splat(K[$i]))
+        };
+    }
+    eight_rounds!(s, first);
+    macro_rules! padding {
+        ($i:literal) => {
+            L::splat(PADDING_OF_32[$i].wrapping_add(K[8 + $i]))
+        };
+    }
+    eight_rounds!(s, padding);
+    // written out, so that the known words stay known
+    macro_rules! low {
+        ($i:literal) => {{
+            let sum = w[$i].add(w[($i + 9) % 16]).add(w[$i + 1].small_sigma_0());
+            w[$i] = sum.add(w[($i + 14) % 16].small_sigma_1());
+            w[$i].add(L::splat(K[16 + $i]))
+        }};
+    }
+    eight_rounds!(s, low);
+    macro_rules! high {
+        ($i:literal) => {{
+            let sum = w[8 + $i].add(w[1 + $i]).add(w[(9 + $i) % 16].small_sigma_0());
+            w[8 + $i] = sum.add(w[6 + $i].small_sigma_1());
+            w[8 + $i].add(L::splat(K[24 + $i]))
+        }};
+    }
+    eight_rounds!(s, high);
+    for sixteen in 2..4 {
+        for half in 0..2 {
+            macro_rules! word {
+                ($i:literal) => {{
+                    let t = half * 8 + $i;
+                    let sum = w[t].add(w[(t + 9) % 16]).add(w[(t + 1) % 16].small_sigma_0());
+                    w[t] = sum.add(w[(t + 14) % 16].small_sigma_1());
+                    w[t].add(L::splat(K[sixteen * 16 + t]))
+                }};
+            }
+            eight_rounds!(s, word);
+        }
+    }
+    let mut hashed = begun;
+    add_up(&mut hashed, &s);
+    hashed
 }
 
 /// One block that is the same in each message: `schedule` is its expansion with the round constants added.

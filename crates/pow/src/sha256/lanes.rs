@@ -34,6 +34,8 @@ pub(crate) unsafe trait Lanes<const N: usize>: Copy {
     /// [`compress`](super::compress::compress), once in the program: inlined everywhere it would not fit the
     /// processor's cache of decoded instructions.
     fn compress(state: &mut [Self; 8], message: &Message<N>);
+    /// [`hash_digest`](super::compress::hash_digest), once in the program.
+    fn hash_digest(digest: &[Self; 8]) -> [Self; 8];
     /// [`compress_known`](super::compress::compress_known), once in the program.
     fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]);
 }
@@ -93,6 +95,14 @@ unsafe impl Lanes<8> for __m256i {
             compress::compress(state, message);
         }
         unsafe { enter(state, message) }
+    }
+    fn hash_digest(digest: &[Self; 8]) -> [Self; 8] {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,bmi1,bmi2")]
+        fn enter(digest: &[__m256i; 8]) -> [__m256i; 8] {
+            compress::hash_digest(digest)
+        }
+        unsafe { enter(digest) }
     }
     fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]) {
         #[inline(never)]
@@ -170,6 +180,14 @@ unsafe impl Lanes<16> for __m512i {
             compress::compress(state, message);
         }
         unsafe { enter(state, message) }
+    }
+    fn hash_digest(digest: &[Self; 8]) -> [Self; 8] {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
+        fn enter(digest: &[__m512i; 8]) -> [__m512i; 8] {
+            compress::hash_digest(digest)
+        }
+        unsafe { enter(digest) }
     }
     fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]) {
         #[inline(never)]

@@ -8,7 +8,7 @@
 
 use super::{
     compress::Message,
-    constants::{INITIAL, PADDING_OF_32, PADDING_OF_80, SCHEDULE_OF_64},
+    constants::{INITIAL, PADDING_OF_80, SCHEDULE_OF_64},
     digest_of,
     header::{Choice, HashedHeader, HeaderTemplate, Item},
     lanes::Lanes,
@@ -69,21 +69,6 @@ fn put_fixed<const N: usize>(
     }
 }
 
-/// The second hash: of digests, as the states of the first stand for them.
-#[inline(always)]
-fn again<const N: usize, L: Lanes<N>>(message: &mut Message<N>, first: &[L; 8]) -> [L; 8] {
-    let (digest, padding) = message.0.split_at_mut(8);
-    for (to, from) in digest.iter_mut().zip(first) {
-        from.store(to);
-    }
-    for (to, from) in padding.iter_mut().zip(PADDING_OF_32) {
-        *to = [from; N];
-    }
-    let mut second = INITIAL.map(L::splat);
-    L::compress(&mut second, message);
-    second
-}
-
 #[inline(always)]
 fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [HashedHeader]) {
     let first = items[0].template;
@@ -109,7 +94,7 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
         }
         L::compress(&mut state, &message);
     }
-    let mut root = again(&mut message, &state);
+    let mut root = L::hash_digest(&state);
 
     // leftmost Merkle path
     for level in 0..first.branch.len() {
@@ -121,7 +106,7 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
         let mut state = INITIAL.map(L::splat);
         L::compress(&mut state, &message);
         L::compress_known(&mut state, &SCHEDULE_OF_64);
-        root = again(&mut message, &state);
+        root = L::hash_digest(&state);
     }
 
     // header: version, previous hash, Merkle root; then its last word, time, bits, nonce and the padding
@@ -142,7 +127,7 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
         *to = [from; N];
     }
     L::compress(&mut state, &message);
-    let digest = again(&mut message, &state);
+    let digest = L::hash_digest(&state);
 
     let (roots, digests) = (digests(&root), digests(&digest));
     for ((hashed, item), (root, digest)) in hashed.iter_mut().zip(items).zip(roots.iter().zip(digests)) {
