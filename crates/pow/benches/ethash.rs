@@ -59,7 +59,7 @@ fn cache(criterion: &mut Criterion) {
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     let epoch = |number: u64| EthashEpoch::of_ethash_block(number * 30_000).unwrap();
     for number in [0, 680] {
-        group.throughput(Throughput::Bytes(epoch(number).cache_bytes()));
+        group.throughput(Throughput::Bytes(epoch(number).cache_size()));
         group.bench_function(BenchmarkId::new("build", number), |bencher| {
             bencher.iter(|| LightCache::build(epoch(number)));
         });

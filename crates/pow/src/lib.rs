@@ -1,12 +1,28 @@
-//! Proof-of-work functions: bytes in, hash out. No policy, no I/O, no allocation.
+//! Proof-of-work functions of three families: bytes in, hash out. No policy and no I/O; nothing is allocated while hashing.
 //!
-//! SHA-256d is served; scrypt and Ethash are not, and whoever asks for them gets an error upstream of this crate.
+//! | family | what is hashed | here |
+//! |---|---|---|
+//! | SHA-256d (Bitcoin) | a header built from a job and what the miner chose | [`sha256`] |
+//! | scrypt(1024,1,1) (Litecoin, Dogecoin) | the same header; its identity is still [`sha256d`] | [`scrypt`], [`AuxPow`] for merged mining |
+//! | Ethash, Etchash (Ethereum Classic) | a seal hash and a nonce, over a light cache | [`ethash`] |
+//!
+//! Everything is there twice: for one input, as soon as can be, and for many, several times as fast. The fast ways are
+//! chosen when the program runs ([`Isa`], [`sha256::Engine`]); all ways give the same bytes. A hash becomes the integer that a
+//! target is compared with by [`hash_as_integer`] (SHA-256d, scrypt) or [`ethash::Seal::result_as_integer`].
+//!
+//! ```
+//! use hashlease_pow::{hash_as_integer, scrypt::{Scratch, scrypt}, sha256d};
+//!
+//! let header = [7; 80];
+//! let (identity, proof) = (sha256d(&header), scrypt(&header, &mut Scratch::new()));
+//! assert!(hash_as_integer(&identity) != hash_as_integer(&proof));
+//! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod auxpow;
 mod cpu;
 pub mod ethash;
-mod keccak;
+pub mod keccak;
 pub mod scrypt;
 pub mod sha256;
 
@@ -17,7 +33,7 @@ pub use sha256::{merkle_parent, sha256d};
 
 use alloy_primitives::{B256, U256};
 
-/// A digest of SHA-256d read as the integer that targets are compared with: little-endian.
+/// A digest of SHA-256d or scrypt read as the integer that targets are compared with: little-endian.
 #[must_use]
 pub fn hash_as_integer(digest: &B256) -> U256 {
     U256::from_le_bytes(digest.0)

@@ -140,7 +140,7 @@ impl<'a> SealToHash<'a> {
             terms,
             Share::Ethash(self.share),
             (self.job.sequence, self.epoch),
-            ethash::key(&self.job.seal_hash, self.share.nonce),
+            ethash::ethash_key(&self.job.seal_hash, self.share.nonce),
             seal.result_as_integer(),
             Proof::Mix(seal.mix),
         )

@@ -1,142 +1,256 @@
-//! The light cache: what any item of the dataset is computed from.
+//! The light cache: what is needed to recompute any item of the dataset.
+#![allow(unsafe_code)] // one view of the items as bytes, one wish to the kernel
 
-use super::EthashEpoch;
-use crate::keccak::keccak512;
-use std::fmt;
+use super::{
+    epoch::{EthashEpoch, ITEM_BYTES, PAGE_BYTES},
+    fastmod::FastMod,
+    fnv,
+};
+use crate::{Isa, keccak};
+use alloy_primitives::B256;
 
-/// Passes of RandMemoHash over the cache.
-const PASSES: usize = 3;
+/// How often the whole cache is stirred.
+const CACHE_ROUNDS: usize = 3;
+/// How far ahead of the stirring the item that will be mixed in is called from memory.
+const LOOKAHEAD: usize = 4;
+/// Items between two reports of progress.
+const REPORT_EVERY: usize = 1 << 14;
 
-/// One item of cache or dataset: sixteen 32-bit words.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(align(64))]
-pub(super) struct Item(pub(super) [u32; 16]);
+/// Words of an item.
+pub(super) const ITEM_WORDS: usize = 16;
+
+/// 64 bytes in a cache line of their own: words whose bytes in memory are little-endian, whatever the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub(super) struct Item([u32; ITEM_WORDS]);
 
 impl Item {
-    #[inline]
-    pub(super) fn long(self) -> [u64; 8] {
-        let mut long = [0; 8];
-        for (to, [low, high]) in long.iter_mut().zip(self.0.as_chunks::<2>().0) {
-            *to = u64::from(*high) << 32 | u64::from(*low);
-        }
-        long
+    pub(super) const ZERO: Self = Self([0; ITEM_WORDS]);
+
+    #[inline(always)]
+    fn from_bytes(bytes: &[u8; ITEM_BYTES as usize]) -> Self {
+        let words = bytes.as_chunks().0;
+        Self(std::array::from_fn(|index| u32::from_ne_bytes(words[index])))
     }
 
-    #[inline]
-    pub(super) fn of(long: [u64; 8]) -> Self {
-        let mut item = Self([0; 16]);
-        for ([low, high], from) in item.0.as_chunks_mut::<2>().0.iter_mut().zip(long) {
-            let [a, b, c, d, e, f, g, h] = from.to_le_bytes();
-            (*low, *high) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // halves
+    pub(super) fn from_words(words: [u64; 8]) -> Self {
+        Self(std::array::from_fn(|index| ((words[index / 2] >> (index % 2 * 32)) as u32).to_le()))
+    }
+
+    #[inline(always)]
+    pub(super) fn words(&self) -> [u64; 8] {
+        std::array::from_fn(|index| {
+            u64::from(self.word(2 * index)) | u64::from(self.word(2 * index + 1)) << 32
+        })
+    }
+
+    #[inline(always)]
+    pub(super) const fn word(&self, index: usize) -> u32 {
+        u32::from_le(self.0[index])
+    }
+
+    #[inline(always)]
+    pub(super) const fn set_word(&mut self, index: usize, word: u32) {
+        self.0[index] = word.to_le();
+    }
+
+    /// Every word mixed with the one in its place.
+    #[inline(always)]
+    pub(super) fn mix_in(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(other.0) {
+            *word = fnv(u32::from_le(*word), u32::from_le(other)).to_le();
         }
-        item
+    }
+
+    /// As the specification writes it.
+    pub(super) fn to_bytes(self) -> [u8; ITEM_BYTES as usize] {
+        let mut bytes = [0; ITEM_BYTES as usize];
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *bytes = word.to_ne_bytes();
+        }
+        bytes
     }
 }
 
-/// The cache of an epoch, about 16 MiB at first and 100 MiB for blocks of today.
+/// The light cache of one epoch: 16 MiB in the first, 128 KiB more with each.
 ///
-/// Building it takes seconds and can't be spread over cores, since each item depends on the one before: that is what it
-/// was made for. Build the caches of several epochs on threads of their own, and ahead of need.
-#[derive(Clone, PartialEq, Eq)]
+/// It never changes once it stands, so any number of threads read it at once.
 pub struct LightCache {
     epoch: EthashEpoch,
-    pub(super) items: Vec<Item>,
-    /// Pages of the dataset: 128 bytes each.
-    pub(super) pages: u32,
+    items: Vec<Item>,
+    pub(super) modulo_items: FastMod,
+    pub(super) modulo_pages: FastMod,
 }
 
-impl fmt::Debug for LightCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LightCache(epoch {}, {} items)", self.epoch.index(), self.items.len())
+impl std::fmt::Debug for LightCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LightCache").field("epoch", &self.epoch).field("items", &self.items.len()).finish()
     }
 }
 
-/// Bytes that are not as long as the cache of their epoch.
+/// The bytes are not as many as the cache of that epoch has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("light cache of epoch {epoch}: expected {expected} bytes, got {actual}")]
-pub struct CacheLength {
-    /// Number of the epoch.
-    pub epoch: u32,
-    /// Bytes of its cache.
+#[error("the light cache of epoch {} has {expected} bytes, not {actual}", epoch.index())]
+pub struct WrongCacheLength {
+    /// The epoch asked for.
+    pub epoch: EthashEpoch,
+    /// Bytes that its cache has.
     pub expected: u64,
-    /// What came.
+    /// Bytes that were given.
     pub actual: u64,
 }
 
+/// The build was called off by its own report of progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the build of the light cache was called off")]
+pub struct BuildCancelled;
+
 impl LightCache {
-    /// Builds the cache: Keccak-512 four times per item.
+    /// Builds the cache of an epoch, which takes from a quarter of a second (epoch 0) to some seconds.
+    ///
+    /// One thread does it and no second one could help: each item is the hash of the one before it. Different epochs
+    /// build side by side.
     #[must_use]
     pub fn build(epoch: EthashEpoch) -> Self {
-        let items = usize::try_from(epoch.cache_bytes() / 64).unwrap_or_default();
-        Self::sized(epoch, items, epoch.dataset_bytes() / 128)
+        match Self::build_with(epoch, &mut |_| true) {
+            Ok(cache) => cache,
+            Err(BuildCancelled) => unreachable!("nobody calls it off"),
+        }
     }
 
-    /// A cache of any number of items: tests have no time for whole ones.
-    pub(super) fn sized(epoch: EthashEpoch, count: usize, pages: u64) -> Self {
-        let mut seed = [0; 4];
-        for (to, from) in seed.iter_mut().zip(epoch.seed().0.as_chunks::<8>().0) {
-            *to = u64::from_le_bytes(*from);
-        }
-        let mut items = Vec::with_capacity(count);
-        let mut item = keccak512(&seed);
-        for _ in 0..count {
-            items.push(Item::of(item));
-            item = keccak512(&item);
-        }
-        let mut before = items.last().map_or([0; 8], |item| item.long());
-        for _ in 0..PASSES {
-            for at in 0..items.len() {
-                let Some(Item([first, ..])) = items.get(at) else { break };
-                let other = usize::try_from(*first).ok().and_then(|first| first.checked_rem(count));
-                let mut mixed = other.and_then(|other| items.get(other)).map_or([0; 8], |item| item.long());
-                for (to, from) in mixed.iter_mut().zip(before) {
-                    *to ^= from;
-                }
-                before = keccak512(&mixed);
-                if let Some(item) = items.get_mut(at) {
-                    *item = Item::of(before);
-                }
-            }
-        }
-        Self { epoch, items, pages: u32::try_from(pages).unwrap_or(u32::MAX) }
+    /// [`build`](Self::build) that reports the part done, from 0 to 1, a few times a second or more. Whoever is told
+    /// answers whether to go on.
+    ///
+    /// # Errors
+    /// When the answer was no.
+    pub fn build_with(
+        epoch: EthashEpoch,
+        progress: &mut dyn FnMut(f64) -> bool,
+    ) -> Result<Self, BuildCancelled> {
+        let items = usize::try_from(epoch.cache_size() / ITEM_BYTES).unwrap_or(usize::MAX);
+        Ok(Self::of_items(epoch, grow(Isa::best(), epoch.seed(), items, progress)?, epoch.dataset_size()))
     }
 
-    /// The epoch that it is of.
+    /// The cache that these bytes are, as [`as_bytes`](Self::as_bytes) gave them.
+    ///
+    /// Only the length is checked. Bytes that were out of one's hands need a checksum of their own.
+    ///
+    /// # Errors
+    /// When the length is not that of the epoch's cache.
+    pub fn from_bytes(epoch: EthashEpoch, bytes: &[u8]) -> Result<Self, WrongCacheLength> {
+        let (expected, actual) = (epoch.cache_size(), bytes.len() as u64);
+        if expected != actual {
+            return Err(WrongCacheLength { epoch, expected, actual });
+        }
+        let (chunks, _) = bytes.as_chunks();
+        let mut items = reserve(chunks.len());
+        items.extend(chunks.iter().map(Item::from_bytes));
+        Ok(Self::of_items(epoch, items, epoch.dataset_size()))
+    }
+
+    fn of_items(epoch: EthashEpoch, items: Vec<Item>, dataset_size: u64) -> Self {
+        let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        Self {
+            epoch,
+            modulo_items: FastMod::new(narrow(items.len() as u64)),
+            modulo_pages: FastMod::new(narrow(dataset_size / PAGE_BYTES)),
+            items,
+        }
+    }
+
+    /// A cache of any size, which no epoch has, so that a test need not wait.
+    #[cfg(test)]
+    pub(super) fn tiny(isa: Isa, seed: B256, items: usize, pages: u64) -> Self {
+        let epoch = EthashEpoch::of_ethash_block(0).unwrap();
+        Self::of_items(epoch, grow(isa, seed, items, &mut |_| true).unwrap(), pages * PAGE_BYTES)
+    }
+
+    /// The epoch it is for.
     #[must_use]
     pub const fn epoch(&self) -> EthashEpoch {
         self.epoch
     }
 
-    /// Bytes of the cache, in order: 64 for each item, as little-endian words.
-    pub fn chunks(&self) -> impl Iterator<Item = [u8; 64]> + '_ {
-        self.items.iter().map(|item| {
-            let mut bytes = [0; 64];
-            for (to, from) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(item.0) {
-                *to = from.to_le_bytes();
-            }
-            bytes
-        })
+    /// All of it as the specification writes it: items in a row, words little-endian.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        let bytes = size_of_val(self.items.as_slice());
+        // SAFETY: items are arrays of integers without gaps between them, since their size is their alignment.
+        unsafe { std::slice::from_raw_parts(self.items.as_ptr().cast(), bytes) }
     }
 
-    /// Takes a cache that was built before. That the bytes are those of the epoch is for the caller to know, for
-    /// instance by a checksum; only their number is checked.
-    ///
-    /// # Errors
-    /// [`CacheLength`].
-    pub fn from_bytes(epoch: EthashEpoch, bytes: &[u8]) -> Result<Self, CacheLength> {
-        let expected = epoch.cache_bytes();
-        let actual = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if actual != expected {
-            return Err(CacheLength { epoch: epoch.index(), expected, actual });
-        }
-        let items = bytes.as_chunks::<64>().0.iter().map(|bytes| {
-            let mut item = Item([0; 16]);
-            for (to, from) in item.0.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                *to = u32::from_le_bytes(*from);
-            }
-            item
-        });
-        let pages = u32::try_from(epoch.dataset_bytes() / 128).unwrap_or(u32::MAX);
-        Ok(Self { epoch, items: items.collect(), pages })
+    #[inline(always)]
+    pub(super) fn items(&self) -> &[Item] {
+        &self.items
     }
+}
+
+/// Memory for so many items, in huge pages where the system has them.
+///
+/// A check touches 32,768 items all over the cache. With pages of 4 KiB nearly each touch also has to look up where
+/// its page is.
+fn reserve(items: usize) -> Vec<Item> {
+    #[allow(unused_mut)]
+    let mut memory = Vec::<Item>::with_capacity(items);
+    #[cfg(target_os = "linux")]
+    {
+        const HUGE: usize = 2 << 20;
+        let room = memory.spare_capacity_mut();
+        let (start, end) = (room.as_ptr().addr(), room.as_ptr_range().end.addr());
+        let (first, last) = (start.next_multiple_of(HUGE), end / HUGE * HUGE);
+        if first < last {
+            let address = room.as_mut_ptr().cast::<libc::c_void>().wrapping_byte_add(first - start);
+            // SAFETY: whole pages within memory that is ours; the advice changes how it is backed, not what it holds.
+            // Whether it is taken makes no difference but of speed.
+            let _ = unsafe { libc::madvise(address, last - first, libc::MADV_HUGEPAGE) };
+        }
+    }
+    memory
+}
+
+/// Grows a cache out of its seed.
+fn grow(
+    isa: Isa,
+    seed: B256,
+    count: usize,
+    progress: &mut dyn FnMut(f64) -> bool,
+) -> Result<Vec<Item>, BuildCancelled> {
+    let steps = count * (CACHE_ROUNDS + 1);
+    let mut report = |done: usize| {
+        #[allow(clippy::cast_precision_loss)] // a few million at most
+        let go_on = !done.is_multiple_of(REPORT_EVERY) || progress(done as f64 / steps as f64);
+        if go_on { Ok(()) } else { Err(BuildCancelled) }
+    };
+    let hash = |words: [u64; 8]| keccak::keccak512_words(isa, &words);
+    let mut items = reserve(count);
+    let mut last = keccak::keccak512_words::<4>(isa, &std::array::from_fn(|word| long_word(&seed, word)));
+    for done in 0..count {
+        items.push(Item::from_words(last));
+        last = hash(last);
+        report(done)?;
+    }
+    let modulo = FastMod::new(u32::try_from(count).unwrap_or(u32::MAX));
+    for round in 1..=CACHE_ROUNDS {
+        let mut before = items[count - 1].words();
+        for index in 0..count {
+            // The item to mix in is named by this one as the last round left it, so it is known early.
+            if let Some(ahead) = items.get(index + LOOKAHEAD) {
+                super::prefetch(&items, modulo.of(ahead.word(0)) as usize);
+            }
+            let other = items[modulo.of(items[index].word(0)) as usize].words();
+            before = hash(std::array::from_fn(|word| before[word] ^ other[word]));
+            items[index] = Item::from_words(before);
+            report(round * count + index)?;
+        }
+    }
+    Ok(items)
+}
+
+/// Eight bytes of a hash as a little-endian word.
+pub(super) fn long_word(hash: &B256, index: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hash[index * 8..index * 8 + 8]);
+    u64::from_le_bytes(bytes)
 }

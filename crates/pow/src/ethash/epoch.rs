@@ -1,155 +1,145 @@
-//! Which cache and dataset a block is sealed with.
+//! Which cache a block asks for, and how large cache and dataset are.
 
 use crate::keccak::keccak256;
 use alloy_primitives::B256;
 
-/// Blocks of an epoch (yellow paper, appendix J).
-const BLOCKS: u64 = 30_000;
-/// From this block on Ethereum Classic's epochs are twice as long (ECIP-1099).
-const ETCHASH_FROM: u64 = 11_700_000;
-/// Largest number of an epoch that is served: caches of up to 272 MiB, enough for decades.
-const MAX_INDEX: u32 = 2_047;
+/// Blocks of an epoch of Ethash, and of Etchash before the switch.
+const EPOCH_BLOCKS: u64 = 30_000;
+/// Blocks of an epoch of Etchash from the switch on.
+const LONG_EPOCH_BLOCKS: u64 = 60_000;
+/// The block at which ECIP-1099 doubled the epochs of Ethereum Classic.
+const ECIP_1099_BLOCK: u64 = 11_700_000;
 
-/// An epoch of Ethash's dataset: what cache and dataset are made of. Epochs of Ethash and Etchash that share size and
-/// seed are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Bytes of an item of the cache and of the dataset.
+pub(super) const ITEM_BYTES: u64 = 64;
+/// Bytes that one access of the dataset reads: two items.
+pub(super) const PAGE_BYTES: u64 = 128;
+
+const CACHE_BYTES_INIT: u64 = 1 << 24;
+const CACHE_BYTES_GROWTH: u64 = 1 << 17;
+const DATASET_BYTES_INIT: u64 = 1 << 30;
+const DATASET_BYTES_GROWTH: u64 = 1 << 23;
+
+/// What decides a light cache: the number its sizes follow, and how often its seed was hashed.
+///
+/// Two blocks that need the same cache give equal epochs, be it by Ethash or Etchash; until the switch of ECIP-1099 all
+/// their epochs are common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EthashEpoch {
-    /// Decides the sizes.
     index: u32,
-    /// How often zero is hashed for the seed.
     seed_rounds: u32,
 }
 
-/// A block whose epoch is above any that is served.
+/// The block is past the last epoch that is served.
+///
+/// Caches grow without end as blocks do. A bound keeps a made-up block number from asking for gigabytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("block {block}: epoch {epoch} of the dataset, expected at most {MAX_INDEX}")]
-pub struct EpochTooHigh {
-    /// Number of the block.
+#[error("block {block} is of epoch {epoch}, beyond the last that is served, {}", EthashEpoch::LAST_INDEX)]
+pub struct EpochOutOfRange {
+    /// The block asked for.
     pub block: u64,
-    /// Number of its epoch.
+    /// Its epoch.
     pub epoch: u64,
 }
 
 impl EthashEpoch {
-    /// The epoch of a block of Ethereum's proof of work: one every 30,000 blocks.
+    /// The last number that is served, as in other implementations: its cache has 270 MiB, its dataset 17 GiB.
+    pub const LAST_INDEX: u32 = 2047;
+
+    /// The epoch of a block of Ethash: every 30,000 blocks.
     ///
     /// # Errors
-    /// [`EpochTooHigh`].
-    pub fn of_ethash_block(block: u64) -> Result<Self, EpochTooHigh> {
-        Self::of(block, block / BLOCKS, block / BLOCKS)
+    /// When the block is past epoch 2047.
+    pub const fn of_ethash_block(block: u64) -> Result<Self, EpochOutOfRange> {
+        let epoch = block / EPOCH_BLOCKS;
+        Self::checked(block, epoch, epoch)
     }
 
-    /// The epoch of a block of Ethereum Classic: every 30,000 blocks below block 11,700,000, every 60,000 from there
-    /// on. Then the sizes follow the number of the long epoch, the seed goes on as before.
+    /// The epoch of a block of Etchash (ECIP-1099): every 30,000 blocks below block 11,700,000, every 60,000 from there.
+    ///
+    /// Sizes follow the number of the epoch, which halves at the switch. The seed goes on being hashed once for each
+    /// 30,000 blocks, so that no seed is used twice.
     ///
     /// # Errors
-    /// [`EpochTooHigh`].
-    pub fn of_etchash_block(block: u64) -> Result<Self, EpochTooHigh> {
-        if block < ETCHASH_FROM {
+    /// When the block is past epoch 2047.
+    pub const fn of_etchash_block(block: u64) -> Result<Self, EpochOutOfRange> {
+        if block < ECIP_1099_BLOCK {
             return Self::of_ethash_block(block);
         }
-        let index = block / BLOCKS / 2;
-        Self::of(block, index, index.saturating_mul(2))
+        let epoch = block / LONG_EPOCH_BLOCKS;
+        Self::checked(block, epoch, epoch.saturating_mul(LONG_EPOCH_BLOCKS / EPOCH_BLOCKS))
     }
 
-    fn of(block: u64, epoch: u64, seed_rounds: u64) -> Result<Self, EpochTooHigh> {
-        let too_high = EpochTooHigh { block, epoch };
-        let index = u32::try_from(epoch).map_err(|_| too_high)?;
-        let seed_rounds = u32::try_from(seed_rounds).map_err(|_| too_high)?;
-        if index > MAX_INDEX { Err(too_high) } else { Ok(Self { index, seed_rounds }) }
+    /// The first block of Ethash that is of a later epoch than this one; the largest number when there is none.
+    #[must_use]
+    pub const fn next_of_ethash_block(block: u64) -> u64 {
+        (block / EPOCH_BLOCKS).saturating_add(1).saturating_mul(EPOCH_BLOCKS)
     }
 
-    /// Number of the epoch.
+    /// The first block of Etchash that is of a later epoch than this one; the largest number when there is none.
+    #[must_use]
+    pub const fn next_of_etchash_block(block: u64) -> u64 {
+        // The switch is at a multiple of both.
+        let length = if block < ECIP_1099_BLOCK { EPOCH_BLOCKS } else { LONG_EPOCH_BLOCKS };
+        (block / length).saturating_add(1).saturating_mul(length)
+    }
+
+    const fn checked(block: u64, epoch: u64, seed_rounds: u64) -> Result<Self, EpochOutOfRange> {
+        if epoch > Self::LAST_INDEX as u64 {
+            return Err(EpochOutOfRange { block, epoch });
+        }
+        #[allow(clippy::cast_possible_truncation)] // at most twice the last index
+        Ok(Self { index: epoch as u32, seed_rounds: seed_rounds as u32 })
+    }
+
+    /// The number that sizes follow.
     #[must_use]
     pub const fn index(self) -> u32 {
         self.index
     }
 
-    /// How often zero is hashed for the seed: with the number it names a cache.
+    /// How often the seed was hashed, from 32 zero bytes on.
     #[must_use]
     pub const fn seed_rounds(self) -> u32 {
         self.seed_rounds
     }
 
-    /// What the cache grows from: zero, hashed with Keccak-256 once per 30,000 blocks.
+    /// Bytes of the light cache: a prime number of items, so that indices spread well.
+    #[must_use]
+    pub fn cache_size(self) -> u64 {
+        prime_size(CACHE_BYTES_INIT + CACHE_BYTES_GROWTH * u64::from(self.index), ITEM_BYTES)
+    }
+
+    /// Bytes of the full dataset: a prime number of pages of 128 bytes.
+    #[must_use]
+    pub fn dataset_size(self) -> u64 {
+        prime_size(DATASET_BYTES_INIT + DATASET_BYTES_GROWTH * u64::from(self.index), PAGE_BYTES)
+    }
+
+    /// What the cache is grown from, and what miners are told the epoch by.
     #[must_use]
     pub fn seed(self) -> B256 {
-        let words = (0..self.seed_rounds).fold([0u64; 4], |seed, _| keccak256(&seed));
-        let mut seed = B256::ZERO;
-        for (to, from) in seed.0.as_chunks_mut::<8>().0.iter_mut().zip(words) {
-            *to = from.to_le_bytes();
+        (0..self.seed_rounds).fold(B256::ZERO, |seed, _| keccak256(seed.as_slice()))
+    }
+}
+
+/// The largest size below `bound`, of a prime number of units, which is odd as `bound` has an even number of them.
+fn prime_size(bound: u64, unit: u64) -> u64 {
+    let mut units = bound / unit - 1;
+    while !is_prime(units) {
+        units -= 2;
+    }
+    units * unit
+}
+
+/// By trial division: of odd numbers below 2^28, some thousand divisions each.
+fn is_prime(odd: u64) -> bool {
+    let mut divisor = 3;
+    while divisor * divisor <= odd {
+        if odd.is_multiple_of(divisor) {
+            return false;
         }
-        seed
+        divisor += 2;
     }
-
-    /// Bytes of the cache: about 16 MiB and 128 KiB more each epoch, a prime number of 64-byte items.
-    #[must_use]
-    pub fn cache_bytes(self) -> u64 {
-        prime_below(u64::from(self.index).saturating_mul(1 << 17).saturating_add(1 << 24), 64)
-    }
-
-    /// Bytes of the dataset: about 1 GiB and 8 MiB more each epoch, a prime number of 128-byte pages.
-    #[must_use]
-    pub fn dataset_bytes(self) -> u64 {
-        prime_below(u64::from(self.index).saturating_mul(1 << 23).saturating_add(1 << 30), 128)
-    }
-}
-
-/// The largest size below `bytes` that is a prime number of items, going down two items at a time.
-fn prime_below(bytes: u64, item: u64) -> u64 {
-    let mut items = bytes.checked_div(item).unwrap_or_default().saturating_sub(1);
-    while !is_prime(items) {
-        items = items.saturating_sub(2);
-    }
-    items.saturating_mul(item)
-}
-
-fn is_prime(number: u64) -> bool {
-    let divisors = (3..).step_by(2).take_while(|divisor: &u64| divisor.saturating_mul(*divisor) <= number);
-    number == 2
-        || number > 2
-            && number.checked_rem(2) != Some(0)
-            && divisors.into_iter().all(|divisor| number.checked_rem(divisor) != Some(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn epochs_of_both_chains() {
-        let of = |block| EthashEpoch::of_ethash_block(block).map(|epoch| (epoch.index, epoch.seed_rounds));
-        assert_eq!(of(0), Ok((0, 0)));
-        assert_eq!(of(29_999), Ok((0, 0)));
-        assert_eq!(of(30_000), Ok((1, 1)));
-        let of = |block| EthashEpoch::of_etchash_block(block).map(|epoch| (epoch.index, epoch.seed_rounds));
-        assert_eq!(of(11_699_999), Ok((389, 389)));
-        assert_eq!(of(11_700_000), Ok((195, 390)), "the switch of ECIP-1099");
-        assert_eq!(of(11_759_999), Ok((195, 390)));
-        assert_eq!(of(11_760_000), Ok((196, 392)));
-        assert_eq!(of(30_000), Ok((1, 1)));
-    }
-
-    #[test]
-    fn an_absurd_block_is_refused() {
-        let last = 2_048 * BLOCKS - 1;
-        assert!(EthashEpoch::of_ethash_block(last).is_ok());
-        let error = EpochTooHigh { block: last + 1, epoch: 2_048 };
-        assert_eq!(EthashEpoch::of_ethash_block(last + 1), Err(error));
-        assert!(EthashEpoch::of_etchash_block(2 * last).is_ok());
-        assert!(EthashEpoch::of_ethash_block(u64::MAX).is_err());
-        assert!(EthashEpoch::of_etchash_block(u64::MAX).is_err());
-    }
-
-    #[test]
-    fn known_sizes() {
-        let sizes = |block| {
-            let epoch = EthashEpoch::of_ethash_block(block).unwrap();
-            (epoch.cache_bytes(), epoch.dataset_bytes())
-        };
-        // ethereum/tests, PoWTests/ethash_tests.json; the others are in every client's table
-        assert_eq!(sizes(0), (16_776_896, 1_073_739_904));
-        assert_eq!(sizes(30_000), (16_907_456, 1_082_130_304));
-        assert_eq!(sizes(2_047 * 30_000), (285_081_536, 18_245_220_736));
-    }
+    true
 }
