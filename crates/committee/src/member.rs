@@ -9,6 +9,7 @@ use crate::{
     verify,
 };
 use alloy_primitives::Address;
+use hashlease_caches::{Caches, Settings};
 use hashlease_primitives::{Lease, LeaseId, LocalSigner, SignedEpochRoot, SignedJob, Statement};
 use hashlease_share::{Reason, VerifiedJob};
 use std::{
@@ -100,6 +101,8 @@ pub(crate) struct Inner {
     pub(crate) config: MemberConfig,
     signer: LocalSigner,
     pub(crate) store: Store,
+    // for evidence of Ethash leases
+    pub(crate) caches: Arc<Caches>,
     pub(crate) leases: watch::Receiver<LeaseViews>,
     figures: Mutex<BTreeMap<LeaseId, Figures>>,
     // counts taken jobs, for those who wait for one
@@ -151,10 +154,13 @@ impl Member {
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let (running, ends) = watch::channel(());
+        let directory = Some(config.data_dir.join("light-caches"));
+        let caches = Arc::new(Caches::new(Settings { directory, ..Settings::default() }));
         let inner = Arc::new(Inner {
             config,
             signer,
             store,
+            caches,
             leases,
             figures: Mutex::new(figures),
             arrivals: watch::Sender::new(0),

@@ -8,6 +8,7 @@ use crate::{
     store::{Outcome, StoreError, StoredRoot},
 };
 use futures::StreamExt as _;
+use hashlease_caches::{Caches, EthashEpoch, LightCache};
 use hashlease_ledger::Evidence;
 use hashlease_primitives::LeaseId;
 use hashlease_trie::Commitment;
@@ -127,6 +128,14 @@ async fn fetch(url: &str, limit: u64) -> Result<Vec<u8>, Trouble> {
     Ok(bytes)
 }
 
+/// A light cache, built here if no thread can be had for it.
+fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
+    caches.get(epoch).unwrap_or_else(|error| {
+        warn!(epoch = epoch.index(), %error, "light cache is built in place");
+        Arc::new(LightCache::build(epoch))
+    })
+}
+
 /// The whole check: terms, claim, every signature, every proof of work, root, and no key counted elsewhere.
 async fn check(member: &Inner, view: &LeaseView, epoch: u32, stored: &mut StoredRoot) -> Result<(), Trouble> {
     let claim = &stored.root.root;
@@ -147,9 +156,11 @@ async fn check(member: &Inner, view: &LeaseView, epoch: u32, stored: &mut Stored
     }
     // the end is the chain's
     head.terms = terms.clone();
-    let (report, keys) = tokio::task::spawn_blocking(move || evidence.recheck_keys())
-        .await
-        .map_err(|error| Trouble::Passing(error.to_string()))?;
+    let caches = Arc::clone(&member.caches);
+    let (report, keys) =
+        tokio::task::spawn_blocking(move || evidence.recheck_keys(&|epoch| light_cache(&caches, epoch)))
+            .await
+            .map_err(|error| Trouble::Passing(error.to_string()))?;
     if let Some(complaint) = report.complaint() {
         return Err(Trouble::Final(complaint));
     }

@@ -21,7 +21,7 @@ mod codec;
 mod recheck;
 
 pub use codec::{EvidenceError, EvidenceReader};
-pub use recheck::{Caches, JobVerdict, Recheck, Report, ShareVerdict};
+pub use recheck::{CacheSource, JobVerdict, Recheck, Report, ShareVerdict};
 
 use hashlease_primitives::{SignedJob, Terms};
 use hashlease_share::Share;

@@ -9,7 +9,7 @@ mod fold;
 
 pub use due::DueCounter;
 pub use evidence::{
-    Caches, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, JobVerdict, Recheck,
+    CacheSource, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, JobVerdict, Recheck,
     Report, ShareVerdict,
 };
 pub use fold::{LeaseLedger, Ledger, LedgerError};

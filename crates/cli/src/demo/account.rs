@@ -3,6 +3,7 @@
 use crate::verify::{self, VerifyArgs};
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context as _, Result, bail};
+use hashlease_caches::{Caches, Settings};
 use hashlease_chain::{
     Sender,
     bindings::{DemoToken, LeaseEscrow},
@@ -63,7 +64,10 @@ impl Books {
             let wanted = VerifyArgs::default();
             let deployment = world.chain.deployment().clone();
             let checking = tokio::task::spawn_blocking(move || {
-                verify::check(bytes.as_slice(), &wanted, Some(&deployment), |_| ProgressBar::hidden())
+                let caches = Caches::new(Settings::default());
+                verify::check(bytes.as_slice(), &wanted, Some(&deployment), &caches, |_| {
+                    ProgressBar::hidden()
+                })
             });
             let checked = checking.await.context("verifying")??;
             let mut views = Vec::new();

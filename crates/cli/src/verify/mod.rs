@@ -6,9 +6,9 @@ mod single;
 use alloy_primitives::{Address, B256};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use hashlease_caches::{Caches, EthashEpoch, LightCache, Settings};
 use hashlease_chain::Deployment;
 use hashlease_ledger::{EvidenceHead, EvidenceReader, EvidenceShare, Recheck, Report};
-use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use indicatif::{ProgressBar, ProgressStyle};
 use single::Single;
 use std::{
@@ -51,6 +51,9 @@ pub(crate) struct VerifyArgs {
     /// Check only one share of each file, counted from 0, and show what was hashed.
     #[arg(long, value_name = "NUMBER")]
     share: Option<u64>,
+    /// Directory where light caches of Ethash are kept between runs; they take seconds to build.
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
     /// Show every refused share, up to 10,000.
     #[arg(long)]
     all: bool,
@@ -76,9 +79,10 @@ impl Checked {
 
 pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
     let deployment = arguments.deployment.as_deref().map(Deployment::read).transpose()?;
+    let caches = caches(arguments);
     let mut all_hold = true;
     for path in &arguments.files {
-        let holds = verify_file(path, arguments, deployment.as_ref())
+        let holds = verify_file(path, arguments, deployment.as_ref(), &caches)
             .with_context(|| format!("file {}", path.display()))?;
         all_hold &= holds;
     }
@@ -86,7 +90,12 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
 }
 
 /// Checks a file of either kind and says what came of it.
-fn verify_file(path: &Path, arguments: &VerifyArgs, deployment: Option<&Deployment>) -> Result<bool> {
+fn verify_file(
+    path: &Path,
+    arguments: &VerifyArgs,
+    deployment: Option<&Deployment>,
+    caches: &Caches,
+) -> Result<bool> {
     let mut file = File::open(path)?;
     if is_json(&mut file)? {
         let mut text = String::new();
@@ -97,6 +106,7 @@ fn verify_file(path: &Path, arguments: &VerifyArgs, deployment: Option<&Deployme
             &single,
             &differences(arguments, deployment, &single.terms()),
             arguments,
+            caches,
         ));
     }
     if let Some(number) = arguments.share {
@@ -106,9 +116,10 @@ fn verify_file(path: &Path, arguments: &VerifyArgs, deployment: Option<&Deployme
             &single,
             &differences(arguments, deployment, &single.terms()),
             arguments,
+            caches,
         ));
     }
-    let checked = check(file, arguments, deployment, progress)?;
+    let checked = check(file, arguments, deployment, caches, progress)?;
     if arguments.json {
         println!("{}", report::as_json(path, &checked));
     } else {
@@ -151,9 +162,18 @@ fn progress(shares: u64) -> ProgressBar {
     ProgressBar::new(shares).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Light caches are built here, one after the other: a file has two epochs of the DAG at most.
-fn build_cache(epoch: EthashEpoch) -> Arc<LightCache> {
-    Arc::new(LightCache::build(epoch))
+/// The caches of a run: the same for all files.
+fn caches(arguments: &VerifyArgs) -> Caches {
+    Caches::new(Settings { directory: arguments.cache_dir.clone(), ..Settings::default() })
+}
+
+/// A light cache, built here if no thread can be had for it. What went wrong with its file is said, and stops nothing.
+fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
+    let cache = caches.get(epoch).unwrap_or_else(|_| Arc::new(LightCache::build(epoch)));
+    for trouble in caches.take_troubles() {
+        eprintln!("warning: light cache of DAG epoch {}: {}", trouble.epoch.index(), trouble.error);
+    }
+    cache
 }
 
 /// Reads and counts a file again; `progress` makes the bar for a number of shares.
@@ -161,6 +181,7 @@ pub(crate) fn check(
     source: impl Read,
     wanted: &VerifyArgs,
     deployment: Option<&Deployment>,
+    caches: &Caches,
     progress: impl FnOnce(u64) -> ProgressBar,
 ) -> Result<Checked> {
     let reader = EvidenceReader::open(source)?;
@@ -169,7 +190,7 @@ pub(crate) fn check(
     let report = reader.recheck(Recheck {
         caches: &|epoch| {
             bar.set_message(format!("(light cache of DAG epoch {})", epoch.index()));
-            let cache = build_cache(epoch);
+            let cache = light_cache(caches, epoch);
             bar.set_message("");
             cache
         },

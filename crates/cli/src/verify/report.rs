@@ -1,7 +1,8 @@
 //! What came of it, for people and for machines.
 
-use super::{Checked, Single, VerifyArgs, build_cache};
+use super::{Checked, Single, VerifyArgs, light_cache};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+use hashlease_caches::Caches;
 use serde_json::{Value, json};
 use std::{io::IsTerminal as _, path::Path};
 
@@ -21,8 +22,14 @@ fn does_not_hold() -> String {
 }
 
 /// Checks one share and says what came of it; whether it holds.
-pub(super) fn single(path: &Path, single: &Single, differences: &[String], arguments: &VerifyArgs) -> bool {
-    let verdict = single.check(build_cache);
+pub(super) fn single(
+    path: &Path,
+    single: &Single,
+    differences: &[String],
+    arguments: &VerifyArgs,
+    caches: &Caches,
+) -> bool {
+    let verdict = single.check(|epoch| light_cache(caches, epoch));
     let all_holds = differences.is_empty() && verdict.refused.is_none();
     if arguments.json {
         let mut value = json!(single);

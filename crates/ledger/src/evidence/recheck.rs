@@ -82,12 +82,12 @@ impl Report {
 }
 
 /// Where light caches come from: called once for each epoch of the DAG that the jobs are of.
-pub type Caches<'a> = &'a (dyn Fn(EthashEpoch) -> Arc<LightCache> + 'a);
+pub type CacheSource<'a> = &'a (dyn Fn(EthashEpoch) -> Arc<LightCache> + 'a);
 
 /// What a recheck asks of its surroundings, and tells them.
 pub struct Recheck<'a> {
     /// Light caches for jobs of Ethash.
-    pub caches: Caches<'a>,
+    pub caches: CacheSource<'a>,
     /// Hears each share that counts, in the order of the file.
     pub counted: &'a mut dyn FnMut(&VerifiedShare),
     /// Hears after each piece how many shares are done.
@@ -105,7 +105,7 @@ struct Count<'a> {
 
 impl<'a> Count<'a> {
     /// Verifies the jobs.
-    fn new(head: &'a EvidenceHead, caches: Caches<'_>) -> Self {
+    fn new(head: &'a EvidenceHead, caches: CacheSource<'_>) -> Self {
         let mut verified = HashMap::new();
         let mut built = HashMap::<EthashEpoch, Arc<LightCache>>::new();
         let jobs = head.jobs.iter().map(|signed| {
@@ -247,15 +247,15 @@ impl Evidence {
     /// takes seconds each.
     #[must_use]
     pub fn recheck(&self) -> Report {
-        self.recheck_keys().0
+        self.recheck_keys(&|epoch| Arc::new(LightCache::build(epoch))).0
     }
 
     /// [`Evidence::recheck`], and the keys of the shares that count, ascending.
     #[must_use]
-    pub fn recheck_keys(&self) -> (Report, Vec<B256>) {
+    pub fn recheck_keys(&self, caches: CacheSource<'_>) -> (Report, Vec<B256>) {
         let mut keys = Vec::with_capacity(self.shares.len());
         let report = self.recheck_with(Recheck {
-            caches: &|epoch| Arc::new(LightCache::build(epoch)),
+            caches,
             counted: &mut |share| keys.push(share.key()),
             progress: &mut |_| {},
         });
