@@ -33,9 +33,9 @@ impl DifficultyBase {
     /// Numerator of `target = one / difficulty`.
     fn one(self) -> U512 {
         match self {
-            Self::Bitcoin => U512::from(0xffffu32) << 208,
-            Self::Scrypt => U512::from(0xffffu32) << 224,
-            Self::Hashes => U512::ONE << 256,
+            Self::Bitcoin => U512::from(0xffffu32).wrapping_shl(208),
+            Self::Scrypt => U512::from(0xffffu32).wrapping_shl(224),
+            Self::Hashes => U512::ONE.wrapping_shl(256),
         }
     }
 }
@@ -128,7 +128,9 @@ impl Difficulty {
                 .checked_div(target)
                 .unwrap_or_default();
         }
-        while quotient >= power(12) || (exponent < 0 && (quotient % U512::from(10u8)).is_zero()) {
+        let ends_in_zero =
+            |quotient: U512| quotient.checked_rem(U512::from(10u8)).is_some_and(|rest| rest.is_zero());
+        while quotient >= power(12) || (exponent < 0 && ends_in_zero(quotient)) {
             quotient = quotient.checked_div(U512::from(10u8)).unwrap_or_default();
             exponent = exponent.saturating_add(1);
         }

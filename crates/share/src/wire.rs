@@ -160,9 +160,9 @@ macro_rules! integers {
 integers!(u8 u16 u32 u64 u128);
 
 /// A length that must fit its field.
-fn fitting<T: TryFrom<usize>>(field: &'static str, length: usize, most: T) -> Result<T, WireError>
+fn fitting<T>(field: &'static str, length: usize, most: T) -> Result<T, WireError>
 where
-    T: std::fmt::Display,
+    T: TryFrom<usize> + std::fmt::Display,
 {
     T::try_from(length).map_err(|_| WireError {
         offset: 0,

@@ -19,7 +19,9 @@ fn hashes(value: &Value) -> Vec<B256> {
 }
 
 /// Name, header that was hashed, its coinbase, the branch, and the target that it met.
-fn blocks() -> Vec<(String, [u8; 80], Vec<u8>, Vec<B256>, Target)> {
+type Block = (String, [u8; 80], Vec<u8>, Vec<B256>, Target);
+
+fn blocks() -> Vec<Block> {
     let mut all = Vec::new();
     let bits =
         |header: &[u8]| Target::from_compact(u32::from_le_bytes(header[72..76].try_into().unwrap())).unwrap();
