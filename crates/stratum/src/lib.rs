@@ -1,7 +1,7 @@
 //! Stratum V1 as stock miners and pools really speak it.
 //!
 //! [`LineReader`] bounds what a peer may send, [`Message`] reads one line leniently (ids of any kind, errors in any
-//! form), [`MinerRequest`] and [`PoolNotice`] read the fields strictly (hex is hex, lengths are exact), [`Difficulty`]
+//! form), [`MinerRequest`] and [`PoolNotice`] read the fields strictly (hex is hex, lengths are exact), [`Difficulty`](hashlease_primitives::Difficulty)
 //! turns decimal difficulties into 256-bit targets without a float, [`encode`] writes answers and notifications, and
 //! [`client`] is the miner's side towards a pool. Shares are not checked here.
 //!
