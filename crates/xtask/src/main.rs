@@ -1,6 +1,9 @@
 //! Developer commands: `cargo xtask --help`.
 
+mod fuzz;
+mod instructions;
 mod mutants;
+mod tools;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
@@ -37,6 +40,16 @@ enum Task {
     Mutants {
         /// Only those whose name contains this.
         only: Option<String>,
+    },
+    /// Counts the instructions of hashing, checking and committing under valgrind: above a limit is an error.
+    Instructions,
+    /// Runs the fuzz targets of `tests/fuzzing`, or one of them.
+    Fuzz {
+        /// Which one.
+        target: Option<String>,
+        /// How long each runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
     },
     /// Runs slither over the contracts; needs Python 3.
     Slither,
@@ -124,7 +137,10 @@ impl Workshop {
     }
 
     fn check(&self) -> Result<()> {
-        step("cargo fmt", || succeed(&mut self.cargo(&["fmt", "--all", "--check"])))?;
+        step("cargo fmt", || {
+            succeed(&mut self.cargo(&["fmt", "--all", "--check"]))?;
+            succeed(&mut self.cargo(&["fmt", "--manifest-path", "tests/fuzzing/Cargo.toml", "--check"]))
+        })?;
         step("forge fmt", || succeed(&mut self.forge(&["fmt", "--check"])?))?;
         step("clippy", || {
             let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
@@ -230,6 +246,8 @@ fn run(task: Task) -> Result<()> {
         Task::Bindings => workshop.bindings(&[]),
         Task::Gas => workshop.gas(false),
         Task::Mutants { only } => mutants::run(&workshop.tools, only.as_deref()),
+        Task::Instructions => instructions::run(workshop.root()),
+        Task::Fuzz { target, seconds } => fuzz::run(workshop.root(), seconds, target.as_deref()),
         Task::Slither => workshop.slither(),
         Task::Lives { count } => workshop.lives(count),
     }

@@ -1,0 +1,115 @@
+//! Evidence files: what can be read is written the same; a re-check of anything counts each share once.
+#![no_main]
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use hashlease_fuzz::{header_job, share, sign, terms};
+use hashlease_ledger::{Evidence, EvidenceHead, EvidenceReader, EvidenceShare, Report};
+use hashlease_primitives::{Algorithm, Job};
+use hashlease_share::VerifiedJob;
+use hashlease_trie::{Commitment, Trie};
+use libfuzzer_sys::fuzz_target;
+use sha2::{Digest as _, Sha256};
+
+/// A file as a node would write it, but for whatever is wrong with its jobs and shares; any hash is low enough.
+#[derive(Debug)]
+struct Plausible(Evidence);
+
+impl<'a> Arbitrary<'a> for Plausible {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let terms = terms(Algorithm::Sha256d);
+        let mut jobs = Vec::new();
+        for sequence in 1..=u.int_in_range(1..=2)? {
+            let mut job = header_job(u)?;
+            (job.lease, job.sequence) = (terms.id, sequence);
+            jobs.push(sign(&terms, Job::from(job)));
+        }
+        let mut shares = Vec::new();
+        for _ in 0..u.int_in_range(0..=12)? {
+            let signed = u.choose(&jobs)?;
+            let job = if u.ratio(1, 16)? { 9 } else { signed.job.sequence() };
+            shares.push(EvidenceShare { job, share: share(u, &signed.job)? });
+        }
+        let commitment = Commitment { root: u.arbitrary::<[u8; 32]>()?.into(), count: u.arbitrary()? };
+        let head = EvidenceHead { terms, epoch: u.int_in_range(0..=1)?, commitment, jobs };
+        Ok(Self(Evidence { head, shares }))
+    }
+}
+
+fn read(file: &[u8]) -> Option<Evidence> {
+    let evidence = Evidence::decode(file).ok()?;
+    assert_eq!(evidence.encode().unwrap(), file);
+    // in pieces it is the same
+    let mut reader = EvidenceReader::open(file).unwrap();
+    let (mut all, mut piece) = (Vec::new(), Vec::new());
+    while reader.next(&mut piece, 3).unwrap() {
+        all.append(&mut piece);
+    }
+    assert_eq!((reader.head(), &all), (&evidence.head, &evidence.shares));
+    Some(evidence)
+}
+
+fn recheck(evidence: &Evidence) -> Report {
+    let (report, keys) = evidence.recheck_keys();
+    assert_eq!(report.shares, evidence.shares.len() as u64);
+    assert_eq!(report.rebuilt.count + report.refused, report.shares);
+    assert!(keys.is_sorted_by(|a, b| a < b));
+    assert_eq!(Trie::build(keys).unwrap().commitment(), report.rebuilt);
+    assert_eq!(report.named.len() as u64, report.refused.min(10_000));
+    assert_eq!(report.holds(), report.complaint().is_none());
+    report
+}
+
+/// Once more with what counts, in its order and with its root: then it holds.
+fn repaired(mut evidence: Evidence) {
+    let refused = recheck(&evidence);
+    let terms = &evidence.head.terms;
+    let bad: Vec<u64> =
+        refused.jobs.iter().filter(|job| job.refused.is_some()).map(|job| job.sequence).collect();
+    evidence.head.jobs.retain(|signed| !bad.contains(&signed.job.sequence()));
+    let verified: Vec<VerifiedJob> =
+        evidence.head.jobs.iter().map(|signed| VerifiedJob::verify(terms, signed.clone()).unwrap()).collect();
+    let mut keyed: Vec<_> = evidence
+        .shares
+        .drain(..)
+        .filter_map(|share| {
+            let job = verified.iter().find(|job| job.job().sequence() == share.job)?;
+            let opened = job.open(terms, &share.share).ok()?;
+            (opened.epoch() == evidence.head.epoch).then(|| (opened.key(), share))
+        })
+        .collect();
+    keyed.sort_by_key(|(key, _)| *key);
+    keyed.dedup_by_key(|(key, _)| *key);
+    let (keys, shares) = keyed.into_iter().unzip();
+    evidence.shares = shares;
+    evidence.head.commitment = Trie::build(keys).unwrap().commitment();
+    let report = evidence.recheck();
+    assert!(report.holds(), "{:?}", report.complaint());
+}
+
+/// Signatures take most of the time, so bytes are tried without.
+#[derive(Arbitrary, Debug)]
+enum Input<'a> {
+    Plausible(Plausible),
+    Bytes(&'a [u8]),
+}
+
+fuzz_target!(|input: Input<'_>| match input {
+    Input::Plausible(Plausible(evidence)) => {
+        let file = evidence.encode().unwrap();
+        assert_eq!(read(&file).as_ref(), Some(&evidence));
+        repaired(evidence);
+    }
+    Input::Bytes(content) => {
+        read(content);
+        // nobody finds magic and checksum by chance
+        let mut file = [b"HLEVIDNC\x01\0", content].concat();
+        let checksum = Sha256::digest(&file);
+        file.extend(checksum);
+        if let Some(evidence) = read(&file)
+            && evidence.head.terms.algorithm == Algorithm::Sha256d
+            && evidence.head.jobs.len() <= 8
+        {
+            recheck(&evidence);
+        }
+    }
+});
