@@ -77,9 +77,7 @@ fn messages() -> (Vec<[u8; 128]>, Vec<B256>) {
 
 #[library_benchmark(config = at_most(110_900))]
 #[bench::of_128_bytes(messages())]
-fn keccak256_64(
-    (messages, mut digests): (Vec<[u8; 128]>, Vec<B256>),
-) -> (Vec<[u8; 128]>, Vec<B256>) {
+fn keccak256_64((messages, mut digests): (Vec<[u8; 128]>, Vec<B256>)) -> (Vec<[u8; 128]>, Vec<B256>) {
     keccak256_many_128_with(Isa::Avx2, black_box(&messages), &mut digests);
     (messages, digests)
 }

@@ -37,7 +37,8 @@ pub(crate) fn locked(root: &Path, name: &str) -> Result<String> {
     let text = std::fs::read_to_string(root.join("Cargo.lock")).context("Cargo.lock")?;
     let lock: toml::Table = toml::from_str(&text).context("Cargo.lock")?;
     let packages = lock.get("package").and_then(toml::Value::as_array).map_or(&[][..], Vec::as_slice);
-    let package = packages.iter().find(|package| package.get("name").and_then(toml::Value::as_str) == Some(name));
+    let package =
+        packages.iter().find(|package| package.get("name").and_then(toml::Value::as_str) == Some(name));
     let version = package.and_then(|package| package.get("version")).and_then(toml::Value::as_str);
     Ok(version.with_context(|| format!("Cargo.lock has no {name}"))?.to_owned())
 }

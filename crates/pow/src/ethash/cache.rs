@@ -237,7 +237,7 @@ fn grow(
         for index in 0..count {
             // The item to mix in is named by this one as the last round left it, so it is known early.
             if let Some(ahead) = items.get(index + LOOKAHEAD) {
-                super::prefetch(&items, modulo.of(ahead.word(0)) as usize);
+                super::prefetch::<true>(&items, modulo.of(ahead.word(0)) as usize);
             }
             let other = items[modulo.of(items[index].word(0)) as usize].words();
             before = hash(std::array::from_fn(|word| before[word] ^ other[word]));

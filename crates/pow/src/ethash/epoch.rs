@@ -143,3 +143,21 @@ fn is_prime(odd: u64) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_prime;
+
+    #[test]
+    fn primes_are_what_a_sieve_leaves() {
+        let mut composite = vec![false; 20_000];
+        for number in 2..composite.len() {
+            for multiple in (2 * number..composite.len()).step_by(number) {
+                composite[multiple] = true;
+            }
+        }
+        for odd in (3..composite.len()).step_by(2) {
+            assert_eq!(is_prime(odd as u64), !composite[odd], "{odd}");
+        }
+    }
+}

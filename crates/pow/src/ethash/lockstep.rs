@@ -78,7 +78,11 @@ fn seals_by(isa: Isa, cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Sea
         }
         first_parents(cache, places, items);
         hash_all(isa, items);
-        other_parents(cache, places, items, parents);
+        if many <= LANES {
+            other_parents::<true>(cache, places, items, parents);
+        } else {
+            other_parents::<false>(cache, places, items, parents);
+        }
         hash_all(isa, items);
         for (walk, items) in walks.iter_mut().zip(items.as_chunks().0) {
             walk.take_in(items);
@@ -188,11 +192,16 @@ fn first_parents(cache: &LightCache, places: &[u32], items: &mut [Item]) {
 /// The word that names the next parent is worked out on its own, ahead of the others, and that parent is called from
 /// memory at once.
 #[inline(always)]
-fn other_parents(cache: &LightCache, places: &[u32], mixes: &mut [Item], parents: &mut [u32]) {
+fn other_parents<const NEAR: bool>(
+    cache: &LightCache,
+    places: &[u32],
+    mixes: &mut [Item],
+    parents: &mut [u32],
+) {
     let (items, modulo) = (cache.items(), cache.modulo_items);
     for ((mix, place), at) in mixes.iter().zip(places).zip(&mut *parents) {
         *at = modulo.of(fnv(*place, mix.word(0)));
-        prefetch(items, *at as usize);
+        prefetch::<NEAR>(items, *at as usize);
     }
     for step in 1..=PARENTS {
         let word = step as usize % ITEM_WORDS;
@@ -201,7 +210,7 @@ fn other_parents(cache: &LightCache, places: &[u32], mixes: &mut [Item], parents
             let next = fnv(mix.word(word), item.word(word));
             // After the last parent this names one that nobody needs.
             *at = modulo.of(fnv(place ^ step, next));
-            prefetch(items, *at as usize);
+            prefetch::<NEAR>(items, *at as usize);
             mix.mix_in(item);
         }
     }

@@ -134,15 +134,23 @@ const fn fnv(a: u32, b: u32) -> u32 {
 
 /// Calls an item from memory ahead of its use. Never needed for a right result.
 ///
-/// Into the second level of cache: the way to the first has fewer places to wait in than there are items to call.
+/// `NEAR` for a few at a time; the way to the innermost cache of the processor has places for sixteen to wait in, and
+/// more than that do better one level further out.
 #[inline(always)]
 #[allow(unsafe_code)]
-fn prefetch(items: &[Item], index: usize) {
+fn prefetch<const NEAR: bool>(items: &[Item], index: usize) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        let address = items.as_ptr().wrapping_add(index).cast();
         // SAFETY: a prefetch faults on no address and changes nothing that a program sees.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(items.as_ptr().wrapping_add(index).cast()) };
+        unsafe {
+            if NEAR {
+                _mm_prefetch::<_MM_HINT_T0>(address);
+            } else {
+                _mm_prefetch::<_MM_HINT_T1>(address);
+            }
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (items, index);
