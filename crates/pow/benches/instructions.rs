@@ -47,7 +47,7 @@ fn tails() -> Vec<[u8; 8]> {
     (0..64u64).map(u64::to_le_bytes).collect()
 }
 
-#[library_benchmark(config = at_most(1_425_000))]
+#[library_benchmark(config = at_most(1_376_500))]
 #[bench::avx2(template(), tails())]
 fn sha256d_64_shares(template: HeaderTemplate, tails: Vec<[u8; 8]>) -> (HeaderTemplate, Vec<[u8; 8]>, u8) {
     let mut sum = 0;
@@ -75,7 +75,7 @@ fn messages() -> (Vec<[u8; 128]>, Vec<B256>) {
     ((0..64).map(|i| [i; 128]).collect(), vec![B256::ZERO; 64])
 }
 
-#[library_benchmark(config = at_most(110_900))]
+#[library_benchmark(config = at_most(106_200))]
 #[bench::of_128_bytes(messages())]
 fn keccak256_64((messages, mut digests): (Vec<[u8; 128]>, Vec<B256>)) -> (Vec<[u8; 128]>, Vec<B256>) {
     keccak256_many_128_with(Isa::Avx2, black_box(&messages), &mut digests);
@@ -95,7 +95,7 @@ fn cache() -> LightCache {
     LightCache::from_bytes(epoch, &bytes).unwrap()
 }
 
-#[library_benchmark(config = at_most(1_729_000))]
+#[library_benchmark(config = at_most(2_482_000))]
 #[bench::epoch_0(cache())]
 fn ethash_share(cache: LightCache) -> (LightCache, Seal) {
     let seal = hashimoto_light(&cache, black_box(&B256::repeat_byte(0x2a)), 0x4242_4242_4242_4242);
