@@ -5,7 +5,7 @@ use alloy_primitives::{U256, U512};
 use std::{fmt, str::FromStr};
 
 /// Digits that are read at most: more than any pool writes.
-const MAX_DIGITS: usize = 77;
+const MAX_DIGITS: usize = 78;
 /// Largest power of ten either way.
 const MAX_EXPONENT: i64 = 60;
 
@@ -172,6 +172,19 @@ mod tests {
 
     fn base() -> impl Strategy<Value = DifficultyBase> {
         prop::sample::select(vec![Bitcoin, Scrypt, Hashes])
+    }
+
+    /// The hardest targets have the longest texts, 78 digits; what is written must be read.
+    #[test]
+    fn the_hardest_targets_are_written_and_read() {
+        for target in [U256::ZERO, U256::ONE, U256::from(2u8)].map(Target) {
+            for base in [Bitcoin, Scrypt, Hashes] {
+                let text = Difficulty::of_target(target, base).to_string();
+                let back: Difficulty = text.parse().unwrap();
+                assert!(back.target(base) >= target, "{base:?} {text}");
+            }
+        }
+        assert!("9".repeat(78).parse::<Difficulty>().is_err(), "above 256 bits");
     }
 
     #[test]
