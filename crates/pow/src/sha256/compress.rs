@@ -39,6 +39,21 @@ macro_rules! eight_rounds {
     };
 }
 
+/// Eight rounds with words that are expanded on the way.
+macro_rules! eight_expanded_rounds {
+    ($s:ident, $w:ident, $sixteen:ident, $half:ident) => {
+        macro_rules! word {
+            ($i:literal) => {{
+                let t = $half * 8 + $i;
+                let sum = $w[t].add($w[(t + 9) % 16]).add($w[(t + 1) % 16].small_sigma_0());
+                $w[t] = sum.add($w[(t + 14) % 16].small_sigma_1());
+                $w[t].add(L::splat(K[$sixteen * 16 + t]))
+            }};
+        }
+        eight_rounds!($s, word);
+    };
+}
+
 #[inline(always)]
 fn add_up<const N: usize, L: Lanes<N>>(state: &mut [L; 8], rounds: &[L; 8]) {
     for (to, by) in state.iter_mut().zip(rounds) {
@@ -64,15 +79,7 @@ pub(crate) fn compress<const N: usize, L: Lanes<N>>(state: &mut [L; 8], message:
     }
     for sixteen in 1..4 {
         for half in 0..2 {
-            macro_rules! word {
-                ($i:literal) => {{
-                    let t = half * 8 + $i;
-                    let sum = w[t].add(w[(t + 9) % 16]).add(w[(t + 1) % 16].small_sigma_0());
-                    w[t] = sum.add(w[(t + 14) % 16].small_sigma_1());
-                    w[t].add(L::splat(K[sixteen * 16 + t]))
-                }};
-            }
-            eight_rounds!(s, word);
+            eight_expanded_rounds!(s, w, sixteen, half);
         }
     }
     add_up(state, &s);
@@ -120,15 +127,7 @@ pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(digest: &[L; 8]) -> [L; 8
     eight_rounds!(s, high);
     for sixteen in 2..4 {
         for half in 0..2 {
-            macro_rules! word {
-                ($i:literal) => {{
-                    let t = half * 8 + $i;
-                    let sum = w[t].add(w[(t + 9) % 16]).add(w[(t + 1) % 16].small_sigma_0());
-                    w[t] = sum.add(w[(t + 14) % 16].small_sigma_1());
-                    w[t].add(L::splat(K[sixteen * 16 + t]))
-                }};
-            }
-            eight_rounds!(s, word);
+            eight_expanded_rounds!(s, w, sixteen, half);
         }
     }
     let mut hashed = begun;
