@@ -9,19 +9,20 @@
 //! magic "HLEVIDNC" · u16 version (1)
 //! terms
 //! claim   u32 epoch · 32 root · u64 count
-//! jobs    u32 number of jobs, ascending by sequence, each a job (without its lease)
+//! jobs    u32 number of jobs, strictly ascending by sequence, each a job (without its lease)
 //! shares  u64 number of shares, ascending by key, each: u64 sequence of the job · share
 //! sha256 of everything before
 //! ```
 //! A share's key is not in the file: it is the hash of what was really hashed, `sha256d` of the header (for scrypt, too),
 //! of Ethash `keccak256(sealHash ‖ nonce)`. Whoever reads a file may do so in one pass with little memory: the jobs
-//! are few, and shares in the order of their keys build the trie as they come.
+//! are few, and shares in the order of their keys build the trie as they come. Jobs of Ethash may be of at most
+//! [`MAX_DAGS`] DAGs, counted in the order of the file.
 
 mod codec;
 mod recheck;
 
 pub use codec::{EvidenceError, EvidenceReader};
-pub use recheck::{CacheSource, JobVerdict, Recheck, Report, ShareVerdict};
+pub use recheck::{CacheSource, JobVerdict, MAX_DAGS, Recheck, Report, ShareVerdict};
 
 use hashlease_primitives::{SignedJob, Terms};
 use hashlease_share::Share;

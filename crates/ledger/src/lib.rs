@@ -9,7 +9,7 @@ mod fold;
 
 pub use due::DueCounter;
 pub use evidence::{
-    CacheSource, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, JobVerdict, Recheck,
-    Report, ShareVerdict,
+    CacheSource, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, JobVerdict, MAX_DAGS,
+    Recheck, Report, ShareVerdict,
 };
 pub use fold::{LeaseLedger, Ledger, LedgerError};

@@ -3,13 +3,13 @@
 
 use alloy_primitives::{Address, B256};
 use hashlease_journal::Record;
-use hashlease_ledger::{Evidence, EvidenceError, EvidenceReader, Ledger, Recheck, Report};
+use hashlease_ledger::{Evidence, EvidenceError, EvidenceReader, Ledger, MAX_DAGS, Recheck, Report};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight,
     SignedJob, Terms,
 };
-use hashlease_share::{EthashShare, HeaderShare, Share, VerifiedJob, VerifiedShare};
+use hashlease_share::{EthashShare, HeaderShare, Reason, Share, VerifiedJob, VerifiedShare};
 use std::{
     cell::Cell,
     io::{self, Read},
@@ -164,6 +164,51 @@ fn tampering_with_ethash_evidence_is_named() {
         report.named.first().is_some_and(|share| share.refused.code() == "above-target")
     });
     assert!(missed);
+}
+
+/// Else a signed file of some kilobytes could make whoever checks it build hundreds of gigabytes of caches.
+#[test]
+fn jobs_of_a_fifth_dag_are_refused_and_no_cache_is_built_for_them() {
+    let mut evidence = ethash();
+    let first = evidence.head.jobs.remove(0);
+    let of_block = |sequence, block_number| {
+        let Job::Ethash(job) = first.job.clone() else { panic!() };
+        sign(&evidence.head.terms, EthashJob { sequence, block_number, ..job })
+    };
+    let mut blocks: Vec<u64> = (0..2_048).map(|dag| dag * 30_000).collect();
+    blocks.push(7);
+    evidence.head.jobs = (1..).zip(&blocks).map(|(sequence, block)| of_block(sequence, *block)).collect();
+    let asked = Cell::new(0);
+    let report = evidence.recheck_with(Recheck {
+        caches: &|_| {
+            asked.set(asked.get() + 1);
+            cache()
+        },
+        counted: &mut |_| {},
+        progress: &mut |_| {},
+    });
+    assert_eq!(asked.get(), MAX_DAGS);
+    let refused: Vec<_> = report.jobs.iter().filter_map(|job| job.refused.as_ref()).collect();
+    assert_eq!(refused.len(), 2_048 - MAX_DAGS, "those of the first DAGs stay good, the last one among them");
+    assert_eq!(*refused[0], Reason::JobDag { epoch: 4, max: MAX_DAGS });
+    assert!(!report.holds());
+}
+
+#[test]
+fn jobs_out_of_order_or_twice_are_no_evidence_file() {
+    let mut evidence = ethash();
+    let Job::Ethash(job) = evidence.head.jobs[0].job.clone() else { panic!() };
+    let terms = evidence.head.terms.clone();
+    evidence.head.jobs.push(sign(&terms, EthashJob { sequence: 2, ..job }));
+    let read = |evidence: &Evidence| Evidence::decode(&evidence.encode().unwrap());
+    assert!(read(&evidence).is_ok());
+    let mut swapped = evidence.clone();
+    swapped.head.jobs.reverse();
+    let error = read(&swapped).unwrap_err().to_string();
+    assert!(error.ends_with("job's sequence: expected above 2, got 1"), "{error}");
+    evidence.head.jobs[1] = evidence.head.jobs[0].clone();
+    let error = read(&evidence).unwrap_err().to_string();
+    assert!(error.ends_with("job's sequence: expected above 1, got 1"), "{error}");
 }
 
 /// Gives out as many bytes at a time as it is told to.

@@ -67,6 +67,14 @@ pub enum Reason {
         /// Number of the block.
         block: u64,
     },
+    /// The evidence has jobs of as many DAGs as it may already.
+    #[error("job is of DAG epoch {epoch}: the evidence has jobs of {max} others, which is the most")]
+    JobDag {
+        /// Number of the DAG's epoch.
+        epoch: u32,
+        /// Most DAGs that one evidence may need.
+        max: usize,
+    },
     /// An Ethash job's window is not inside one epoch of the lease.
     #[error("job window {not_before} to {not_after} is not inside one epoch of the lease")]
     JobOutsideEpoch {
@@ -235,6 +243,7 @@ impl Reason {
             Self::JobKind(_) => "job-kind",
             Self::JobNoncePrefix { .. } => "job-nonce-prefix",
             Self::JobBlock { .. } => "job-block",
+            Self::JobDag { .. } => "job-dag",
             Self::JobOutsideEpoch { .. } => "job-outside-epoch",
             Self::ShareKind(_) => "share-kind",
             Self::NonceOutsidePrefix { .. } => "nonce-outside-prefix",

@@ -144,7 +144,10 @@ impl Workshop {
         step("forge fmt", || succeed(&mut self.forge(&["fmt", "--check"])?))?;
         step("clippy", || {
             let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-            succeed(&mut self.cargo(&arguments))
+            succeed(&mut self.cargo(&arguments))?;
+            // a workspace of its own, which would else be compiled in the long run only
+            let fuzzing = ["clippy", "--manifest-path", "tests/fuzzing/Cargo.toml", "--target-dir", "target"];
+            succeed(self.cargo(&fuzzing).args(["--bins", "--locked", "--", "-D", "warnings"]))
         })?;
         step("forge lint", || {
             let mut lint = self.forge(&["lint"])?;

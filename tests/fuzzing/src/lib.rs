@@ -2,19 +2,27 @@
 
 use alloy_primitives::{Address, B256};
 use arbitrary::{Arbitrary, Result, Unstructured};
+use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight,
     SignedJob, Terms,
 };
 use hashlease_share::{EthashShare, HeaderShare, Share};
 use sha2::{Digest as _, Sha256};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// First second of the lease.
 pub const START: u32 = 1_700_000_000;
 
 /// The key that every job is signed with.
 pub static SIGNER: LazyLock<LocalSigner> = LazyLock::new(|| LocalSigner::from_bytes(&[7; 32]).unwrap());
+
+/// As large as that of epoch 0, with other bytes: what is in it is no matter of the rules.
+pub static CACHE: LazyLock<Arc<LightCache>> = LazyLock::new(|| {
+    let epoch = EthashEpoch::of_ethash_block(0).unwrap();
+    let bytes: Vec<u8> = (0..epoch.cache_size()).map(|at| ((at * 0x9e37) >> 7) as u8).collect();
+    Arc::new(LightCache::from_bytes(epoch, &bytes).unwrap())
+});
 
 /// A lease of two epochs, with the easiest target.
 pub fn terms(algorithm: Algorithm) -> Terms {
@@ -135,7 +143,7 @@ pub fn share(u: &mut Unstructured<'_>, job: &Job) -> Result<Share> {
                 tail: tail.into_iter().collect(),
                 ntime: if u.ratio(7, 8)? { (job.not_before as u32).saturating_add(near) } else { time(u)? },
                 nonce: u.arbitrary()?,
-                version: job.version ^ rolled & mask,
+                version: job.version ^ (rolled & mask),
             }
             .into()
         }

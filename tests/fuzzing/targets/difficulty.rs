@@ -66,7 +66,7 @@ fn exact(digits: u128, exponent: i8) {
 
 fn compact(bits: u32, target: Target) {
     let (size, mantissa) = (bits >> 24, bits & 0x007f_ffff);
-    let plain = U512::from(mantissa) * (U512::ONE << (8 * size.min(35) as usize)) >> 24usize;
+    let plain = (U512::from(mantissa) * (U512::ONE << (8 * size.min(35) as usize))) >> 24usize;
     let fits = bits & 0x0080_0000 == 0 && !plain.is_zero() && plain <= U512::from(U256::MAX) && size <= 35;
     let read = Target::from_compact(bits);
     assert_eq!(read.map(|target| U512::from(target.0)), fits.then_some(plain), "{bits:08x}");

@@ -2,9 +2,9 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use hashlease_fuzz::{header_job, share, sign, terms};
+use hashlease_fuzz::{CACHE, ethash_job, header_job, share, sign, terms};
 use hashlease_ledger::{Evidence, EvidenceHead, EvidenceReader, EvidenceShare, Report};
-use hashlease_primitives::{Algorithm, Job};
+use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job};
 use hashlease_share::VerifiedJob;
 use hashlease_trie::{Commitment, Trie};
 use libfuzzer_sys::fuzz_target;
@@ -16,15 +16,24 @@ struct Plausible(Evidence);
 
 impl<'a> Arbitrary<'a> for Plausible {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        let terms = terms(Algorithm::Sha256d);
+        let terms = terms(*u.choose(&[
+            Algorithm::Sha256d,
+            Algorithm::Sha256d,
+            Algorithm::Scrypt,
+            Algorithm::Ethash,
+        ])?);
         let mut jobs = Vec::new();
         for sequence in 1..=u.int_in_range(1..=2)? {
-            let mut job = header_job(u)?;
-            (job.lease, job.sequence) = (terms.id, sequence);
-            jobs.push(sign(&terms, Job::from(job)));
+            let job: Job = if terms.algorithm == Algorithm::Ethash {
+                EthashJob { lease: terms.id, sequence, ..ethash_job(u)? }.into()
+            } else {
+                HeaderJob { lease: terms.id, sequence, ..header_job(u)? }.into()
+            };
+            jobs.push(sign(&terms, job));
         }
+        let most = if terms.algorithm == Algorithm::Sha256d { 12 } else { 2 };
         let mut shares = Vec::new();
-        for _ in 0..u.int_in_range(0..=12)? {
+        for _ in 0..u.int_in_range(0..=most)? {
             let signed = u.choose(&jobs)?;
             let job = if u.ratio(1, 16)? { 9 } else { signed.job.sequence() };
             shares.push(EvidenceShare { job, share: share(u, &signed.job)? });
@@ -49,7 +58,7 @@ fn read(file: &[u8]) -> Option<Evidence> {
 }
 
 fn recheck(evidence: &Evidence) -> Report {
-    let (report, keys) = evidence.recheck_keys();
+    let (report, keys) = evidence.recheck_keys(&|_| CACHE.clone());
     assert_eq!(report.shares, evidence.shares.len() as u64);
     assert_eq!(report.rebuilt.count + report.refused, report.shares);
     assert!(keys.is_sorted_by(|a, b| a < b));
@@ -66,8 +75,12 @@ fn repaired(mut evidence: Evidence) {
     let bad: Vec<u64> =
         refused.jobs.iter().filter(|job| job.refused.is_some()).map(|job| job.sequence).collect();
     evidence.head.jobs.retain(|signed| !bad.contains(&signed.job.sequence()));
-    let verified: Vec<VerifiedJob> =
-        evidence.head.jobs.iter().map(|signed| VerifiedJob::verify(terms, signed.clone()).unwrap()).collect();
+    let verified: Vec<VerifiedJob> = evidence
+        .head
+        .jobs
+        .iter()
+        .map(|signed| VerifiedJob::verify(terms, signed.clone()).unwrap().with_cache(CACHE.clone()))
+        .collect();
     let mut keyed: Vec<_> = evidence
         .shares
         .drain(..)
@@ -82,19 +95,20 @@ fn repaired(mut evidence: Evidence) {
     let (keys, shares) = keyed.into_iter().unzip();
     evidence.shares = shares;
     evidence.head.commitment = Trie::build(keys).unwrap().commitment();
-    let report = evidence.recheck();
+    let report = recheck(&evidence);
     assert!(report.holds(), "{:?}", report.complaint());
 }
 
 /// Signatures take most of the time, so bytes are tried without.
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
-    Plausible(Plausible),
+    Plausible(Box<Plausible>),
     Bytes(&'a [u8]),
 }
 
 fuzz_target!(|input: Input<'_>| match input {
-    Input::Plausible(Plausible(evidence)) => {
+    Input::Plausible(plausible) => {
+        let Plausible(evidence) = *plausible;
         let file = evidence.encode().unwrap();
         assert_eq!(read(&file).as_ref(), Some(&evidence));
         repaired(evidence);
@@ -106,7 +120,6 @@ fuzz_target!(|input: Input<'_>| match input {
         let checksum = Sha256::digest(&file);
         file.extend(checksum);
         if let Some(evidence) = read(&file)
-            && evidence.head.terms.algorithm == Algorithm::Sha256d
             && evidence.head.jobs.len() <= 8
         {
             recheck(&evidence);

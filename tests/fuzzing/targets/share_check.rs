@@ -4,20 +4,12 @@
 
 use alloy_primitives::{B256, U256};
 use arbitrary::{Arbitrary, Result, Unstructured};
-use hashlease_fuzz::{ethash_job, header, header_job, share, sign, terms, twice};
-use hashlease_pow::ethash::{EthashEpoch, LightCache, result_of_mix};
+use hashlease_fuzz::{CACHE, ethash_job, header, header_job, share, sign, terms, twice};
+use hashlease_pow::ethash::result_of_mix;
 use hashlease_primitives::{Algorithm, HeaderJob, Job, Terms};
 use hashlease_share::{HeaderShare, OpenedShare, Reason, Share, VerifiedJob, open_many};
 use libfuzzer_sys::fuzz_target;
 use scrypt::Params;
-use std::sync::{Arc, LazyLock};
-
-/// As large as that of epoch 0, with other bytes: what is in it is no matter of these rules.
-static CACHE: LazyLock<Arc<LightCache>> = LazyLock::new(|| {
-    let epoch = EthashEpoch::of_ethash_block(0).unwrap();
-    let bytes: Vec<u8> = (0..epoch.cache_size()).map(|at| (at * 0x9e37 >> 7) as u8).collect();
-    Arc::new(LightCache::from_bytes(epoch, &bytes).unwrap())
-});
 
 #[derive(Debug)]
 struct Input {

@@ -1,7 +1,7 @@
 //! Bytes of an evidence file.
 
 use super::{Evidence, EvidenceHead, EvidenceShare};
-use hashlease_primitives::JobKind;
+use hashlease_primitives::{JobKind, SignedJob};
 use hashlease_share::wire::{
     self, Fields, WireError, put_job, put_share, put_terms, smallest_job, smallest_share,
 };
@@ -70,12 +70,14 @@ impl<R: Read> Input<R> {
         self.taken = end;
     }
 
-    /// Reads on; says whether anything came.
+    /// Reads on, as much again as is there already, so that a long head is not parsed from its begin too often. Says
+    /// whether anything came.
     fn fill(&mut self) -> Result<bool, EvidenceError> {
         self.buffer.drain(..self.taken);
         self.offset = self.offset.saturating_add(long(self.taken));
         self.taken = 0;
-        let read = self.source.by_ref().take(long(PIECE)).read_to_end(&mut self.buffer);
+        let piece = long(self.buffer.len().max(PIECE));
+        let read = self.source.by_ref().take(piece).read_to_end(&mut self.buffer);
         let offset = self.offset.saturating_add(long(self.buffer.len()));
         Ok(read.map_err(|source| EvidenceError::Io { offset, source })? > 0)
     }
@@ -206,7 +208,18 @@ fn head(fields: &mut Fields<'_>) -> Result<(EvidenceHead, u64), WireError> {
         return Err(fields.error("number of jobs", format!("at most {most}"), count));
     }
     // no room is made for what only a number promises
-    let jobs = (0..count).map(|_| wire::job(fields, kind, terms.id)).collect::<Result<Vec<_>, _>>()?;
+    let mut jobs = Vec::<SignedJob>::new();
+    for _ in 0..count {
+        let begin = fields.clone();
+        let signed = wire::job(fields, kind, terms.id)?;
+        let sequence = signed.job.sequence();
+        if let Some(last) = jobs.last().map(|last| last.job.sequence())
+            && sequence <= last
+        {
+            return Err(begin.error("job's sequence", format!("above {last}"), sequence));
+        }
+        jobs.push(signed);
+    }
     let shares = fields.u64("number of shares")?;
     Ok((EvidenceHead { terms, epoch, commitment, jobs }, shares))
 }

@@ -81,6 +81,11 @@ impl Report {
     }
 }
 
+/// Most DAGs that the jobs of one evidence file may be of. The light cache of each takes seconds to build and up to
+/// 270 MiB, so a file could otherwise ask for any amount of both. Two are what an epoch of a lease may touch; a chain stays
+/// at one for days.
+pub const MAX_DAGS: usize = 4;
+
 /// Where light caches come from: called once for each epoch of the DAG that the jobs are of.
 pub type CacheSource<'a> = &'a (dyn Fn(EthashEpoch) -> Arc<LightCache> + 'a);
 
@@ -108,22 +113,18 @@ impl<'a> Count<'a> {
     fn new(head: &'a EvidenceHead, caches: CacheSource<'_>) -> Self {
         let mut verified = HashMap::new();
         let mut built = HashMap::<EthashEpoch, Arc<LightCache>>::new();
+        let mut with_cache = |job: VerifiedJob| {
+            let Some(epoch) = job.dag_epoch() else { return Ok(job) };
+            if built.len() >= MAX_DAGS && !built.contains_key(&epoch) {
+                return Err(Reason::JobDag { epoch: epoch.index(), max: MAX_DAGS });
+            }
+            let cache = built.entry(epoch).or_insert_with(|| caches(epoch));
+            Ok(job.with_cache(Arc::clone(cache)))
+        };
         let jobs = head.jobs.iter().map(|signed| {
             let sequence = signed.job.sequence();
-            let refused = match VerifiedJob::verify(&head.terms, signed.clone()) {
-                Ok(job) => {
-                    let job = match job.dag_epoch() {
-                        Some(epoch) => {
-                            let cache = built.entry(epoch).or_insert_with(|| caches(epoch));
-                            job.with_cache(Arc::clone(cache))
-                        }
-                        None => job,
-                    };
-                    verified.insert(sequence, job);
-                    None
-                }
-                Err(reason) => Some(reason),
-            };
+            let job = VerifiedJob::verify(&head.terms, signed.clone()).and_then(&mut with_cache);
+            let refused = job.map(|job| verified.insert(sequence, job)).err();
             JobVerdict { sequence, refused }
         });
         let jobs = jobs.collect();
