@@ -9,7 +9,7 @@ use tokio::{
 /// What a peer may take.
 #[derive(Clone, Copy, Debug)]
 pub struct LineLimits {
-    /// Longest line, bytes.
+    /// Longest line without its end (`\n` or `\r\n`), bytes.
     pub length: usize,
     /// Longest silence between lines.
     pub idle: Duration,
@@ -76,7 +76,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
     pub async fn next(&mut self) -> Result<Option<String>, LineError> {
         loop {
             while let Some(line) = self.take_line() {
-                if line.len() > self.limits.length.saturating_add(2) {
+                if self.is_too_long(line.strip_suffix(b"\n").unwrap_or(&line)) {
                     return Err(LineError::TooLong(self.limits.length));
                 }
                 let text = String::from_utf8(line).map_err(|_| LineError::NotUtf8)?;
@@ -86,7 +86,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
                     return Ok(Some(text.to_owned()));
                 }
             }
-            if self.buffer.len() > self.limits.length {
+            if self.is_too_long(&self.buffer) {
                 return Err(LineError::TooLong(self.limits.length));
             }
             let (until, late) = match self.begun {
@@ -112,6 +112,11 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             }
             self.begun.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// The same for a whole line as for its begin, so that it is no matter in which pieces it comes.
+    fn is_too_long(&self, line: &[u8]) -> bool {
+        line.strip_suffix(b"\r").unwrap_or(line).len() > self.limits.length
     }
 
     fn take_line(&mut self) -> Option<Vec<u8>> {
@@ -179,7 +184,20 @@ mod tests {
         let exact = "y".repeat(64);
         peer.write_all(format!("{exact}\r\n").as_bytes()).await.unwrap();
         assert_eq!(lines.next().await.unwrap(), Some(exact), "as long as allowed, the end not counted");
-        peer.write_all(format!("{}\n", "x".repeat(67)).as_bytes()).await.unwrap();
+        peer.write_all(format!("{}\n", "x".repeat(65)).as_bytes()).await.unwrap();
+        assert!(matches!(lines.next().await, Err(LineError::TooLong(64))));
+    }
+
+    #[tokio::test]
+    async fn a_line_may_be_as_long_in_pieces_as_in_one() {
+        let (mut peer, here) = tokio::io::duplex(1_024);
+        let mut lines = LineReader::new(here, LineLimits { length: 64, ..LineLimits::default() });
+        let exact = "y".repeat(64);
+        peer.write_all(format!("{exact}\r").as_bytes()).await.unwrap();
+        assert!(futures::poll!(std::pin::pin!(lines.next())).is_pending(), "its end may be under way");
+        peer.write_all(b"\n").await.unwrap();
+        assert_eq!(lines.next().await.unwrap(), Some(exact.clone()));
+        peer.write_all(format!("{exact}\r\r").as_bytes()).await.unwrap();
         assert!(matches!(lines.next().await, Err(LineError::TooLong(64))));
     }
 

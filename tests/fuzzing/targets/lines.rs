@@ -69,13 +69,10 @@ fn read(bytes: &[u8], pieces: &[u8]) -> (Vec<String>, Option<LineError>) {
 /// The same by the rules as they are written down.
 fn plain(bytes: &[u8]) -> (Vec<String>, bool) {
     let mut all = Vec::new();
-    let mut parts = bytes.split(|byte| *byte == b'\n').peekable();
-    while let Some(part) = parts.next() {
-        // with its end, a carriage return may come on top; without, there is none to allow for
-        let ended = parts.peek().is_some();
-        let most = LIMITS().length + usize::from(ended);
+    for part in bytes.split(|byte| *byte == b'\n') {
+        let length = part.strip_suffix(b"\r").unwrap_or(part).len();
         match std::str::from_utf8(part) {
-            Ok(line) if part.len() <= most => {
+            Ok(line) if length <= LIMITS().length => {
                 if !line.trim().is_empty() {
                     all.push(line.trim().to_owned());
                 }
