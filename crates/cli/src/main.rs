@@ -26,9 +26,9 @@ struct Cli {
     /// TOML file with settings; environment and flags go over it.
     #[arg(long, global = true, env = "HASHLEASE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What is logged: `error`, `warn`, `info`, `debug`, or per target.
-    #[arg(long, global = true, env = "HASHLEASE_LOG", default_value = "info", value_name = "FILTER")]
-    log: String,
+    /// What is logged: `error`, `warn`, `info`, `debug`, or per target. By default `info`, of what serves nobody `warn`.
+    #[arg(long, global = true, env = "HASHLEASE_LOG", value_name = "FILTER")]
+    log: Option<String>,
     /// Log JSON lines.
     #[arg(long, global = true, env = "HASHLEASE_LOG_JSON")]
     log_json: bool,
@@ -81,8 +81,12 @@ fn in_words(error: &anyhow::Error) -> String {
 }
 
 fn log(cli: &Cli) -> anyhow::Result<()> {
-    // the demo shows its own progress; its roles log to files
-    let filter = if matches!(cli.command, Command::Demo(_)) { "warn" } else { &cli.log };
+    let filter = match (&cli.command, &cli.log) {
+        // the demo shows its own progress; its roles log to files
+        (Command::Demo(_), _) | (Command::Verify(_) | Command::Key(_), None) => "warn",
+        (_, Some(filter)) => filter,
+        (_, None) => "info",
+    };
     let filter: EnvFilter = filter.parse().map_err(|error| anyhow::anyhow!("--log: {error}"))?;
     let stderr = std::io::stderr;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);

@@ -168,7 +168,7 @@ fn what_can_not_be_read_says_where_and_why() {
     expect(&[&written(dir.path(), "text", b"hello, I am no evidence")], &["not an evidence file"]);
     expect(&[&written(dir.path(), "cut", &bytes[..bytes.len() - 40])], &["expected", "left"]);
     expect(&[&written(dir.path(), "half.json", b"{\"lease\": 1")], &["share", "half.json"]);
-    expect(&[&written(dir.path(), "other.json", b"{}")], &["missing field `lease`"]);
+    expect(&[&written(dir.path(), "other.json", b"{}")], &["missing field `version`"]);
     let whole = written(dir.path(), "whole", &bytes);
     expect(&["--share", "30", &whole], &["share 30 is not in the file: expected below 30"]);
     expect(&["--share", "x", &whole], &["invalid value 'x'"]);

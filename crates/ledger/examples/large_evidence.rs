@@ -29,7 +29,7 @@ fn main() {
         job_signer: signer.address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(0).unwrap(),
-        rate: HashRate(count as u128),
+        rate: HashRate(6),
         start: 0,
         end: 3_600,
         duration: 3_600,

@@ -24,7 +24,7 @@ mod recheck;
 pub use codec::{EvidenceError, EvidenceReader};
 pub use recheck::{CacheSource, JobVerdict, MAX_DAGS, Recheck, Report, ShareVerdict};
 
-use hashlease_primitives::{SignedJob, Terms};
+use hashlease_primitives::{SettlementWeight, SignedJob, Terms};
 use hashlease_share::Share;
 use hashlease_trie::Commitment;
 
@@ -60,6 +60,31 @@ pub struct Evidence {
 }
 
 impl EvidenceHead {
+    /// What no lease can be in the terms and the epoch, in words: they are only what the file states.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<String> {
+        let Terms { rate, start, end, duration, epoch_length, weight, .. } = self.terms;
+        if epoch_length == 0 || duration.checked_rem(epoch_length) != Some(0) {
+            return Some(format!("duration: expected whole epochs of {epoch_length} s, got {duration} s"));
+        }
+        let last = start.saturating_add(u64::from(duration));
+        if !(start..=last).contains(&end) {
+            return Some(format!("end: expected {start} to {last}, got {end}"));
+        }
+        match SettlementWeight::of_lease(rate, epoch_length, duration) {
+            Some(right) if right == weight => {}
+            Some(right) => {
+                let (expected, got) = (right.log2(), weight.log2());
+                return Some(format!(
+                    "weight: expected 2^{expected} for this rate and duration, got 2^{got}"
+                ));
+            }
+            None => return Some(format!("rate: no lease can be of {rate} for {duration} s")),
+        }
+        let epochs = duration.checked_div(epoch_length).unwrap_or_default();
+        (self.epoch >= epochs).then(|| format!("epoch: expected below {epochs}, got {}", self.epoch))
+    }
+
     /// The first of the file's terms that is not the chain's, in words. `end` may differ, since a cancellation
     /// brings it closer: what lies outside is refused share by share.
     #[must_use]

@@ -147,7 +147,7 @@ fn tampering_is_named() {
     let mut forged = honest.clone();
     forged.head.jobs[0].job.header_mut().unwrap().coinbase_suffix = vec![3; 60].into();
     assert_eq!(refused(&forged), Some("unknown-job"));
-    assert_eq!(forged.recheck().jobs[0].refused, Some(Reason::JobSignature));
+    assert_eq!(forged.recheck().jobs_named[0].refused, Reason::JobSignature);
 
     let mut other_epoch = honest;
     other_epoch.head.epoch = 1;

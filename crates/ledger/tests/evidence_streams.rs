@@ -34,7 +34,7 @@ fn terms(algorithm: Algorithm) -> Terms {
         job_signer: signer().address(),
         algorithm,
         weight: SettlementWeight::from_log2(1).unwrap(),
-        rate: HashRate(1_000_000),
+        rate: HashRate(200),
         start: 1_000,
         end: 1_300,
         duration: 300,
@@ -109,7 +109,7 @@ fn sha256d(count: usize) -> Evidence {
 }
 
 fn recheck(evidence: &Evidence) -> Report {
-    evidence.recheck_with(Recheck { caches: &|_| cache(), counted: &mut |_| {}, progress: &mut |_| {} })
+    evidence.recheck_with(Recheck::new(&|_| cache(), &mut |_| {}, &mut |_| {}))
 }
 
 #[test]
@@ -128,6 +128,7 @@ fn evidence_of_an_ethash_lease_holds_after_a_round_trip() {
         },
         counted: &mut |share| keys.push(share.key()),
         progress: &mut |_| {},
+        named: 10,
     });
     assert!(report.holds(), "{:?}", report.complaint());
     assert_eq!((report.work.0, built.get(), keys.len()), (18, 1, 9));
@@ -186,11 +187,11 @@ fn jobs_of_a_fifth_dag_are_refused_and_no_cache_is_built_for_them() {
         },
         counted: &mut |_| {},
         progress: &mut |_| {},
+        named: 10,
     });
-    assert_eq!(asked.get(), MAX_DAGS);
-    let refused: Vec<_> = report.jobs.iter().filter_map(|job| job.refused.as_ref()).collect();
-    assert_eq!(refused.len(), 2_048 - MAX_DAGS, "those of the first DAGs stay good, the last one among them");
-    assert_eq!(*refused[0], Reason::JobDag { epoch: 4, max: MAX_DAGS });
+    assert_eq!(asked.get(), 1, "for the DAG that shares are of");
+    assert_eq!(report.jobs_refused, 2_048 - 4, "those of the first DAGs stay good, the last one among them");
+    assert_eq!(report.jobs_named[0].refused, Reason::JobDag { epoch: 4, max: MAX_DAGS });
     assert!(!report.holds());
 }
 
@@ -252,6 +253,7 @@ fn a_stream_is_rechecked_as_what_is_in_memory() {
         caches: &|_| panic!("no Ethash here"),
         counted: &mut |_| count += 1,
         progress: &mut |shares| done.push(shares),
+        named: 10,
     });
     let report = report.unwrap();
     assert!(report.holds(), "{:?}", report.complaint());

@@ -102,12 +102,17 @@ impl VerifiedJob {
     /// Gives the job the light cache that its shares are opened with; one of another epoch is not taken.
     #[must_use]
     pub fn with_cache(mut self, cache: Arc<LightCache>) -> Self {
+        self.set_cache(cache);
+        self
+    }
+
+    /// [`VerifiedJob::with_cache`] in place.
+    pub fn set_cache(&mut self, cache: Arc<LightCache>) {
         if let JobWork::Ethash(work) = &mut self.work
             && cache.epoch() == work.dag
         {
             work.cache = Some(cache);
         }
-        self
     }
 }
 

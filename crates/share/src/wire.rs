@@ -45,13 +45,15 @@ pub struct WireError {
 pub struct Fields<'a> {
     bytes: &'a [u8],
     offset: usize,
+    /// Where the field begins that was taken last.
+    field: usize,
 }
 
 impl<'a> Fields<'a> {
     /// Begins at the front.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, offset: 0 }
+        Self { bytes, offset: 0, field: 0 }
     }
 
     /// How many bytes were taken.
@@ -66,10 +68,10 @@ impl<'a> Fields<'a> {
         self.bytes.len().saturating_sub(self.offset)
     }
 
-    /// The error that a field here is not as expected.
+    /// The error that the field that was taken last is not as expected.
     pub fn error(&self, field: &'static str, expected: impl ToString, got: impl ToString) -> WireError {
         let (expected, got) = (expected.to_string(), got.to_string());
-        WireError { offset: self.offset, field, expected, got, short: false }
+        WireError { offset: self.field, field, expected, got, short: false }
     }
 
     /// So many bytes.
@@ -79,9 +81,10 @@ impl<'a> Fields<'a> {
     pub fn take(&mut self, field: &'static str, length: usize) -> Result<&'a [u8], WireError> {
         let end = self.offset.saturating_add(length);
         let Some(taken) = self.bytes.get(self.offset..end) else {
-            let error = self.error(field, format!("{length} bytes"), format!("{} left", self.left()));
-            return Err(WireError { short: true, ..error });
+            let (expected, got) = (format!("{length} bytes"), format!("{} left", self.left()));
+            return Err(WireError { offset: self.offset, field, expected, got, short: true });
         };
+        self.field = self.offset;
         self.offset = end;
         Ok(taken)
     }
@@ -137,7 +140,10 @@ impl<'a> Fields<'a> {
     pub fn end(&self) -> Result<(), WireError> {
         match self.left() {
             0 => Ok(()),
-            left => Err(self.error("end", "no more bytes", format!("{left} more"))),
+            left => {
+                let error = self.error("end", "no more bytes", format!("{left} more"));
+                Err(WireError { offset: self.offset, ..error })
+            }
         }
     }
 }
@@ -252,15 +258,6 @@ pub fn put_job(out: &mut Vec<u8>, SignedJob { job, signature }: &SignedJob) -> R
     Ok(())
 }
 
-/// Fewest bytes of a job: what a number of jobs may claim before anything is allocated.
-#[must_use]
-pub const fn smallest_job(kind: JobKind) -> usize {
-    match kind {
-        JobKind::Header => 8 + 32 + 12 + 16 + 2 + 1 + 2 + 1 + 65,
-        JobKind::Ethash => 8 + 32 + 8 + 1 + 16 + 65,
-    }
-}
-
 /// Reads a job of `lease` with its signature.
 ///
 /// # Errors
@@ -309,15 +306,6 @@ pub fn put_share(out: &mut Vec<u8>, share: &Share) {
             }
         }
         Share::Ethash(share) => out.extend(share.nonce.to_le_bytes()),
-    }
-}
-
-/// Fewest bytes of a share.
-#[must_use]
-pub const fn smallest_share(kind: JobKind) -> usize {
-    match kind {
-        JobKind::Header => 1 + 12,
-        JobKind::Ethash => 8,
     }
 }
 

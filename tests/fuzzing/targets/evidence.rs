@@ -72,8 +72,7 @@ fn recheck(evidence: &Evidence) -> Report {
 fn repaired(mut evidence: Evidence) {
     let refused = recheck(&evidence);
     let terms = &evidence.head.terms;
-    let bad: Vec<u64> =
-        refused.jobs.iter().filter(|job| job.refused.is_some()).map(|job| job.sequence).collect();
+    let bad: Vec<u64> = refused.jobs_named.iter().map(|job| job.sequence).collect();
     evidence.head.jobs.retain(|signed| !bad.contains(&signed.job.sequence()));
     let verified: Vec<VerifiedJob> = evidence
         .head

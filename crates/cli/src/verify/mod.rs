@@ -46,7 +46,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "ADDRESS")]
     job_signer: Option<Address>,
     /// Root that the epoch must have.
-    #[arg(long, value_name = "HASH")]
+    #[arg(long, value_name = "HASH", conflicts_with = "share")]
     root: Option<B256>,
     /// Check only one share of each file, counted from 0, and show what was hashed.
     #[arg(long, value_name = "NUMBER")]
@@ -54,8 +54,8 @@ pub(crate) struct VerifyArgs {
     /// Directory where light caches of Ethash are kept between runs; they take seconds to build.
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
-    /// Show every refused share, up to 10,000.
-    #[arg(long)]
+    /// Name every refused job and share; otherwise the first 20, or 10,000 as JSON.
+    #[arg(long, conflicts_with = "share")]
     all: bool,
     /// One JSON object per file.
     #[arg(long)]
@@ -66,7 +66,7 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct Checked {
     pub(crate) head: EvidenceHead,
     pub(crate) report: Report,
-    /// Addresses that are not those asked for.
+    /// What is not as asked for, or can't be at all.
     pub(crate) differences: Vec<String>,
 }
 
@@ -80,13 +80,25 @@ impl Checked {
 pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
     let deployment = arguments.deployment.as_deref().map(Deployment::read).transpose()?;
     let caches = caches(arguments);
-    let mut all_hold = true;
+    let (mut all_hold, mut all_read) = (true, true);
     for path in &arguments.files {
-        let holds = verify_file(path, arguments, deployment.as_ref(), &caches)
-            .with_context(|| format!("file {}", path.display()))?;
-        all_hold &= holds;
+        match verify_file(path, arguments, deployment.as_ref(), &caches) {
+            Ok(holds) => all_hold &= holds,
+            Err(error) => {
+                all_read = false;
+                let (file, error) = (path.display().to_string(), format!("{error:#}"));
+                if arguments.json {
+                    println!("{}", serde_json::json!({"file": file, "holds": false, "error": error}));
+                }
+                eprintln!("error: file {file}: {error}");
+            }
+        }
     }
-    Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(ExitCode::from(match (all_read, all_hold) {
+        (false, _) => 2,
+        (true, false) => 1,
+        (true, true) => 0,
+    }))
 }
 
 /// Checks a file of either kind and says what came of it.
@@ -97,28 +109,21 @@ fn verify_file(
     caches: &Caches,
 ) -> Result<bool> {
     let mut file = File::open(path)?;
-    if is_json(&mut file)? {
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        let single: Single = serde_json::from_str(&text).context("share")?;
-        return Ok(report::single(
-            path,
-            &single,
-            &differences(arguments, deployment, &single.terms()),
-            arguments,
-            caches,
-        ));
+    let single = match (is_json(&mut file)?, arguments.share) {
+        (true, Some(_)) => bail!("--share picks one of an evidence file, and this is a single share"),
+        (true, None) if arguments.root.is_some() => {
+            bail!("--root is of a whole epoch, and this is a single share")
+        }
+        (true, None) => Some(single::read(file)?),
+        (false, Some(number)) => Some(pick(file, number)?),
+        (false, None) => None,
+    };
+    if let Some(single) = single {
+        let mut differences = differences(arguments, deployment, &single.terms());
+        differences.extend(single.contradiction());
+        return Ok(report::single(path, &single, &differences, arguments, caches));
     }
-    if let Some(number) = arguments.share {
-        let single = pick(file, number)?;
-        return Ok(report::single(
-            path,
-            &single,
-            &differences(arguments, deployment, &single.terms()),
-            arguments,
-            caches,
-        ));
-    }
+    let file = File::open(path)?;
     let checked = check(file, arguments, deployment, caches, progress)?;
     if arguments.json {
         println!("{}", report::as_json(path, &checked));
@@ -130,10 +135,10 @@ fn verify_file(
 
 /// Whether a file begins as JSON does; evidence files begin with their magic.
 fn is_json(file: &mut File) -> Result<bool> {
-    let mut begin = [0; 1];
-    let read = file.read(&mut begin)?;
+    let mut begin = Vec::new();
+    file.by_ref().take(256).read_to_end(&mut begin)?;
     file.rewind()?;
-    Ok(begin.get(..read) == Some(b"{"))
+    Ok(begin.trim_ascii_start().first() == Some(&b'{'))
 }
 
 /// One share of an evidence file with its job, read without checking the others.
@@ -144,15 +149,18 @@ fn pick(file: impl Read, number: u64) -> Result<Single> {
         bail!("share {number} is not in the file: expected below {count}");
     }
     let mut shares: Vec<EvidenceShare> = Vec::new();
+    let mut picked = None;
     let mut at = 0u64;
+    // to the end, where the checksum is
     while reader.next(&mut shares, 65_536)? {
         let place = number.checked_sub(at).and_then(|place| usize::try_from(place).ok());
         if let Some(share) = place.and_then(|place| shares.get(place)) {
-            return Single::new(reader.head(), share);
+            picked = Some(share.clone());
         }
         at = at.saturating_add(shares.len() as u64);
     }
-    bail!("share {number} is not in the file")
+    let share = picked.with_context(|| format!("share {number} is not in the file"))?;
+    Single::new(reader.head(), &share)
 }
 
 /// A bar on the standard error output; hidden by itself when that is no terminal.
@@ -196,10 +204,12 @@ pub(crate) fn check(
         },
         counted: &mut |_| {},
         progress: &mut |done| bar.set_position(done),
+        named: if wanted.all { usize::MAX } else { 10_000 },
     });
     bar.finish_and_clear();
     let report = report?;
     let mut differences = differences(wanted, deployment, &head.terms);
+    differences.extend(head.contradiction());
     if let Some(expected) = wanted.root.filter(|expected| *expected != report.rebuilt.root) {
         differences.push(format!("root: expected {expected}, got {}", report.rebuilt.root));
     }

@@ -57,7 +57,7 @@ pub(super) fn single(
         println!("  {name:<11} {value}");
     }
     for difference in differences {
-        println!("  other lease: {difference}");
+        println!("  terms       {difference}");
     }
     match (&verdict.refused, differences.first()) {
         (Some(reason), _) => println!("  {}: {reason} ({})", does_not_hold(), reason.code()),
@@ -76,11 +76,10 @@ pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
     });
     let named: Vec<Value> = named.collect();
     let jobs: Vec<Value> = report
-        .jobs
+        .jobs_named
         .iter()
-        .filter_map(|job| {
-            let reason = job.refused.as_ref()?;
-            Some(json!({"job": job.sequence, "code": reason.code(), "message": reason.to_string()}))
+        .map(|job| {
+            json!({"job": job.sequence, "code": job.refused.code(), "message": job.refused.to_string()})
         })
         .collect();
     json!({
@@ -94,10 +93,12 @@ pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
         "provider": terms.provider,
         "jobSigner": terms.job_signer,
         "selfAttributed": terms.is_self_attributed(),
-        "jobs": report.jobs.len(),
+        "jobs": report.jobs,
+        "jobsRefused": report.jobs_refused,
         "refusedJobs": jobs,
         "shares": report.shares,
         "refused": report.refused,
+        "brokenRules": report.broken,
         "refusedShares": named,
         "work": report.work.to_string(),
         "claimed": report.claimed,
@@ -105,6 +106,18 @@ pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
         "differences": differences,
         "complaint": report.complaint(),
     })
+}
+
+/// A table of what was refused, and how much of it is not shown.
+fn print_table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>, of: u64) {
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY).set_header(titles.iter().copied());
+    table.add_rows(rows);
+    println!("{table}");
+    let more = of.saturating_sub(table.row_count() as u64);
+    if more > 0 {
+        println!("  and {more} more: pass --all");
+    }
 }
 
 pub(super) fn print(file: &Path, checked: &Checked, arguments: &VerifyArgs) {
@@ -120,8 +133,7 @@ pub(super) fn print(file: &Path, checked: &Checked, arguments: &VerifyArgs) {
     println!("  oracle      {}", terms.oracle);
     println!("  provider    {}", terms.provider);
     println!("  job signer  {}", terms.job_signer);
-    let good = report.jobs.iter().filter(|job| job.refused.is_none()).count();
-    println!("  jobs        {good} of {} rightly signed", report.jobs.len());
+    println!("  jobs        {} of {} count", report.jobs.saturating_sub(report.jobs_refused), report.jobs);
     println!("  shares      {} of {} verified", report.shares.saturating_sub(report.refused), report.shares);
     println!(
         "  work        {} hashes, promised {}",
@@ -130,27 +142,27 @@ pub(super) fn print(file: &Path, checked: &Checked, arguments: &VerifyArgs) {
     );
     let same = if report.rebuilt == report.claimed { "as claimed" } else { "NOT as claimed" };
     println!("  root        {} of {} shares, rebuilt, {same}", report.rebuilt.root, report.rebuilt.count);
-    for job in report.jobs.iter().filter(|job| job.refused.is_some()) {
-        if let Some(reason) = &job.refused {
-            println!("  job {}: {reason} ({})", job.sequence, reason.code());
-        }
+    if !report.broken.is_empty() {
+        let rules: Vec<String> =
+            report.broken.iter().map(|(rule, count)| format!("{count} {rule}")).collect();
+        println!("  refused     {}", rules.join(", "));
+    }
+    let shown = if arguments.all { usize::MAX } else { SHOWN };
+    if !report.jobs_named.is_empty() {
+        let rows = report.jobs_named.iter().take(shown).map(|job| {
+            [job.sequence.to_string(), job.refused.code().to_owned(), job.refused.to_string()].to_vec()
+        });
+        print_table(&["job", "rule", "why"], rows, report.jobs_refused);
     }
     if !report.named.is_empty() {
-        let shown = if arguments.all { report.named.len() } else { report.named.len().min(SHOWN) };
-        let mut table = Table::new();
-        table.load_style(UTF8_BORDERS_ONLY).set_header(["share", "job", "rule", "why"]);
-        for share in report.named.iter().take(shown) {
+        let rows = report.named.iter().take(shown).map(|share| {
             let (index, job) = (share.index.to_string(), share.job.to_string());
-            table.add_row([index, job, share.refused.code().to_owned(), share.refused.to_string()]);
-        }
-        println!("{table}");
-        let more = report.refused.saturating_sub(shown as u64);
-        if more > 0 {
-            println!("  and {more} more{}", if arguments.all { "" } else { ": pass --all" });
-        }
+            [index, job, share.refused.code().to_owned(), share.refused.to_string()].to_vec()
+        });
+        print_table(&["share", "job", "rule", "why"], rows, report.refused);
     }
     for difference in differences {
-        println!("  other lease: {difference}");
+        println!("  terms       {difference}");
     }
     if checked.holds() {
         println!("  {}", holds());

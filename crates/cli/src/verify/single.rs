@@ -1,26 +1,67 @@
 //! One share with everything that it takes to check it.
 
 use alloy_primitives::{Address, B256, Bytes};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use hashlease_ledger::{EvidenceHead, EvidenceShare};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, SignedJob, Terms};
 use hashlease_share::{EthashShare, HeaderShare, Reason, Share, VerifiedJob};
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use hashlease_trie::Commitment;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use std::{io::Read, sync::Arc};
 
 /// A share as a file of its own: what of the lease decides, its job, and what the miner chose.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Single {
+    version: u32,
     lease: LeaseTerms,
+    /// The one that the share is evidence for.
+    epoch: u32,
     job: SignedJob,
     share: Chosen,
+    /// What was said of it when it was written; it is found out anew.
+    #[serde(default, skip_serializing)]
+    #[expect(dead_code, reason = "so that what `--json` prints can be read again")]
+    verdict: Option<IgnoredAny>,
+}
+
+/// Of the fields of a single share.
+const VERSION: u32 = 1;
+/// Longest file of a single share, bytes: its job is the most of it.
+const LONGEST: u64 = 1 << 20;
+
+/// Reads a single share.
+pub(super) fn read(source: impl Read) -> Result<Single> {
+    let mut text = String::new();
+    source.take(LONGEST.saturating_add(1)).read_to_string(&mut text)?;
+    ensure!(text.len() as u64 <= LONGEST, "a single share: expected at most {LONGEST} bytes");
+    let single: Single = serde_json::from_str(&text).context("a single share")?;
+    ensure!(single.version == VERSION, "version: expected {VERSION}, got {}", single.version);
+    Ok(single)
+}
+
+/// Hashes per second as decimal digits, since 96 bits do not survive JSON numbers.
+mod digits {
+    use hashlease_primitives::HashRate;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(rate: &HashRate, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&rate.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<HashRate, D::Error> {
+        let text = String::deserialize(from)?;
+        let rate = text.parse().ok().filter(|rate| *rate < 1 << 96).map(HashRate);
+        rate.ok_or_else(|| {
+            D::Error::custom(format!("rate: expected digits of at most 96 bits, got {text:?}"))
+        })
+    }
 }
 
 /// What of a lease decides whether a share counts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LeaseTerms {
     id: u64,
     chain_id: u64,
@@ -31,8 +72,8 @@ struct LeaseTerms {
     algorithm: Algorithm,
     /// Exponent of the settlement weight.
     weight_log2: SettlementWeight,
-    /// Hashes per second, in decimal digits.
-    rate: String,
+    #[serde(with = "digits")]
+    rate: HashRate,
     start: u64,
     end: u64,
     duration: u32,
@@ -73,7 +114,7 @@ impl Single {
             job_signer: *job_signer,
             algorithm: *algorithm,
             weight_log2: *weight,
-            rate: rate.to_string(),
+            rate: *rate,
             start: head.terms.start,
             end: head.terms.end,
             duration: head.terms.duration,
@@ -88,7 +129,7 @@ impl Single {
             },
             Share::Ethash(share) => Chosen::Ethash(*share),
         };
-        Ok(Self { lease, job: job.clone(), share })
+        Ok(Self { version: VERSION, lease, epoch: head.epoch, job: job.clone(), share, verdict: None })
     }
 
     /// The lease's terms.
@@ -102,13 +143,18 @@ impl Single {
             job_signer: lease.job_signer,
             algorithm: lease.algorithm,
             weight: lease.weight_log2,
-            // it decides nothing about a single share
-            rate: HashRate(lease.rate.parse().unwrap_or_default()),
+            rate: lease.rate,
             start: lease.start,
             end: lease.end,
             duration: lease.duration,
             epoch_length: lease.epoch_length,
         }
+    }
+
+    /// What no lease can be in the terms, in words.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        let (terms, epoch) = (self.terms(), self.epoch);
+        EvidenceHead { terms, epoch, commitment: Commitment::default(), jobs: Vec::new() }.contradiction()
     }
 
     /// The settlement target.
@@ -161,6 +207,9 @@ impl Single {
         verdict.mix = opened.mix().copied();
         verdict.hash = Some(B256::from(opened.hash()));
         verdict.epoch = Some(opened.epoch());
+        if opened.epoch() != self.epoch {
+            return Err(Reason::OtherEpoch { expected: self.epoch, actual: opened.epoch() });
+        }
         opened.settle().map(|_| ())
     }
 

@@ -1,10 +1,8 @@
 //! Bytes of an evidence file.
 
 use super::{Evidence, EvidenceHead, EvidenceShare};
-use hashlease_primitives::{JobKind, SignedJob};
-use hashlease_share::wire::{
-    self, Fields, WireError, put_job, put_share, put_terms, smallest_job, smallest_share,
-};
+use hashlease_primitives::JobKind;
+use hashlease_share::wire::{self, Fields, WireError, put_job, put_share, put_terms};
 use hashlease_trie::Commitment;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
@@ -15,8 +13,8 @@ const VERSION: u16 = 1;
 const TRAILER: usize = 32;
 /// Bytes that are read at a time.
 const PIECE: usize = 1 << 20;
-/// Most bytes that the head may have: far more than the jobs of an epoch take.
-const LONGEST_HEAD: usize = 256 << 20;
+/// Most bytes that the head may have: more than the jobs of a day take that bring one every second.
+const LONGEST_HEAD: u64 = 64 << 20;
 
 /// A file that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -70,28 +68,29 @@ impl<R: Read> Input<R> {
         self.taken = end;
     }
 
-    /// Reads on, as much again as is there already, so that a long head is not parsed from its begin too often. Says
-    /// whether anything came.
+    /// Reads on; says whether anything came.
     fn fill(&mut self) -> Result<bool, EvidenceError> {
         self.buffer.drain(..self.taken);
-        self.offset = self.offset.saturating_add(long(self.taken));
+        self.offset = self.position();
         self.taken = 0;
-        let piece = long(self.buffer.len().max(PIECE));
-        let read = self.source.by_ref().take(piece).read_to_end(&mut self.buffer);
+        let read = self.source.by_ref().take(long(PIECE)).read_to_end(&mut self.buffer);
         let offset = self.offset.saturating_add(long(self.buffer.len()));
         Ok(read.map_err(|source| EvidenceError::Io { offset, source })? > 0)
     }
 
-    /// An error in what is left.
-    fn error(&self, WireError { offset, field, expected, got, .. }: WireError) -> EvidenceError {
-        let begin = self.offset.saturating_add(long(self.taken));
-        EvidenceError::Format { offset: begin.saturating_add(long(offset)), field, expected, got }
+    /// How many bytes of the file were taken.
+    fn position(&self) -> u64 {
+        self.offset.saturating_add(long(self.taken))
     }
 
-    /// Reads something whose length is known only once it is read.
+    /// An error in what is left.
+    fn error(&self, WireError { offset, field, expected, got, .. }: WireError) -> EvidenceError {
+        EvidenceError::Format { offset: self.position().saturating_add(long(offset)), field, expected, got }
+    }
+
+    /// Reads something whose length is known only once it is read; some kilobytes at most.
     fn read<T>(
         &mut self,
-        most: usize,
         parse: impl Fn(&mut Fields<'_>) -> Result<T, WireError>,
     ) -> Result<T, EvidenceError> {
         loop {
@@ -103,7 +102,7 @@ impl<R: Read> Input<R> {
                     return Ok(parsed);
                 }
                 Err(error) => {
-                    if !error.short || self.rest().len() > most || !self.fill()? {
+                    if !error.short || !self.fill()? {
                         return Err(self.error(error));
                     }
                 }
@@ -112,49 +111,26 @@ impl<R: Read> Input<R> {
     }
 }
 
-/// Reads a file from front to end: the head at once, the shares in pieces, the checksum last. Nothing in it may be
-/// believed before [`EvidenceReader::next`] said that it was the end.
-pub struct EvidenceReader<R> {
+/// The shares of a file, from the front on.
+pub(super) struct Shares<R> {
     input: Input<R>,
-    head: EvidenceHead,
-    /// Shares that are still to come.
+    kind: JobKind,
+    /// Those that are still to come.
     left: u64,
     ended: bool,
 }
 
-impl<R: Read> EvidenceReader<R> {
-    /// Reads the head.
-    ///
-    /// # Errors
-    /// [`EvidenceError`] that names place and field.
-    pub fn open(source: R) -> Result<Self, EvidenceError> {
-        let mut input = Input { source, buffer: Vec::new(), taken: 0, offset: 0, checksum: Sha256::new() };
-        let (head, left) = input.read(LONGEST_HEAD, head)?;
-        Ok(Self { input, head, left, ended: false })
-    }
-
-    /// What the file says before its shares.
-    #[must_use]
-    pub const fn head(&self) -> &EvidenceHead {
-        &self.head
-    }
-
-    /// Shares that are still to come, as the file says.
-    #[must_use]
-    pub const fn left(&self) -> u64 {
-        self.left
-    }
-
-    /// Reads up to `most` shares into `shares`, which is emptied first. `false` says that there were no more, and that
-    /// the checksum is right.
-    ///
-    /// # Errors
-    /// [`EvidenceError`] that names place and field.
-    pub fn next(&mut self, shares: &mut Vec<EvidenceShare>, most: usize) -> Result<bool, EvidenceError> {
+impl<R: Read> Shares<R> {
+    /// [`EvidenceReader::next`].
+    pub(super) fn next(
+        &mut self,
+        shares: &mut Vec<EvidenceShare>,
+        most: usize,
+    ) -> Result<bool, EvidenceError> {
         shares.clear();
-        let kind = self.head.terms.algorithm.job_kind();
         while self.left > 0 && shares.len() < most {
-            shares.push(self.input.read(usize::MAX, |fields| share(fields, kind))?);
+            let kind = self.kind;
+            shares.push(self.input.read(|fields| share(fields, kind))?);
             self.left = self.left.saturating_sub(1);
         }
         if !shares.is_empty() {
@@ -189,39 +165,89 @@ impl<R: Read> EvidenceReader<R> {
     }
 }
 
-fn head(fields: &mut Fields<'_>) -> Result<(EvidenceHead, u64), WireError> {
-    let begin = fields.clone();
+/// Reads a file from front to end: the head at once, the shares in pieces, the checksum last. Nothing in it may be
+/// believed before [`EvidenceReader::next`] said that it was the end.
+pub struct EvidenceReader<R> {
+    head: EvidenceHead,
+    shares: Shares<R>,
+}
+
+impl<R: Read> EvidenceReader<R> {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] that names place and field.
+    pub fn open(source: R) -> Result<Self, EvidenceError> {
+        let mut input = Input { source, buffer: Vec::new(), taken: 0, offset: 0, checksum: Sha256::new() };
+        let (mut head, count) = input.read(head)?;
+        let kind = head.terms.algorithm.job_kind();
+        for _ in 0..count {
+            let position = input.position();
+            if position > LONGEST_HEAD {
+                let (expected, got) =
+                    (format!("the last below byte {LONGEST_HEAD}"), format!("{count} jobs"));
+                return Err(EvidenceError::Format { offset: position, field: "jobs", expected, got });
+            }
+            let signed = input.read(|fields| wire::job(fields, kind, head.terms.id))?;
+            let sequence = signed.job.sequence();
+            if let Some(last) = head.jobs.last().map(|last| last.job.sequence())
+                && sequence <= last
+            {
+                return Err(EvidenceError::Format {
+                    offset: position,
+                    field: "job's sequence",
+                    expected: format!("above {last}"),
+                    got: sequence.to_string(),
+                });
+            }
+            head.jobs.push(signed);
+        }
+        let left = input.read(|fields| fields.u64("number of shares"))?;
+        Ok(Self { head, shares: Shares { input, kind, left, ended: false } })
+    }
+
+    /// What the file says before its shares.
+    #[must_use]
+    pub const fn head(&self) -> &EvidenceHead {
+        &self.head
+    }
+
+    /// Shares that are still to come, as the file says.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        self.shares.left
+    }
+
+    /// Reads up to `most` shares into `shares`, which is emptied first. `false` says that there were no more, and that
+    /// the checksum is right.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] that names place and field.
+    pub fn next(&mut self, shares: &mut Vec<EvidenceShare>, most: usize) -> Result<bool, EvidenceError> {
+        self.shares.next(shares, most)
+    }
+
+    /// The head apart from what is still to be read.
+    pub(super) fn split(self) -> (EvidenceHead, Shares<R>) {
+        (self.head, self.shares)
+    }
+}
+
+/// What stands before the jobs, and their number.
+fn head(fields: &mut Fields<'_>) -> Result<(EvidenceHead, u32), WireError> {
     if fields.take("magic", MAGIC.len())? != MAGIC {
-        return Err(begin.error("magic", "HLEVIDNC", "something else: not an evidence file"));
+        return Err(fields.error("magic", "HLEVIDNC", "something else: not an evidence file"));
     }
     let version = fields.u16("version")?;
     if version != VERSION {
         return Err(fields.error("version", VERSION, version));
     }
     let terms = wire::terms(fields)?;
-    let kind = terms.algorithm.job_kind();
     let epoch = fields.u32("epoch")?;
     let commitment = Commitment { root: fields.hash("root")?, count: fields.u64("count")? };
     let count = fields.u32("number of jobs")?;
-    let most = LONGEST_HEAD.checked_div(smallest_job(kind)).unwrap_or_default();
-    if usize::try_from(count).map_or(true, |count| count > most) {
-        return Err(fields.error("number of jobs", format!("at most {most}"), count));
-    }
     // no room is made for what only a number promises
-    let mut jobs = Vec::<SignedJob>::new();
-    for _ in 0..count {
-        let begin = fields.clone();
-        let signed = wire::job(fields, kind, terms.id)?;
-        let sequence = signed.job.sequence();
-        if let Some(last) = jobs.last().map(|last| last.job.sequence())
-            && sequence <= last
-        {
-            return Err(begin.error("job's sequence", format!("above {last}"), sequence));
-        }
-        jobs.push(signed);
-    }
-    let shares = fields.u64("number of shares")?;
-    Ok((EvidenceHead { terms, epoch, commitment, jobs }, shares))
+    Ok((EvidenceHead { terms, epoch, commitment, jobs: Vec::new() }, count))
 }
 
 fn share(fields: &mut Fields<'_>, kind: JobKind) -> Result<EvidenceShare, WireError> {
@@ -235,22 +261,21 @@ impl Evidence {
     /// [`EvidenceError`] that names place and field.
     pub fn decode(bytes: &[u8]) -> Result<Self, EvidenceError> {
         let mut reader = EvidenceReader::open(bytes)?;
-        let mut shares = Vec::new();
-        let smallest = smallest_share(reader.head.terms.algorithm.job_kind()).saturating_add(8);
-        let most = bytes.len().checked_div(smallest).unwrap_or_default().max(1);
-        let mut end = Vec::new();
-        if reader.next(&mut shares, most)? {
-            reader.next(&mut end, 1)?;
+        let (mut shares, mut piece) = (Vec::new(), Vec::new());
+        while reader.next(&mut piece, 1 << 16)? {
+            shares.append(&mut piece);
         }
         Ok(Self { head: reader.head, shares })
     }
 
-    /// Writes a file. Jobs and shares are written as they stand: see the order that the format asks for.
+    /// Writes a file. Shares are written as they stand: see the order that the format asks for.
     ///
     /// # Errors
-    /// [`WireError`] for a job that no rule allows: a part of it is longer than its length field can say.
+    /// [`WireError`] for what could not be read again: a job that does not follow the one before, a job or share of
+    /// another kind than the lease's, a part of a job that is longer than its length field can say.
     pub fn encode(&self) -> Result<Vec<u8>, WireError> {
         let EvidenceHead { terms, epoch, commitment, jobs } = &self.head;
+        let kind = terms.algorithm.job_kind();
         let mut out = Vec::with_capacity(self.shares.len().saturating_mul(32).saturating_add(4_096));
         out.extend(MAGIC);
         out.extend(VERSION.to_le_bytes());
@@ -258,12 +283,29 @@ impl Evidence {
         out.extend(epoch.to_le_bytes());
         out.extend(commitment.root.as_slice());
         out.extend(commitment.count.to_le_bytes());
-        out.extend(u32::try_from(jobs.len()).unwrap_or(u32::MAX).to_le_bytes());
+        let refused = |field, expected: String, got: String| {
+            Err(WireError { offset: 0, field, expected, got, short: false })
+        };
+        let Ok(count) = u32::try_from(jobs.len()) else {
+            return refused("number of jobs", format!("at most {}", u32::MAX), jobs.len().to_string());
+        };
+        out.extend(count.to_le_bytes());
+        let mut last = None;
         for signed in jobs {
+            let sequence = signed.job.sequence();
+            if signed.job.kind() != kind {
+                return refused("job's kind", format!("{kind:?}"), format!("{:?}", signed.job.kind()));
+            }
+            if let Some(last) = last.replace(sequence).filter(|last| *last >= sequence) {
+                return refused("job's sequence", format!("above {last}"), sequence.to_string());
+            }
             put_job(&mut out, signed)?;
         }
         out.extend(long(self.shares.len()).to_le_bytes());
         for EvidenceShare { job, share } in &self.shares {
+            if share.kind() != kind {
+                return refused("share's kind", format!("{kind:?}"), format!("{:?}", share.kind()));
+            }
             out.extend(job.to_le_bytes());
             put_share(&mut out, share);
         }

@@ -3,23 +3,36 @@
 use super::{Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare};
 use alloy_primitives::B256;
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
-use hashlease_primitives::Work;
-use hashlease_share::{Reason, VerifiedJob, VerifiedShare, open_many};
+use hashlease_primitives::{Algorithm, Work};
+use hashlease_share::{OpenedShare, Reason, VerifiedJob, VerifiedShare, open_many};
 use hashlease_trie::{Builder, Commitment, TrieError};
-use std::{collections::HashMap, io::Read, num::NonZero, sync::Arc, thread};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::Read,
+    num::NonZero,
+    sync::Arc,
+    thread,
+};
 
-/// Shares that are checked at a time: enough for every core, little beside the file.
-const CHUNK: usize = 1 << 16;
-/// Refused shares that a report names one by one.
+/// Refused jobs and shares that a report names one by one, if nobody asks for more.
 const NAMED: usize = 10_000;
 
-/// What became of a job.
+/// Shares that are checked at a time: enough for every core, little beside the file, and done in about a second.
+const fn chunk(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::Sha256d => 1 << 16,
+        Algorithm::Scrypt => 1 << 13,
+        Algorithm::Ethash | Algorithm::Etchash => 1 << 11,
+    }
+}
+
+/// A job that does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobVerdict {
     /// Sequence.
     pub sequence: u64,
-    /// Why it does not count, if so.
-    pub refused: Option<Reason>,
+    /// Why it does not count.
+    pub refused: Reason,
 }
 
 /// A share that does not count.
@@ -29,23 +42,29 @@ pub struct ShareVerdict {
     pub index: u64,
     /// Sequence of its job.
     pub job: u64,
-    /// Its key, when it could be computed.
+    /// Its key, if the rules got as far as to hash it.
     pub key: Option<B256>,
-    /// Why it does not count.
+    /// Why it does not count. Of a job that does not count it is the job's reason.
     pub refused: Reason,
 }
 
 /// The result of counting again.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Each job.
-    pub jobs: Vec<JobVerdict>,
+    /// Jobs in the file.
+    pub jobs: u64,
+    /// Jobs that do not count.
+    pub jobs_refused: u64,
+    /// The first of them, in the order of the file.
+    pub jobs_named: Vec<JobVerdict>,
     /// Shares in the file.
     pub shares: u64,
     /// Shares that do not count.
     pub refused: u64,
-    /// The first 10,000 of them, in the order of the file.
+    /// The first of them, in the order of the file.
     pub named: Vec<ShareVerdict>,
+    /// How many shares broke which rule, by the rule's [code](Reason::code).
+    pub broken: BTreeMap<&'static str, u64>,
     /// Root and count of the shares that count.
     pub rebuilt: Commitment,
     /// What the file claims.
@@ -55,24 +74,23 @@ pub struct Report {
 }
 
 impl Report {
-    /// Every share counts, and root and count are as claimed.
+    /// Every job and share counts, and root and count are as claimed. Whether the terms are those of a lease at all is
+    /// another matter: [`EvidenceHead::differs_from`], [`EvidenceHead::contradiction`].
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.rebuilt == self.claimed && self.refused == 0 && self.jobs.iter().all(|job| job.refused.is_none())
+        self.rebuilt == self.claimed && self.refused == 0 && self.jobs_refused == 0
     }
 
     /// The first thing that does not hold, in words.
     #[must_use]
     pub fn complaint(&self) -> Option<String> {
-        if let Some(JobVerdict { sequence, refused: Some(reason) }) =
-            self.jobs.iter().find(|job| job.refused.is_some())
-        {
-            return Some(format!("job {sequence}: {reason} ({})", reason.code()));
+        if let Some(JobVerdict { sequence, refused }) = self.jobs_named.first() {
+            return Some(format!("job {sequence}: {refused} ({})", refused.code()));
         }
         if let Some(ShareVerdict { index, refused, .. }) = self.named.first() {
             return Some(format!("share {index}: {refused} ({})", refused.code()));
         }
-        (self.rebuilt != self.claimed).then(|| {
+        (!self.holds()).then(|| {
             format!(
                 "root and count: claimed {} and {}, the shares give {} and {}",
                 self.claimed.root, self.claimed.count, self.rebuilt.root, self.rebuilt.count
@@ -86,83 +104,150 @@ impl Report {
 /// at one for days.
 pub const MAX_DAGS: usize = 4;
 
-/// Where light caches come from: called once for each epoch of the DAG that the jobs are of.
+/// Where light caches come from: called once for each epoch of the DAG that shares are of.
 pub type CacheSource<'a> = &'a (dyn Fn(EthashEpoch) -> Arc<LightCache> + 'a);
 
 /// What a recheck asks of its surroundings, and tells them.
 pub struct Recheck<'a> {
     /// Light caches for jobs of Ethash.
     pub caches: CacheSource<'a>,
-    /// Hears each share that counts, in the order of the file.
+    /// Hears each share that counts, in the order of the file. Nothing of it is certain before the end was reached without
+    /// an error: the checksum comes last.
     pub counted: &'a mut dyn FnMut(&VerifiedShare),
     /// Hears after each piece how many shares are done.
     pub progress: &'a mut dyn FnMut(u64),
+    /// Refused jobs, and refused shares, that the report names one by one at most; all are counted.
+    pub named: usize,
+}
+
+impl<'a> Recheck<'a> {
+    /// One that names the first 10,000 of what it refuses.
+    pub fn new(
+        caches: CacheSource<'a>,
+        counted: &'a mut dyn FnMut(&VerifiedShare),
+        progress: &'a mut dyn FnMut(u64),
+    ) -> Self {
+        Self { caches, counted, progress, named: NAMED }
+    }
+}
+
+/// A share's key, if it was hashed, and whether it counts.
+struct Judged {
+    key: Option<B256>,
+    verdict: Result<VerifiedShare, Reason>,
 }
 
 /// The count so far.
 struct Count<'a> {
     head: &'a EvidenceHead,
-    verified: HashMap<u64, VerifiedJob>,
+    jobs: HashMap<u64, Result<VerifiedJob, Reason>>,
+    /// DAGs whose caches the jobs have.
+    built: Vec<EthashEpoch>,
+    named: usize,
     report: Report,
     builder: Builder,
     last: Option<B256>,
 }
 
+/// Does work on all cores, in the order of the items; pieces are not smaller than `smallest`.
+fn on_all_cores<T: Sync, U: Send>(
+    items: &[T],
+    smallest: usize,
+    work: impl Fn(&[T]) -> Vec<U> + Sync,
+) -> Vec<U> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let piece = items.len().div_ceil(cores).max(smallest);
+    if items.len() <= piece {
+        return work(items);
+    }
+    let work = &work;
+    thread::scope(|scope| {
+        let parts: Vec<_> = items
+            .chunks(piece)
+            .map(|part| (part, thread::Builder::new().spawn_scoped(scope, move || work(part)).ok()))
+            .collect();
+        // where no thread can be had, or one died, its part is done here
+        parts
+            .into_iter()
+            .flat_map(|(part, thread)| {
+                thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| work(part))
+            })
+            .collect()
+    })
+}
+
 impl<'a> Count<'a> {
     /// Verifies the jobs.
-    fn new(head: &'a EvidenceHead, caches: CacheSource<'_>) -> Self {
-        let mut verified = HashMap::new();
-        let mut built = HashMap::<EthashEpoch, Arc<LightCache>>::new();
-        let mut with_cache = |job: VerifiedJob| {
-            let Some(epoch) = job.dag_epoch() else { return Ok(job) };
-            if built.len() >= MAX_DAGS && !built.contains_key(&epoch) {
-                return Err(Reason::JobDag { epoch: epoch.index(), max: MAX_DAGS });
-            }
-            let cache = built.entry(epoch).or_insert_with(|| caches(epoch));
-            Ok(job.with_cache(Arc::clone(cache)))
-        };
-        let jobs = head.jobs.iter().map(|signed| {
-            let sequence = signed.job.sequence();
-            let job = VerifiedJob::verify(&head.terms, signed.clone()).and_then(&mut with_cache);
-            let refused = job.map(|job| verified.insert(sequence, job)).err();
-            JobVerdict { sequence, refused }
+    fn new(head: &'a EvidenceHead, named: usize) -> Self {
+        let verified = on_all_cores(&head.jobs, 16, |jobs| {
+            jobs.iter().map(|signed| VerifiedJob::verify(&head.terms, signed.clone())).collect()
         });
-        let jobs = jobs.collect();
-        let report = Report {
-            jobs,
+        let mut report = Report {
+            jobs: 0,
+            jobs_refused: 0,
+            jobs_named: Vec::new(),
             shares: 0,
             refused: 0,
             named: Vec::new(),
+            broken: BTreeMap::new(),
             rebuilt: Commitment::default(),
             claimed: head.commitment,
             work: Work::default(),
         };
-        Self { head, verified, report, builder: Builder::new(), last: None }
+        let mut jobs = HashMap::new();
+        let mut dags = Vec::new();
+        for (signed, verified) in head.jobs.iter().zip(verified) {
+            let sequence = signed.job.sequence();
+            let verified = verified.and_then(|job| within_dags(job, &mut dags));
+            report.jobs = report.jobs.saturating_add(1);
+            if let Err(reason) = &verified {
+                report.jobs_refused = report.jobs_refused.saturating_add(1);
+                if report.jobs_named.len() < named {
+                    report.jobs_named.push(JobVerdict { sequence, refused: reason.clone() });
+                }
+            }
+            jobs.insert(sequence, verified);
+        }
+        Self { head, jobs, built: Vec::new(), named, report, builder: Builder::new(), last: None }
+    }
+
+    /// Has the caches built that these shares need.
+    fn prepare(&mut self, shares: &[EvidenceShare], caches: CacheSource<'_>) {
+        for share in shares {
+            let Some(Ok(job)) = self.jobs.get(&share.job) else { continue };
+            let Some(dag) = job.dag_epoch() else { continue };
+            if self.built.contains(&dag) {
+                continue;
+            }
+            let cache = caches(dag);
+            for job in self.jobs.values_mut().flatten().filter(|job| job.dag_epoch() == Some(dag)) {
+                job.set_cache(Arc::clone(&cache));
+            }
+            self.built.push(dag);
+        }
     }
 
     /// Counts the next shares.
-    fn add(&mut self, shares: &[EvidenceShare], counted: &mut dyn FnMut(&VerifiedShare)) {
-        let opened = self.open_all(shares);
-        for (share, opened) in shares.iter().zip(opened) {
+    fn add(&mut self, shares: &[EvidenceShare], recheck: &mut Recheck<'_>) {
+        self.prepare(shares, recheck.caches);
+        let judged = on_all_cores(shares, 64, |shares| self.judge(shares));
+        for (share, Judged { key, verdict }) in shares.iter().zip(judged) {
             let index = self.report.shares;
             self.report.shares = index.saturating_add(1);
-            let (key, verdict) = match opened {
-                Ok(share) => {
-                    let verdict = self.push(share.key());
-                    if verdict.is_ok() {
-                        counted(&share);
+            let verdict = verdict.and_then(|share| self.push(share.key()).map(|()| share));
+            match verdict {
+                Ok(share) => (recheck.counted)(&share),
+                Err(refused) => {
+                    self.report.refused = self.report.refused.saturating_add(1);
+                    let broken = self.report.broken.entry(refused.code()).or_default();
+                    *broken = broken.saturating_add(1);
+                    if self.report.named.len() < self.named {
+                        self.report.named.push(ShareVerdict { index, job: share.job, key, refused });
                     }
-                    (Some(share.key()), verdict)
-                }
-                Err(reason) => (None, Err(reason)),
-            };
-            if let Err(refused) = verdict {
-                self.report.refused = self.report.refused.saturating_add(1);
-                if self.report.named.len() < NAMED {
-                    self.report.named.push(ShareVerdict { index, job: share.job, key, refused });
                 }
             }
         }
+        (recheck.progress)(self.report.shares);
     }
 
     /// The key takes its place in the trie, if it is above the one before.
@@ -176,45 +261,45 @@ impl<'a> Count<'a> {
         Ok(())
     }
 
-    /// Opens shares on all cores, in the order of the file.
-    fn open_all(&self, shares: &[EvidenceShare]) -> Vec<Result<VerifiedShare, Reason>> {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let piece = shares.len().div_ceil(cores).max(64);
-        if shares.len() <= piece {
-            return self.open(shares);
+    /// Opens shares, in their order.
+    fn judge(&self, shares: &[EvidenceShare]) -> Vec<Judged> {
+        let refused = |reason: Reason| Judged { key: None, verdict: Err(reason) };
+        let unknown = |share: &EvidenceShare| refused(Reason::UnknownJob { job: share.job.to_string() });
+        let mut judged: Vec<Option<Judged>> = Vec::with_capacity(shares.len());
+        let mut places = Vec::with_capacity(shares.len());
+        let mut known = Vec::with_capacity(shares.len());
+        for (at, share) in shares.iter().enumerate() {
+            judged.push(match self.jobs.get(&share.job) {
+                Some(Ok(job)) => {
+                    places.push(at);
+                    known.push((job, &share.share));
+                    None
+                }
+                Some(Err(reason)) => Some(refused(reason.clone())),
+                None => Some(unknown(share)),
+            });
         }
-        thread::scope(|scope| {
-            let parts: Vec<_> =
-                shares.chunks(piece).map(|part| (part, scope.spawn(move || self.open(part)))).collect();
-            // a thread that died has its part done again here
-            parts
-                .into_iter()
-                .flat_map(|(part, done)| done.join().unwrap_or_else(|_| self.open(part)))
-                .collect()
-        })
+        open_many(&self.head.terms, known, |i, opened| {
+            let Some(place) = places.get(i).and_then(|at| judged.get_mut(*at)) else { return };
+            *place = Some(match opened {
+                Ok(opened) => Judged { key: Some(opened.key()), verdict: self.settle(opened) },
+                Err(reason) => refused(reason),
+            });
+        });
+        // `open_many` judges each, so nothing is left over
+        judged
+            .into_iter()
+            .zip(shares)
+            .map(|(judged, share)| judged.unwrap_or_else(|| unknown(share)))
+            .collect()
     }
 
-    fn open(&self, shares: &[EvidenceShare]) -> Vec<Result<VerifiedShare, Reason>> {
-        let unknown = |job: u64| Reason::UnknownJob { job: job.to_string() };
-        let mut verdicts: Vec<_> = shares.iter().map(|share| Err(unknown(share.job))).collect();
-        let known = shares
-            .iter()
-            .enumerate()
-            .filter_map(|(at, share)| Some((at, self.verified.get(&share.job)?, &share.share)));
-        let places: Vec<usize> = known.clone().map(|(at, ..)| at).collect();
-        open_many(&self.head.terms, known.map(|(_, job, share)| (job, share)), |i, opened| {
-            let verdict = opened.and_then(|opened| {
-                if opened.epoch() == self.head.epoch {
-                    opened.settle()
-                } else {
-                    Err(Reason::OtherEpoch { expected: self.head.epoch, actual: opened.epoch() })
-                }
-            });
-            if let Some(place) = places.get(i).and_then(|at| verdicts.get_mut(*at)) {
-                *place = verdict;
-            }
-        });
-        verdicts
+    fn settle(&self, opened: OpenedShare) -> Result<VerifiedShare, Reason> {
+        if opened.epoch() == self.head.epoch {
+            opened.settle()
+        } else {
+            Err(Reason::OtherEpoch { expected: self.head.epoch, actual: opened.epoch() })
+        }
     }
 
     fn finish(self) -> Report {
@@ -225,19 +310,33 @@ impl<'a> Count<'a> {
     }
 }
 
+/// A job is refused if it is of one DAG too many. Its cache waits for a share that needs it.
+fn within_dags(job: VerifiedJob, dags: &mut Vec<EthashEpoch>) -> Result<VerifiedJob, Reason> {
+    match job.dag_epoch() {
+        Some(dag) if !dags.contains(&dag) => {
+            if dags.len() >= MAX_DAGS {
+                return Err(Reason::JobDag { epoch: dag.index(), max: MAX_DAGS });
+            }
+            dags.push(dag);
+            Ok(job)
+        }
+        _ => Ok(job),
+    }
+}
+
 impl<R: Read> EvidenceReader<R> {
     /// Verifies every job signature and every share in full, and rebuilds the trie, in one pass and with little memory
-    /// however long the file is.
+    /// however many shares there are.
     ///
     /// # Errors
     /// [`EvidenceError`] when the file can't be read to its end.
-    pub fn recheck(mut self, recheck: Recheck<'_>) -> Result<Report, EvidenceError> {
-        let head = self.head().clone();
-        let mut count = Count::new(&head, recheck.caches);
+    pub fn recheck(self, mut recheck: Recheck<'_>) -> Result<Report, EvidenceError> {
+        let (head, mut rest) = self.split();
+        let mut count = Count::new(&head, recheck.named);
+        let chunk = chunk(head.terms.algorithm);
         let mut shares = Vec::new();
-        while self.next(&mut shares, CHUNK)? {
-            count.add(&shares, recheck.counted);
-            (recheck.progress)(count.report.shares);
+        while rest.next(&mut shares, chunk)? {
+            count.add(&shares, &mut recheck);
         }
         Ok(count.finish())
     }
@@ -255,21 +354,17 @@ impl Evidence {
     #[must_use]
     pub fn recheck_keys(&self, caches: CacheSource<'_>) -> (Report, Vec<B256>) {
         let mut keys = Vec::with_capacity(self.shares.len());
-        let report = self.recheck_with(Recheck {
-            caches,
-            counted: &mut |share| keys.push(share.key()),
-            progress: &mut |_| {},
-        });
+        let report =
+            self.recheck_with(Recheck::new(caches, &mut |share| keys.push(share.key()), &mut |_| {}));
         (report, keys)
     }
 
-    /// [`Evidence::recheck`] with everything that it may be given.
+    /// [`EvidenceReader::recheck`] of what is in memory already.
     #[must_use]
-    pub fn recheck_with(&self, recheck: Recheck<'_>) -> Report {
-        let mut count = Count::new(&self.head, recheck.caches);
-        for shares in self.shares.chunks(CHUNK) {
-            count.add(shares, recheck.counted);
-            (recheck.progress)(count.report.shares);
+    pub fn recheck_with(&self, mut recheck: Recheck<'_>) -> Report {
+        let mut count = Count::new(&self.head, recheck.named);
+        for shares in self.shares.chunks(chunk(self.head.terms.algorithm)) {
+            count.add(shares, &mut recheck);
         }
         count.finish()
     }
