@@ -49,7 +49,7 @@ library EvidenceRules {
         if (!_window(job.notBefore, job.notAfter)) return "job-window";
         uint256 length = job.coinbasePrefix.length + job.tailLength + job.coinbaseSuffix.length;
         if (length > 1024 || length == 64) return "job-coinbase";
-        if (job.tailLength > 32) return "extranonce-length";
+        if (job.tailLength > 32) return "job-tail";
         if (job.branch.length > 16) return "job-branch";
         return _ofSignature(lease, JobLib.hash(job), signature);
     }

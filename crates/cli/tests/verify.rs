@@ -54,7 +54,7 @@ fn evidence(algorithm: Algorithm) -> Evidence {
         nonce,
         version: 0x2000_2000,
     };
-    let open = |nonce| verified.open(&terms, &share(nonce).into()).unwrap().settle().ok();
+    let open = |nonce| verified.open(&share(nonce).into(), terms.end).unwrap().settle().ok();
     let mut shares: Vec<_> = (0..).filter_map(open).take(30).collect();
     shares.sort_by_key(|share| share.key());
     let commitment = Trie::build(shares.iter().map(|share| share.key()).collect()).unwrap().commitment();

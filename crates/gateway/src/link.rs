@@ -11,7 +11,6 @@ use crate::{
     served::{Greeting, LinkEvent, LiveJob, Refusal, Served},
     upstream::VERSION_MASK,
 };
-use arrayvec::ArrayVec;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use hashlease_primitives::{DifficultyBase, LeaseId};
 use hashlease_share::{HeaderShare, Reason};
@@ -217,7 +216,10 @@ impl Link {
             // a notification wants no answer
             Ok(_) if id.0.is_null() => Ok(String::new()),
             Ok(MinerRequest::Ping) => Ok(encode::result(&id, json!("pong"))),
-            Ok(MinerRequest::Unknown { .. }) => Ok(encode::error(&id, 20, "unknown-method")),
+            Ok(MinerRequest::Unknown { method }) => Ok({
+                let reason = Reason::UnknownMethod(method.chars().take(64).collect());
+                encode::error(&id, reason.stratum_code(), reason.code())
+            }),
             Ok(MinerRequest::ExtranonceSubscribe | MinerRequest::Suggest { .. } | MinerRequest::Harmless) => {
                 Ok(encode::result(&id, json!(true)))
             }
@@ -292,14 +294,9 @@ impl Link {
 async fn check(served: &Served, submit: Submit) -> Result<(), Refusal> {
     let unknown = || Reason::UnknownJob { job: submit.job_id.chars().take(64).collect() };
     let sequence = u64::from_str_radix(&submit.job_id, 16).map_err(|_| unknown())?;
-    let (version, mask) = served.version_of(sequence).ok_or_else(unknown)?;
-    let tail = ArrayVec::try_from(submit.extranonce2.as_slice())
-        .map_err(|_| Reason::ExtranonceLength { expected: 32, actual: submit.extranonce2.len() })?;
-    let version = match submit.version_bits {
-        Some(bits) if bits & !mask != 0 => version ^ (bits & !mask),
-        Some(bits) => (version & !mask) | bits,
-        None => version,
-    };
-    let share = HeaderShare { tail, ntime: submit.ntime, nonce: submit.nonce, version };
-    served.submit(sequence, share).await
+    let job = served.job(sequence).ok_or_else(unknown)?;
+    let Submit { extranonce2, ntime, nonce, version_bits, .. } = &submit;
+    let mask = job.header.version_mask;
+    let share = HeaderShare::submitted(&job.header, mask, extranonce2, (*ntime, *nonce), *version_bits)?;
+    served.submit(&job, share).await
 }

@@ -253,18 +253,15 @@ impl Served {
         let _ = self.events.send(LinkEvent::Over(reason));
     }
 
-    /// Version and mask of a job.
-    pub(crate) fn version_of(&self, sequence: u64) -> Option<(u32, u32)> {
-        let state = lock(&self.state);
-        state.jobs.get(&sequence).map(|job| (job.header.version, job.header.version_mask))
+    /// A job that is still served.
+    pub(crate) fn job(&self, sequence: u64) -> Option<Arc<LiveJob>> {
+        lock(&self.state).jobs.get(&sequence).cloned()
     }
 
     /// Checks a node's share, counts it, and forwards it if it is good enough for the pool.
-    pub(crate) async fn submit(&self, sequence: u64, header: HeaderShare) -> Result<(), Refusal> {
-        let job = lock(&self.state).jobs.get(&sequence).cloned();
-        let job = job.ok_or_else(|| Reason::UnknownJob { job: format!("{sequence:x}") })?;
+    pub(crate) async fn submit(&self, job: &LiveJob, header: HeaderShare) -> Result<(), Refusal> {
         let share = Share::Header(header.clone());
-        let opened = job.verified.open(&self.terms(), &share)?;
+        let opened = job.verified.open(&share, self.terms().end)?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
         let settled = opened.settle();
@@ -292,7 +289,7 @@ impl Served {
             }
             SubmitOutcome::Lost => {
                 state.verdicts.lost = state.verdicts.lost.saturating_add(1);
-                Err(Refusal { code: 20, message: "pool-lost".into() })
+                Err(Reason::PoolLost.into())
             }
         }
     }
@@ -306,7 +303,7 @@ impl Served {
         }
         if !settled && seen.len() >= MAX_SEEN {
             warn!(lease = %self.id(), epoch, "too many shares below the settlement weight, no more are forwarded");
-            return Err(Refusal { code: 20, message: "too-many-shares".into() });
+            return Err(Reason::TooManyShares(epoch).into());
         }
         seen.insert(key);
         if settled {

@@ -59,7 +59,7 @@ fn shares() -> Vec<VerifiedShare> {
         .map(|nonce| {
             let share =
                 HeaderShare { tail: ArrayVec::from_iter([0; 8]), ntime: 1_010, nonce, version: 0x2000_0000 };
-            job.open(&terms, &share.into()).unwrap().settle().unwrap()
+            job.open(&share.into(), terms.end).unwrap().settle().unwrap()
         })
         .collect()
 }

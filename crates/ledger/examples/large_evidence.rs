@@ -67,7 +67,7 @@ fn main() {
     for chunk in shares.chunks_mut(1 << 16) {
         let mut keys = vec![B256::ZERO; chunk.len()];
         let items = chunk.iter().map(|(_, share)| (&verified[share.job as usize], &share.share));
-        open_many(&terms, items, |at, opened| keys[at] = opened.unwrap().key());
+        open_many(terms.end, items, |at, opened| keys[at] = opened.unwrap().key());
         for ((place, _), key) in chunk.iter_mut().zip(keys) {
             *place = key;
         }

@@ -76,7 +76,7 @@ fn ethash() -> Evidence {
     };
     let jobs = [job(1), job(2)];
     let verified = VerifiedJob::verify(&terms, jobs[0].clone()).unwrap().with_cache(cache());
-    let open = |nonce| verified.open(&terms, &EthashShare { nonce }.into()).unwrap().settle().ok();
+    let open = |nonce| verified.open(&EthashShare { nonce }.into(), terms.end).unwrap().settle().ok();
     let shares: Vec<_> = (0xabcd_0100_0000_0000..).filter_map(open).take(9).collect();
     evidence(&terms, 1, &jobs, &shares)
 }
@@ -103,7 +103,7 @@ fn sha256d(count: usize) -> Evidence {
     let share = |nonce| {
         Share::Header(HeaderShare { tail: Default::default(), ntime: 1_000, nonce, version: 0x2000_0000 })
     };
-    let open = |nonce| verified.open(&terms, &share(nonce)).unwrap().settle().ok();
+    let open = |nonce| verified.open(&share(nonce), terms.end).unwrap().settle().ok();
     let shares: Vec<_> = (0..).filter_map(open).take(count).collect();
     evidence(&terms, 0, &[job], &shares)
 }
@@ -201,15 +201,49 @@ fn jobs_out_of_order_or_twice_are_no_evidence_file() {
     let Job::Ethash(job) = evidence.head.jobs[0].job.clone() else { panic!() };
     let terms = evidence.head.terms.clone();
     evidence.head.jobs.push(sign(&terms, EthashJob { sequence: 2, ..job }));
-    let read = |evidence: &Evidence| Evidence::decode(&evidence.encode().unwrap());
-    assert!(read(&evidence).is_ok());
+    let bytes = evidence.encode().unwrap();
+    assert!(Evidence::decode(&bytes).is_ok());
+    // neither written ...
     let mut swapped = evidence.clone();
     swapped.head.jobs.reverse();
-    let error = read(&swapped).unwrap_err().to_string();
+    let error = swapped.encode().unwrap_err().to_string();
     assert!(error.ends_with("job's sequence: expected above 2, got 1"), "{error}");
-    evidence.head.jobs[1] = evidence.head.jobs[0].clone();
-    let error = read(&evidence).unwrap_err().to_string();
-    assert!(error.ends_with("job's sequence: expected above 1, got 1"), "{error}");
+    // ... nor read: the second job's sequence stands behind what is before the jobs and the first job
+    let second = 10 + 138 + 44 + 4 + 132;
+    assert_eq!(bytes[second], 2);
+    let mut twice = bytes.clone();
+    twice[second] = 1;
+    let error = Evidence::decode(&twice).unwrap_err().to_string();
+    assert_eq!(error, format!("evidence file at byte {second}: job's sequence: expected above 1, got 1"));
+}
+
+#[test]
+fn what_is_of_another_kind_than_the_lease_is_not_written() {
+    let mut evidence = ethash();
+    evidence.shares[0].share = sha256d(1).shares[0].share.clone();
+    let error = evidence.encode().unwrap_err().to_string();
+    assert!(error.ends_with("share's kind: expected Ethash, got Header"), "{error}");
+    let mut evidence = ethash();
+    evidence.head.jobs = sha256d(1).head.jobs;
+    let error = evidence.encode().unwrap_err().to_string();
+    assert!(error.ends_with("job's kind: expected Ethash, got Header"), "{error}");
+}
+
+#[test]
+fn a_head_without_end_is_refused_before_it_fills_the_memory() {
+    let evidence = ethash();
+    let bytes = evidence.encode().unwrap();
+    let (begin, job) = (10 + 138 + 44, 132);
+    let mut head = bytes[..begin].to_vec();
+    head.extend(u32::MAX.to_le_bytes());
+    let mut job = bytes[begin + 4..begin + 4 + job].to_vec();
+    for sequence in 0..(70u64 << 20) / job.len() as u64 {
+        job[..8].copy_from_slice(&sequence.to_le_bytes());
+        head.extend(&job);
+    }
+    let Err(error) = EvidenceReader::open(head.as_slice()) else { panic!() };
+    let error = error.to_string();
+    assert!(error.contains("jobs: expected the last below byte 67108864, got 4294967295 jobs"), "{error}");
 }
 
 /// Gives out as many bytes at a time as it is told to.
@@ -277,10 +311,10 @@ fn errors_name_the_place_in_the_file() {
     assert!(read(b"{\"not\": 1}").contains("magic: expected HLEVIDNC"), "{}", read(b"{\"not\": 1}"));
     let mut newer = bytes.clone();
     newer[8] = 2;
-    assert_eq!(read(&newer), "evidence file at byte 10: version: expected 1, got 2");
+    assert_eq!(read(&newer), "evidence file at byte 8: version: expected 1, got 2");
     let mut algorithm = bytes.clone();
     algorithm[10 + 16 + 80] = 9;
-    assert_eq!(read(&algorithm), "evidence file at byte 107: algorithm: expected 1 to 4, got 9");
+    assert_eq!(read(&algorithm), "evidence file at byte 106: algorithm: expected 1 to 4, got 9");
     // a share is 21 bytes here: job, no tail, time, nonce, version
     let shares = bytes.len() - 32 - 100 * 21;
     let cut = shares + 50 * 21 + 10;

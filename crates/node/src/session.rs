@@ -217,7 +217,8 @@ impl Session {
             }
             MinerRequest::Unknown { method } => {
                 debug!(peer = %self.peer, method, "unknown method");
-                Ok(if id.0.is_null() { String::new() } else { encode::error(&id, 20, "unknown-method") })
+                let reason = Reason::UnknownMethod(method.chars().take(64).collect());
+                Ok(if id.0.is_null() { String::new() } else { refuse(&id, &reason) })
             }
         }
     }
@@ -243,7 +244,7 @@ impl Session {
         {
             self.layout = layout;
         }
-        let number = self.number().map_err(|error| (encode::error(id, 20, "no-extranonce"), error))?;
+        let number = self.number().map_err(|error| (refuse(id, &Reason::NoExtranonce), error))?;
         let (_, extranonce1) = self.layout.session_bytes(number);
         self.subscribed = true;
         debug!(peer = %self.peer, agent = agent.unwrap_or_default().chars().take(64).collect::<String>(), "subscribed");
@@ -257,7 +258,7 @@ impl Session {
         let served = self.server.choose(&user);
         if served.is_none() && !self.server.soon(&user) {
             info!(peer = %self.peer, worker = user, "no active lease for this worker");
-            return Err((encode::error(id, 24, "no-active-lease"), "no active lease for it".into()));
+            return Err((refuse(id, &Reason::NoActiveLease), "no active lease for it".into()));
         }
         let current = self.lease.as_ref().map(|(served, _)| served.id());
         if let (Some(wanted), Some(current)) = (balance::pinned(&user), current)

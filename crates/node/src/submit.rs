@@ -5,7 +5,6 @@ use crate::{
     clock::unix_seconds,
     served::{LiveJob, Served},
 };
-use arrayvec::ArrayVec;
 use hashlease_share::{HeaderShare, Reason, Share};
 use hashlease_stratum::client::SubmitOutcome;
 use std::sync::Arc;
@@ -71,25 +70,14 @@ pub(crate) async fn take(
         return Err(Reason::JobSuperseded { job: job_id(terms.id.0, job.sequence()) });
     }
     let signed = &job.header;
-    let expected = usize::from(signed.tail_length);
-    let tail = ArrayVec::try_from(submitted.tail.as_slice())
-        .map_err(|_| Reason::ExtranonceLength { expected, actual: submitted.tail.len() })?;
-    let mask = submitted.version_mask;
-    let version = match submitted.version_bits {
-        Some(bits) if bits & !mask != 0 => {
-            let version = signed.version ^ (bits & !mask);
-            return Err(Reason::VersionOutsideMask { version, job: signed.version, mask });
-        }
-        Some(bits) => (signed.version & !mask) | bits,
-        None => signed.version,
-    };
-    let share = HeaderShare { tail, ntime: submitted.ntime, nonce: submitted.nonce, version };
+    let Submitted { tail, ntime, nonce, version_bits, version_mask, .. } = &submitted;
+    let share = HeaderShare::submitted(signed, *version_mask, tail, (*ntime, *nonce), *version_bits)?;
     let now = unix_seconds();
     let ntime = u64::from(share.ntime);
     if ntime.abs_diff(now) > CLOCK_TOLERANCE && (signed.not_before..=signed.not_after).contains(&ntime) {
         return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
     }
-    let opened = job.verified.open(&terms, &Share::Header(share.clone()))?;
+    let opened = job.verified.open(&Share::Header(share.clone()), terms.end)?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
     let settled = match opened.settle() {

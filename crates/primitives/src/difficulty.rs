@@ -91,7 +91,7 @@ impl FromStr for Difficulty {
         let exponent = i64::try_from(fraction.len())
             .ok()
             .and_then(|places| exponent.checked_sub(places))
-            .filter(|exponent| exponent.abs() <= MAX_EXPONENT)
+            .filter(|exponent| (-MAX_EXPONENT..=MAX_EXPONENT).contains(exponent))
             .ok_or_else(error)?;
         Ok(Self { digits, exponent })
     }
@@ -221,6 +221,10 @@ mod tests {
             ["", "0", "0.0", "-1", "abc", "1e", "1e999", "NaN", "inf", "0x10", ".", "1.2.3", &"9".repeat(80)]
         {
             assert!(text.parse::<Difficulty>().is_err(), "{text}");
+        }
+        for exponent in [i64::MIN, i64::MIN + 1, i64::MIN + 2, -61, 63, i64::MAX] {
+            assert!(format!("1e{exponent}").parse::<Difficulty>().is_err(), "{exponent}");
+            assert!(format!("1.01e{exponent}").parse::<Difficulty>().is_err(), "{exponent}");
         }
     }
 

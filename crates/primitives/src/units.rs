@@ -127,8 +127,27 @@ impl Target {
 
 /// What every counted share of a lease is worth: a power of two, fixed by the escrow at renting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct SettlementWeight(u8);
+
+/// An exponent that makes no settlement weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("settlement weight 2^{0}: expected below 2^96")]
+pub struct WeightTooLarge(pub u8);
+
+impl TryFrom<u8> for SettlementWeight {
+    type Error = WeightTooLarge;
+
+    fn try_from(log2: u8) -> Result<Self, WeightTooLarge> {
+        Self::from_log2(log2).ok_or(WeightTooLarge(log2))
+    }
+}
+
+impl From<SettlementWeight> for u8 {
+    fn from(weight: SettlementWeight) -> Self {
+        weight.0
+    }
+}
 
 impl SettlementWeight {
     /// A weight of `2^log2` expected hashes; `None` if that does not fit a `uint96`.

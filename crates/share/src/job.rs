@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// Longest window of a job, seconds. Shared with Solidity.
 pub const MAX_JOB_WINDOW: u64 = 600;
+/// Last time that a signature can be over, a `uint40`; later ones would all sign the same.
+const LAST_TIME: u64 = (1 << 40) - 1;
 /// Longest coinbase, bytes. Shared with Solidity.
 pub const MAX_COINBASE: usize = 1_024;
 /// Longest Merkle branch. Shared with Solidity.
@@ -23,7 +25,8 @@ pub const MAX_NONCE_PREFIX: usize = 6;
 #[derive(Clone, Debug)]
 pub struct VerifiedJob {
     signed: SignedJob,
-    pub(crate) algorithm: Algorithm,
+    /// What it was verified under; its shares are judged by nothing else.
+    pub(crate) terms: Terms,
     pub(crate) work: JobWork,
 }
 
@@ -55,7 +58,7 @@ impl VerifiedJob {
             return Err(Reason::OtherLease { expected: terms.id, actual: job.lease() });
         }
         match job.not_after().checked_sub(job.not_before()) {
-            Some(window) if window <= MAX_JOB_WINDOW => {}
+            Some(window) if window <= MAX_JOB_WINDOW && job.not_after() <= LAST_TIME => {}
             _ => {
                 return Err(Reason::JobWindow {
                     not_before: job.not_before(),
@@ -75,13 +78,19 @@ impl VerifiedJob {
         if recover_signer(&job.digest(&terms.domain), &signed.signature) != Some(terms.job_signer) {
             return Err(Reason::JobSignature);
         }
-        Ok(Self { algorithm: terms.algorithm, signed, work })
+        Ok(Self { terms: terms.clone(), signed, work })
     }
 
     /// The job.
     #[must_use]
     pub const fn job(&self) -> &Job {
         &self.signed.job
+    }
+
+    /// The terms of its lease, as it was verified under them.
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// The job with its signature.
@@ -123,7 +132,7 @@ fn header_work(job: &HeaderJob) -> Result<JobWork, Reason> {
         return Err(Reason::JobCoinbase { length, max: MAX_COINBASE });
     }
     if tail > MAX_TAIL {
-        return Err(Reason::ExtranonceLength { expected: MAX_TAIL, actual: tail });
+        return Err(Reason::JobTail { length: tail, max: MAX_TAIL });
     }
     if job.branch.len() > MAX_BRANCH {
         return Err(Reason::JobBranch { length: job.branch.len(), max: MAX_BRANCH });

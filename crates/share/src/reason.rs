@@ -2,12 +2,13 @@
 
 use alloy_primitives::{B256, Bytes};
 use hashlease_primitives::{Algorithm, LeaseId};
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 /// Why a job or a share was refused. Its [`code`](Reason::code) is stable and the same towards the miner, in the
 /// log, in the API and from `hashlease verify`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
+///
+/// Serialized it is `{"code": …, "message": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     // ---- evidence rules on jobs
     /// The job names another lease.
@@ -40,6 +41,14 @@ pub enum Reason {
         /// Length of prefix, tail and suffix, bytes.
         length: usize,
         /// Longest coinbase, bytes.
+        max: usize,
+    },
+    /// The free part of the extranonce is too long.
+    #[error("job tail of {length} bytes: expected at most {max}")]
+    JobTail {
+        /// The job's tail length, bytes.
+        length: usize,
+        /// Longest tail, bytes.
         max: usize,
     },
     /// The Merkle branch is too long.
@@ -224,9 +233,33 @@ pub enum Reason {
     /// Submit before subscribe.
     #[error("not subscribed")]
     NotSubscribed,
+    /// A request that no miner or node has to make here.
+    #[error("method {0:?} is not known")]
+    UnknownMethod(String),
+    /// No lease is active that this worker could mine for.
+    #[error("no active lease for this worker")]
+    NoActiveLease,
+    /// The node has no extranonce left to give out.
+    #[error("no extranonce is free")]
+    NoExtranonce,
+    /// More shares below the settlement weight than are remembered; no more are forwarded in this epoch.
+    #[error("too many shares below the settlement weight in epoch {0}")]
+    TooManyShares(u32),
+    /// The pool hung up before it answered.
+    #[error("pool connection was lost before its answer")]
+    PoolLost,
     /// The share could not be made durable; it does not count.
     #[error("share could not be stored: {0}")]
     NotDurable(String),
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut fields = to.serialize_struct("Reason", 2)?;
+        fields.serialize_field("code", self.code())?;
+        fields.serialize_field("message", &self.to_string())?;
+        fields.end()
+    }
 }
 
 impl Reason {
@@ -239,6 +272,7 @@ impl Reason {
             Self::JobSignature => "job-signature",
             Self::JobWindow { .. } => "job-window",
             Self::JobCoinbase { .. } => "job-coinbase",
+            Self::JobTail { .. } => "job-tail",
             Self::JobBranch { .. } => "job-branch",
             Self::JobKind(_) => "job-kind",
             Self::JobNoncePrefix { .. } => "job-nonce-prefix",
@@ -269,6 +303,11 @@ impl Reason {
             Self::Malformed(_) => "malformed",
             Self::Unauthorized => "unauthorized",
             Self::NotSubscribed => "not-subscribed",
+            Self::UnknownMethod(_) => "unknown-method",
+            Self::NoActiveLease => "no-active-lease",
+            Self::NoExtranonce => "no-extranonce",
+            Self::TooManyShares(_) => "too-many-shares",
+            Self::PoolLost => "pool-lost",
             Self::NotDurable(_) => "not-durable",
         }
     }
@@ -280,7 +319,7 @@ impl Reason {
             Self::UnknownJob { .. } | Self::JobSuperseded { .. } => 21,
             Self::Duplicate | Self::SeenInOtherLease(_) => 22,
             Self::AboveTarget => 23,
-            Self::Unauthorized => 24,
+            Self::Unauthorized | Self::NoActiveLease => 24,
             Self::NotSubscribed => 25,
             _ => 20,
         }

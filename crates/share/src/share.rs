@@ -3,7 +3,7 @@
 use crate::{MAX_TAIL, Reason};
 use alloy_primitives::{B256, U256};
 use arrayvec::ArrayVec;
-use hashlease_primitives::{JobKind, LeaseId, SettlementWeight, Target, Terms, Work};
+use hashlease_primitives::{HeaderJob, JobKind, LeaseId, SettlementWeight, Target, Terms, Work};
 use serde::{Deserialize, Serialize};
 
 /// What a miner chose within a job for SHA-256d or scrypt.
@@ -17,6 +17,35 @@ pub struct HeaderShare {
     pub nonce: u32,
     /// Header version, all 32 bits.
     pub version: u32,
+}
+
+impl HeaderShare {
+    /// The share that a `mining.submit` means: by BIP 310 the submitted bits replace those of the job's version where `mask`
+    /// has ones, which is the mask that this miner was told; without any, the version is the job's.
+    ///
+    /// # Errors
+    /// [`Reason::ExtranonceLength`] for a tail that is not as long as the job says, [`Reason::VersionOutsideMask`] for
+    /// bits outside the mask.
+    pub fn submitted(
+        job: &HeaderJob,
+        mask: u32,
+        tail: &[u8],
+        (ntime, nonce): (u32, u32),
+        bits: Option<u32>,
+    ) -> Result<Self, Reason> {
+        let expected = usize::from(job.tail_length);
+        let wrong = Reason::ExtranonceLength { expected, actual: tail.len() };
+        let tail = ArrayVec::try_from(tail).ok().filter(|_| tail.len() == expected).ok_or(wrong)?;
+        let bits = bits.unwrap_or(job.version & mask);
+        if bits & !mask != 0 {
+            return Err(Reason::VersionOutsideMask {
+                version: job.version ^ (bits & !mask),
+                job: job.version,
+                mask,
+            });
+        }
+        Ok(Self { tail, ntime, nonce, version: (job.version & !mask) | bits })
+    }
 }
 
 /// What a miner chose within a job for Ethash or Etchash.

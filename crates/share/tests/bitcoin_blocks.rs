@@ -122,7 +122,7 @@ fn sign(terms: &Terms, job: HeaderJob) -> SignedJob {
 }
 
 fn open(terms: &Terms, job: HeaderJob, share: &HeaderShare) -> Result<OpenedShare, Reason> {
-    VerifiedJob::verify(terms, sign(terms, job))?.open(terms, &share.clone().into())
+    VerifiedJob::verify(terms, sign(terms, job))?.open(&share.clone().into(), terms.end)
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_flipped_bit_of_the_share_is_refused() {
         let terms = block.terms();
         let (job, share) = block.cut(block.cuts(4)[0], 4);
         let verified = VerifiedJob::verify(&terms, sign(&terms, job)).unwrap();
-        let refused = |share: &HeaderShare| match verified.open(&terms, &share.clone().into()) {
+        let refused = |share: &HeaderShare| match verified.open(&share.clone().into(), terms.end) {
             Err(reason) => Some(reason),
             Ok(opened) => {
                 let meets = opened.meets(block.target());
@@ -188,6 +188,24 @@ fn a_flipped_bit_of_the_share_is_refused() {
         longer.tail.push(0);
         assert_eq!(refused(&longer), Some(Reason::ExtranonceLength { expected: 4, actual: 5 }));
     }
+}
+
+/// A cancellation brings the end closer after the job was verified; nothing moves it away.
+#[test]
+fn a_share_after_the_end_as_it_is_now_is_refused() {
+    let block = &blocks()[0];
+    let terms = block.terms();
+    let (job, share) = block.cut(block.cuts(4)[0], 4);
+    let verified = VerifiedJob::verify(&terms, sign(&terms, job)).unwrap();
+    let ntime = u64::from(share.ntime);
+    let open = |end: u64| verified.open(&share.clone().into(), end).map(|opened| opened.epoch());
+    assert_eq!(open(terms.end), Ok(0));
+    assert_eq!(open(ntime + 1), Ok(0));
+    assert_eq!(open(ntime), Err(Reason::OutsideEpoch { ntime }));
+    let ended = Terms { end: ntime, ..terms.clone() };
+    let verified = VerifiedJob::verify(&ended, verified.signed().clone()).unwrap();
+    let refused = verified.open(&share.into(), u64::MAX).unwrap_err();
+    assert_eq!(refused, Reason::OutsideEpoch { ntime });
 }
 
 /// Every job that differs from this in one bit of what the header or its signature covers.

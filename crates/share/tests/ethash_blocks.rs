@@ -81,7 +81,7 @@ fn real_blocks_are_shares() {
         let epoch = job.dag_epoch().unwrap();
         let cache = if epoch.index() == 0 { first().1 } else { Arc::new(LightCache::build(epoch)) };
         let job = job.with_cache(cache);
-        let opened = job.open(&terms, &block.share()).unwrap();
+        let opened = job.open(&block.share(), terms.end).unwrap();
         let nonce = block.nonce.to_be_bytes();
         assert_eq!(opened.key(), keccak256([block.seal_hash.as_slice(), &nonce].concat()), "{name}");
         assert_eq!((opened.mix(), opened.header()), (Some(&block.mix), None), "{name}");
@@ -91,7 +91,7 @@ fn real_blocks_are_shares() {
         assert_eq!(share.work().0, 1 << block.difficulty.ilog2(), "{name}");
         // another nonce of the same prefix and epoch byte is no work
         let other = EthashShare { nonce: block.nonce ^ 1 }.into();
-        assert_eq!(job.open(&terms, &other).unwrap().settle().unwrap_err(), Reason::AboveTarget, "{name}");
+        assert_eq!(job.open(&other, terms.end).unwrap().settle().unwrap_err(), Reason::AboveTarget, "{name}");
     }
 }
 
@@ -103,9 +103,9 @@ fn a_claimed_mix_is_refused_before_the_cache_is_read() {
     // no cache at all: whoever needs it gets another refusal
     let without = verified(&terms, job.clone());
     let claimed =
-        |job: &VerifiedJob, mix: &B256, target| job.open_claimed(&terms, &block.share(), mix, target);
+        |job: &VerifiedJob, mix: &B256, target| job.open_claimed(&block.share(), terms.end, mix, target);
     let not_ready = Reason::CacheNotReady { epoch: 0 };
-    assert_eq!(without.open(&terms, &block.share()).unwrap_err(), not_ready);
+    assert_eq!(without.open(&block.share(), terms.end).unwrap_err(), not_ready);
 
     let with = without.with_cache(cache);
     let false_mix = block.mix ^ B256::with_last_byte(1);
@@ -120,7 +120,7 @@ fn a_cache_of_another_epoch_is_not_taken() {
     let (block, cache) = first();
     let (terms, job) = block.job(2);
     let later = verified(&terms, EthashJob { block_number: 30_000, ..job }).with_cache(cache);
-    let refused = later.open(&terms, &block.share()).unwrap_err();
+    let refused = later.open(&block.share(), terms.end).unwrap_err();
     assert_eq!((refused.code(), refused), ("cache-not-ready", Reason::CacheNotReady { epoch: 1 }));
 }
 
@@ -172,7 +172,7 @@ fn every_rule_on_shares_has_its_name() {
     let (block, cache) = first();
     let (terms, job) = block.job(2);
     let good = verified(&terms, job.clone()).with_cache(Arc::clone(&cache));
-    let refused = |nonce: u64| good.open(&terms, &EthashShare { nonce }.into()).unwrap_err();
+    let refused = |nonce: u64| good.open(&EthashShare { nonce }.into(), terms.end).unwrap_err();
     for bit in [48, 55, 63] {
         let nonce = block.nonce ^ (1 << bit);
         assert_eq!(refused(nonce), Reason::NonceOutsidePrefix { nonce, prefix: job.nonce_prefix.clone() });
@@ -181,11 +181,11 @@ fn every_rule_on_shares_has_its_name() {
     let actual = expected ^ 1;
     assert_eq!(refused(block.nonce ^ (1 << 40)), Reason::NonceOfOtherEpoch { expected, actual });
     let header = HeaderShare { tail: Default::default(), ntime: 0, nonce: 0, version: 0 };
-    assert_eq!(good.open(&terms, &header.into()).unwrap_err(), Reason::ShareKind(Algorithm::Ethash));
+    assert_eq!(good.open(&header.into(), terms.end).unwrap_err(), Reason::ShareKind(Algorithm::Ethash));
     // cancelled since: the job's epoch is behind the end
     let ended = Terms { end: terms.epoch_start(u32::from(expected)), ..terms.clone() };
-    assert_eq!(good.open(&ended, &block.share()).unwrap_err().code(), "job-outside-epoch");
-    assert!(good.open(&terms, &block.share()).is_ok());
+    assert_eq!(good.open(&block.share(), ended.end).unwrap_err().code(), "job-outside-epoch");
+    assert!(good.open(&block.share(), terms.end).is_ok());
     assert!(u64::from(EPOCH) > 600, "or no window could be tried");
 }
 
@@ -197,7 +197,7 @@ fn the_epoch_byte_wraps() {
     let byte = u32::from(block.nonce.to_be_bytes()[2]);
     let later = terms(Algorithm::Ethash, 1, TIME, byte + 256);
     assert!(byte + 256 < 600, "or the lease is too short");
-    let opened = verified(&later, job).with_cache(cache).open(&later, &block.share()).unwrap();
+    let opened = verified(&later, job).with_cache(cache).open(&block.share(), later.end).unwrap();
     assert_eq!(opened.epoch(), byte + 256);
 }
 
@@ -218,12 +218,13 @@ fn many_are_opened_as_one_by_one() {
         })
         .collect();
     let mut many = vec![None; shares.len()];
-    open_many(&terms, shares.iter().map(|(job, share)| (&jobs[*job], share)), |i, opened| {
+    open_many(terms.end, shares.iter().map(|(job, share)| (&jobs[*job], share)), |i, opened| {
         many[i] = Some(opened.map(|opened| (opened.key(), opened.hash(), opened.mix().copied())));
     });
     for ((job, share), many) in shares.iter().zip(many) {
-        let one =
-            jobs[*job].open(&terms, share).map(|opened| (opened.key(), opened.hash(), opened.mix().copied()));
+        let one = jobs[*job]
+            .open(share, terms.end)
+            .map(|opened| (opened.key(), opened.hash(), opened.mix().copied()));
         assert_eq!(many, Some(one));
     }
 }

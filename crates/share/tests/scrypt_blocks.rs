@@ -64,7 +64,7 @@ fn real_blocks_are_shares() {
         // the script of the only input begins at byte 42
         let (job, share) = cut(&header, &coinbase, 43..46, &branch);
         let job = verified(&terms, job);
-        let opened = job.open(&terms, &share.clone().into()).unwrap();
+        let opened = job.open(&share.clone().into(), terms.end).unwrap();
         assert_eq!(opened.header(), Some(&header), "{name}");
         assert_eq!(opened.key(), sha256d(&header), "{name}: the identity is not the proof of work");
         assert!(opened.meets(target), "{name}");
@@ -74,9 +74,8 @@ fn real_blocks_are_shares() {
         // its SHA-256d would be no proof of anything
         let sha = hashlease_primitives::Terms { algorithm: Algorithm::Sha256d, ..terms.clone() };
         let other = VerifiedJob::verify(&sha, job.signed().clone()).unwrap();
-        let refused = other.open(&sha, &share.clone().into()).unwrap().settle().unwrap_err();
+        let refused = other.open(&share.clone().into(), sha.end).unwrap().settle().unwrap_err();
         assert_eq!(refused, Reason::AboveTarget, "{name}");
-        assert_eq!(job.open(&sha, &share.clone().into()).unwrap_err().code(), "other-lease", "{name}");
 
         // with flipped bits all along the batch, one holds
         let flips: Vec<_> = (0..32)
@@ -86,7 +85,7 @@ fn real_blocks_are_shares() {
             .chain([share.clone().into()])
             .collect();
         let mut met = vec![None; flips.len()];
-        open_many(&terms, flips.iter().map(|share| (&job, share)), |i, opened| {
+        open_many(terms.end, flips.iter().map(|share| (&job, share)), |i, opened| {
             met[i] = Some(opened.unwrap().settle().is_ok());
         });
         assert!(met[..32].iter().all(|met| *met == Some(false)) && met[32] == Some(true), "{name}: {met:?}");
@@ -118,7 +117,7 @@ fn a_merged_mined_block_is_the_work_of_its_parent() {
         let counted = *part.verify(&header.try_into().unwrap(), 0x62).unwrap();
         let terms = terms(Algorithm::Scrypt, 1, time(&parent), 0);
         let (job, share) = cut(&parent, &coinbase, 43..46, &hashes(&aux["coinbase_branch"]));
-        let opened = verified(&terms, job).open(&terms, &share.into()).unwrap();
+        let opened = verified(&terms, job).open(&share.into(), terms.end).unwrap();
         assert_eq!(opened.key(), sha256d(&counted));
     }
 }

@@ -323,7 +323,7 @@ struct Verdict {
 }
 
 fn judge(terms: &Terms, job: &VerifiedJob, share: &Share) -> Verdict {
-    let opened = match job.open(terms, share) {
+    let opened = match job.open(share, terms.end) {
         Err(reason) => return Verdict { refused: reason.code(), ..Verdict::default() },
         Ok(opened) => opened,
     };
@@ -464,10 +464,10 @@ fn the_verdicts_are_frozen() {
     };
     let of_jobs = [
         "",
-        "extranonce-length",
         "job-branch",
         "job-coinbase",
         "job-signature",
+        "job-tail",
         "job-unsigned",
         "job-window",
         "other-lease",

@@ -13,6 +13,7 @@ struct Input<'a> {
     text: &'a str,
     digits: u128,
     exponent: i8,
+    far: i64,
     target: [u8; 32],
     shift: u8,
     bits: u32,
@@ -87,6 +88,8 @@ fuzz_target!(|input: Input<'_>| {
     texts(input.text);
     exact(input.digits, input.exponent);
     texts(&format!("{}e{}", input.digits, input.exponent));
+    texts(&format!("{}e{}", input.digits, input.far));
+    texts(&format!("1e{}", i64::MIN.saturating_add(input.exponent.into())));
     let target = Target((U256::from_be_bytes(input.target) >> usize::from(input.shift)).max(U256::ONE));
     for base in BASES {
         targets(target, base);

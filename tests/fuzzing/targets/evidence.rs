@@ -85,7 +85,7 @@ fn repaired(mut evidence: Evidence) {
         .drain(..)
         .filter_map(|share| {
             let job = verified.iter().find(|job| job.job().sequence() == share.job)?;
-            let opened = job.open(terms, &share.share).ok()?;
+            let opened = job.open(&share.share, terms.end).ok()?;
             (opened.epoch() == evidence.head.epoch).then(|| (opened.key(), share))
         })
         .collect();

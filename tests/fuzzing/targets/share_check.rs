@@ -101,11 +101,11 @@ fuzz_target!(|input: Input| {
     let shares: Vec<(&VerifiedJob, &Share)> =
         input.shares.iter().filter_map(|(at, share)| Some((verified[*at].as_ref()?, share))).collect();
     let mut many: Vec<Option<Seen>> = vec![None; shares.len()];
-    open_many(&terms, shares.iter().copied(), |at, verdict| {
+    open_many(terms.end, shares.iter().copied(), |at, verdict| {
         assert!(many[at].replace(seen(verdict)).is_none(), "one verdict a share");
     });
     for ((job, share), many) in shares.into_iter().zip(many) {
-        let one = seen(job.open(&terms, share));
+        let one = seen(job.open(share, terms.end));
         assert_eq!(Some(&one), many.as_ref());
         match (job.job(), share) {
             (Job::Header(job), Share::Header(share)) => check_header(&terms, job, share, &one),

@@ -201,7 +201,7 @@ impl Single {
         if let Some(epoch) = job.dag_epoch() {
             job = job.with_cache(cache(epoch));
         }
-        let opened = job.open(&terms, &self.share()?)?;
+        let opened = job.open(&self.share()?, terms.end)?;
         verdict.key = Some(opened.key());
         verdict.header = opened.header().map(|header| Bytes::copy_from_slice(header));
         verdict.mix = opened.mix().copied();

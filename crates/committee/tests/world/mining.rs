@@ -59,7 +59,7 @@ pub fn evidence(terms: &Terms, epoch: u32, work: &[(&SignedJob, usize)]) -> Evid
         let shares = (0..).filter_map(|nonce| {
             let version = signed.job.header().unwrap().version;
             let share = HeaderShare { tail: tail.clone(), ntime, nonce, version };
-            verified.open(terms, &share.into()).unwrap().settle().ok()
+            verified.open(&share.into(), terms.end).unwrap().settle().ok()
         });
         mined.extend(shares.take(*count));
     }
@@ -95,5 +95,5 @@ fn key(evidence: &Evidence, share: &EvidenceShare) -> B256 {
     let mut terms = evidence.head.terms.clone();
     terms.id = lax.lease;
     terms.job_signer = job_signer().address();
-    VerifiedJob::verify(&terms, resign(&terms, lax)).unwrap().open(&terms, &share.share).unwrap().key()
+    VerifiedJob::verify(&terms, resign(&terms, lax)).unwrap().open(&share.share, terms.end).unwrap().key()
 }

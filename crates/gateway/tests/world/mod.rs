@@ -391,7 +391,7 @@ pub fn mine(
             nonce,
             version: signed.version | bits,
         };
-        if wanted(&job.open(terms, &share.into()).unwrap()) {
+        if wanted(&job.open(&share.into(), terms.end).unwrap()) {
             return Submission { job: format!("{:x}", signed.sequence), tail, ntime, nonce, bits };
         }
     }

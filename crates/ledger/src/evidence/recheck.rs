@@ -279,7 +279,7 @@ impl<'a> Count<'a> {
                 None => Some(unknown(share)),
             });
         }
-        open_many(&self.head.terms, known, |i, opened| {
+        open_many(self.head.terms.end, known, |i, opened| {
             let Some(place) = places.get(i).and_then(|at| judged.get_mut(*at)) else { return };
             *place = Some(match opened {
                 Ok(opened) => Judged { key: Some(opened.key()), verdict: self.settle(opened) },

@@ -56,7 +56,7 @@ fn mine(job: &SignedJob, ntime: u32, count: usize) -> Vec<VerifiedShare> {
     let verified = VerifiedJob::verify(&terms, job.clone()).unwrap();
     let share = |nonce| HeaderShare { tail: Default::default(), ntime, nonce, version: 0x2000_0000 };
     (0..)
-        .filter_map(|nonce| verified.open(&terms, &share(nonce).into()).unwrap().settle().ok())
+        .filter_map(|nonce| verified.open(&share(nonce).into(), terms.end).unwrap().settle().ok())
         .take(count)
         .collect()
 }
