@@ -70,7 +70,7 @@ fn bad_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("job-coinbase", signed(terms, huge)),
         ("job-coinbase", signed(terms, node_like)),
         ("job-branch", signed(terms, deep)),
-        ("extranonce-length", signed(terms, with_tail(good, 33))),
+        ("job-tail", signed(terms, with_tail(good, 33))),
     ]
 }
 
