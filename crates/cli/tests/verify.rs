@@ -114,17 +114,41 @@ fn a_share_is_taken_out_of_a_file_and_checked_alone() {
         );
         assert_eq!(changed(&|share| share["share"]["ntime"] = 1_050.into()), (1, "ntime-too-late".into()));
         assert_eq!(changed(&|share| share["share"]["tail"] = "0x01".into()), (1, "extranonce-length".into()));
-        let long = format!("0x{}", "00".repeat(40));
-        assert_eq!(
-            changed(&|share| share["share"]["tail"] = long.clone().into()),
-            (1, "extranonce-length".into())
-        );
+        assert_eq!(changed(&|share| share["epoch"] = 1.into()), (1, "other-epoch".into()));
         assert_eq!(
             changed(&|share| share["job"]["job"]["notAfter"] = 1_048.into()),
             (1, "job-signature".into())
         );
         assert_eq!(changed(&|share| share["lease"]["id"] = 2.into()), (1, "other-lease".into()));
         assert_eq!(changed(&|share| share["lease"]["algorithm"] = "ethash".into()), (1, "job-kind".into()));
+
+        // what it does not know, or can't be, it does not read
+        let unread = |change: &dyn Fn(&mut Value)| {
+            let mut share = share.clone();
+            change(&mut share);
+            let file = written(dir.path(), "unread.json", share.to_string().as_bytes());
+            let (status, _, error) = verify(&[&file]);
+            assert_eq!(status, 2, "{error}");
+            error
+        };
+        let long = format!("0x{}", "00".repeat(40));
+        let error = unread(&|share| share["share"]["tail"] = long.clone().into());
+        assert!(error.contains("tail: expected at most 32 bytes, got 40"), "{error}");
+        let error = unread(&|share| share["lease"]["weightLog2"] = 96.into());
+        assert!(error.contains("settlement weight 2^96: expected below 2^96"), "{error}");
+        let error = unread(&|share| share["lease"]["rate"] = "lots".into());
+        assert!(error.contains("rate: expected digits of at most 96 bits, got \"lots\""), "{error}");
+        let error = unread(&|share| share["version"] = 2.into());
+        assert!(error.contains("version: expected 1, got 2"), "{error}");
+        let error = unread(&|share| share["lease"]["note"] = "x".into());
+        assert!(error.contains("unknown field `note`"), "{error}");
+        // and what no lease can be does not hold
+        let mut impossible = share.clone();
+        impossible["lease"]["weightLog2"] = 1.into();
+        let file = written(dir.path(), "contradiction.json", impossible.to_string().as_bytes());
+        let (status, said, _) = verify(&[&file]);
+        assert_eq!(status, 1);
+        assert!(said.contains("does not hold: weight: expected 2^2"), "{said}");
     }
 }
 
@@ -172,4 +196,64 @@ fn what_can_not_be_read_says_where_and_why() {
     let whole = written(dir.path(), "whole", &bytes);
     expect(&["--share", "30", &whole], &["share 30 is not in the file: expected below 30"]);
     expect(&["--share", "x", &whole], &["invalid value 'x'"]);
+    let (_, json, _) = verify(&["--share", "0", "--json", &whole]);
+    let alone = written(dir.path(), "alone.json", format!(" \n{json}").as_bytes());
+    assert_eq!(verify(&[&alone]).0, 0, "whitespace before JSON");
+    expect(&["--share", "0", &alone], &["--share picks one of an evidence file"]);
+    let root = format!("{}", B256::ZERO);
+    expect(&["--root", &root, &alone], &["--root is of a whole epoch"]);
+    expect(&["--root", &root, "--share", "0", &whole], &["cannot be used with"]);
+}
+
+#[test]
+fn a_file_that_can_not_be_read_does_not_keep_the_others_from_being_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = evidence(Algorithm::Sha256d);
+    let mut bad = good.clone();
+    bad.shares.pop();
+    let good = written(dir.path(), "good.hlev", &good.encode().unwrap());
+    let bad = written(dir.path(), "bad.hlev", &bad.encode().unwrap());
+    let (status, said, error) = verify(&["/nowhere.hlev", &bad, &good]);
+    assert_eq!(status, 2, "the worst of the three");
+    assert!(said.contains("does not hold: root and count") && said.ends_with("--job-signer\n"), "{said}");
+    assert!(error.starts_with("error: file /nowhere.hlev: No such file"), "{error}");
+    assert_eq!(verify(&[&bad, &good]).0, 1);
+    assert_eq!(verify(&[&good, &good]).0, 0);
+    let (_, json, _) = verify(&["--json", "/nowhere.hlev", &good]);
+    let objects: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), 2);
+    assert_eq!((&objects[0]["holds"], &objects[1]["holds"]), (&false.into(), &true.into()));
+    assert!(objects[0]["error"].as_str().unwrap().contains("No such file"));
+}
+
+/// The terms are the file's own word; what no escrow would have is not believed.
+#[test]
+fn terms_that_no_lease_can_have_do_not_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let impossible = |change: &dyn Fn(&mut EvidenceHead)| {
+        let mut evidence = evidence(Algorithm::Sha256d);
+        evidence.shares.clear();
+        (evidence.head.jobs, evidence.head.commitment) =
+            (Vec::new(), Trie::build(Vec::new()).unwrap().commitment());
+        change(&mut evidence.head);
+        let (status, said, _) = verify(&[&written(dir.path(), "terms.hlev", &evidence.encode().unwrap())]);
+        let why = said.lines().find_map(|line| line.trim().strip_prefix("does not hold: "));
+        (status, why.unwrap_or_default().to_owned())
+    };
+    assert_eq!(impossible(&|_| {}), (0, String::new()), "no shares are fine");
+    let refused = |change: &dyn Fn(&mut EvidenceHead), why: &str| {
+        assert_eq!(impossible(change), (1, why.to_owned()));
+    };
+    refused(
+        &|head| head.terms.weight = SettlementWeight::from_log2(95).unwrap(),
+        "weight: expected 2^2 for this rate and duration, got 2^95",
+    );
+    refused(&|head| head.epoch = 2, "epoch: expected below 2, got 2");
+    refused(&|head| head.terms.end = 1_101, "end: expected 1000 to 1100, got 1101");
+    refused(&|head| head.terms.epoch_length = 0, "duration: expected whole epochs of 0 s, got 100 s");
+    refused(&|head| head.terms.epoch_length = 30, "duration: expected whole epochs of 30 s, got 100 s");
+    refused(
+        &|head| head.terms.rate = HashRate(u128::MAX),
+        &format!("rate: no lease can be of {} for 100 s", HashRate(u128::MAX)),
+    );
 }

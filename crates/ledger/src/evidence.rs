@@ -20,9 +20,11 @@
 
 mod codec;
 mod recheck;
+mod single;
 
 pub use codec::{EvidenceError, EvidenceReader};
 pub use recheck::{CacheSource, JobVerdict, MAX_DAGS, Recheck, Report, ShareVerdict};
+pub use single::SingleShare;
 
 use hashlease_primitives::{SettlementWeight, SignedJob, Terms};
 use hashlease_share::Share;

@@ -10,6 +10,6 @@ mod fold;
 pub use due::DueCounter;
 pub use evidence::{
     CacheSource, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, JobVerdict, MAX_DAGS,
-    Recheck, Report, ShareVerdict,
+    Recheck, Report, ShareVerdict, SingleShare,
 };
 pub use fold::{LeaseLedger, Ledger, LedgerError};

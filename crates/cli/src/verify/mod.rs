@@ -8,9 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use hashlease_caches::{Caches, EthashEpoch, LightCache, Settings};
 use hashlease_chain::Deployment;
-use hashlease_ledger::{EvidenceHead, EvidenceReader, EvidenceShare, Recheck, Report};
+use hashlease_ledger::{EvidenceHead, EvidenceReader, Recheck, Report};
 use indicatif::{ProgressBar, ProgressStyle};
-use single::Single;
 use std::{
     fs::File,
     io::{Read, Seek as _},
@@ -115,11 +114,11 @@ fn verify_file(
             bail!("--root is of a whole epoch, and this is a single share")
         }
         (true, None) => Some(single::read(file)?),
-        (false, Some(number)) => Some(pick(file, number)?),
+        (false, Some(number)) => Some(single::pick(file, number)?),
         (false, None) => None,
     };
     if let Some(single) = single {
-        let mut differences = differences(arguments, deployment, &single.terms());
+        let mut differences = differences(arguments, deployment, &single.terms);
         differences.extend(single.contradiction());
         return Ok(report::single(path, &single, &differences, arguments, caches));
     }
@@ -139,28 +138,6 @@ fn is_json(file: &mut File) -> Result<bool> {
     file.by_ref().take(256).read_to_end(&mut begin)?;
     file.rewind()?;
     Ok(begin.trim_ascii_start().first() == Some(&b'{'))
-}
-
-/// One share of an evidence file with its job, read without checking the others.
-fn pick(file: impl Read, number: u64) -> Result<Single> {
-    let mut reader = EvidenceReader::open(file)?;
-    let count = reader.left();
-    if number >= count {
-        bail!("share {number} is not in the file: expected below {count}");
-    }
-    let mut shares: Vec<EvidenceShare> = Vec::new();
-    let mut picked = None;
-    let mut at = 0u64;
-    // to the end, where the checksum is
-    while reader.next(&mut shares, 65_536)? {
-        let place = number.checked_sub(at).and_then(|place| usize::try_from(place).ok());
-        if let Some(share) = place.and_then(|place| shares.get(place)) {
-            picked = Some(share.clone());
-        }
-        at = at.saturating_add(shares.len() as u64);
-    }
-    let share = picked.with_context(|| format!("share {number} is not in the file"))?;
-    Single::new(reader.head(), &share)
 }
 
 /// A bar on the standard error output; hidden by itself when that is no terminal.

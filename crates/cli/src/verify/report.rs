@@ -1,8 +1,9 @@
 //! What came of it, for people and for machines.
 
-use super::{Checked, Single, VerifyArgs, light_cache};
+use super::{Checked, VerifyArgs, light_cache, single as one};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use hashlease_caches::Caches;
+use hashlease_ledger::SingleShare;
 use serde_json::{Value, json};
 use std::{io::IsTerminal as _, path::Path};
 
@@ -24,12 +25,12 @@ fn does_not_hold() -> String {
 /// Checks one share and says what came of it; whether it holds.
 pub(super) fn single(
     path: &Path,
-    single: &Single,
+    single: &SingleShare,
     differences: &[String],
     arguments: &VerifyArgs,
     caches: &Caches,
 ) -> bool {
-    let verdict = single.check(|epoch| light_cache(caches, epoch));
+    let verdict = one::check(single, &|epoch| light_cache(caches, epoch));
     let all_holds = differences.is_empty() && verdict.refused.is_none();
     if arguments.json {
         let mut value = json!(single);
@@ -40,7 +41,7 @@ pub(super) fn single(
             "header": verdict.header,
             "mix": verdict.mix,
             "hash": verdict.hash,
-            "target": single.target(),
+            "target": one::target(single),
             "epoch": verdict.epoch,
             "code": verdict.refused.as_ref().map(|reason| reason.code()),
             "message": verdict.refused.as_ref().map(|reason| reason.to_string()),
@@ -53,7 +54,7 @@ pub(super) fn single(
         return all_holds;
     }
     println!("{}", path.display());
-    for (name, value) in single.lines(&verdict) {
+    for (name, value) in one::lines(single, &verdict) {
         println!("  {name:<11} {value}");
     }
     for difference in differences {
