@@ -8,17 +8,24 @@ mod common;
 
 use alloy_primitives::B256;
 use bitcoin::{
-    BlockHash, CompactTarget, Target, Transaction, TxMerkleNode,
+    Amount, BlockHash, CompactTarget, Target, Transaction, TxMerkleNode, TxOut,
     block::{Header, Version},
     consensus::deserialize,
     hashes::{Hash as _, sha256d},
 };
-use channels_sv2::merkle_root::merkle_root_from_path;
+use channels_sv2::{
+    extranonce_manager::ExtranonceAllocator,
+    merkle_root::merkle_root_from_path,
+    server::{extended::ExtendedChannel, share_accounting::ShareValidationError},
+};
 use common::{sign, terms, verified};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms};
 use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
+use mining_sv2::SubmitSharesExtendedOwned;
 use std::{hint::black_box, num::NonZero, thread};
+
+use template_distribution_sv2::{NewTemplateOwned, SetNewPrevHashOwned};
 
 const TIME: u64 = 1_700_000_000;
 const BATCH: usize = 4_096;
@@ -81,6 +88,81 @@ fn rust_bitcoin(job: &HeaderJob, share: &HeaderShare) -> bool {
     Target::MAX_ATTAINABLE_MAINNET.is_met_by(header(root, job, share).block_hash())
 }
 
+/// A channel of the SV2 stack as a pool's server has it, with a job of as many coinbase bytes and branches, in which no
+/// share is good enough: so each is hashed and judged, and none is remembered as a duplicate.
+struct Sv2Channel(ExtendedChannel);
+
+impl Sv2Channel {
+    const PREFIX: usize = 12;
+
+    fn new(job: &HeaderJob) -> Self {
+        let mut prefixes = ExtranonceAllocator::new(vec![7; 10], 20, 1 << 16).unwrap();
+        let prefix = prefixes.allocate_extended(8).unwrap();
+        assert_eq!(prefix.as_bytes().len(), Self::PREFIX);
+        // the hardest target that a rate can ask for
+        let (easiest, rate) = (Target::from_le_bytes([0xff; 32]), 1e25);
+        let user = "user".to_owned();
+        let mut channel = ExtendedChannel::new_for_pool(
+            1,
+            user,
+            prefix,
+            easiest,
+            rate,
+            true,
+            8,
+            100,
+            1.0,
+            String::new(),
+            None,
+        )
+        .unwrap();
+        let template = NewTemplateOwned {
+            template_id: 1,
+            future_template: true,
+            version: job.version,
+            coinbase_tx_version: 2,
+            coinbase_prefix: vec![82, 0].try_into().unwrap(),
+            coinbase_tx_input_sequence: u32::MAX,
+            coinbase_tx_value_remaining: 5_000_000_000,
+            coinbase_tx_outputs_count: 0,
+            coinbase_tx_outputs: Vec::new().try_into().unwrap(),
+            coinbase_tx_locktime: 0,
+            merkle_path: job.branch.iter().map(|hash| hash.0.into()).collect::<Vec<_>>().try_into().unwrap(),
+        };
+        // long enough for a coinbase of 250 bytes
+        let script_pubkey = vec![0x51; 160].into();
+        let reward = TxOut { value: Amount::from_sat(5_000_000_000), script_pubkey };
+        channel.on_new_template(template, vec![reward]).unwrap();
+        let tip = SetNewPrevHashOwned {
+            template_id: 1,
+            prev_hash: job.prev_hash.0.into(),
+            header_timestamp: TIME as u32,
+            n_bits: job.n_bits,
+            target: [0; 32].into(),
+        };
+        channel.on_set_new_prev_hash(tip).unwrap();
+        let active = channel.get_active_job().unwrap();
+        let length = active.get_coinbase_tx_prefix_without_bip141().len()
+            + active.get_coinbase_tx_suffix_without_bip141().len();
+        assert_eq!(length + Self::PREFIX + 8, 250);
+        Self(channel)
+    }
+
+    fn validate(&mut self, share: &HeaderShare) -> bool {
+        let job_id = self.0.get_active_job().unwrap().get_job_id();
+        let share = SubmitSharesExtendedOwned {
+            channel_id: 1,
+            sequence_number: 1,
+            job_id,
+            nonce: share.nonce,
+            ntime: share.ntime,
+            version: share.version,
+            extranonce: share.tail.to_vec().try_into().unwrap(),
+        };
+        matches!(self.0.validate_share(share), Err(ShareValidationError::DoesNotMeetTarget(_)))
+    }
+}
+
 /// The hashing of `ExtendedChannel::validate_share` in the SV2 stack, without its accounting.
 fn sv2(job: &HeaderJob, path: &[[u8; 32]], share: &HeaderShare) -> bool {
     let root = merkle_root_from_path(&job.coinbase_prefix, &job.coinbase_suffix, &share.tail, path).unwrap();
@@ -116,7 +198,14 @@ fn sha256d_shares(criterion: &mut Criterion) {
             rust_bitcoin(&plain, black_box(&share(number)))
         });
     });
-    group.bench_function("SV2 stack", |bencher| {
+    let mut channel = Sv2Channel::new(&plain);
+    group.bench_function("SV2 stack, validate_share", |bencher| {
+        bencher.iter(|| {
+            number = (number + 1) % BATCH;
+            assert!(channel.validate(black_box(&share(number))));
+        });
+    });
+    group.bench_function("SV2 stack, hashing only", |bencher| {
         bencher.iter(|| {
             number = (number + 1) % BATCH;
             sv2(&plain, &path, black_box(&share(number)))
