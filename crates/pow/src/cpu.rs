@@ -1,6 +1,9 @@
 //! Which instructions this machine has, asked once.
 //!
 //! Every fast path has a portable one beside it that gives equal results; tests run all that [`Isa::available`] names.
+//!
+//! [`Avx2`], [`Avx512`] and [`Sha`] are proofs: only a machine that was asked and has the instructions gives one. Code
+//! that takes a proof can't be called where it would execute what the processor does not know.
 
 use std::sync::OnceLock;
 
@@ -33,6 +36,44 @@ impl Isa {
     #[must_use]
     pub(crate) fn or_best(self) -> Self {
         self.min(Self::best())
+    }
+}
+
+/// The machine has what [`Isa::Avx2`] names.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+/// The machine has what [`Isa::Avx512`] names.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+/// The machine has the SHA instructions, and SSSE3 and SSE4.1, which bring words into their order.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Sha(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    pub(crate) fn found() -> Option<Self> {
+        (Isa::best() >= Isa::Avx2).then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Avx512 {
+    pub(crate) fn found() -> Option<Self> {
+        (Isa::best() >= Isa::Avx512).then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Sha {
+    pub(crate) fn found() -> Option<Self> {
+        use std::arch::is_x86_feature_detected as has;
+        static FOUND: OnceLock<Option<Sha>> = OnceLock::new();
+        *FOUND.get_or_init(|| (has!("sha") && has!("ssse3") && has!("sse4.1")).then_some(Self(())))
     }
 }
 

@@ -18,6 +18,7 @@
 //! assert!(hash_as_integer(&identity) != hash_as_integer(&proof));
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+#![deny(clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
 
 mod auxpow;
 mod cpu;

@@ -9,8 +9,7 @@ use crate::Isa;
 /// A way to do the memory-hard part of some scrypts at once.
 #[derive(Clone, Copy)]
 pub(super) struct Kernel {
-    /// How many.
-    pub(super) lanes: usize,
+    lanes: usize,
     /// May be called where the machine has the instructions and the table holds `N * lanes` blocks.
     mix: unsafe fn(&mut [Block], *mut Block),
 }
@@ -56,6 +55,11 @@ pub(super) fn fitting(kernels: &[Kernel], count: usize) -> Option<&Kernel> {
 }
 
 impl Kernel {
+    /// How many scrypts it does at once.
+    pub(super) const fn lanes(self) -> usize {
+        self.lanes
+    }
+
     /// `scryptROMix` of the first [`Kernel::lanes`] of `blocks`.
     pub(super) fn run(self, blocks: &mut [Block], table: &mut [Block]) {
         assert!(blocks.len() >= self.lanes && table.len() >= N.saturating_mul(self.lanes));

@@ -79,7 +79,7 @@ impl Scratch {
     #[must_use]
     #[allow(clippy::arithmetic_side_effects)] // at most 16 lanes
     pub fn new() -> Self {
-        let lanes = kernels::of(Isa::best()).iter().map(|kernel| kernel.lanes).max().unwrap_or(1);
+        let lanes = kernels::of(Isa::best()).iter().map(|kernel| kernel.lanes()).max().unwrap_or(1);
         Self { table: vec![Block::ZERO; N * lanes] }
     }
 }
@@ -123,7 +123,7 @@ pub fn scrypt_many_with(isa: Isa, headers: &[[u8; 80]], out: &mut [B256], scratc
     let (Some(headers), Some(out)) = (headers.get(..count), out.get_mut(..count)) else { return };
     let kernels = kernels::of(isa);
     let Some(widest) = kernels.last() else { return };
-    for (headers, out) in headers.chunks(widest.lanes).zip(out.chunks_mut(widest.lanes)) {
+    for (headers, out) in headers.chunks(widest.lanes()).zip(out.chunks_mut(widest.lanes())) {
         hash_batch(*kernels::fitting(kernels, headers.len()).unwrap_or(widest), headers, out, scratch);
     }
 }

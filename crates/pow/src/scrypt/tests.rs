@@ -347,9 +347,9 @@ fn the_table_holds_the_widest_kernel() {
     let scratch = Scratch::new();
     for isa in Isa::available() {
         for kernel in super::kernels::of(isa) {
-            assert!(kernel.lanes <= MOST_LANES && kernel.lanes * N <= scratch.table.len());
+            assert!(kernel.lanes() <= MOST_LANES && kernel.lanes() * N <= scratch.table.len());
         }
-        assert!(super::kernels::of(isa).is_sorted_by_key(|kernel| kernel.lanes));
+        assert!(super::kernels::of(isa).is_sorted_by_key(|kernel| kernel.lanes()));
     }
 }
 
@@ -357,11 +357,11 @@ fn the_table_holds_the_widest_kernel() {
 fn the_narrowest_kernel_that_fits() {
     for isa in Isa::available() {
         let kernels = super::kernels::of(isa);
-        let widest = kernels.last().unwrap().lanes;
+        let widest = kernels.last().unwrap().lanes();
         for count in 1..=widest {
-            let lanes = super::kernels::fitting(kernels, count).unwrap().lanes;
+            let lanes = super::kernels::fitting(kernels, count).unwrap().lanes();
             assert!(
-                lanes >= count && kernels.iter().all(|other| other.lanes < count || other.lanes >= lanes)
+                lanes >= count && kernels.iter().all(|other| other.lanes() < count || other.lanes() >= lanes)
             );
         }
         assert!(super::kernels::fitting(kernels, widest + 1).is_none());

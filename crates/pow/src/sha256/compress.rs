@@ -41,13 +41,13 @@ macro_rules! eight_rounds {
 
 /// Eight rounds with words that are expanded on the way.
 macro_rules! eight_expanded_rounds {
-    ($s:ident, $w:ident, $sixteen:ident, $half:ident) => {
+    ($has:ident, $s:ident, $w:ident, $sixteen:ident, $half:ident) => {
         macro_rules! word {
             ($i:literal) => {{
                 let t = $half * 8 + $i;
                 let sum = $w[t].add($w[(t + 9) % 16]).add($w[(t + 1) % 16].small_sigma_0());
                 $w[t] = sum.add($w[(t + 14) % 16].small_sigma_1());
-                $w[t].add(L::splat(K[$sixteen * 16 + t]))
+                $w[t].add(L::splat($has, K[$sixteen * 16 + t]))
             }};
         }
         eight_rounds!($s, word);
@@ -63,23 +63,23 @@ fn add_up<const N: usize, L: Lanes<N>>(state: &mut [L; 8], rounds: &[L; 8]) {
 
 /// One block of each message.
 #[inline(always)]
-pub(crate) fn compress<const N: usize, L: Lanes<N>>(state: &mut [L; 8], message: &Message<N>) {
+pub(crate) fn compress<const N: usize, L: Lanes<N>>(has: L::Proof, state: &mut [L; 8], message: &Message<N>) {
     let mut s = *state;
-    let mut w = [L::splat(0); 16];
+    let mut w = [L::splat(has, 0); 16];
     for (to, from) in w.iter_mut().zip(&message.0) {
-        *to = L::load(from);
+        *to = L::load(has, from);
     }
     for half in 0..2 {
         macro_rules! word {
             ($i:literal) => {
-                w[half * 8 + $i].add(L::splat(K[half * 8 + $i]))
+                w[half * 8 + $i].add(L::splat(has, K[half * 8 + $i]))
             };
         }
         eight_rounds!(s, word);
     }
     for sixteen in 1..4 {
         for half in 0..2 {
-            eight_expanded_rounds!(s, w, sixteen, half);
+            eight_expanded_rounds!(has, s, w, sixteen, half);
         }
     }
     add_up(state, &s);
@@ -88,23 +88,23 @@ pub(crate) fn compress<const N: usize, L: Lanes<N>>(state: &mut [L; 8], message:
 /// SHA-256 of digests, one block each: of what is the same in all of them, initial state and padding, much is computed
 /// when this is compiled.
 #[inline(always)]
-pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(digest: &[L; 8]) -> [L; 8] {
-    let begun = INITIAL.map(L::splat);
+pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(has: L::Proof, digest: &[L; 8]) -> [L; 8] {
+    let begun = INITIAL.map(|word| L::splat(has, word));
     let mut s = begun;
-    let mut w = [L::splat(0); 16];
+    let mut w = [L::splat(has, 0); 16];
     for i in 0..8 {
         w[i] = digest[i];
-        w[8 + i] = L::splat(PADDING_OF_32[i]);
+        w[8 + i] = L::splat(has, PADDING_OF_32[i]);
     }
     macro_rules! first {
         ($i:literal) => {
-            w[$i].add(L::splat(K[$i]))
+            w[$i].add(L::splat(has, K[$i]))
         };
     }
     eight_rounds!(s, first);
     macro_rules! padding {
         ($i:literal) => {
-            L::splat(PADDING_OF_32[$i].wrapping_add(K[8 + $i]))
+            L::splat(has, PADDING_OF_32[$i].wrapping_add(K[8 + $i]))
         };
     }
     eight_rounds!(s, padding);
@@ -113,7 +113,7 @@ pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(digest: &[L; 8]) -> [L; 8
         ($i:literal) => {{
             let sum = w[$i].add(w[($i + 9) % 16]).add(w[$i + 1].small_sigma_0());
             w[$i] = sum.add(w[($i + 14) % 16].small_sigma_1());
-            w[$i].add(L::splat(K[16 + $i]))
+            w[$i].add(L::splat(has, K[16 + $i]))
         }};
     }
     eight_rounds!(s, low);
@@ -121,13 +121,13 @@ pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(digest: &[L; 8]) -> [L; 8
         ($i:literal) => {{
             let sum = w[8 + $i].add(w[1 + $i]).add(w[(9 + $i) % 16].small_sigma_0());
             w[8 + $i] = sum.add(w[6 + $i].small_sigma_1());
-            w[8 + $i].add(L::splat(K[24 + $i]))
+            w[8 + $i].add(L::splat(has, K[24 + $i]))
         }};
     }
     eight_rounds!(s, high);
     for sixteen in 2..4 {
         for half in 0..2 {
-            eight_expanded_rounds!(s, w, sixteen, half);
+            eight_expanded_rounds!(has, s, w, sixteen, half);
         }
     }
     let mut hashed = begun;
@@ -137,12 +137,16 @@ pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(digest: &[L; 8]) -> [L; 8
 
 /// One block that is the same in each message: `schedule` is its expansion with the round constants added.
 #[inline(always)]
-pub(crate) fn compress_known<const N: usize, L: Lanes<N>>(state: &mut [L; 8], schedule: &[u32; 64]) {
+pub(crate) fn compress_known<const N: usize, L: Lanes<N>>(
+    has: L::Proof,
+    state: &mut [L; 8],
+    schedule: &[u32; 64],
+) {
     let mut s = *state;
     for eight in schedule.as_chunks::<8>().0 {
         macro_rules! word {
             ($i:literal) => {
-                L::splat(eight[$i])
+                L::splat(has, eight[$i])
             };
         }
         eight_rounds!(s, word);

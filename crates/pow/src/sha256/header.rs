@@ -1,6 +1,6 @@
 //! From what a miner chose to the header that it hashed: coinbase, leftmost Merkle path, 80 bytes, SHA-256d.
 
-use super::{Engine, serial};
+use super::{Engine, Way, serial};
 use alloy_primitives::B256;
 use arrayvec::ArrayVec;
 use std::ops::Range;
@@ -177,7 +177,8 @@ pub fn hash_headers<'a>(
     items: impl IntoIterator<Item = (&'a HeaderTemplate, Choice<'a>)>,
     mut take: impl FnMut(usize, HashedHeader),
 ) {
-    let engine = engine.or_one();
+    let way = engine.way();
+    let width = way.engine().width();
     let mut waiting: ArrayVec<Waiting<'a>, SHAPES> = ArrayVec::new();
     for (index, (template, choice)) in items.into_iter().enumerate() {
         let item = Item { template, choice };
@@ -191,21 +192,21 @@ pub fn hash_headers<'a>(
             continue;
         };
         group.items.push((index, item));
-        if group.items.len() >= engine.width() {
-            hash_group(engine, &group.items, &mut take);
+        if group.items.len() >= width {
+            hash_group(way, &group.items, &mut take);
             group.items.clear();
         }
     }
     for group in waiting {
-        hash_group(engine, &group.items, &mut take);
+        hash_group(way, &group.items, &mut take);
     }
 }
 
 /// Hashes at most as many headers as the engine takes, all of one shape.
-fn hash_group(engine: Engine, group: &[(usize, Item<'_>)], take: &mut impl FnMut(usize, HashedHeader)) {
+fn hash_group(way: Way, group: &[(usize, Item<'_>)], take: &mut impl FnMut(usize, HashedHeader)) {
     let Some((_, first)) = group.first() else { return };
     // a lane without work costs as much as one with
-    if group.len() < engine.worth_it() {
+    if group.len() < way.engine().worth_it() {
         for (index, item) in group {
             take(*index, serial::hash_one(item));
         }
@@ -216,7 +217,7 @@ fn hash_group(engine: Engine, group: &[(usize, Item<'_>)], take: &mut impl FnMut
         *to = *from;
     }
     let mut hashed = [HashedHeader { header: [0; 80], digest: B256::ZERO }; WIDEST];
-    engine.hash_items(&items, &mut hashed);
+    way.hash_items(&items, &mut hashed);
     for ((index, _), hashed) in group.iter().zip(hashed) {
         take(*index, hashed);
     }

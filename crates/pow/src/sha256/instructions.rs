@@ -11,19 +11,12 @@ use super::{
     header::{HashedHeader, Item},
     serial::{Compress, bare, hash_each},
 };
+use crate::cpu::Sha;
 use std::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_blend_epi16, _mm_loadu_si128, _mm_set_epi64x,
     _mm_setzero_si128, _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi8,
     _mm_shuffle_epi32, _mm_storeu_si128,
 };
-use std::sync::OnceLock;
-
-/// Whether this machine has them.
-pub(crate) fn has() -> bool {
-    static HAS: OnceLock<bool> = OnceLock::new();
-    use std::arch::is_x86_feature_detected as has;
-    *HAS.get_or_init(|| has!("sha") && has!("ssse3") && has!("sse4.1"))
-}
 
 /// State in the order that the instructions want: `ABEF` and `CDGH`.
 #[derive(Clone, Copy)]
@@ -32,7 +25,7 @@ struct State(__m128i, __m128i);
 #[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn load(words: &[u32; 8]) -> State {
-    // SAFETY: eight words are 32 bytes
+    // SAFETY: eight words are 32 bytes, and any address will do.
     let (low, high) = unsafe {
         (_mm_loadu_si128(words.as_ptr().cast()), _mm_loadu_si128(words.as_ptr().cast::<__m128i>().add(1)))
     };
@@ -46,7 +39,7 @@ fn load(words: &[u32; 8]) -> State {
 fn store(State(abef, cdgh): State, words: &mut [u32; 8]) {
     let feba = _mm_shuffle_epi32::<0x1b>(abef);
     let dchg = _mm_shuffle_epi32::<0xb1>(cdgh);
-    // SAFETY: eight words are 32 bytes
+    // SAFETY: eight words are 32 bytes, and any address will do.
     unsafe {
         _mm_storeu_si128(words.as_mut_ptr().cast(), _mm_blend_epi16::<0xf0>(feba, dchg));
         _mm_storeu_si128(words.as_mut_ptr().cast::<__m128i>().add(1), _mm_alignr_epi8::<8>(dchg, feba));
@@ -58,7 +51,7 @@ fn store(State(abef, cdgh): State, words: &mut [u32; 8]) {
 fn message(block: &[u8; 64]) -> [__m128i; 4] {
     let big_endian = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
     let at = |i: usize| {
-        // SAFETY: four times 16 bytes are 64
+        // SAFETY: `i` is below four, four times 16 bytes are 64, and any address will do.
         let words = unsafe { _mm_loadu_si128(block.as_ptr().cast::<__m128i>().add(i)) };
         _mm_shuffle_epi8(words, big_endian)
     };
@@ -68,7 +61,7 @@ fn message(block: &[u8; 64]) -> [__m128i; 4] {
 #[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn four_rounds(State(abef, cdgh): State, words: __m128i, k: &[u32; 4]) -> State {
-    // SAFETY: four words are 16 bytes
+    // SAFETY: four words are 16 bytes, and any address will do.
     let k = unsafe { _mm_loadu_si128(k.as_ptr().cast()) };
     let kw = _mm_add_epi32(words, k);
     let next = _mm_sha256rnds2_epu32(cdgh, abef, kw);
@@ -111,34 +104,31 @@ fn compress<const K: usize>(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]) 
     }
 }
 
-/// `K` messages at once. Only what was entered where [`has`] holds may use it.
-struct Instructions;
-
-impl<const K: usize> Compress<K> for Instructions {
+impl<const K: usize> Compress<K> for Sha {
     #[inline(always)]
-    fn compress(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]) {
-        // SAFETY: see the functions below
+    fn compress(self, states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]) {
+        // SAFETY: `self` proves that the machine has the instructions.
         unsafe { compress(states, blocks) }
     }
 }
 
-/// Hashes `K` headers of one shape, where [`has`] holds.
-pub(crate) fn hash<const K: usize>(items: &[Item<'_>; K]) -> [HashedHeader; K] {
+/// Hashes `K` headers of one shape.
+pub(crate) fn hash<const K: usize>(has: Sha, items: &[Item<'_>; K]) -> [HashedHeader; K] {
     // everything around the compression gains from the instructions, too
     #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-    fn enter<const K: usize>(items: &[Item<'_>; K]) -> [HashedHeader; K] {
-        hash_each::<K, Instructions>(items)
+    fn enter<const K: usize>(has: Sha, items: &[Item<'_>; K]) -> [HashedHeader; K] {
+        hash_each(has, items)
     }
-    // SAFETY: the machine was asked before
-    unsafe { enter(items) }
+    // SAFETY: `has` proves that the machine has the instructions.
+    unsafe { enter(has, items) }
 }
 
-/// `rounds` blocks of `K` messages, where [`has`] holds.
-pub(crate) fn limit<const K: usize>(rounds: usize) -> u32 {
+/// `rounds` blocks of `K` messages.
+pub(crate) fn limit<const K: usize>(has: Sha, rounds: usize) -> u32 {
     #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
-    fn enter<const K: usize>(rounds: usize) -> u32 {
-        bare::<K, Instructions>(rounds)
+    fn enter<const K: usize>(has: Sha, rounds: usize) -> u32 {
+        bare::<K, _>(has, rounds)
     }
-    // SAFETY: the machine was asked before
-    unsafe { enter::<K>(rounds) }
+    // SAFETY: `has` proves that the machine has the instructions.
+    unsafe { enter::<K>(has, rounds) }
 }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::compress::{self, Message};
+use crate::cpu::{Avx2, Avx512};
 use std::arch::x86_64::{
     __m256i, __m512i, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_loadu_si256,
     _mm256_or_si256, _mm256_set1_epi32, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_storeu_si256,
@@ -11,12 +12,14 @@ use std::arch::x86_64::{
 
 /// One 32-bit word of each of `N` messages.
 ///
-/// # Safety
-/// The methods of an implementation for vectors may be called only where the instructions behind it exist: inside a
-/// function that was entered after asking the machine. All of them must be inlined into it.
-pub(crate) unsafe trait Lanes<const N: usize>: Copy {
-    fn splat(word: u32) -> Self;
-    fn load(words: &[u32; N]) -> Self;
+/// A word comes out of [`splat`](Self::splat), [`load`](Self::load) or other words, so whoever has one has had the proof
+/// that the machine has the instructions behind it. All methods but the last three must be inlined into a function that
+/// is compiled with those instructions; else they would be slow, but not wrong.
+pub(crate) trait Lanes<const N: usize>: Copy {
+    /// What proves that the machine has the instructions.
+    type Proof: Copy;
+    fn splat(has: Self::Proof, word: u32) -> Self;
+    fn load(has: Self::Proof, words: &[u32; N]) -> Self;
     fn store(self, words: &mut [u32; N]);
     fn add(self, other: Self) -> Self;
     /// `Σ0`
@@ -33,168 +36,250 @@ pub(crate) unsafe trait Lanes<const N: usize>: Copy {
     fn majority(self, b: Self, c: Self) -> Self;
     /// [`compress`](super::compress::compress), once in the program: inlined everywhere it would not fit the
     /// processor's cache of decoded instructions.
-    fn compress(state: &mut [Self; 8], message: &Message<N>);
+    fn compress(has: Self::Proof, state: &mut [Self; 8], message: &Message<N>);
     /// [`hash_digest`](super::compress::hash_digest), once in the program.
-    fn hash_digest(digest: &[Self; 8]) -> [Self; 8];
+    fn hash_digest(has: Self::Proof, digest: &[Self; 8]) -> [Self; 8];
     /// [`compress_known`](super::compress::compress_known), once in the program.
-    fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]);
+    fn compress_known(has: Self::Proof, state: &mut [Self; 8], schedule: &[u32; 64]);
 }
 
-macro_rules! rotate {
-    ($x:expr, $by:literal) => {
-        unsafe { _mm256_or_si256(_mm256_srli_epi32::<$by>($x), _mm256_slli_epi32::<{ 32 - $by }>($x)) }
-    };
+/// A word of each of eight messages.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Eight(__m256i);
+
+/// A word of each of sixteen messages.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Sixteen(__m512i);
+
+impl Eight {
+    /// To the right by `RIGHT` bits, where `LEFT` is `32 - RIGHT`.
+    #[inline(always)]
+    fn rotated<const RIGHT: i32, const LEFT: i32>(self) -> Self {
+        const { assert!(RIGHT + LEFT == 32) };
+        // SAFETY: a word proves AVX2.
+        unsafe {
+            Self(_mm256_or_si256(_mm256_srli_epi32::<RIGHT>(self.0), _mm256_slli_epi32::<LEFT>(self.0)))
+        }
+    }
+
+    #[inline(always)]
+    fn shifted<const RIGHT: i32>(self) -> Self {
+        // SAFETY: a word proves AVX2.
+        unsafe { Self(_mm256_srli_epi32::<RIGHT>(self.0)) }
+    }
+
+    #[inline(always)]
+    fn xor3(self, b: Self, c: Self) -> Self {
+        // SAFETY: a word proves AVX2.
+        unsafe { Self(_mm256_xor_si256(_mm256_xor_si256(self.0, b.0), c.0)) }
+    }
 }
 
-// SAFETY: see the trait; `vector::hash_avx2` is entered only where AVX2 was found.
-unsafe impl Lanes<8> for __m256i {
+impl Lanes<8> for Eight {
+    type Proof = Avx2;
+
     #[inline(always)]
-    fn splat(word: u32) -> Self {
-        unsafe { _mm256_set1_epi32(word.cast_signed()) }
+    fn splat(_has: Avx2, word: u32) -> Self {
+        // SAFETY: `_has` proves that the machine has AVX2.
+        unsafe { Self(_mm256_set1_epi32(word.cast_signed())) }
     }
+
     #[inline(always)]
-    fn load(words: &[u32; 8]) -> Self {
-        unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
+    fn load(_has: Avx2, words: &[u32; 8]) -> Self {
+        // SAFETY: `_has` proves AVX2; eight words are 32 bytes, and any address will do.
+        unsafe { Self(_mm256_loadu_si256(words.as_ptr().cast())) }
     }
+
     #[inline(always)]
     fn store(self, words: &mut [u32; 8]) {
-        unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), self) }
+        // SAFETY: a word proves AVX2; eight words are 32 bytes, and any address will do.
+        unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), self.0) }
     }
+
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        unsafe { _mm256_add_epi32(self, other) }
+        // SAFETY: a word proves AVX2.
+        unsafe { Self(_mm256_add_epi32(self.0, other.0)) }
     }
+
     #[inline(always)]
     fn big_sigma_0(self) -> Self {
-        xor3(rotate!(self, 2), rotate!(self, 13), rotate!(self, 22))
+        self.rotated::<2, 30>().xor3(self.rotated::<13, 19>(), self.rotated::<22, 10>())
     }
+
     #[inline(always)]
     fn big_sigma_1(self) -> Self {
-        xor3(rotate!(self, 6), rotate!(self, 11), rotate!(self, 25))
+        self.rotated::<6, 26>().xor3(self.rotated::<11, 21>(), self.rotated::<25, 7>())
     }
+
     #[inline(always)]
     fn small_sigma_0(self) -> Self {
-        xor3(rotate!(self, 7), rotate!(self, 18), unsafe { _mm256_srli_epi32::<3>(self) })
+        self.rotated::<7, 25>().xor3(self.rotated::<18, 14>(), self.shifted::<3>())
     }
+
     #[inline(always)]
     fn small_sigma_1(self) -> Self {
-        xor3(rotate!(self, 17), rotate!(self, 19), unsafe { _mm256_srli_epi32::<10>(self) })
+        self.rotated::<17, 15>().xor3(self.rotated::<19, 13>(), self.shifted::<10>())
     }
+
     #[inline(always)]
     fn choose(self, b: Self, c: Self) -> Self {
-        unsafe { _mm256_xor_si256(_mm256_and_si256(self, b), _mm256_andnot_si256(self, c)) }
+        // SAFETY: a word proves AVX2.
+        unsafe { Self(_mm256_xor_si256(_mm256_and_si256(self.0, b.0), _mm256_andnot_si256(self.0, c.0))) }
     }
+
     #[inline(always)]
     fn majority(self, b: Self, c: Self) -> Self {
-        unsafe { _mm256_or_si256(_mm256_and_si256(self, b), _mm256_and_si256(c, _mm256_or_si256(self, b))) }
+        // SAFETY: a word proves AVX2.
+        unsafe {
+            let (both, either) = (_mm256_and_si256(self.0, b.0), _mm256_or_si256(self.0, b.0));
+            Self(_mm256_or_si256(both, _mm256_and_si256(c.0, either)))
+        }
     }
-    fn compress(state: &mut [Self; 8], message: &Message<8>) {
+
+    fn compress(has: Avx2, state: &mut [Self; 8], message: &Message<8>) {
         #[inline(never)]
         #[target_feature(enable = "avx2,bmi1,bmi2")]
-        fn enter(state: &mut [__m256i; 8], message: &Message<8>) {
-            compress::compress(state, message);
+        fn enter(has: Avx2, state: &mut [Eight; 8], message: &Message<8>) {
+            compress::compress(has, state, message);
         }
-        unsafe { enter(state, message) }
+        // SAFETY: `has` proves that the machine has the instructions.
+        unsafe { enter(has, state, message) }
     }
-    fn hash_digest(digest: &[Self; 8]) -> [Self; 8] {
+
+    fn hash_digest(has: Avx2, digest: &[Self; 8]) -> [Self; 8] {
         #[inline(never)]
         #[target_feature(enable = "avx2,bmi1,bmi2")]
-        fn enter(digest: &[__m256i; 8]) -> [__m256i; 8] {
-            compress::hash_digest(digest)
+        fn enter(has: Avx2, digest: &[Eight; 8]) -> [Eight; 8] {
+            compress::hash_digest(has, digest)
         }
-        unsafe { enter(digest) }
+        // SAFETY: `has` proves that the machine has the instructions.
+        unsafe { enter(has, digest) }
     }
-    fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]) {
+
+    fn compress_known(has: Avx2, state: &mut [Self; 8], schedule: &[u32; 64]) {
         #[inline(never)]
         #[target_feature(enable = "avx2,bmi1,bmi2")]
-        fn enter(state: &mut [__m256i; 8], schedule: &[u32; 64]) {
-            compress::compress_known(state, schedule);
+        fn enter(has: Avx2, state: &mut [Eight; 8], schedule: &[u32; 64]) {
+            compress::compress_known(has, state, schedule);
         }
-        unsafe { enter(state, schedule) }
+        // SAFETY: `has` proves that the machine has the instructions.
+        unsafe { enter(has, state, schedule) }
     }
 }
 
-#[inline(always)]
-fn xor3(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
-    unsafe { _mm256_xor_si256(_mm256_xor_si256(a, b), c) }
+impl Sixteen {
+    #[inline(always)]
+    fn rotated<const RIGHT: i32>(self) -> Self {
+        // SAFETY: a word proves AVX-512.
+        unsafe { Self(_mm512_ror_epi32::<RIGHT>(self.0)) }
+    }
+
+    #[inline(always)]
+    fn shifted<const RIGHT: u32>(self) -> Self {
+        // SAFETY: a word proves AVX-512.
+        unsafe { Self(_mm512_srli_epi32::<RIGHT>(self.0)) }
+    }
+
+    /// The function of three bits that `TABLE` lists, the first of them the highest bit of a place.
+    #[inline(always)]
+    fn logic<const TABLE: i32>(self, b: Self, c: Self) -> Self {
+        // SAFETY: a word proves AVX-512.
+        unsafe { Self(_mm512_ternarylogic_epi32::<TABLE>(self.0, b.0, c.0)) }
+    }
+
+    #[inline(always)]
+    fn xor3(self, b: Self, c: Self) -> Self {
+        self.logic::<0x96>(b, c)
+    }
 }
 
-// SAFETY: see the trait; `vector::hash_avx512` is entered only where AVX-512 F was found.
-unsafe impl Lanes<16> for __m512i {
+impl Lanes<16> for Sixteen {
+    type Proof = Avx512;
+
     #[inline(always)]
-    fn splat(word: u32) -> Self {
-        unsafe { _mm512_set1_epi32(word.cast_signed()) }
+    fn splat(_has: Avx512, word: u32) -> Self {
+        // SAFETY: `_has` proves that the machine has AVX-512.
+        unsafe { Self(_mm512_set1_epi32(word.cast_signed())) }
     }
+
     #[inline(always)]
-    fn load(words: &[u32; 16]) -> Self {
-        unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+    fn load(_has: Avx512, words: &[u32; 16]) -> Self {
+        // SAFETY: `_has` proves AVX-512; sixteen words are 64 bytes, and any address will do.
+        unsafe { Self(_mm512_loadu_si512(words.as_ptr().cast())) }
     }
+
     #[inline(always)]
     fn store(self, words: &mut [u32; 16]) {
-        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self) }
+        // SAFETY: a word proves AVX-512; sixteen words are 64 bytes, and any address will do.
+        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
     }
+
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        unsafe { _mm512_add_epi32(self, other) }
+        // SAFETY: a word proves AVX-512.
+        unsafe { Self(_mm512_add_epi32(self.0, other.0)) }
     }
+
     #[inline(always)]
     fn big_sigma_0(self) -> Self {
-        unsafe {
-            let (a, b) = (_mm512_ror_epi32::<2>(self), _mm512_ror_epi32::<13>(self));
-            _mm512_ternarylogic_epi32::<0x96>(a, b, _mm512_ror_epi32::<22>(self))
-        }
+        self.rotated::<2>().xor3(self.rotated::<13>(), self.rotated::<22>())
     }
+
     #[inline(always)]
     fn big_sigma_1(self) -> Self {
-        unsafe {
-            let (a, b) = (_mm512_ror_epi32::<6>(self), _mm512_ror_epi32::<11>(self));
-            _mm512_ternarylogic_epi32::<0x96>(a, b, _mm512_ror_epi32::<25>(self))
-        }
+        self.rotated::<6>().xor3(self.rotated::<11>(), self.rotated::<25>())
     }
+
     #[inline(always)]
     fn small_sigma_0(self) -> Self {
-        unsafe {
-            let (a, b) = (_mm512_ror_epi32::<7>(self), _mm512_ror_epi32::<18>(self));
-            _mm512_ternarylogic_epi32::<0x96>(a, b, _mm512_srli_epi32::<3>(self))
-        }
+        self.rotated::<7>().xor3(self.rotated::<18>(), self.shifted::<3>())
     }
+
     #[inline(always)]
     fn small_sigma_1(self) -> Self {
-        unsafe {
-            let (a, b) = (_mm512_ror_epi32::<17>(self), _mm512_ror_epi32::<19>(self));
-            _mm512_ternarylogic_epi32::<0x96>(a, b, _mm512_srli_epi32::<10>(self))
-        }
+        self.rotated::<17>().xor3(self.rotated::<19>(), self.shifted::<10>())
     }
+
     #[inline(always)]
     fn choose(self, b: Self, c: Self) -> Self {
-        unsafe { _mm512_ternarylogic_epi32::<0xca>(self, b, c) }
+        self.logic::<0xca>(b, c)
     }
+
     #[inline(always)]
     fn majority(self, b: Self, c: Self) -> Self {
-        unsafe { _mm512_ternarylogic_epi32::<0xe8>(self, b, c) }
+        self.logic::<0xe8>(b, c)
     }
-    fn compress(state: &mut [Self; 8], message: &Message<16>) {
+
+    fn compress(has: Avx512, state: &mut [Self; 8], message: &Message<16>) {
         #[inline(never)]
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
-        fn enter(state: &mut [__m512i; 8], message: &Message<16>) {
-            compress::compress(state, message);
+        fn enter(has: Avx512, state: &mut [Sixteen; 8], message: &Message<16>) {
+            compress::compress(has, state, message);
         }
-        unsafe { enter(state, message) }
+        // SAFETY: `has` proves that the machine has the instructions.
+        unsafe { enter(has, state, message) }
     }
-    fn hash_digest(digest: &[Self; 8]) -> [Self; 8] {
+
+    fn hash_digest(has: Avx512, digest: &[Self; 8]) -> [Self; 8] {
         #[inline(never)]
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
-        fn enter(digest: &[__m512i; 8]) -> [__m512i; 8] {
-            compress::hash_digest(digest)
+        fn enter(has: Avx512, digest: &[Sixteen; 8]) -> [Sixteen; 8] {
+            compress::hash_digest(has, digest)
         }
-        unsafe { enter(digest) }
+        // SAFETY: `has` proves that the machine has the instructions.
+        unsafe { enter(has, digest) }
     }
-    fn compress_known(state: &mut [Self; 8], schedule: &[u32; 64]) {
+
+    fn compress_known(has: Avx512, state: &mut [Self; 8], schedule: &[u32; 64]) {
         #[inline(never)]
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
-        fn enter(state: &mut [__m512i; 8], schedule: &[u32; 64]) {
-            compress::compress_known(state, schedule);
+        fn enter(has: Avx512, state: &mut [Sixteen; 8], schedule: &[u32; 64]) {
+            compress::compress_known(has, state, schedule);
         }
-        unsafe { enter(state, schedule) }
+        // SAFETY: `has` proves that the machine has the instructions.
+        unsafe { enter(has, state, schedule) }
     }
 }

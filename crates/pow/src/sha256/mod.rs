@@ -17,6 +17,8 @@ mod vector;
 
 pub use header::{Choice, HashedHeader, HeaderTemplate, hash_headers};
 
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::{Avx2, Avx512, Sha};
 use alloy_primitives::B256;
 use constants::INITIAL;
 use header::{Item, WIDEST};
@@ -65,9 +67,26 @@ impl Engine {
         }
     }
 
-    /// This one where the machine has it.
-    fn or_one(self) -> Self {
-        if self.exists() { self } else { Self::One }
+    /// This one where the machine has it, else one by one.
+    #[cfg(target_arch = "x86_64")]
+    fn way(self) -> Way {
+        let found = match self {
+            Self::One => None,
+            Self::Pair => Sha::found().map(Way::Pair),
+            Self::Avx2 => Avx2::found().map(Way::Avx2),
+            Self::Avx512 => Avx512::found().map(Way::Avx512),
+        };
+        found.unwrap_or(Way::One)
+    }
+
+    /// This one where the machine has it, else one by one.
+    #[cfg(not(target_arch = "x86_64"))]
+    fn way(self) -> Way {
+        Way::One
+    }
+
+    fn exists(self) -> bool {
+        self.way().engine() == self
     }
 
     /// Fewest messages for which it is faster than one after the other.
@@ -79,41 +98,48 @@ impl Engine {
             Self::Avx512 => 7,
         }
     }
+}
 
-    /// Hashes headers of one shape: as many as it takes at once, from the front.
+/// An engine that this machine has, with the proof of it.
+#[derive(Clone, Copy)]
+enum Way {
+    One,
     #[cfg(target_arch = "x86_64")]
+    Pair(Sha),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+impl Way {
+    const fn engine(self) -> Engine {
+        match self {
+            Self::One => Engine::One,
+            #[cfg(target_arch = "x86_64")]
+            Self::Pair(_) => Engine::Pair,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => Engine::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => Engine::Avx512,
+        }
+    }
+
+    /// Hashes headers of one shape: as many as the engine takes at once, from the front.
     fn hash_items(self, items: &[Item<'_>; WIDEST], hashed: &mut [HashedHeader; WIDEST]) {
         match self {
             Self::One => put(hashed, items.first().map(serial::hash_one)),
-            Self::Pair => put(hashed, instructions::hash::<2>(first(items))),
-            Self::Avx2 => vector::hash_avx2(first(items), hashed),
-            Self::Avx512 => vector::hash_avx512(items, hashed),
+            #[cfg(target_arch = "x86_64")]
+            Self::Pair(has) => put(hashed, instructions::hash::<2>(has, first(items))),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(has) => vector::hash_avx2(has, first(items), hashed),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(has) => vector::hash_avx512(has, items, hashed),
         }
-    }
-
-    /// Hashes headers of one shape: as many as it takes at once, from the front.
-    #[cfg(not(target_arch = "x86_64"))]
-    fn hash_items(self, items: &[Item<'_>; WIDEST], hashed: &mut [HashedHeader; WIDEST]) {
-        put(hashed, items.first().map(serial::hash_one));
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn exists(self) -> bool {
-        use crate::Isa;
-        match self {
-            Self::One => true,
-            Self::Pair => instructions::has(),
-            Self::Avx2 => Isa::best() >= Isa::Avx2,
-            Self::Avx512 => Isa::best() >= Isa::Avx512,
-        }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn exists(self) -> bool {
-        self == Self::One
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 fn first<T, const K: usize>(all: &[T; WIDEST]) -> &[T; K] {
     const { assert!(K <= WIDEST) }
     all.first_chunk().unwrap_or_else(|| unreachable!("K is not above the length"))
@@ -192,13 +218,13 @@ fn digest_again(state: &[u32; 8]) -> B256 {
 #[doc(hidden)]
 #[must_use]
 pub fn bare_compressions(engine: Engine, rounds: usize) -> u32 {
-    match engine.or_one() {
+    match engine.way() {
+        Way::One => serial::limit(rounds),
         #[cfg(target_arch = "x86_64")]
-        Engine::Pair => instructions::limit::<2>(rounds),
+        Way::Pair(has) => instructions::limit::<2>(has, rounds),
         #[cfg(target_arch = "x86_64")]
-        Engine::Avx2 => vector::limit_avx2(rounds),
+        Way::Avx2(has) => vector::limit_avx2(has, rounds),
         #[cfg(target_arch = "x86_64")]
-        Engine::Avx512 => vector::limit_avx512(rounds),
-        _ => serial::limit(rounds),
+        Way::Avx512(has) => vector::limit_avx512(has, rounds),
     }
 }

@@ -13,6 +13,8 @@ use super::{
     digest_of,
     header::{HashedHeader, Item},
 };
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::Sha;
 use alloy_primitives::B256;
 use sha2::block_api::compress256;
 
@@ -49,29 +51,30 @@ pub(crate) fn pad(mut end: Vec<u8>, length: usize) -> Vec<[u8; 64]> {
     end.as_chunks::<64>().0.to_vec()
 }
 
-/// A compression that takes one block of each of `K` messages at once.
-pub(crate) trait Compress<const K: usize> {
-    fn compress(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]);
+/// A compression that takes one block of each of `K` messages at once. Whoever has a value of it may use it.
+pub(crate) trait Compress<const K: usize>: Copy {
+    fn compress(self, states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]);
 
     /// Two blocks of each.
     #[inline]
-    fn compress_two(states: &mut [[u32; 8]; K], first: &[[u8; 64]; K], second: &[[u8; 64]; K]) {
-        Self::compress(states, first);
-        Self::compress(states, second);
+    fn compress_two(self, states: &mut [[u32; 8]; K], first: &[[u8; 64]; K], second: &[[u8; 64]; K]) {
+        self.compress(states, first);
+        self.compress(states, second);
     }
 }
 
 /// One message at a time, wherever this runs.
+#[derive(Clone, Copy)]
 struct One;
 
 impl Compress<1> for One {
     #[inline]
-    fn compress([state]: &mut [[u32; 8]; 1], blocks: &[[u8; 64]; 1]) {
+    fn compress(self, [state]: &mut [[u32; 8]; 1], blocks: &[[u8; 64]; 1]) {
         compress256(state, blocks);
     }
 
     #[inline]
-    fn compress_two([state]: &mut [[u32; 8]; 1], [first]: &[[u8; 64]; 1], [second]: &[[u8; 64]; 1]) {
+    fn compress_two(self, [state]: &mut [[u32; 8]; 1], [first]: &[[u8; 64]; 1], [second]: &[[u8; 64]; 1]) {
         compress256(state, &[*first, *second]);
     }
 }
@@ -79,20 +82,20 @@ impl Compress<1> for One {
 /// Hashes one header.
 pub(crate) fn hash_one(item: &Item<'_>) -> HashedHeader {
     #[cfg(target_arch = "x86_64")]
-    if instructions::has() {
-        let [hashed] = instructions::hash(&[*item]);
+    if let Some(sha) = Sha::found() {
+        let [hashed] = instructions::hash(sha, &[*item]);
         return hashed;
     }
-    let [hashed] = hash_each::<1, One>(&[*item]);
+    let [hashed] = hash_each(One, &[*item]);
     hashed
 }
 
 /// `rounds` times `K` compressions.
 #[inline(always)]
-pub(crate) fn bare<const K: usize, C: Compress<K>>(rounds: usize) -> u32 {
+pub(crate) fn bare<const K: usize, C: Compress<K>>(way: C, rounds: usize) -> u32 {
     let mut states = [INITIAL; K];
     for _ in 0..rounds {
-        C::compress(&mut states, &[[7; 64]; K]);
+        way.compress(&mut states, &[[7; 64]; K]);
     }
     states.iter().flatten().fold(0, |sum, word| sum ^ word)
 }
@@ -100,23 +103,23 @@ pub(crate) fn bare<const K: usize, C: Compress<K>>(rounds: usize) -> u32 {
 /// `rounds` compressions one after the other.
 pub(crate) fn limit(rounds: usize) -> u32 {
     #[cfg(target_arch = "x86_64")]
-    if instructions::has() {
-        return instructions::limit::<1>(rounds);
+    if let Some(sha) = Sha::found() {
+        return instructions::limit::<1>(sha, rounds);
     }
-    bare::<1, One>(rounds)
+    bare::<1, _>(One, rounds)
 }
 
 /// SHA-256 of the digests that states stand for.
 #[inline(always)]
-fn again<const K: usize, C: Compress<K>>(states: &[[u32; 8]; K]) -> [[u8; 32]; K] {
+fn again<const K: usize, C: Compress<K>>(way: C, states: &[[u32; 8]; K]) -> [[u8; 32]; K] {
     let mut second = [INITIAL; K];
-    C::compress(&mut second, &states.map(|state| block_of(&digest_of(&state), &AFTER_32)));
+    way.compress(&mut second, &states.map(|state| block_of(&digest_of(&state), &AFTER_32)));
     second.map(|state| digest_of(&state))
 }
 
 /// Hashes `K` headers of one shape.
 #[inline(always)]
-pub(crate) fn hash_each<const K: usize, C: Compress<K>>(items: &[Item<'_>; K]) -> [HashedHeader; K] {
+pub(crate) fn hash_each<const K: usize, C: Compress<K>>(way: C, items: &[Item<'_>; K]) -> [HashedHeader; K] {
     let [Item { template: first, .. }, ..] = items.as_slice() else {
         return items.map(|item| HashedHeader {
             header: item.template.header(&[0; 32], &item.choice),
@@ -125,23 +128,23 @@ pub(crate) fn hash_each<const K: usize, C: Compress<K>>(items: &[Item<'_>; K]) -
     };
     let mut states = items.map(|item| item.template.midstate);
     for index in 0..first.rest.len() {
-        C::compress(&mut states, &items.map(|item| item.template.block(index, item.choice.tail)));
+        way.compress(&mut states, &items.map(|item| item.template.block(index, item.choice.tail)));
     }
-    let mut roots = again::<K, C>(&states);
+    let mut roots = again(way, &states);
     for level in 0..first.branch.len() {
         let mut states = [INITIAL; K];
         let mut blocks = [[0; 64]; K];
         for ((block, root), item) in blocks.iter_mut().zip(&roots).zip(items) {
             *block = block_of(root, item.template.branch.get(level).unwrap_or(&[0; 32]));
         }
-        C::compress_two(&mut states, &blocks, &[AFTER_64; K]);
-        roots = again::<K, C>(&states);
+        way.compress_two(&mut states, &blocks, &[AFTER_64; K]);
+        roots = again(way, &states);
     }
     let mut headers = [[0; 80]; K];
     for ((header, root), item) in headers.iter_mut().zip(&roots).zip(items) {
         *header = item.template.header(root, &item.choice);
     }
-    let digests = hash_80::<K, C>(&headers);
+    let digests = hash_80(way, &headers);
     let mut hashed = [HashedHeader { header: [0; 80], digest: B256::ZERO }; K];
     for ((hashed, header), digest) in hashed.iter_mut().zip(headers).zip(digests) {
         *hashed = HashedHeader { header, digest: B256::new(digest) };
@@ -151,7 +154,7 @@ pub(crate) fn hash_each<const K: usize, C: Compress<K>>(items: &[Item<'_>; K]) -
 
 /// SHA-256d of `K` headers.
 #[inline(always)]
-fn hash_80<const K: usize, C: Compress<K>>(headers: &[[u8; 80]; K]) -> [[u8; 32]; K] {
+fn hash_80<const K: usize, C: Compress<K>>(way: C, headers: &[[u8; 80]; K]) -> [[u8; 32]; K] {
     let mut states = [INITIAL; K];
     let mut last = [[0; 64]; K];
     let first = headers.map(|header| header.first_chunk().copied().unwrap_or([0; 64]));
@@ -160,6 +163,6 @@ fn hash_80<const K: usize, C: Compress<K>>(headers: &[[u8; 80]; K]) -> [[u8; 32]
         end.copy_from_slice(&header[64..]);
         padding.copy_from_slice(&AFTER_80);
     }
-    C::compress_two(&mut states, &first, &last);
-    again::<K, C>(&states)
+    way.compress_two(&mut states, &first, &last);
+    again(way, &states)
 }

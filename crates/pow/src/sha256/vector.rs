@@ -11,29 +11,29 @@ use super::{
     constants::{INITIAL, PADDING_OF_80, SCHEDULE_OF_64},
     digest_of,
     header::{Choice, HashedHeader, HeaderTemplate, Item},
-    lanes::Lanes,
+    lanes::{Eight, Lanes, Sixteen},
 };
+use crate::cpu::{Avx2, Avx512};
 use alloy_primitives::B256;
-use std::arch::x86_64::{__m256i, __m512i};
 
 /// Eight headers.
-pub(crate) fn hash_avx2(items: &[Item<'_>; 8], hashed: &mut [HashedHeader]) {
+pub(crate) fn hash_avx2(has: Avx2, items: &[Item<'_>; 8], hashed: &mut [HashedHeader]) {
     #[target_feature(enable = "avx2,bmi1,bmi2")]
-    fn enter(items: &[Item<'_>; 8], hashed: &mut [HashedHeader]) {
-        hash::<8, __m256i>(items, hashed);
+    fn enter(has: Avx2, items: &[Item<'_>; 8], hashed: &mut [HashedHeader]) {
+        hash::<8, Eight>(has, items, hashed);
     }
-    // SAFETY: the engine was chosen because the machine has AVX2
-    unsafe { enter(items, hashed) }
+    // SAFETY: `has` proves that the machine has the instructions.
+    unsafe { enter(has, items, hashed) }
 }
 
 /// Sixteen headers.
-pub(crate) fn hash_avx512(items: &[Item<'_>; 16], hashed: &mut [HashedHeader]) {
+pub(crate) fn hash_avx512(has: Avx512, items: &[Item<'_>; 16], hashed: &mut [HashedHeader]) {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
-    fn enter(items: &[Item<'_>; 16], hashed: &mut [HashedHeader]) {
-        hash::<16, __m512i>(items, hashed);
+    fn enter(has: Avx512, items: &[Item<'_>; 16], hashed: &mut [HashedHeader]) {
+        hash::<16, Sixteen>(has, items, hashed);
     }
-    // SAFETY: the engine was chosen because the machine has AVX-512
-    unsafe { enter(items, hashed) }
+    // SAFETY: `has` proves that the machine has the instructions.
+    unsafe { enter(has, items, hashed) }
 }
 
 /// The same block in every lane.
@@ -70,16 +70,16 @@ fn put_fixed<const N: usize>(
 }
 
 #[inline(always)]
-fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [HashedHeader]) {
+fn hash<const N: usize, L: Lanes<N>>(has: L::Proof, items: &[Item<'_>; N], hashed: &mut [HashedHeader]) {
     let first = items[0].template;
     let same = items.iter().all(|item| std::ptr::eq(item.template, first));
     let mut message = Message([[0; N]; 16]);
 
     // coinbase
-    let mut state = first.midstate.map(L::splat);
+    let mut state = first.midstate.map(|word| L::splat(has, word));
     if !same {
         for (i, word) in state.iter_mut().enumerate() {
-            *word = L::load(&std::array::from_fn(|lane| items[lane].template.midstate[i]));
+            *word = L::load(has, &std::array::from_fn(|lane| items[lane].template.midstate[i]));
         }
     }
     for index in 0..first.rest.len() {
@@ -92,9 +92,9 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
                 put_into(&mut message.0[tails.clone()], lane, &block[tails.start * 4..]);
             }
         }
-        L::compress(&mut state, &message);
+        L::compress(has, &mut state, &message);
     }
-    let mut root = L::hash_digest(&state);
+    let mut root = L::hash_digest(has, &state);
 
     // leftmost Merkle path
     for level in 0..first.branch.len() {
@@ -103,10 +103,10 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
             from.store(to);
         }
         put_fixed(right, items, same, |template| &template.branch[level]);
-        let mut state = INITIAL.map(L::splat);
-        L::compress(&mut state, &message);
-        L::compress_known(&mut state, &SCHEDULE_OF_64);
-        root = L::hash_digest(&state);
+        let mut state = INITIAL.map(|word| L::splat(has, word));
+        L::compress(has, &mut state, &message);
+        L::compress_known(has, &mut state, &SCHEDULE_OF_64);
+        root = L::hash_digest(has, &state);
     }
 
     // header: version, previous hash, Merkle root; then its last word, time, bits, nonce and the padding
@@ -117,8 +117,8 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
     for (to, from) in message.0[9..].iter_mut().zip(&root) {
         from.store(to);
     }
-    let mut state = INITIAL.map(L::splat);
-    L::compress(&mut state, &message);
+    let mut state = INITIAL.map(|word| L::splat(has, word));
+    L::compress(has, &mut state, &message);
     root[7].store(&mut message.0[0]);
     message.0[1] = each(|choice| choice.ntime);
     put_fixed(&mut message.0[2..3], items, same, |template| &template.n_bits);
@@ -126,8 +126,8 @@ fn hash<const N: usize, L: Lanes<N>>(items: &[Item<'_>; N], hashed: &mut [Hashed
     for (to, from) in message.0[4..].iter_mut().zip(PADDING_OF_80) {
         *to = [from; N];
     }
-    L::compress(&mut state, &message);
-    let digest = L::hash_digest(&state);
+    L::compress(has, &mut state, &message);
+    let digest = L::hash_digest(has, &state);
 
     let (roots, digests) = (digests(&root), digests(&digest));
     for ((hashed, item), (root, digest)) in hashed.iter_mut().zip(items).zip(roots.iter().zip(digests)) {
@@ -151,31 +151,31 @@ fn digests<const N: usize, L: Lanes<N>>(state: &[L; 8]) -> [[u8; 32]; N] {
 }
 
 /// `rounds` blocks of sixteen messages with nothing around them: what the lanes give at most.
-pub(crate) fn limit_avx512(rounds: usize) -> u32 {
+pub(crate) fn limit_avx512(has: Avx512, rounds: usize) -> u32 {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
-    fn enter(rounds: usize) -> u32 {
-        limit::<16, __m512i>(rounds)
+    fn enter(has: Avx512, rounds: usize) -> u32 {
+        limit::<16, Sixteen>(has, rounds)
     }
-    // SAFETY: the engine was chosen because the machine has AVX-512
-    unsafe { enter(rounds) }
+    // SAFETY: `has` proves that the machine has the instructions.
+    unsafe { enter(has, rounds) }
 }
 
 /// The same of eight.
-pub(crate) fn limit_avx2(rounds: usize) -> u32 {
+pub(crate) fn limit_avx2(has: Avx2, rounds: usize) -> u32 {
     #[target_feature(enable = "avx2,bmi1,bmi2")]
-    fn enter(rounds: usize) -> u32 {
-        limit::<8, __m256i>(rounds)
+    fn enter(has: Avx2, rounds: usize) -> u32 {
+        limit::<8, Eight>(has, rounds)
     }
-    // SAFETY: the engine was chosen because the machine has AVX2
-    unsafe { enter(rounds) }
+    // SAFETY: `has` proves that the machine has the instructions.
+    unsafe { enter(has, rounds) }
 }
 
 #[inline(always)]
-fn limit<const N: usize, L: Lanes<N>>(rounds: usize) -> u32 {
+fn limit<const N: usize, L: Lanes<N>>(has: L::Proof, rounds: usize) -> u32 {
     let message = Message([[7; N]; 16]);
-    let mut state = INITIAL.map(L::splat);
+    let mut state = INITIAL.map(|word| L::splat(has, word));
     for _ in 0..rounds {
-        L::compress(&mut state, &message);
+        L::compress(has, &mut state, &message);
     }
     let mut words = [0; N];
     state[0].store(&mut words);
