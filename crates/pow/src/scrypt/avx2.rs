@@ -6,6 +6,7 @@
 use super::{
     Block,
     columns::{self, MOST, Words},
+    methods::{arithmetic, one_row, transpose, turns},
     rows::{Rows, mix},
 };
 use std::arch::x86_64::*;
@@ -19,115 +20,20 @@ struct Pair(__m256i);
 #[derive(Clone, Copy)]
 struct Eight(__m256i);
 
-// SAFETY of all methods: `Rows` leaves it to the caller that there is AVX2 and that pointers are good.
 impl Rows for Single {
-    const LANES: usize = 1;
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_add_epi32(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_xor_si128(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            let left = _mm_slli_epi32::<LEFT>(sum.0);
-            let right = _mm_srli_epi32::<RIGHT>(sum.0);
-            Self(_mm_xor_si128(_mm_xor_si128(self.0, left), right))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_1(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_shuffle_epi32::<0b00_11_10_01>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_2(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_shuffle_epi32::<0b01_00_11_10>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_3(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_shuffle_epi32::<0b10_01_00_11>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn first_words(self) -> [u32; 4] {
-        // SAFETY: as above.
-        unsafe { [_mm_cvtsi128_si32(self.0).cast_unsigned(), 0, 0, 0] }
-    }
-
-    #[inline(always)]
-    unsafe fn read(lanes: [*const u8; 4]) -> [Self; 4] {
-        // SAFETY: as above.
-        unsafe { lanes[0].cast::<[Self; 4]>().read() }
-    }
-
-    #[inline(always)]
-    unsafe fn write(rows: [Self; 4], lanes: [*mut u8; 4]) {
-        // SAFETY: as above.
-        unsafe { lanes[0].cast::<[Self; 4]>().write(rows) }
-    }
+    arithmetic!(_mm_add_epi32, _mm_xor_si128, _mm_slli_epi32, _mm_srli_epi32);
+    one_row!();
 }
 
 impl Rows for Pair {
     const LANES: usize = 2;
 
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm256_add_epi32(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm256_xor_si256(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            let left = _mm256_slli_epi32::<LEFT>(sum.0);
-            let right = _mm256_srli_epi32::<RIGHT>(sum.0);
-            Self(_mm256_xor_si256(_mm256_xor_si256(self.0, left), right))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_1(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm256_shuffle_epi32::<0b00_11_10_01>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_2(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm256_shuffle_epi32::<0b01_00_11_10>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_3(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm256_shuffle_epi32::<0b10_01_00_11>(self.0)) }
-    }
+    arithmetic!(_mm256_add_epi32, _mm256_xor_si256, _mm256_slli_epi32, _mm256_srli_epi32);
+    turns!(_mm256_shuffle_epi32);
 
     #[inline(always)]
     unsafe fn first_words(self) -> [u32; 4] {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX2.
         unsafe {
             let (one, other) = (_mm256_castsi256_si128(self.0), _mm256_extracti128_si256::<1>(self.0));
             [_mm_cvtsi128_si32(one).cast_unsigned(), _mm_cvtsi128_si32(other).cast_unsigned(), 0, 0]
@@ -136,7 +42,7 @@ impl Rows for Pair {
 
     #[inline(always)]
     unsafe fn read(lanes: [*const u8; 4]) -> [Self; 4] {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX2 and points to 64 aligned bytes a lane.
         unsafe {
             let (one, other) = (lanes[0].cast::<__m128i>(), lanes[1].cast::<__m128i>());
             let mut rows = [Self(_mm256_setzero_si256()); 4];
@@ -150,7 +56,7 @@ impl Rows for Pair {
 
     #[inline(always)]
     unsafe fn write(rows: [Self; 4], lanes: [*mut u8; 4]) {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX2 and points to 64 aligned bytes a lane that may be written.
         unsafe {
             let (one, other) = (lanes[0].cast::<__m128i>(), lanes[1].cast::<__m128i>());
             for (i, row) in rows.iter().enumerate() {
@@ -161,58 +67,30 @@ impl Rows for Pair {
     }
 }
 
-/// Transposes the 4×4 words that the 128-bit lanes of four vectors make.
-#[inline(always)]
-unsafe fn transpose([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
-    // SAFETY: as above.
-    unsafe {
-        let (p, q) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-        let (r, s) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
-        [
-            _mm256_unpacklo_epi64(p, r),
-            _mm256_unpackhi_epi64(p, r),
-            _mm256_unpacklo_epi64(q, s),
-            _mm256_unpackhi_epi64(q, s),
-        ]
-    }
-}
+transpose!(
+    __m256i,
+    _mm256_unpacklo_epi32,
+    _mm256_unpackhi_epi32,
+    _mm256_unpacklo_epi64,
+    _mm256_unpackhi_epi64
+);
 
 impl Words for Eight {
     const LANES: usize = 8;
 
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm256_add_epi32(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm256_xor_si256(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
-        // SAFETY: as above.
-        unsafe {
-            let left = _mm256_slli_epi32::<LEFT>(sum.0);
-            let right = _mm256_srli_epi32::<RIGHT>(sum.0);
-            Self(_mm256_xor_si256(_mm256_xor_si256(self.0, left), right))
-        }
-    }
+    arithmetic!(_mm256_add_epi32, _mm256_xor_si256, _mm256_slli_epi32, _mm256_srli_epi32);
 
     #[inline(always)]
     unsafe fn words(self) -> [u32; MOST] {
         let mut words = [0; MOST];
-        // SAFETY: as above; eight words fit.
+        // SAFETY: the caller has AVX2; eight words fit, and any address will do.
         unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), self.0) };
         words
     }
 
     #[inline(always)]
     unsafe fn read(lanes: [*const u8; MOST]) -> [Self; 16] {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX2 and points to 64 aligned bytes a lane.
         unsafe {
             let mut all = [Self(_mm256_setzero_si256()); 16];
             for quad in 0..4 {
@@ -234,7 +112,7 @@ impl Words for Eight {
 
     #[inline(always)]
     unsafe fn write(words: &[Self; 16], lanes: [*mut u8; MOST]) {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX2 and points to 64 aligned bytes a lane that may be written.
         unsafe {
             for quad in 0..4 {
                 let at = 4 * quad;

@@ -6,6 +6,7 @@
 use super::{
     Block,
     columns::{self, MOST, Words},
+    methods::{arithmetic, one_row, transpose, turns},
     rows::{Rows, mix},
 };
 use std::arch::x86_64::*;
@@ -19,107 +20,20 @@ struct Four(__m512i);
 #[derive(Clone, Copy)]
 struct Sixteen(__m512i);
 
-// SAFETY of all methods: `Rows` leaves it to the caller that there is AVX-512 and that pointers are good.
 impl Rows for Single {
-    const LANES: usize = 1;
-
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_add_epi32(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_xor_si128(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_xor_si128(self.0, _mm_rol_epi32::<LEFT>(sum.0))) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_1(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_shuffle_epi32::<0b00_11_10_01>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_2(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_shuffle_epi32::<0b01_00_11_10>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_3(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm_shuffle_epi32::<0b10_01_00_11>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn first_words(self) -> [u32; 4] {
-        // SAFETY: as above.
-        unsafe { [_mm_cvtsi128_si32(self.0).cast_unsigned(), 0, 0, 0] }
-    }
-
-    #[inline(always)]
-    unsafe fn read(lanes: [*const u8; 4]) -> [Self; 4] {
-        // SAFETY: as above.
-        unsafe { lanes[0].cast::<[Self; 4]>().read() }
-    }
-
-    #[inline(always)]
-    unsafe fn write(rows: [Self; 4], lanes: [*mut u8; 4]) {
-        // SAFETY: as above.
-        unsafe { lanes[0].cast::<[Self; 4]>().write(rows) }
-    }
+    arithmetic!(_mm_add_epi32, _mm_xor_si128, _mm_rol_epi32);
+    one_row!();
 }
 
 impl Rows for Four {
     const LANES: usize = 4;
 
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_add_epi32(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_xor_si512(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_xor_si512(self.0, _mm512_rol_epi32::<LEFT>(sum.0))) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_1(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_shuffle_epi32::<0b00_11_10_01>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_2(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_shuffle_epi32::<0b01_00_11_10>(self.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn turn_3(self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_shuffle_epi32::<0b10_01_00_11>(self.0)) }
-    }
+    arithmetic!(_mm512_add_epi32, _mm512_xor_si512, _mm512_rol_epi32);
+    turns!(_mm512_shuffle_epi32);
 
     #[inline(always)]
     unsafe fn first_words(self) -> [u32; 4] {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX-512.
         unsafe {
             [
                 _mm_cvtsi128_si32(_mm512_castsi512_si128(self.0)).cast_unsigned(),
@@ -133,7 +47,7 @@ impl Rows for Four {
     /// Two lanes are put side by side on the way from memory, which leaves one shuffle a row.
     #[inline(always)]
     unsafe fn read(lanes: [*const u8; 4]) -> [Self; 4] {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX-512 and points to 64 aligned bytes a lane.
         unsafe {
             let [a, b, c, d] = lanes.map(|lane| lane.cast::<__m256i>());
             let beside = |one: *const __m256i, other: *const __m256i| {
@@ -155,7 +69,7 @@ impl Rows for Four {
 
     #[inline(always)]
     unsafe fn write(rows: [Self; 4], lanes: [*mut u8; 4]) {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX-512 and points to 64 aligned bytes a lane that may be written.
         unsafe {
             let [a, b, c, d] = rows.map(|row| row.0);
             let (ab, ab2) = (_mm512_shuffle_i64x2::<0x44>(a, b), _mm512_shuffle_i64x2::<0xee>(a, b));
@@ -169,26 +83,18 @@ impl Rows for Four {
     }
 }
 
-/// Transposes the 4×4 words that the 128-bit lanes of four vectors make.
-#[inline(always)]
-unsafe fn transpose([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
-    // SAFETY: as above.
-    unsafe {
-        let (p, q) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-        let (r, s) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-        [
-            _mm512_unpacklo_epi64(p, r),
-            _mm512_unpackhi_epi64(p, r),
-            _mm512_unpacklo_epi64(q, s),
-            _mm512_unpackhi_epi64(q, s),
-        ]
-    }
-}
+transpose!(
+    __m512i,
+    _mm512_unpacklo_epi32,
+    _mm512_unpackhi_epi32,
+    _mm512_unpacklo_epi64,
+    _mm512_unpackhi_epi64
+);
 
 /// The 256 bits at one place and those at another.
 #[inline(always)]
 unsafe fn beside(one: *const u8, other: *const u8) -> __m512i {
-    // SAFETY: as above.
+    // SAFETY: the caller has AVX-512 and points to 32 aligned bytes twice.
     unsafe {
         let one = _mm512_castsi256_si512(_mm256_load_si256(one.cast()));
         _mm512_inserti64x4::<1>(one, _mm256_load_si256(other.cast()))
@@ -198,35 +104,19 @@ unsafe fn beside(one: *const u8, other: *const u8) -> __m512i {
 impl Words for Sixteen {
     const LANES: usize = 16;
 
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_add_epi32(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor(self, other: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_xor_si512(self.0, other.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self {
-        // SAFETY: as above.
-        unsafe { Self(_mm512_xor_si512(self.0, _mm512_rol_epi32::<LEFT>(sum.0))) }
-    }
+    arithmetic!(_mm512_add_epi32, _mm512_xor_si512, _mm512_rol_epi32);
 
     #[inline(always)]
     unsafe fn words(self) -> [u32; MOST] {
         let mut words = [0; MOST];
-        // SAFETY: as above; sixteen words fit.
+        // SAFETY: the caller has AVX-512; sixteen words fit, and any address will do.
         unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) };
         words
     }
 
     #[inline(always)]
     unsafe fn read(lanes: [*const u8; MOST]) -> [Self; 16] {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX-512 and points to 64 aligned bytes a lane.
         unsafe {
             let mut all = [Self(_mm512_setzero_si512()); 16];
             for pair in 0..2 {
@@ -250,7 +140,7 @@ impl Words for Sixteen {
 
     #[inline(always)]
     unsafe fn write(words: &[Self; 16], lanes: [*mut u8; MOST]) {
-        // SAFETY: as above.
+        // SAFETY: the caller has AVX-512 and points to 64 aligned bytes a lane that may be written.
         unsafe {
             let mut quads = [[_mm512_setzero_si512(); 4]; 4];
             for (quad, at) in quads.iter_mut().zip([0, 4, 8, 12]) {

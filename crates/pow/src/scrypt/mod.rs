@@ -10,6 +10,8 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod columns;
 mod kernels;
+#[cfg(target_arch = "x86_64")]
+mod methods;
 mod pbkdf2;
 mod portable;
 mod rows;
