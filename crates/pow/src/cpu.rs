@@ -40,35 +40,35 @@ impl Isa {
 }
 
 /// The machine has what [`Isa::Avx2`] names.
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
 /// The machine has what [`Isa::Avx512`] names.
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
 
 /// The machine has the SHA instructions, and SSSE3 and SSE4.1, which bring words into their order.
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 #[derive(Clone, Copy)]
 pub(crate) struct Sha(());
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 impl Avx2 {
     pub(crate) fn found() -> Option<Self> {
         (Isa::best() >= Isa::Avx2).then_some(Self(()))
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 impl Avx512 {
     pub(crate) fn found() -> Option<Self> {
         (Isa::best() >= Isa::Avx512).then_some(Self(()))
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 impl Sha {
     pub(crate) fn found() -> Option<Self> {
         use std::arch::is_x86_feature_detected as has;
@@ -77,7 +77,7 @@ impl Sha {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 fn detect() -> Isa {
     use std::arch::is_x86_feature_detected as has;
     if !(has!("avx2") && has!("bmi1") && has!("bmi2")) {
@@ -89,7 +89,7 @@ fn detect() -> Isa {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(kernels))]
 fn detect() -> Isa {
     Isa::Portable
 }

@@ -124,6 +124,10 @@ impl Workshop {
         step("cargo test", || {
             succeed(&mut self.cargo(&["test", "--workspace", "--locked", "--exclude", "hashlease-e2e"]))
         })?;
+        step("hashing in plain Rust", || {
+            let arguments = ["test", "--locked", "-p", "hashlease-pow", "--features", "portable"];
+            succeed(&mut self.cargo(&arguments))
+        })?;
         if end_to_end {
             step("end to end", || {
                 succeed(&mut self.cargo(&["build", "--locked", "--release", "-p", "hashlease-cli"]))?;
@@ -145,6 +149,9 @@ impl Workshop {
         step("clippy", || {
             let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
             succeed(&mut self.cargo(&arguments))?;
+            // as a processor without any of the kernels' instructions has it compiled
+            let portable = ["clippy", "-p", "hashlease-pow", "--all-targets", "--features", "portable"];
+            succeed(self.cargo(&portable).args(["--locked", "--", "-D", "warnings"]))?;
             // a workspace of its own, which would else be compiled in the long run only
             let fuzzing = ["clippy", "--manifest-path", "tests/fuzzing/Cargo.toml", "--target-dir", "target"];
             succeed(self.cargo(&fuzzing).args(["--bins", "--locked", "--", "-D", "warnings"]))

@@ -25,23 +25,23 @@ pub(super) const MOST: usize = 6 * LANES;
 /// As many seals as there are inputs, at most [`MOST`].
 pub(super) fn seals(isa: Isa, cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Seal]) {
     match isa.or_best() {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         // SAFETY: `or_best` names only what this machine has.
         Isa::Avx512 => unsafe { seals_avx512(cache, inputs, out) },
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         // SAFETY: `or_best` names only what this machine has.
         Isa::Avx2 => unsafe { seals_avx2(cache, inputs, out) },
         _ => seals_by(Isa::Portable, cache, inputs, out),
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2")]
 fn seals_avx512(cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Seal]) {
     seals_by(Isa::Avx512, cache, inputs, out);
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn seals_avx2(cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Seal]) {
     seals_by(Isa::Avx2, cache, inputs, out);

@@ -139,7 +139,7 @@ const fn fnv(a: u32, b: u32) -> u32 {
 #[inline(always)]
 #[allow(unsafe_code)]
 fn prefetch<const NEAR: bool>(items: &[Item], index: usize) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(kernels)]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
         let address = items.as_ptr().wrapping_add(index).cast();
@@ -152,6 +152,6 @@ fn prefetch<const NEAR: bool>(items: &[Item], index: usize) {
             }
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(kernels))]
     let _ = (items, index);
 }

@@ -5,9 +5,9 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // words of fixed-size states
 #![allow(unsafe_code)] // vector registers and the choice of them at run time
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod avx512;
 mod round;
 mod scalar;
@@ -54,10 +54,10 @@ fn hash_x8<const WORDS: usize, const OUT: usize>(
     rate: usize,
 ) -> [[u64; OUT]; LANES] {
     match isa.or_best() {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         // SAFETY: `or_best` names only what this machine has.
         Isa::Avx512 => unsafe { avx512::hash(messages, rate) },
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         Isa::Avx2 => {
             let mut lanes = Lanes::absorb(messages, rate);
             // SAFETY: `or_best` names only what this machine has.
@@ -96,7 +96,7 @@ pub(crate) fn keccak512_x8<const WORDS: usize>(
 #[inline]
 fn f1600(isa: Isa, state: &mut [u64; 25]) {
     match isa.or_best() {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         // SAFETY: `or_best` names only what this machine has.
         Isa::Avx2 | Isa::Avx512 => unsafe { scalar::f1600_bmi(state) },
         _ => scalar::f1600(state),

@@ -41,7 +41,7 @@ pub(super) fn f1600(state: &mut [u64; 25]) {
 }
 
 /// The same, with the and-not and the rotation into another register that BMI adds.
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 #[target_feature(enable = "bmi1,bmi2")]
 pub(super) fn f1600_bmi(state: &mut [u64; 25]) {
     rounds(state);

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::{Block, N, portable};
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 use super::{avx2, avx512};
 use crate::Isa;
 
@@ -21,7 +21,7 @@ const fn kernel(lanes: usize, mix: unsafe fn(&mut [Block], *mut Block)) -> Kerne
 // Each of these is the fastest for as many headers as it takes, and for the next fewer. Two at once gain nothing without
 // vectors that hold them both.
 const PORTABLE: &[Kernel] = &[kernel(1, portable::mix_1)];
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 const AVX2: &[Kernel] = &[
     kernel(1, avx2::mix_1),
     kernel(2, avx2::mix_pairs::<1>),
@@ -29,7 +29,7 @@ const AVX2: &[Kernel] = &[
     kernel(6, avx2::mix_pairs::<3>),
     kernel(8, avx2::mix_8),
 ];
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 const AVX512: &[Kernel] = &[
     kernel(1, avx512::mix_1),
     kernel(4, avx512::mix_fours::<1>),
@@ -41,9 +41,9 @@ const AVX512: &[Kernel] = &[
 /// All of this set of instructions, or of the best that the machine has, the narrowest first.
 pub(super) fn of(isa: Isa) -> &'static [Kernel] {
     match isa.or_best() {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         Isa::Avx2 => AVX2,
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         Isa::Avx512 => AVX512,
         _ => PORTABLE,
     }

@@ -3,14 +3,14 @@
 //! One scrypt is a chain of some hundred thousand steps that each wait for the one before, so a core is kept busy only by
 //! several at once: [`scrypt_many`] is for whoever has them, [`scrypt`] for whoever has one header.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod avx512;
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod columns;
 mod kernels;
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod methods;
 mod pbkdf2;
 mod portable;

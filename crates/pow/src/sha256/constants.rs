@@ -6,6 +6,7 @@
 )]
 
 /// Round constants.
+#[cfg(kernels)]
 pub(crate) const K: [u32; 64] = [
     0x428a_2f98,
     0x7137_4491,
@@ -85,6 +86,7 @@ pub(crate) const PADDING_OF_64: [u32; 16] = [0x8000_0000, 0, 0, 0, 0, 0, 0, 0, 0
 pub(crate) const PADDING_OF_80: [u32; 12] = [0x8000_0000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 640];
 
 /// Message schedule of a known block with the round constants added: such a block needs no expansion.
+#[cfg(kernels)]
 pub(crate) const fn schedule(block: &[u32; 16]) -> [u32; 64] {
     let mut w = [0u32; 64];
     let mut t = 0;
@@ -108,4 +110,5 @@ pub(crate) const fn schedule(block: &[u32; 16]) -> [u32; 64] {
 }
 
 /// [`schedule`] of [`PADDING_OF_64`].
+#[cfg(kernels)]
 pub(crate) const SCHEDULE_OF_64: [u32; 64] = schedule(&PADDING_OF_64);

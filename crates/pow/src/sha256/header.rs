@@ -107,6 +107,7 @@ impl HeaderTemplate {
     }
 
     /// The words of block `index` that depend on the tail.
+    #[cfg(kernels)]
     #[inline]
     pub(crate) fn words_of_tail(&self, index: usize) -> Range<usize> {
         let (bytes, _) = self.tail_in(index);

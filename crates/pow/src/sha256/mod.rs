@@ -3,21 +3,21 @@
 //! Four ways to compress, chosen by [`Engine::best`] for the machine and equal in what they give: one message at a
 //! time, two through the SHA instructions, eight in AVX2 lanes, sixteen in AVX-512 lanes.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod compress;
 mod constants;
 mod header;
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod instructions;
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod lanes;
 mod serial;
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 mod vector;
 
 pub use header::{Choice, HashedHeader, HeaderTemplate, hash_headers};
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 use crate::cpu::{Avx2, Avx512, Sha};
 use alloy_primitives::B256;
 use constants::INITIAL;
@@ -68,7 +68,7 @@ impl Engine {
     }
 
     /// This one where the machine has it, else one by one.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(kernels)]
     fn way(self) -> Way {
         let found = match self {
             Self::One => None,
@@ -80,7 +80,7 @@ impl Engine {
     }
 
     /// This one where the machine has it, else one by one.
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(kernels))]
     fn way(self) -> Way {
         Way::One
     }
@@ -104,11 +104,11 @@ impl Engine {
 #[derive(Clone, Copy)]
 enum Way {
     One,
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(kernels)]
     Pair(Sha),
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(kernels)]
     Avx2(Avx2),
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(kernels)]
     Avx512(Avx512),
 }
 
@@ -116,11 +116,11 @@ impl Way {
     const fn engine(self) -> Engine {
         match self {
             Self::One => Engine::One,
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(kernels)]
             Self::Pair(_) => Engine::Pair,
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(kernels)]
             Self::Avx2(_) => Engine::Avx2,
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(kernels)]
             Self::Avx512(_) => Engine::Avx512,
         }
     }
@@ -129,17 +129,17 @@ impl Way {
     fn hash_items(self, items: &[Item<'_>; WIDEST], hashed: &mut [HashedHeader; WIDEST]) {
         match self {
             Self::One => put(hashed, items.first().map(serial::hash_one)),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(kernels)]
             Self::Pair(has) => put(hashed, instructions::hash::<2>(has, first(items))),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(kernels)]
             Self::Avx2(has) => vector::hash_avx2(has, first(items), hashed),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(kernels)]
             Self::Avx512(has) => vector::hash_avx512(has, items, hashed),
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 fn first<T, const K: usize>(all: &[T; WIDEST]) -> &[T; K] {
     const { assert!(K <= WIDEST) }
     all.first_chunk().unwrap_or_else(|| unreachable!("K is not above the length"))
@@ -220,11 +220,11 @@ fn digest_again(state: &[u32; 8]) -> B256 {
 pub fn bare_compressions(engine: Engine, rounds: usize) -> u32 {
     match engine.way() {
         Way::One => serial::limit(rounds),
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         Way::Pair(has) => instructions::limit::<2>(has, rounds),
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         Way::Avx2(has) => vector::limit_avx2(has, rounds),
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(kernels)]
         Way::Avx512(has) => vector::limit_avx512(has, rounds),
     }
 }

@@ -5,7 +5,7 @@
     reason = "arrays of known length, indices below it"
 )]
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 use super::instructions;
 use super::{
     block_of,
@@ -13,7 +13,7 @@ use super::{
     digest_of,
     header::{HashedHeader, Item},
 };
-#[cfg(target_arch = "x86_64")]
+#[cfg(kernels)]
 use crate::cpu::Sha;
 use alloy_primitives::B256;
 use sha2::block_api::compress256;
@@ -81,7 +81,7 @@ impl Compress<1> for One {
 
 /// Hashes one header.
 pub(crate) fn hash_one(item: &Item<'_>) -> HashedHeader {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(kernels)]
     if let Some(sha) = Sha::found() {
         let [hashed] = instructions::hash(sha, &[*item]);
         return hashed;
@@ -102,7 +102,7 @@ pub(crate) fn bare<const K: usize, C: Compress<K>>(way: C, rounds: usize) -> u32
 
 /// `rounds` compressions one after the other.
 pub(crate) fn limit(rounds: usize) -> u32 {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(kernels)]
     if let Some(sha) = Sha::found() {
         return instructions::limit::<1>(sha, rounds);
     }
