@@ -4,7 +4,8 @@
 //! block shows is the parent's and no other, however many blocks of however many chains it is shown for: whoever counts
 //! work counts the parent's header, which [`AuxPow::verify`] returns, and counts it once.
 //!
-//! The rules are those that Namecoin wrote down and Dogecoin checks (`CAuxPow::check` and what calls it).
+//! The rules are those that Namecoin wrote down ("Merged mining specification", en.bitcoin.it) and that Dogecoin Core checks
+//! on its main chain: `CAuxPow::check` and what calls it. Where the two part, Dogecoin Core is followed.
 
 use crate::{merkle_parent, sha256d};
 use alloy_primitives::B256;
@@ -15,6 +16,9 @@ const MAGIC: [u8; 4] = [0xfa, 0xbe, b'm', b'm'];
 
 /// Where the root has to begin at the latest in a coinbase that lacks [`MAGIC`].
 const LATEST_BARE_ROOT: usize = 20;
+
+/// What nodes read of anything that is counted at most (`MAX_SIZE` of Bitcoin's serialization).
+const MOST_COUNTED: u64 = 0x0200_0000;
 
 /// Levels of the chains' tree at most.
 const MOST_LEVELS: usize = 30;
@@ -32,6 +36,9 @@ pub enum AuxPowError {
     /// A count is written in more bytes than it needs.
     #[error("a count is written in more bytes than it needs")]
     LongCount,
+    /// A count is above what nodes read.
+    #[error("a count of {0} is more than nodes read")]
+    HugeCount(u64),
     /// The parent's first transaction has no input, or comes with its witness.
     #[error("the parent's coinbase has no input or comes with its witness")]
     NoInput,
@@ -85,6 +92,8 @@ pub enum AuxPowError {
 }
 
 /// The proof that comes with a merged-mined block, as parsed or put together.
+///
+/// It says nothing until [`AuxPow::verify`] has looked at it, and then not that there was any work: see there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuxPow<'a> {
     /// First transaction of the parent, without its witness.
@@ -106,6 +115,14 @@ impl<'a> AuxPow<'a> {
     ///
     /// The parent's hash, which old software put there too, is skipped as in every node: it is that of
     /// [`AuxPow::parent`] or wrong.
+    ///
+    /// A coinbase that comes with its witness is refused, though nodes may read one: the parent commits to its
+    /// transaction without the witness, so whoever has such bytes leaves that out first.
+    ///
+    /// # Errors
+    /// [`Truncated`](AuxPowError::Truncated), [`LongCount`](AuxPowError::LongCount) or
+    /// [`HugeCount`](AuxPowError::HugeCount) where the bytes are none that a node would read, and
+    /// [`NoInput`](AuxPowError::NoInput) for a coinbase without inputs, which is also what one with a witness looks like.
     pub fn parse(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), AuxPowError> {
         let mut rest = Reader(bytes);
         let (coinbase, _) = rest.transaction()?;
@@ -118,10 +135,39 @@ impl<'a> AuxPow<'a> {
         Ok((Self { coinbase, coinbase_branch, coinbase_index, chain_branch, chain_index, parent }, rest.0))
     }
 
-    /// Whether this proves that the parent was mined for the block with this header, on the chain with this number.
+    /// Whether this ties the parent to the block with this header, on the chain with this number: `0x62` for Dogecoin.
+    /// Returns the parent's header, in 80 bytes as they are hashed.
     ///
-    /// Returns the parent's header: the unit of work. Its hash is what has to meet the block's target, which is not looked
-    /// at here.
+    /// **The work is yet to be checked.** Anybody can put together a parent that commits to a block. The caller owes the
+    /// comparison of the *parent's* proof of work, [`scrypt`](crate::scrypt::scrypt) of the header returned, with the
+    /// target that the *block's* `nBits` stand for (bytes 72 to 76 of `header`), and to see that those `nBits` are what
+    /// the chain asks for. The block's own scrypt means nothing.
+    ///
+    /// ```
+    /// # use hashlease_pow::{AuxPow, AuxPowError, hash_as_integer, scrypt::{Scratch, scrypt}};
+    /// # use alloy_primitives::U256;
+    /// /// `target` is what the `nBits` of `header` stand for.
+    /// fn work_shown(proof: &AuxPow<'_>, header: &[u8; 80], target: U256) -> Result<bool, AuxPowError> {
+    ///     let parent = proof.verify(header, 0x62)?;
+    ///     Ok(hash_as_integer(&scrypt(parent, &mut Scratch::new())) <= target)
+    /// }
+    /// ```
+    ///
+    /// **The unit of work is the parent's header.** A share of a merged-mining lease is a parent's header and is
+    /// counted as such, whatever blocks it was shown for: a block of a child chain is no second unit of work, and two
+    /// children of one parent are one. Evidence therefore holds parents' headers only. This is for whoever starts from a
+    /// child chain's block, as a pool's list of found blocks has it, and looks for the header that evidence has to hold.
+    ///
+    /// **A coinbase is what Dogecoin Core takes for one**: the transaction at place 0 of the parent, of which only the
+    /// script of the first input is looked at. That its input spends nothing, or that there is but one, isn't asked; nor
+    /// is anything else that the parent's own chain would ask of its block. So a parent need not be a block of any chain.
+    ///
+    /// As on Dogecoin's main chain, block and parent have to name different chains. Its test network does not ask that.
+    ///
+    /// # Errors
+    /// One of [`AuxPowError`] for each rule: what the header says of itself, then where the coinbase stands, whether its
+    /// bytes are a transaction and nothing else, and what its script commits to. It is the first of the rules broken, in
+    /// an order of its own: nodes agree in what they refuse and not in what they call it.
     pub fn verify(&self, header: &[u8; 80], chain: u16) -> Result<&'a [u8; 80], AuxPowError> {
         let version = version(header);
         if version & VERSION_AUXPOW == 0 {
@@ -191,9 +237,12 @@ fn committed(script: &[u8], root: &B256) -> Result<(u32, u32), AuxPowError> {
 }
 
 /// Where a chain belongs in a tree of this size: fixed by the nonce, so that a chain cannot be there twice.
+///
+/// Nodes shift the number out of a signed version, so one from `0x8000` on is negative to them.
 fn place_of(nonce: u32, chain: u16, size: u32) -> u32 {
     let step = |state: u32| state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-    step(step(nonce).wrapping_add(chain.into())).checked_rem(size).unwrap_or(0)
+    let chain = i32::from(chain.cast_signed()).cast_unsigned();
+    step(step(nonce).wrapping_add(chain)).checked_rem(size).unwrap_or(0)
 }
 
 fn version(header: &[u8; 80]) -> u32 {
@@ -252,7 +301,9 @@ impl<'a> Reader<'a> {
         if count < least {
             return Err(AuxPowError::LongCount);
         }
-        // More than fits in memory is more than there is.
+        if count > MOST_COUNTED {
+            return Err(AuxPowError::HugeCount(count));
+        }
         usize::try_from(count).map_err(|_| AuxPowError::Truncated)
     }
 

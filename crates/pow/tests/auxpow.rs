@@ -170,9 +170,28 @@ fn two_blocks_of_one_parent_are_one_unit_of_work() {
 
 /// The place written another way round than the code has it.
 fn expected_place(nonce: u32, chain: u16, size: u64) -> u32 {
-    let modulus = 1_u128 << 32;
-    let first = (u128::from(nonce) * 1_103_515_245 + 12_345 + u128::from(chain)) % modulus;
-    ((first * 1_103_515_245 + 12_345) % modulus % u128::from(size)) as u32
+    let modulus = 1_i128 << 32;
+    let chain = if chain < 0x8000 { i128::from(chain) } else { i128::from(chain) - 0x1_0000 };
+    let first = (i128::from(nonce) * 1_103_515_245 + 12_345 + chain) % modulus;
+    ((first * 1_103_515_245 + 12_345) % modulus % i128::from(size)) as u32
+}
+
+/// The number of a chain comes out of a signed version: in a tree of more than 2^16 places that is seen.
+#[test]
+fn a_chain_whose_version_is_negative() {
+    const LEVELS: u32 = 20;
+    for (chain, unsigned_is_other) in [(0x7fff_u16, false), (0x8000, true), (0xffff, true)] {
+        let mut proof = deep();
+        proof.header[2..4].copy_from_slice(&chain.to_le_bytes());
+        proof.chain_branch = vec![[5; 32]; LEVELS as usize];
+        proof.chain_index = expected_place(1, chain, 1 << LEVELS);
+        let root = proof.chain_root();
+        let proof = proof.with_script(&[MAGIC, &root, &(1_u32 << LEVELS).to_le_bytes(), &[1, 0, 0, 0]]);
+        assert_eq!(proof.parts().verify(&proof.header, chain), Ok(&proof.parent), "{chain:#x}");
+        let first = 1_u32.wrapping_mul(1_103_515_245).wrapping_add(12_345).wrapping_add(chain.into());
+        let unsigned = first.wrapping_mul(1_103_515_245).wrapping_add(12_345) % (1 << LEVELS);
+        assert_eq!(unsigned != proof.chain_index, unsigned_is_other, "{chain:#x}");
+    }
 }
 
 #[test]
@@ -267,6 +286,31 @@ fn only_the_first_input_commits() {
     }
 }
 
+/// What the parent's own chain would ask of a coinbase is not asked: nodes of the child chain don't.
+#[test]
+fn a_coinbase_is_what_stands_first() {
+    let proof = deep();
+    let root = proof.chain_root();
+    let plain = proof.with_script(&[MAGIC, &root, SIZE, NONCE]);
+    let mut spending = plain.clone();
+    spending.coinbase[5..41].copy_from_slice(&[7; 36]);
+    assert!(spending.committed().verify().is_ok(), "an input that spends something");
+    let mut versioned = plain.clone();
+    versioned.coinbase[..4].copy_from_slice(&[0xff; 4]);
+    assert!(versioned.committed().verify().is_ok(), "any version");
+    // A parent that says of itself that it is merged-mined, of another chain.
+    let mut merged = plain;
+    merged.parent[1] |= 1;
+    assert!(merged.verify().is_ok(), "a parent that has a parent");
+}
+
+#[test]
+fn a_witness_has_to_be_left_out() {
+    let mut bytes = deep().serialized();
+    bytes.splice(4..4, [0, 1]);
+    assert_eq!(AuxPow::parse(&bytes), Err(AuxPowError::NoInput));
+}
+
 #[test]
 fn serialized_and_parsed() {
     for proof in real() {
@@ -278,13 +322,23 @@ fn serialized_and_parsed() {
         bytes.extend(b"rest");
         assert_eq!(AuxPow::parse(&bytes), Ok((proof.parts(), &b"rest"[..])));
     }
-    // Counts that no memory holds.
-    for count in [[0xff; 9], [0xff, 0, 0, 0, 0, 0, 0, 0, 0x80]] {
+    // Nodes read no count above 2^25, whether the bytes are there or not.
+    for (count, expected) in [
+        (vec![0xff; 9], AuxPowError::HugeCount(u64::MAX)),
+        (vec![0xff, 0, 0, 0, 0, 0, 0, 0, 0x80], AuxPowError::HugeCount(1 << 63)),
+        (vec![0xfe, 1, 0, 0, 2], AuxPowError::HugeCount((1 << 25) + 1)),
+        (vec![0xfe, 0, 0, 0, 2], AuxPowError::Truncated),
+    ] {
         let mut bytes = deep().coinbase;
         bytes.extend([0; 32]);
         bytes.extend(count);
-        assert_eq!(AuxPow::parse(&bytes), Err(AuxPowError::Truncated));
+        assert_eq!(AuxPow::parse(&bytes), Err(expected));
     }
+    let mut script = vec![1, 0, 0, 0, 1];
+    script.extend([0; 36]);
+    script.extend([0xfe, 1, 0, 0, 2]);
+    script.resize(script.len() + (1 << 25) + 16, 0);
+    assert_eq!(AuxPow::parse(&script), Err(AuxPowError::HugeCount((1 << 25) + 1)));
 }
 
 proptest! {

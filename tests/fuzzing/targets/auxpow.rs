@@ -78,7 +78,8 @@ fuzz_target!(|input: Input<'_>| {
     chain_branch.truncate(30);
     let size = 1u32 << chain_branch.len();
     let step = |state: u32| state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-    let chain_index = step(step(nonce).wrapping_add(chain.into())) % size;
+    // the version that the number stands in is signed
+    let chain_index = step(step(nonce).wrapping_add(chain as i16 as u32)) % size;
     let mut committed = root(twice(&header), &chain_branch, chain_index);
     committed.reverse();
     let (before, after) = (&before[..before.len().min(60)], &after[..after.len().min(60)]);
