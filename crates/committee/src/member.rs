@@ -209,7 +209,7 @@ impl Inner {
         self.leases.borrow().get(&lease).cloned().ok_or(RequestError::UnknownLease(lease))
     }
 
-    /// Takes a job after verifying it. The first receipt counts.
+    /// Takes a job after verifying it. The first receipt counts, and of two jobs under one sequence the first one.
     pub(crate) fn take_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestError> {
         let received = unix_millis();
         let view = self.view(signed.job.lease())?;
@@ -217,7 +217,11 @@ impl Inner {
         let signed = verified.signed().clone();
         let mut figures = self.figures();
         let known = figures.entry(signed.job.lease()).or_default();
-        if let Some((received, _)) = known.jobs.get(&signed.job.sequence()) {
+        let sequence = signed.job.sequence();
+        if let Some((received, first)) = known.jobs.get(&sequence) {
+            if *first != signed {
+                return Err(Reason::JobSequence { sequence }.into());
+            }
             return Ok(JobReceipt { received: *received });
         }
         self.store.put_job(received, &signed)?;

@@ -27,6 +27,9 @@ pub enum BookError {
     /// The journal does not add up.
     #[error("journal does not add up: {0}")]
     Ledger(#[from] LedgerError),
+    /// A job can't be taken.
+    #[error(transparent)]
+    Job(#[from] Reason),
     /// A job is of no form that a rule allows.
     #[error("evidence can't be written: {0}")]
     Unwritable(WireError),
@@ -59,6 +62,8 @@ struct State {
     prefixes: HashMap<(LeaseId, u32), HashSet<u64>>,
     under_way: BTreeMap<(LeaseId, u32), usize>,
     closing: HashSet<(LeaseId, u32)>,
+    // one job of a lease is written at a time: which one came first must be the same in journal and ledger
+    job_turns: HashMap<LeaseId, Arc<tokio::sync::Mutex<()>>>,
 }
 
 fn prefix(key: &B256) -> u64 {
@@ -126,20 +131,28 @@ impl Book {
         if known { Ok(()) } else { self.write(Record::Lease(terms.clone())).await }
     }
 
-    /// Writes a verified job, once.
+    /// Writes a verified job, once. It goes on when the caller is gone: what is in the journal must be in the ledger.
     ///
     /// # Errors
-    /// [`BookError`].
+    /// [`BookError`]; [`Reason::JobSequence`] when another job came first under its sequence. Shares are checked
+    /// against that one, here and by whoever reads the evidence, so this one must not be mined.
     pub(crate) async fn job(&self, signed: &SignedJob) -> Result<(), BookError> {
-        let known = self
-            .state()
-            .ledger
-            .lease(signed.job.lease())
-            .is_some_and(|lease| lease.jobs().contains_key(&signed.job.sequence()));
-        if known {
-            return Ok(());
-        }
-        self.write(Record::Job { at: unix_millis(), signed: signed.clone() }).await
+        let (book, signed) = (self.clone(), signed.clone());
+        let writing = tokio::spawn(async move {
+            let (lease, sequence) = (signed.job.lease(), signed.job.sequence());
+            let turn = Arc::clone(book.state().job_turns.entry(lease).or_default());
+            let _turn = turn.lock().await;
+            match book
+                .read(lease, |found| found.jobs().get(&sequence).map(|known| *known == signed))
+                .flatten()
+            {
+                Some(true) => Ok(()),
+                Some(false) => Err(Reason::JobSequence { sequence }.into()),
+                None => book.write(Record::Job { at: unix_millis(), signed }).await,
+            }
+        });
+        // only a panic ends it early
+        writing.await.unwrap_or_else(|error| Err(Reason::NotDurable(error.to_string()).into()))
     }
 
     /// Reserves a share's key: from now on a second copy is a duplicate.

@@ -6,7 +6,7 @@
 //! forwarded.
 
 use crate::{
-    book::Book,
+    book::{Book, BookError},
     clock::unix_seconds,
     extranonce::Layout,
     served::{LiveJob, Served},
@@ -42,20 +42,16 @@ pub(crate) async fn take(
     clean: bool,
 ) {
     let (lease, sequence) = (terms.id, signed.job.sequence());
-    if served.job(sequence).is_some() {
+    if served.job(sequence).is_some_and(|known| *known.verified.signed() == signed) {
         return;
     }
+    let refused = |reason: Reason| warn!(%lease, sequence, code = reason.code(), %reason, "job refused");
     let verified = match VerifiedJob::verify(terms, signed) {
         Ok(verified) => verified,
-        Err(reason) => {
-            warn!(%lease, sequence, code = reason.code(), %reason, "job refused");
-            return;
-        }
+        Err(reason) => return refused(reason),
     };
     let Some(header) = verified.job().header().cloned() else {
-        let reason = Reason::AlgorithmNotServed(terms.algorithm);
-        warn!(%lease, sequence, code = reason.code(), %reason, "job refused");
-        return;
+        return refused(Reason::AlgorithmNotServed(terms.algorithm));
     };
     let now = unix_seconds();
     if now > header.not_after {
@@ -69,9 +65,13 @@ pub(crate) async fn take(
             return;
         }
     };
-    if let Err(error) = book.job(verified.signed()).await {
-        warn!(%lease, sequence, %error, "job could not be stored and is not handed out");
-        return;
+    match book.job(verified.signed()).await {
+        Ok(()) => {}
+        Err(BookError::Job(reason)) => return refused(reason),
+        Err(error) => {
+            warn!(%lease, sequence, %error, "job could not be stored and is not handed out");
+            return;
+        }
     }
     debug!(%lease, sequence, clean, "job");
     served.offer(LiveJob::new(verified, header, layout, pool_target, clean));

@@ -187,6 +187,12 @@ pub enum Reason {
     },
 
     // ---- local rules of the node
+    /// Another job came first under this sequence, and shares are checked against that one for good.
+    #[error("job sequence {sequence} was used for another job before")]
+    JobSequence {
+        /// The sequence.
+        sequence: u64,
+    },
     /// The node does not serve this algorithm over this dialect.
     #[error("algorithm {0} is not served")]
     AlgorithmNotServed(Algorithm),
@@ -279,6 +285,7 @@ impl Reason {
             Self::JobBlock { .. } => "job-block",
             Self::JobDag { .. } => "job-dag",
             Self::JobOutsideEpoch { .. } => "job-outside-epoch",
+            Self::JobSequence { .. } => "job-sequence",
             Self::ShareKind(_) => "share-kind",
             Self::NonceOutsidePrefix { .. } => "nonce-outside-prefix",
             Self::NonceOfOtherEpoch { .. } => "nonce-of-other-epoch",

@@ -123,13 +123,71 @@ async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
     for signed in [&first, &first, &second] {
         take(&served, &world.book, &terms, signed.clone(), None, true).await;
     }
+    assert_eq!(jobs(&world), [first]);
+    let (mut miner, told) = world.working().await;
+    world.counts(&mut miner, &told).await;
+}
+
+/// What the journal has of jobs.
+fn jobs(world: &World) -> Vec<SignedJob> {
     let jobs = world.journal().into_iter().filter_map(|record| match record {
         Record::Job { signed, .. } => Some(signed),
         _ => None,
     });
-    assert_eq!(jobs.collect::<Vec<_>>(), [first]);
+    jobs.collect()
+}
+
+#[tokio::test]
+async fn another_job_under_a_used_sequence_is_refused_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let first = signed(&terms, job(&terms, 2));
+    let second = signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
+    let (log, _guard) = Log::start();
+    let world = World::start(dir.path(), [terms.clone()]).await;
+    take(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
+    log.drain();
+    take(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
+    assert_eq!(log.drain(), "", "the same job again is nothing to complain of");
+    take(&world.served(1), &world.book, &terms, second.clone(), None, true).await;
+    let said = log.drain();
+    assert!(said.contains("job refused") && said.contains("job-sequence"), "{said}");
+    world.stop().await;
+
+    // only the journal knows now which job came first
+    let world = World::start(dir.path(), [terms.clone()]).await;
+    let served = world.served(1);
+    log.drain();
+    take(&served, &world.book, &terms, second, None, true).await;
+    let said = log.drain();
+    assert!(said.contains("job refused") && said.contains("job-sequence"), "{said}");
+    assert!(served.job(2).is_none() && !served.has_job(), "it was handed out");
+    take(&served, &world.book, &terms, first.clone(), None, true).await;
+    assert_eq!(jobs(&world), [first]);
     let (mut miner, told) = world.working().await;
     world.counts(&mut miner, &told).await;
+    let evidence = world.book.read(terms.id, |lease| lease.evidence(0).unwrap()).unwrap();
+    assert!(evidence.recheck().holds(), "{:?}", evidence.recheck().complaint());
+}
+
+#[tokio::test]
+async fn of_two_jobs_that_come_at_once_under_one_sequence_one_is_handed_out() {
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let world = World::start(dir.path(), [terms(1)]).await;
+        let (served, terms) = (world.served(1), world.terms(1));
+        let [one, other] = [1, 2]
+            .map(|byte| signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(byte), ..job(&terms, 2) }));
+        // the gateway's link, and a member that serves jobs while it is down
+        let ways = [one, other].map(|signed| take(&served, &world.book, &terms, signed, None, true));
+        futures::future::join_all(ways).await;
+        let live = served.job(2).unwrap();
+        assert_eq!(
+            jobs(&world),
+            [live.verified.signed().clone()],
+            "shares are checked against the journal's"
+        );
+    }
 }
 
 /// A job as a gateway sends it.
