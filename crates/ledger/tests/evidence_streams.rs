@@ -6,7 +6,7 @@ use hashlease_journal::Record;
 use hashlease_ledger::{Evidence, EvidenceError, EvidenceReader, Ledger, MAX_DAGS, Recheck, Report};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
-    Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight,
+    Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, JobKind, LeaseId, LocalSigner, SettlementWeight,
     SignedJob, Terms,
 };
 use hashlease_share::{EthashShare, HeaderShare, Reason, Share, VerifiedJob, VerifiedShare};
@@ -294,6 +294,33 @@ fn a_stream_is_rechecked_as_what_is_in_memory() {
     assert_eq!((report.shares, count, done), (70_000, 70_000, vec![65_536, 70_000]));
     let (whole, keys) = evidence.recheck_keys(&|_| panic!("no Ethash here"));
     assert_eq!((whole.rebuilt, keys.len()), (report.rebuilt, 70_000));
+}
+
+#[test]
+fn a_recheck_that_ends_at_a_refusal_hashes_no_more_but_reads_to_the_end() {
+    // more than one piece of shares
+    let mut evidence = sha256d(70_000);
+    let strict = |bytes: &[u8]| {
+        let (mut counted, mut done) = (0u64, 0u64);
+        let report = EvidenceReader::open(bytes)?.recheck_until_refused(Recheck::new(
+            &|_| cache(),
+            &mut |_| counted += 1,
+            &mut |shares| done = shares,
+        ))?;
+        Ok::<_, EvidenceError>((report, counted, done))
+    };
+    let (whole, counted, done) = strict(&evidence.encode().unwrap()).unwrap();
+    assert!(whole.holds());
+    assert_eq!((counted, done), (70_000, 70_000));
+    evidence.shares[9].job += 77;
+    let mut bytes = evidence.encode().unwrap();
+    let (report, counted, done) = strict(&bytes).unwrap();
+    assert!(!report.holds() && report.complaint().unwrap().contains("unknown-job"));
+    assert_eq!((report.named[0].index, counted, done), (9, 65_535, 65_536));
+    *bytes.last_mut().unwrap() ^= 1;
+    assert!(strict(&bytes).is_err(), "a damaged file is not judged");
+    let most = Evidence::longest(JobKind::Header, 70_000);
+    assert!(bytes.len() as u64 <= most && most < 70_000 * 64 + (65 << 20));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::{Evidence, EvidenceHead, EvidenceShare};
 use hashlease_primitives::JobKind;
-use hashlease_share::wire::{self, Fields, WireError, put_job, put_share, put_terms};
+use hashlease_share::{
+    MAX_TAIL,
+    wire::{self, Fields, WireError, put_job, put_share, put_terms},
+};
 use hashlease_trie::Commitment;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
@@ -206,6 +209,11 @@ impl<R: Read> EvidenceReader<R> {
         Ok(Self { head, shares: Shares { input, kind, left, ended: false } })
     }
 
+    /// Takes the lease's end as the chain has it instead of the file's.
+    pub const fn set_end(&mut self, end: u64) {
+        self.head.terms.end = end;
+    }
+
     /// What the file says before its shares.
     #[must_use]
     pub const fn head(&self) -> &EvidenceHead {
@@ -255,6 +263,18 @@ fn share(fields: &mut Fields<'_>, kind: JobKind) -> Result<EvidenceShare, WireEr
 }
 
 impl Evidence {
+    /// Most bytes that a file with so many shares may have.
+    #[must_use]
+    pub fn longest(kind: JobKind, shares: u64) -> u64 {
+        // the last job begins below the limit
+        let head = LONGEST_HEAD.saturating_add(1 << 18);
+        let share = match kind {
+            JobKind::Header => 8 + 1 + MAX_TAIL + 12,
+            JobKind::Ethash => 8 + 8,
+        };
+        head.saturating_add(shares.saturating_mul(long(share)))
+    }
+
     /// Reads a file that is in memory.
     ///
     /// # Errors

@@ -78,7 +78,11 @@ impl Report {
     /// another matter: [`EvidenceHead::differs_from`], [`EvidenceHead::contradiction`].
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.rebuilt == self.claimed && self.refused == 0 && self.jobs_refused == 0
+        self.rebuilt == self.claimed && !self.refuses()
+    }
+
+    const fn refuses(&self) -> bool {
+        self.refused > 0 || self.jobs_refused > 0
     }
 
     /// The first thing that does not hold, in words.
@@ -330,13 +334,28 @@ impl<R: Read> EvidenceReader<R> {
     ///
     /// # Errors
     /// [`EvidenceError`] when the file can't be read to its end.
-    pub fn recheck(self, mut recheck: Recheck<'_>) -> Result<Report, EvidenceError> {
+    pub fn recheck(self, recheck: Recheck<'_>) -> Result<Report, EvidenceError> {
+        self.count(recheck, false)
+    }
+
+    /// [`EvidenceReader::recheck`] for who asks only whether all of it holds: once a job or a share was refused, the rest
+    /// is read, for the checksum, but not checked. What the report counts ends there.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] when the file can't be read to its end.
+    pub fn recheck_until_refused(self, recheck: Recheck<'_>) -> Result<Report, EvidenceError> {
+        self.count(recheck, true)
+    }
+
+    fn count(self, mut recheck: Recheck<'_>, until_refused: bool) -> Result<Report, EvidenceError> {
         let (head, mut rest) = self.split();
         let mut count = Count::new(&head, recheck.named);
         let chunk = chunk(head.terms.algorithm);
         let mut shares = Vec::new();
         while rest.next(&mut shares, chunk)? {
-            count.add(&shares, &mut recheck);
+            if !(until_refused && count.report.refuses()) {
+                count.add(&shares, &mut recheck);
+            }
         }
         Ok(count.finish())
     }
