@@ -137,6 +137,9 @@ pub(crate) struct MemberArgs {
     /// Longest evidence file that is fetched, bytes [default: 1 GiB]
     #[arg(long, env = "HASHLEASE_MAX_EVIDENCE", value_name = "BYTES")]
     pub(crate) max_evidence: Option<u64>,
+    /// Evidence files that are checked at once, each on every core [default: 2]
+    #[arg(long, env = "HASHLEASE_CHECKS", value_name = "COUNT")]
+    pub(crate) checks: Option<usize>,
     /// Keystore of the member's key; else `HASHLEASE_MEMBER_KEY`.
     #[arg(long, env = "HASHLEASE_MEMBER_KEYSTORE", value_name = "FILE")]
     pub(crate) member_keystore: Option<PathBuf>,
@@ -222,6 +225,7 @@ impl MemberArgs {
             public_url: self.public_url.or(file.public_url),
             announce: self.announce || file.announce,
             max_evidence: self.max_evidence.or(file.max_evidence),
+            checks: self.checks.or(file.checks),
             member_keystore: self.member_keystore.or(file.member_keystore),
         }
     }

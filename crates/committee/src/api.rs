@@ -62,7 +62,17 @@ pub enum EpochState {
     Verified,
     /// The evidence does not hold: counts as empty.
     Refused {
-        /// Why.
+        /// Stable kebab-case name of the rule.
+        #[serde(default)]
+        code: String,
+        /// What was expected and what came.
+        reason: String,
+    },
+    /// As much was fetched for it as is for one root, in vain: counts as empty.
+    NotFetched {
+        /// Stable kebab-case name of what went wrong last.
+        code: String,
+        /// What went wrong last.
         reason: String,
     },
 }

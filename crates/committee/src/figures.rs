@@ -2,7 +2,7 @@
 
 use crate::{
     api::{EpochState, EpochView, Refusal, StatementView},
-    store::{Outcome, StoredRoot},
+    store::{Complaint, Outcome, StoredRoot},
 };
 use alloy_primitives::B256;
 use hashlease_ledger::DueCounter;
@@ -50,7 +50,12 @@ impl Figures {
         match &stored.outcome {
             Outcome::Pending => (EpochState::Pending, empty),
             Outcome::Verified(commitment) => (EpochState::Verified, *commitment),
-            Outcome::Refused(reason) => (EpochState::Refused { reason: reason.clone() }, empty),
+            Outcome::Refused(Complaint { code, message }) => {
+                (EpochState::Refused { code: code.clone(), reason: message.clone() }, empty)
+            }
+            Outcome::Unfetched(Complaint { code, message }) => {
+                (EpochState::NotFetched { code: code.clone(), reason: message.clone() }, empty)
+            }
         }
     }
 
@@ -104,8 +109,11 @@ impl Figures {
         }
         if asked.evidence != own.statement.evidence {
             let complaint = own.epochs.iter().find_map(|epoch| match &epoch.state {
-                EpochState::Refused { reason } => {
-                    Some(format!("; epoch {} was refused: {reason}", epoch.epoch))
+                EpochState::Refused { code, reason } => {
+                    Some(format!("; epoch {} was refused: {reason} ({code})", epoch.epoch))
+                }
+                EpochState::NotFetched { code, reason } => {
+                    Some(format!("; epoch {} was not fetched: {reason} ({code})", epoch.epoch))
                 }
                 _ => None,
             });

@@ -10,16 +10,19 @@
 mod api;
 mod client;
 mod clock;
+mod fetch;
 mod figures;
 mod gather;
 mod http;
 mod member;
 mod store;
+mod turns;
 mod verify;
 
 pub use api::{
     EpochState, EpochView, JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView,
 };
 pub use client::{ClientError, MemberClient};
+pub use fetch::FetchLimits;
 pub use gather::{GatherError, Seat, gather, propose};
 pub use member::{LeaseView, LeaseViews, Member, MemberConfig, MemberError};

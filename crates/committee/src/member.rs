@@ -3,9 +3,11 @@
 use crate::{
     api::{JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView},
     clock::unix_millis,
+    fetch::{FetchLimits, Scratch},
     figures::{Figures, in_time},
     http,
     store::{Outcome, Store, StoreError, StoredRoot},
+    turns::Turns,
     verify,
 };
 use alloy_primitives::Address;
@@ -46,6 +48,10 @@ pub struct MemberConfig {
     pub data_dir: PathBuf,
     /// Longest evidence file that it fetches, bytes.
     pub max_evidence: u64,
+    /// Evidence files that it checks at once, each on every core.
+    pub checks: usize,
+    /// What providers' servers may ask of it.
+    pub fetch: FetchLimits,
 }
 
 /// Why a member can't start or go on.
@@ -59,7 +65,7 @@ pub enum MemberError {
         /// What the system says.
         source: io::Error,
     },
-    /// The data directory can't be made.
+    /// The data directory can't be used.
     #[error("data directory {}: {source}", path.display())]
     Data {
         /// Which one.
@@ -107,8 +113,12 @@ pub(crate) struct Inner {
     figures: Mutex<BTreeMap<LeaseId, Figures>>,
     // counts taken jobs, for those who wait for one
     pub(crate) arrivals: watch::Sender<u64>,
+    // files that are being checked
+    pub(crate) scratch: PathBuf,
+    pub(crate) fetches: Turns,
+    pub(crate) checks: Turns,
     // closed when the member is dropped
-    running: watch::Receiver<()>,
+    pub(crate) running: watch::Receiver<()>,
 }
 
 /// A running member. It ends when this is dropped: connections are closed, checks stop where they are, and the store
@@ -137,6 +147,7 @@ impl Member {
     ) -> Result<Self, MemberError> {
         std::fs::create_dir_all(&config.data_dir)
             .map_err(|source| MemberError::Data { path: config.data_dir.clone(), source })?;
+        // the store first: its lock keeps a second member from the files of this one
         let store = Store::open(&config.data_dir.join("member.redb"))?;
         let (jobs, roots) = store.load()?;
         let mut figures: BTreeMap<LeaseId, Figures> = BTreeMap::new();
@@ -150,6 +161,8 @@ impl Member {
             }
             figures.entry(lease).or_default().roots.insert(epoch, root);
         }
+        let scratch = config.data_dir.join("evidence");
+        Scratch::empty(&scratch).map_err(|source| MemberError::Data { path: scratch.clone(), source })?;
         let listen = |source| MemberError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -157,6 +170,9 @@ impl Member {
         let directory = Some(config.data_dir.join("light-caches"));
         let caches = Arc::new(Caches::new(Settings { directory, ..Settings::default() }));
         let inner = Arc::new(Inner {
+            fetches: Turns::new(config.fetch.at_once),
+            checks: Turns::new(config.checks),
+            scratch,
             config,
             signer,
             store,
@@ -268,7 +284,7 @@ impl Inner {
             let in_time = in_time(terms, epoch, stored.received);
             return Ok(RootReceipt { received: stored.received, in_time });
         }
-        let stored = StoredRoot { received, root, outcome: Outcome::Pending, vouched: false };
+        let stored = StoredRoot { received, root, outcome: Outcome::Pending, vouched: false, fetched: 0 };
         self.store.put_root(lease, epoch, &stored)?;
         known.roots.insert(epoch, stored);
         drop(figures);

@@ -6,11 +6,20 @@ use hashlease_primitives::{LeaseId, SignedEpochRoot, SignedJob};
 use hashlease_trie::Commitment;
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::{
+    collections::HashMap,
+    io::{self, Read},
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 const JOBS: TableDefinition<'_, (u64, u64), (u64, &[u8])> = TableDefinition::new("jobs");
 const ROOTS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("roots");
 const KEYS: TableDefinition<'_, [u8; 32], (u64, u32)> = TableDefinition::new("keys");
+/// Memory that the database may use, bytes: the keys of all leases are far more than fit.
+const CACHE: usize = 64 << 20;
+/// Keys that one transaction counts: between two of them jobs and roots get their turn.
+const BATCH: usize = 8_192;
 
 /// The store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +38,55 @@ pub enum StoreError {
         /// Lease that has it.
         lease: LeaseId,
     },
+    /// The keys to be counted can't be read.
+    #[error("keys can't be read again: {0}")]
+    Keys(#[from] io::Error),
+    /// The member ends.
+    #[error("the member ends")]
+    Ended,
+}
+
+/// Why evidence does not count: a stable kebab-case name and the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredComplaint")]
+pub(crate) struct Complaint {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Complaint {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+}
+
+impl std::fmt::Display for Complaint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+/// As it is found in a store: stores of before there was a code have a sentence that may end with one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredComplaint {
+    Sentence(String),
+    Named { code: String, message: String },
+}
+
+impl From<StoredComplaint> for Complaint {
+    fn from(stored: StoredComplaint) -> Self {
+        let sentence = match stored {
+            StoredComplaint::Named { code, message } => return Self { code, message },
+            StoredComplaint::Sentence(sentence) => sentence,
+        };
+        let is_code = |code: &str| code.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase());
+        let parts = sentence.strip_suffix(')').and_then(|begin| begin.rsplit_once(" ("));
+        match parts.filter(|(_, code)| is_code(code)) {
+            Some((message, code)) => Self::new(code, message),
+            None => Self::new("evidence-refused", sentence),
+        }
+    }
 }
 
 /// What became of a root's evidence.
@@ -36,7 +94,9 @@ pub enum StoreError {
 pub(crate) enum Outcome {
     Pending,
     Verified(Commitment),
-    Refused(String),
+    Refused(Complaint),
+    /// The provider used up what a member fetches for one root.
+    Unfetched(Complaint),
 }
 
 /// A root as it is kept.
@@ -47,11 +107,18 @@ pub(crate) struct StoredRoot {
     pub(crate) outcome: Outcome,
     /// Late here, but enough members had it in time.
     pub(crate) vouched: bool,
+    /// Bytes that were fetched for it in vain.
+    #[serde(default)]
+    pub(crate) fetched: u64,
 }
 
 /// The database.
 #[derive(Debug)]
-pub(crate) struct Store(Database);
+pub(crate) struct Store {
+    database: Database,
+    // one root is counted at a time
+    counting: Mutex<()>,
+}
 
 macro_rules! redb_errors {
     ($($error:ty),*) => {$(
@@ -75,17 +142,17 @@ pub(crate) type StoredRoots = Vec<(LeaseId, u32, StoredRoot)>;
 
 impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::create(path)?;
+        let database = Database::builder().set_cache_size(CACHE).create(path)?;
         let write = database.begin_write()?;
         write.open_table(JOBS)?;
         write.open_table(ROOTS)?;
         write.open_table(KEYS)?;
         write.commit()?;
-        Ok(Self(database))
+        Ok(Self { database, counting: Mutex::default() })
     }
 
     pub(crate) fn load(&self) -> Result<(StoredJobs, StoredRoots), StoreError> {
-        let read = self.0.begin_read()?;
+        let read = self.database.begin_read()?;
         let mut jobs = Vec::new();
         for entry in read.open_table(JOBS)?.iter()? {
             let (_, value) = entry?;
@@ -103,7 +170,7 @@ impl Store {
 
     pub(crate) fn put_job(&self, received: u64, job: &SignedJob) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(job)?;
-        let write = self.0.begin_write()?;
+        let write = self.database.begin_write()?;
         write
             .open_table(JOBS)?
             .insert((job.job.lease().0, job.job.sequence()), (received, bytes.as_slice()))?;
@@ -112,34 +179,147 @@ impl Store {
 
     pub(crate) fn put_root(&self, lease: LeaseId, epoch: u32, root: &StoredRoot) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(root)?;
-        let write = self.0.begin_write()?;
+        let write = self.database.begin_write()?;
         write.open_table(ROOTS)?.insert((lease.0, epoch), bytes.as_slice())?;
         Ok(write.commit()?)
     }
 
-    /// Counts all keys of an epoch and keeps its root as verified, or neither.
+    /// Counts the keys of an epoch, 32 bytes each in `keys`, and keeps its root as verified, which is the last step: a key
+    /// is counted only if the root that it is kept for is verified, so what is left of a count that came to nothing takes
+    /// no key from others.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyTaken`]; [`StoreError::Ended`] as soon as `go_on` says no.
     pub(crate) fn count(
         &self,
-        lease: LeaseId,
-        epoch: u32,
-        keys: impl Iterator<Item = B256>,
+        (lease, epoch): (LeaseId, u32),
+        mut keys: impl Read,
         root: &StoredRoot,
+        go_on: impl Fn() -> bool,
     ) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(root)?;
-        let write = self.0.begin_write()?;
-        {
-            let mut table = write.open_table(KEYS)?;
-            for key in keys {
-                let taken = table.get(key.0)?.map(|holder| holder.value());
-                match taken {
-                    Some(holder) if holder != (lease.0, epoch) => {
-                        return Err(StoreError::KeyTaken { key, lease: LeaseId(holder.0) });
+        // or each of two could take the other's keys for those of a count that came to nothing
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = (lease.0, epoch);
+        let mut counts = HashMap::new();
+        loop {
+            if !go_on() {
+                return Err(StoreError::Ended);
+            }
+            let mut batch = Vec::new();
+            let length = u64::try_from(BATCH.saturating_mul(32)).unwrap_or(u64::MAX);
+            keys.by_ref().take(length).read_to_end(&mut batch)?;
+            let write = self.database.begin_write()?;
+            {
+                let mut table = write.open_table(KEYS)?;
+                let mut roots = write.open_table(ROOTS)?;
+                for key in batch.as_chunks::<32>().0 {
+                    let holder = table.get(key)?.map(|holder| holder.value()).filter(|holder| *holder != own);
+                    if let Some(holder) = holder {
+                        let counted = match counts.get(&holder) {
+                            Some(known) => *known,
+                            None => {
+                                let counted = roots.get(holder)?.map_or(Ok(true), |root| {
+                                    serde_json::from_slice(root.value())
+                                        .map(|root: StoredRoot| matches!(root.outcome, Outcome::Verified(_)))
+                                })?;
+                                counts.insert(holder, counted);
+                                counted
+                            }
+                        };
+                        if counted {
+                            return Err(StoreError::KeyTaken { key: key.into(), lease: LeaseId(holder.0) });
+                        }
                     }
-                    _ => drop(table.insert(key.0, (lease.0, epoch))?),
+                    table.insert(key, own)?;
+                }
+                if batch.is_empty() {
+                    roots.insert(own, bytes.as_slice())?;
                 }
             }
-            write.open_table(ROOTS)?.insert((lease.0, epoch), bytes.as_slice())?;
+            write.commit()?;
+            if batch.is_empty() {
+                return Ok(());
+            }
         }
-        Ok(write.commit()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::keccak256;
+    use hashlease_primitives::EpochRoot;
+
+    fn verified(lease: u64) -> StoredRoot {
+        let root = EpochRoot {
+            lease: LeaseId(lease),
+            epoch: 0,
+            root: B256::ZERO,
+            count: 1,
+            evidence: String::new(),
+        };
+        StoredRoot {
+            received: 1,
+            root: SignedEpochRoot { root, signature: [0; 65] },
+            outcome: Outcome::Verified(Commitment::default()),
+            vouched: false,
+            fetched: 0,
+        }
+    }
+
+    fn keys(range: std::ops::Range<u64>) -> Vec<u8> {
+        range.flat_map(|number| keccak256(number.to_be_bytes()).0).collect()
+    }
+
+    #[test]
+    fn keys_of_a_count_that_came_to_nothing_are_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("member.redb")).unwrap();
+        let count = |lease: u64, keys: &[u8]| {
+            store.put_root(
+                LeaseId(lease),
+                0,
+                &StoredRoot { outcome: Outcome::Pending, ..verified(lease) },
+            )?;
+            store.count((LeaseId(lease), 0), keys, &verified(lease), || true)
+        };
+        let batch = u64::try_from(BATCH).unwrap();
+        count(1, &keys(0..10)).unwrap();
+        // the key that is taken comes in the last of several transactions
+        let (own, taken) = (keys(10..10 + 3 * batch), keys(5..6));
+        let mixed = [own.as_slice(), &taken].concat();
+        for _ in 0..2 {
+            let error = count(2, &mixed).unwrap_err();
+            assert!(matches!(error, StoreError::KeyTaken { lease: LeaseId(1), .. }), "{error}");
+        }
+        count(3, &own).unwrap();
+        // nor may the one that came to nothing have them back
+        let error = count(2, &own).unwrap_err();
+        assert!(matches!(error, StoreError::KeyTaken { lease: LeaseId(3), .. }), "{error}");
+        count(3, &own).unwrap();
+        let ended = store.count((LeaseId(4), 0), &[][..], &verified(4), || false).unwrap_err();
+        assert!(matches!(ended, StoreError::Ended), "{ended}");
+    }
+
+    #[test]
+    fn a_store_of_before_there_were_codes_is_read() {
+        let read = |outcome: &str| match serde_json::from_str(outcome).unwrap() {
+            Outcome::Refused(Complaint { code, message }) => (code, message),
+            other => panic!("{other:?}"),
+        };
+        let pair = |code: &str, message: &str| (code.to_owned(), message.to_owned());
+        let old = r#"{"Refused":"share 3: hash is above the target (above-target)"}"#;
+        assert_eq!(read(old), pair("above-target", "share 3: hash is above the target"));
+        let old = r#"{"Refused":"evidence is longer than 5 bytes"}"#;
+        assert_eq!(read(old), pair("evidence-refused", "evidence is longer than 5 bytes"));
+        let new = Outcome::Refused(Complaint::new("duplicate", "share 1: header was already submitted"));
+        assert_eq!(
+            read(&serde_json::to_string(&new).unwrap()),
+            pair("duplicate", "share 1: header was already submitted")
+        );
+        let mut root = serde_json::to_value(verified(1)).unwrap();
+        root.as_object_mut().unwrap().remove("fetched");
+        assert_eq!(serde_json::from_value::<StoredRoot>(root).unwrap(), verified(1));
     }
 }

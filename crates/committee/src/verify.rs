@@ -1,35 +1,105 @@
 //! Checking the evidence of one root, until there is a verdict.
+//!
+//! The file goes to disk first and is then read in one pass on a thread of its own, so that memory does not grow with it
+//! and a server that is slow holds up nobody's check. Nothing is judged before the checksum at its end was right.
 
 use crate::{
     client::MemberClient,
     clock::unix_millis,
+    fetch::{Scratch, fetch},
     figures::in_time,
     member::{Inner, LeaseView},
-    store::{Outcome, StoreError, StoredRoot},
+    store::{Complaint, Outcome, StoreError, StoredRoot},
 };
-use futures::StreamExt as _;
 use hashlease_caches::{Caches, EthashEpoch, LightCache};
-use hashlease_ledger::Evidence;
-use hashlease_primitives::LeaseId;
+use hashlease_ledger::{Evidence, EvidenceError, EvidenceHead, EvidenceReader, Recheck, Report};
+use hashlease_primitives::{LeaseId, Terms};
 use hashlease_trie::Commitment;
-use std::{sync::Arc, time::Duration};
-use tokio::time::sleep;
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Write as _},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::watch, task::JoinError, time::sleep};
 use tracing::{info, warn};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const MAX_PAUSE: Duration = Duration::from_secs(60);
-const TIMEOUT: Duration = Duration::from_secs(300);
+/// Longest pause between two tries to get a file.
+const MAX_PAUSE: Duration = Duration::from_secs(300);
+/// Longest pause before other members are asked again whether a root came in time.
+const MAX_PAUSE_LATE: Duration = Duration::from_secs(60);
+/// So many times the longest file that a root may have is fetched for it, and one more that was begun.
+const FILES_PER_ROOT: u64 = 4;
+/// Shares that are read at a time where none is checked.
+const PIECE: usize = 4_096;
 
-/// Trouble that may pass, or a verdict.
-enum Trouble {
-    Passing(String),
-    Final(String),
+/// Why there is no good verdict.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error("root came late, and too few members had it in time")]
+    Late,
+    #[error("evidence: {0}")]
+    Connection(String),
+    #[error("evidence: the provider answers {0}")]
+    Status(u16),
+    #[error("evidence comes too slowly: {bytes} bytes in {seconds} s")]
+    Slow { bytes: u64, seconds: u64 },
+    #[error(transparent)]
+    File(#[from] EvidenceError),
+    #[error("evidence can't be kept: {0}")]
+    Disk(io::Error),
+    #[error(transparent)]
+    Store(StoreError),
+    #[error("check ended early: {0}")]
+    Check(#[from] JoinError),
+    /// The only one that does not pass.
+    #[error("{0}")]
+    Refused(Complaint),
+}
+
+impl Trouble {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Late => "root-late",
+            Self::Connection(_) => "evidence-unreachable",
+            Self::Status(_) => "evidence-status",
+            Self::Slow { .. } => "evidence-slow",
+            Self::File(_) => "evidence-unreadable",
+            Self::Disk(_) => "disk",
+            Self::Store(_) => "store",
+            Self::Check(_) => "internal",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    /// The provider's, not this machine's.
+    const fn is_providers(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::Status(_) | Self::Slow { .. } => true,
+            Self::File(EvidenceError::Format { .. }) | Self::Refused(_) => true,
+            Self::File(EvidenceError::Io { .. }) => false,
+            Self::Late | Self::Disk(_) | Self::Store(_) | Self::Check(_) => false,
+        }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::KeyTaken { .. } => {
+                Self::Refused(Complaint::new("seen-in-other-lease", error.to_string()))
+            }
+            other => Self::Store(other),
+        }
+    }
 }
 
 /// Fetches and checks until there is a verdict, or nobody can use one any more.
 pub(crate) async fn run(member: Arc<Inner>, lease: LeaseId, epoch: u32) {
     let mut pause = FIRST_PAUSE;
     loop {
+        let mut longest = MAX_PAUSE;
         // a lease that is not known yet after a restart soon will be
         if let Ok(view) = member.view(lease)
             && let Some(mut stored) = member.stored(lease, epoch)
@@ -37,38 +107,63 @@ pub(crate) async fn run(member: Arc<Inner>, lease: LeaseId, epoch: u32) {
             if unix_millis() / 1_000 > view.lease.settle_after() || view.lease.settled {
                 return;
             }
-            let outcome = match attempt(&member, &view, epoch, &mut stored).await {
+            let trouble = match attempt(&member, &view, epoch, &mut stored).await {
                 Ok(()) => {
                     info!(%lease, epoch, "evidence verified");
                     keep(&member, lease, epoch, stored);
                     return;
                 }
-                Err(Trouble::Final(reason)) => Outcome::Refused(reason),
-                Err(Trouble::Passing(reason)) => {
-                    warn!(%lease, epoch, reason, retry_in = ?pause, "evidence can't be checked yet");
-                    sleep(pause).await;
-                    pause = pause.saturating_mul(2).min(MAX_PAUSE);
-                    continue;
+                Err(trouble) => trouble,
+            };
+            let verdict = match &trouble {
+                Trouble::Refused(complaint) => {
+                    warn!(%lease, epoch, code = complaint.code, reason = complaint.message, "evidence refused: the epoch counts as empty");
+                    Some(Outcome::Refused(complaint.clone()))
+                }
+                passing if stored.fetched >= budget(&member, &view, &stored) => {
+                    warn!(%lease, epoch, code = passing.code(), reason = %passing, bytes = stored.fetched, "evidence was fetched too often in vain: the epoch counts as empty");
+                    Some(Outcome::Unfetched(Complaint::new(passing.code(), passing.to_string())))
+                }
+                passing => {
+                    warn!(%lease, epoch, code = passing.code(), reason = %passing, retry_in = ?pause, "evidence can't be checked yet");
+                    None
                 }
             };
-            if let Outcome::Refused(reason) = &outcome {
-                warn!(%lease, epoch, reason, "evidence refused: the epoch counts as empty");
-            }
-            stored.outcome = outcome;
-            if let Err(error) = member.store.put_root(lease, epoch, &stored) {
-                warn!(%lease, epoch, %error, "verdict can't be stored");
+            stored.outcome = verdict.unwrap_or(Outcome::Pending);
+            let judged = stored.outcome != Outcome::Pending;
+            if (judged || trouble.is_providers())
+                && let Err(error) = member.store.put_root(lease, epoch, &stored)
+            {
+                warn!(%lease, epoch, %error, "state of the evidence can't be stored");
             }
             keep(&member, lease, epoch, stored);
-            return;
+            if judged {
+                return;
+            }
+            if matches!(trouble, Trouble::Late) {
+                longest = MAX_PAUSE_LATE;
+            }
         }
-        sleep(pause).await;
+        sleep(pause.min(longest)).await;
+        pause = pause.saturating_mul(2).min(longest);
     }
+}
+
+/// Longest file that the root's count and the settings allow, bytes.
+fn longest(member: &Inner, view: &LeaseView, stored: &StoredRoot) -> u64 {
+    let kind = view.lease.terms.algorithm.job_kind();
+    Evidence::longest(kind, stored.root.root.count).min(member.config.max_evidence)
+}
+
+/// Bytes that are fetched for a root before it is given up.
+fn budget(member: &Inner, view: &LeaseView, stored: &StoredRoot) -> u64 {
+    longest(member, view, stored).saturating_mul(FILES_PER_ROOT)
 }
 
 /// A late root is checked only once enough members say that they had it in time: until then it counts as empty, and
 /// its keys are not counted; from then on it is one that came in time.
 async fn attempt(
-    member: &Inner,
+    member: &Arc<Inner>,
     view: &LeaseView,
     epoch: u32,
     stored: &mut StoredRoot,
@@ -76,11 +171,10 @@ async fn attempt(
     let terms = &view.lease.terms;
     if !stored.vouched && !in_time(terms, epoch, stored.received) {
         if !vouched(member, view, epoch, stored).await {
-            return Err(Trouble::Passing("root came late, and too few members had it in time".to_owned()));
+            return Err(Trouble::Late);
         }
         stored.vouched = true;
-        let put = member.store.put_root(terms.id, epoch, stored);
-        put.map_err(|error| Trouble::Passing(error.to_string()))?;
+        member.store.put_root(terms.id, epoch, stored)?;
         keep(member, terms.id, epoch, stored.clone());
     }
     check(member, view, epoch, stored).await
@@ -110,24 +204,6 @@ async fn vouched(member: &Inner, view: &LeaseView, epoch: u32, stored: &StoredRo
     enough
 }
 
-async fn fetch(url: &str, limit: u64) -> Result<Vec<u8>, Trouble> {
-    let passing = |error: reqwest::Error| Trouble::Passing(format!("evidence: {}", error.without_url()));
-    let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
-    let response = client.build().map_err(passing)?.get(url).send().await.map_err(passing)?;
-    if !response.status().is_success() {
-        return Err(Trouble::Passing(format!("evidence: the provider answers {}", response.status())));
-    }
-    let mut bytes = Vec::new();
-    let mut body = response.bytes_stream();
-    while let Some(piece) = body.next().await {
-        bytes.extend(piece.map_err(passing)?);
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
-            return Err(Trouble::Final(format!("evidence is longer than {limit} bytes")));
-        }
-    }
-    Ok(bytes)
-}
-
 /// A light cache, built here if no thread can be had for it.
 fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
     caches.get(epoch).unwrap_or_else(|error| {
@@ -136,38 +212,141 @@ fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
     })
 }
 
+/// What the evidence has to be of.
+struct Asked {
+    terms: Terms,
+    epoch: u32,
+    claimed: Commitment,
+}
+
 /// The whole check: terms, claim, every signature, every proof of work, root, and no key counted elsewhere.
-async fn check(member: &Inner, view: &LeaseView, epoch: u32, stored: &mut StoredRoot) -> Result<(), Trouble> {
+async fn check(
+    member: &Arc<Inner>,
+    view: &LeaseView,
+    epoch: u32,
+    stored: &mut StoredRoot,
+) -> Result<(), Trouble> {
     let claim = &stored.root.root;
     let claimed = Commitment { root: claim.root, count: claim.count };
-    let bytes = fetch(&claim.evidence, member.config.max_evidence).await?;
-    // a provider may serve a broken file once and the right one later; the root is what it signed
-    let mut evidence = Evidence::decode(&bytes).map_err(|error| Trouble::Passing(error.to_string()))?;
-    let terms = &view.lease.terms;
-    if let Some(difference) = evidence.head.differs_from(terms) {
-        return Err(Trouble::Final(format!("evidence is of other terms: {difference}")));
+    let asked = Asked { terms: view.lease.terms.clone(), epoch, claimed };
+    // from then on an epoch without a verdict counts as empty
+    let deadline = asked.terms.end.saturating_add(u64::from(view.lease.window / 2));
+    let scratch = Scratch::new(&member.scratch, &format!("{}-{epoch}", asked.terms.id));
+    // held to the end, so that few files are on disk
+    let _fetching = member.fetches.take(deadline).await;
+    let (most, mut fetched) = (longest(member, view, stored), 0);
+    let got = fetch(&claim.evidence, &scratch.evidence, most, &member.config.fetch, &mut fetched).await;
+    if got.as_ref().err().is_some_and(Trouble::is_providers) {
+        stored.fetched = stored.fetched.saturating_add(fetched);
     }
-    let head = &mut evidence.head;
-    if (head.epoch, head.commitment) != (epoch, claimed) {
-        return Err(Trouble::Final(format!(
-            "evidence is of epoch {} with root {}: the provider signed epoch {epoch} with root {}",
-            head.epoch, head.commitment.root, claimed.root
-        )));
+    got?;
+    let checking = member.checks.take(deadline).await;
+    let (caches, running) = (Arc::clone(&member.caches), member.running.clone());
+    let judging = tokio::task::spawn_blocking(move || {
+        let report = judge(&scratch, &asked, &caches, &running);
+        // as long as the thread is busy, whatever becomes of who waits for it
+        drop(checking);
+        (scratch, report)
+    });
+    let (scratch, judged) = judging.await?;
+    if judged.as_ref().err().is_some_and(Trouble::is_providers) {
+        stored.fetched = stored.fetched.saturating_add(fetched);
     }
-    // the end is the chain's
-    head.terms = terms.clone();
-    let caches = Arc::clone(&member.caches);
-    let (report, keys) =
-        tokio::task::spawn_blocking(move || evidence.recheck_keys(&|epoch| light_cache(&caches, epoch)))
-            .await
-            .map_err(|error| Trouble::Passing(error.to_string()))?;
-    if let Some(complaint) = report.complaint() {
-        return Err(Trouble::Final(complaint));
+    stored.outcome = Outcome::Verified(judged?);
+    let (member, verified) = (Arc::clone(member), stored.clone());
+    let counting = tokio::task::spawn_blocking(move || {
+        let keys = BufReader::with_capacity(1 << 20, File::open(&scratch.keys).map_err(Trouble::Disk)?);
+        let going_on = || !ended(&member.running);
+        let lease = verified.root.root.lease;
+        Ok(member.store.count((lease, epoch), keys, &verified, going_on)?)
+    });
+    counting.await?
+}
+
+/// Whether the member was dropped.
+fn ended(running: &watch::Receiver<()>) -> bool {
+    running.has_changed().is_err()
+}
+
+/// A file that can't be read on once the member has ended.
+struct WhileRunning<'a> {
+    file: File,
+    running: &'a watch::Receiver<()>,
+}
+
+impl Read for WhileRunning<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if ended(self.running) {
+            return Err(io::Error::other("the member ends"));
+        }
+        self.file.read(into)
     }
-    stored.outcome = Outcome::Verified(report.rebuilt);
-    match member.store.count(terms.id, epoch, keys.into_iter(), stored) {
-        Ok(()) => Ok(()),
-        Err(error @ StoreError::KeyTaken { .. }) => Err(Trouble::Final(error.to_string())),
-        Err(error) => Err(Trouble::Passing(error.to_string())),
+}
+
+/// Reads the file through and writes down its keys, if all of it holds.
+fn judge(
+    scratch: &Scratch,
+    asked: &Asked,
+    caches: &Caches,
+    running: &watch::Receiver<()>,
+) -> Result<Commitment, Trouble> {
+    let file = File::open(&scratch.evidence).map_err(Trouble::Disk)?;
+    let mut reader = EvidenceReader::open(WhileRunning { file, running })?;
+    if let Some(complaint) = differs(reader.head(), reader.left(), asked) {
+        // a provider may serve a broken file once and the right one later: only a whole one is judged
+        while reader.next(&mut Vec::new(), PIECE)? {}
+        return Err(Trouble::Refused(complaint));
     }
+    // a cancellation brings it closer
+    reader.set_end(asked.terms.end);
+    let mut keys = BufWriter::new(File::create(&scratch.keys).map_err(Trouble::Disk)?);
+    let mut written = Ok(());
+    let report = reader.recheck_until_refused(Recheck {
+        caches: &|epoch| light_cache(caches, epoch),
+        counted: &mut |share| {
+            if written.is_ok() {
+                written = keys.write_all(share.key().as_slice());
+            }
+        },
+        progress: &mut |_| {},
+        named: 1,
+    })?;
+    if let Some(complaint) = complaint(&report) {
+        return Err(Trouble::Refused(complaint));
+    }
+    written.and_then(|()| keys.flush()).map_err(Trouble::Disk)?;
+    Ok(report.rebuilt)
+}
+
+/// What of a file's head is not as the chain and the provider's signature say.
+fn differs(head: &EvidenceHead, shares: u64, asked: &Asked) -> Option<Complaint> {
+    let Asked { terms, epoch, claimed } = asked;
+    if let Some(difference) = head.differs_from(terms) {
+        return Some(Complaint::new("terms-differ", format!("evidence is of other terms: {difference}")));
+    }
+    if (head.epoch, head.commitment) != (*epoch, *claimed) {
+        let message = format!(
+            "evidence is of epoch {} with root {} and {} shares: the provider signed epoch {epoch} with root {} and {}",
+            head.epoch, head.commitment.root, head.commitment.count, claimed.root, claimed.count
+        );
+        return Some(Complaint::new("claim-differs", message));
+    }
+    (shares != claimed.count).then(|| {
+        let message = format!("evidence has {shares} shares: the provider signed {}", claimed.count);
+        Complaint::new("share-count", message)
+    })
+}
+
+/// The first thing that does not hold.
+fn complaint(report: &Report) -> Option<Complaint> {
+    if let Some(job) = report.jobs_named.first() {
+        let message = format!("job {}: {}", job.sequence, job.refused);
+        return Some(Complaint::new(job.refused.code(), message));
+    }
+    if let Some(share) = report.named.first() {
+        let message = format!("share {}: {}", share.index, share.refused);
+        return Some(Complaint::new(share.refused.code(), message));
+    }
+    let message = report.complaint()?;
+    Some(Complaint::new("root-differs", message))
 }

@@ -3,6 +3,8 @@
 
 #[path = "member/evidence.rs"]
 mod evidence;
+#[path = "member/fetching.rs"]
+mod fetching;
 #[path = "member/jobs.rs"]
 mod jobs;
 #[path = "member/roots.rs"]

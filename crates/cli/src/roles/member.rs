@@ -7,7 +7,7 @@ use anyhow::Result;
 use hashlease_chain::{
     Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, Sender, bindings::CommitteeOracle,
 };
-use hashlease_committee::{LeaseView, LeaseViews, Member, MemberConfig};
+use hashlease_committee::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -23,6 +23,8 @@ use url::Url;
 const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 /// Longest evidence file that is fetched when nothing else is said, bytes.
 const MAX_EVIDENCE: u64 = 1 << 30;
+/// Evidence files that are checked at once when nothing else is said.
+const CHECKS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
@@ -34,6 +36,8 @@ pub(crate) async fn run(settings: MemberArgs) -> Result<()> {
         listen: settings.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8646))),
         data_dir: settings.data_dir.unwrap_or_else(|| "hashlease-member".into()),
         max_evidence: settings.max_evidence.unwrap_or(MAX_EVIDENCE),
+        checks: settings.checks.unwrap_or(CHECKS),
+        fetch: FetchLimits::default(),
     };
     let oracle = chain.deployment().oracle;
     let address = signer.address();

@@ -82,11 +82,12 @@ async fn a_share_that_comes_twice_is_refused() {
         let again = file.shares[0].clone();
         file.shares.insert(1, again);
     });
-    ends_with(&reason.await, "duplicate");
+    ends_with(&reason.await, "share-count");
     // nor in another place
     let reason = refusal_of(|file| {
         let again = file.shares[0].clone();
         file.shares.push(again);
+        file.head.commitment.count += 1;
     });
     ends_with(&reason.await, "out-of-order");
 }
@@ -179,12 +180,28 @@ async fn an_extranonce_of_another_length_is_refused() {
 async fn a_claim_that_the_shares_do_not_give_is_refused() {
     let reason = refusal_of(|file| {
         file.shares.pop();
+        file.head.commitment.count -= 1;
     });
-    assert!(reason.await.starts_with("root and count: claimed"), "a share was dropped");
-    let reason = refusal_of(|file| file.head.commitment.count += 1);
-    assert!(reason.await.starts_with("root and count: claimed"), "one more is claimed");
-    let reason = refusal_of(|file| file.head.commitment.root.0[31] ^= 1);
-    assert!(reason.await.starts_with("root and count: claimed"), "another root is claimed");
+    ends_with(&reason.await, "root-differs");
+    let reason = refusal_of(|file| file.head.commitment.root.0[31] ^= 1).await;
+    assert!(reason.starts_with("root and count: claimed"), "{reason}");
+    ends_with(&reason, "root-differs");
+}
+
+#[tokio::test]
+async fn a_file_with_more_or_fewer_shares_than_were_signed_is_refused_before_any_is_hashed() {
+    // one that would be refused for itself, were it looked at
+    let reason = refusal_of(|file| {
+        file.shares[0].job = 77;
+        file.head.commitment.count = 1;
+    });
+    let reason = reason.await;
+    assert_eq!(reason, "evidence has 12 shares: the provider signed 1 (share-count)");
+    let reason = refusal_of(|file| {
+        file.shares.pop();
+    });
+    ends_with(&reason.await, "share-count");
+    ends_with(&refusal_of(|file| file.head.commitment.count += 1).await, "share-count");
 }
 
 #[tokio::test]
@@ -271,7 +288,7 @@ async fn work_that_was_counted_for_one_lease_is_refused_for_another() {
     assert_eq!(again.head.commitment, file.head.commitment);
     world.deliver(&second.terms, &again).await;
     let reason = world.refused(0, LeaseId(2), 0).await;
-    assert!(reason.ends_with("was already counted for lease 1"), "{reason}");
+    assert!(reason.ends_with("was already counted for lease 1 (seen-in-other-lease)"), "{reason}");
     let own = world.view(0, LeaseId(2), 0).await.statement;
     assert_eq!((own.work, own.evidence), (Work(0), chain(&[EMPTY])));
     let claimed = Statement { work: Work(80), evidence: chain(&[again.head.commitment]), ..own };
@@ -294,7 +311,7 @@ async fn a_refused_epoch_takes_no_key_from_others() {
     let mixed = evidence(second, 0, &[(&same_job_for(second, &old), 1), (&new, 40)]);
     world.deliver(second, &mixed).await;
     let reason = world.refused(0, LeaseId(2), 0).await;
-    assert!(reason.ends_with("was already counted for lease 1"), "{reason}");
+    assert!(reason.ends_with("was already counted for lease 1 (seen-in-other-lease)"), "{reason}");
     world.deliver(third, &evidence(third, 0, &[(&same_job_for(third, &new), 40)])).await;
     assert_eq!(world.verified(0, LeaseId(3), 0).await.statement.work, Work(320));
 }

@@ -8,12 +8,14 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
+use futures::StreamExt as _;
 use hashlease_committee::RootView;
 use std::{
     collections::HashMap,
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::net::TcpListener;
 use url::Url;
@@ -32,6 +34,10 @@ pub enum Served {
     Status(u16),
     /// 64 KiB after 64 KiB without end.
     Endless,
+    /// These bytes, and then nothing more.
+    Stalled(Vec<u8>),
+    /// A byte after the other, each after so many milliseconds.
+    Dribbled(Vec<u8>, u64),
     /// To another file.
     Redirect(String),
 }
@@ -81,6 +87,17 @@ async fn file(State(shelf): State<Arc<Mutex<Shelf>>>, Path(name): Path<String>) 
         Some(Served::Endless) => {
             let piece = || Ok::<_, Infallible>(vec![0u8; 65_536]);
             Body::from_stream(futures::stream::repeat_with(piece)).into_response()
+        }
+        Some(Served::Stalled(bytes)) => {
+            let some = futures::stream::iter([Ok::<_, Infallible>(bytes)]);
+            Body::from_stream(some.chain(futures::stream::pending())).into_response()
+        }
+        Some(Served::Dribbled(bytes, pause)) => {
+            let bytes = futures::stream::iter(bytes).then(move |byte| async move {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                Ok::<_, Infallible>(vec![byte])
+            });
+            Body::from_stream(bytes).into_response()
         }
         Some(Served::Redirect(to)) => Redirect::temporary(&to).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),

@@ -8,7 +8,8 @@ pub use mining::{evidence, job, job_in, recommit, resign, same_job_for, sign_wit
 
 use alloy_primitives::{Address, B256};
 use hashlease_committee::{
-    ClientError, EpochState, LeaseView, LeaseViews, Member, MemberClient, MemberConfig, Seat, StatementView,
+    ClientError, EpochState, FetchLimits, LeaseView, LeaseViews, Member, MemberClient, MemberConfig, Seat,
+    StatementView,
 };
 use hashlease_ledger::Evidence;
 use hashlease_primitives::{
@@ -150,6 +151,11 @@ pub struct World {
 impl World {
     /// A committee of `count` members, `threshold` of which must sign.
     pub async fn start(count: usize, threshold: usize) -> Self {
+        Self::with_limits(count, threshold, 2, FetchLimits::default()).await
+    }
+
+    /// [`World::start`] with members that check and fetch so many files at once, and wait so long for them.
+    pub async fn with_limits(count: usize, threshold: usize, checks: usize, fetch: FetchLimits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (views, leases) = watch::channel(LeaseViews::default());
         let mut members = Vec::new();
@@ -158,6 +164,8 @@ impl World {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                 data_dir: dir.path().join(format!("member-{index}")),
                 max_evidence: MAX_EVIDENCE,
+                checks,
+                fetch,
             };
             let client = MemberClient::new("http://127.0.0.1:1/".parse().unwrap());
             let mut seated = Seated { config, signer: member_signer(index), member: None, client };
@@ -228,6 +236,11 @@ impl World {
         }
     }
 
+    /// Files that a member has on disk while it checks them.
+    pub fn scratch(&self, index: usize) -> usize {
+        std::fs::read_dir(self.members[index].config.data_dir.join("evidence")).unwrap().count()
+    }
+
     pub async fn view(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
         self.client(index).statement(lease, epoch).await.unwrap()
     }
@@ -253,10 +266,10 @@ impl World {
         view
     }
 
-    /// [`World::judged`], and the reason why the evidence does not hold.
+    /// [`World::judged`], and the reason why the evidence does not hold, with its code in brackets.
     pub async fn refused(&self, index: usize, lease: LeaseId, epoch: u32) -> String {
         match self.judged(index, lease, epoch).await.epochs.pop().unwrap().state {
-            EpochState::Refused { reason } => reason,
+            EpochState::Refused { code, reason } => format!("{reason} ({code})"),
             state => panic!("expected a refusal, got {state:?}"),
         }
     }

@@ -1,0 +1,137 @@
+//! Fetching a file from a server that nobody answers for: bytes and time are bounded, and it goes to disk.
+
+use crate::{store::Complaint, verify::Trouble};
+use futures::StreamExt as _;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::{
+    fs::File,
+    io::AsyncWriteExt as _,
+    time::{Instant, timeout},
+};
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What a provider's server may ask of a member.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// Evidence files that are fetched, or on disk, at once.
+    pub at_once: usize,
+    /// Longest silence.
+    pub idle: Duration,
+    /// Bytes per second that have to come on the average, once `idle` has passed.
+    pub least_rate: u64,
+    /// Longest time for a whole file.
+    pub whole: Duration,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            at_once: 8,
+            idle: Duration::from_secs(20),
+            least_rate: 64 << 10,
+            whole: Duration::from_secs(20 * 60),
+        }
+    }
+}
+
+/// Files of one root on disk. They go when this does.
+pub(crate) struct Scratch {
+    /// The evidence as it came.
+    pub(crate) evidence: PathBuf,
+    /// Keys of its shares, 32 bytes each.
+    pub(crate) keys: PathBuf,
+}
+
+impl Scratch {
+    pub(crate) fn new(dir: &Path, name: &str) -> Self {
+        Self { evidence: dir.join(format!("{name}.hlev")), keys: dir.join(format!("{name}.keys")) }
+    }
+
+    /// An empty directory for them: what a member left there that was killed is of no use.
+    pub(crate) fn empty(dir: &Path) -> io::Result<()> {
+        match std::fs::remove_dir_all(dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        std::fs::create_dir_all(dir)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        for path in [&self.evidence, &self.keys] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Fetches what is at `url`, at most `most` bytes, into a file. `fetched` counts what comes.
+pub(crate) async fn fetch(
+    url: &str,
+    into: &Path,
+    most: u64,
+    limits: &FetchLimits,
+    fetched: &mut u64,
+) -> Result<(), Trouble> {
+    let begun = Instant::now();
+    let whole = timeout(limits.whole, fetch_patiently(url, into, most, limits, begun, fetched)).await;
+    whole.unwrap_or_else(|_| Err(slow(*fetched, begun)))
+}
+
+fn slow(bytes: u64, begun: Instant) -> Trouble {
+    Trouble::Slow { bytes, seconds: begun.elapsed().as_secs() }
+}
+
+async fn fetch_patiently(
+    url: &str,
+    into: &Path,
+    most: u64,
+    limits: &FetchLimits,
+    begun: Instant,
+    fetched: &mut u64,
+) -> Result<(), Trouble> {
+    let connection = |error: reqwest::Error| Trouble::Connection(error.without_url().to_string());
+    let client = reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(connection)?;
+    // the server may have to make the file first
+    let response = timeout(limits.idle.saturating_mul(3), client.get(url).send()).await;
+    let response = response.map_err(|_| slow(*fetched, begun))?.map_err(connection)?;
+    if !response.status().is_success() {
+        return Err(Trouble::Status(response.status().as_u16()));
+    }
+    let too_long = || {
+        let message =
+            format!("evidence is longer than {most} bytes, the most that so many shares may take here");
+        Trouble::Refused(Complaint::new("evidence-too-long", message))
+    };
+    if response.content_length().is_some_and(|length| length > most) {
+        return Err(too_long());
+    }
+    let mut file = File::create(into).await.map_err(Trouble::Disk)?;
+    let mut body = response.bytes_stream();
+    let answered = Instant::now();
+    loop {
+        let piece = timeout(limits.idle, body.next()).await.map_err(|_| slow(*fetched, begun))?;
+        let Some(piece) = piece else { break };
+        let piece = piece.map_err(connection)?;
+        *fetched = fetched.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        if *fetched > most {
+            return Err(too_long());
+        }
+        let seconds = answered.elapsed().saturating_sub(limits.idle).as_secs();
+        if *fetched < seconds.saturating_mul(limits.least_rate) {
+            return Err(slow(*fetched, begun));
+        }
+        file.write_all(&piece).await.map_err(Trouble::Disk)?;
+    }
+    file.flush().await.map_err(Trouble::Disk)
+}
