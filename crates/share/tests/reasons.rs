@@ -53,6 +53,7 @@ fn every() -> Vec<Reason> {
         Reason::TooManyShares(4),
         Reason::PoolLost,
         Reason::NotDurable("disk is full".into()),
+        Reason::JobSequence { sequence: 7 },
     ]
 }
 
@@ -101,13 +102,14 @@ const fn place(reason: &Reason) -> usize {
         Reason::TooManyShares(_) => 39,
         Reason::PoolLost => 40,
         Reason::NotDurable(_) => 41,
+        Reason::JobSequence { .. } => 42,
     }
 }
 
 #[test]
 fn every_reason_has_a_name_of_its_own() {
     let all = every();
-    assert_eq!(all.iter().map(place).collect::<Vec<_>>(), (0..=41).collect::<Vec<_>>());
+    assert_eq!(all.iter().map(place).collect::<Vec<_>>(), (0..=42).collect::<Vec<_>>());
     let codes: BTreeSet<&str> = all.iter().map(Reason::code).collect();
     assert_eq!(codes.len(), all.len());
     for code in codes {

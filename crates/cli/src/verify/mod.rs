@@ -4,7 +4,7 @@ mod report;
 mod single;
 
 use alloy_primitives::{Address, B256};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use hashlease_caches::{Caches, EthashEpoch, LightCache, Settings};
 use hashlease_chain::Deployment;
