@@ -297,6 +297,8 @@ fn judge(
         while reader.next(&mut Vec::new(), PIECE)? {}
         return Err(Trouble::Refused(complaint));
     }
+    let newest =
+        reader.head().jobs.iter().filter_map(|signed| signed.job.ethash()).map(|job| job.block_number).max();
     // a cancellation brings it closer
     reader.set_end(asked.terms.end);
     let mut keys = BufWriter::new(File::create(&scratch.keys).map_err(Trouble::Disk)?);
@@ -315,6 +317,13 @@ fn judge(
         return Err(Trouble::Refused(complaint));
     }
     written.and_then(|()| keys.flush()).map_err(Trouble::Disk)?;
+    // work was done at this block, so more will be: the cache of the next DAG is built before its evidence comes. Signatures
+    // alone would not do, or a job signer could have any number of caches built for nothing.
+    if let Some(block) = newest.filter(|_| report.rebuilt.count > 0)
+        && let Err(error) = caches.follow(asked.terms.algorithm, block)
+    {
+        warn!(lease = %asked.terms.id, block, %error, "no light cache can be prepared for the next DAG");
+    }
     Ok(report.rebuilt)
 }
 

@@ -1,9 +1,16 @@
 //! Evidence that does not hold, in every way that matters, and work that is sold twice.
 
 use crate::world::*;
-use hashlease_ledger::Evidence;
-use hashlease_primitives::{HashRate, Lease, LeaseId, SettlementWeight, SignedEpochRoot, Statement, Work};
-use hashlease_trie::Commitment;
+use alloy_primitives::B256;
+use hashlease_caches::{EthashEpoch, LightCache};
+use hashlease_ledger::{Evidence, EvidenceHead, EvidenceShare};
+use hashlease_primitives::{
+    Algorithm, EthashJob, HashRate, Job, Lease, LeaseId, SettlementWeight, SignedEpochRoot, SignedJob,
+    Statement, Work,
+};
+use hashlease_share::{EthashShare, VerifiedJob};
+use hashlease_trie::{Commitment, Trie};
+use std::sync::Arc;
 
 fn honest(lease: &Lease) -> Evidence {
     let terms = &lease.terms;
@@ -314,4 +321,54 @@ async fn a_refused_epoch_takes_no_key_from_others() {
     assert!(reason.ends_with("was already counted for lease 1 (seen-in-other-lease)"), "{reason}");
     world.deliver(third, &evidence(third, 0, &[(&same_job_for(third, &new), 40)])).await;
     assert_eq!(world.verified(0, LeaseId(3), 0).await.statement.work, Work(320));
+}
+
+/// The file of an Ethash epoch, and a member that has the cache of the next DAG built once work was shown under this one.
+#[tokio::test]
+async fn evidence_of_ethash_is_verified_and_the_next_dag_is_prepared() {
+    let mut lease = lease(1, 1, 3, 60);
+    lease.terms.algorithm = Algorithm::Ethash;
+    let terms = &lease.terms;
+    let from = terms.epoch_end(0) - 600;
+    let job = EthashJob {
+        lease: terms.id,
+        sequence: 1,
+        seal_hash: B256::repeat_byte(7),
+        block_number: 29_999,
+        nonce_prefix: vec![0xab].into(),
+        not_before: from,
+        not_after: from + 599,
+    };
+    let job = Job::from(job);
+    let signed = SignedJob { signature: job_signer().sign(&job.digest(&terms.domain)).unwrap(), job };
+    let first = EthashEpoch::of_ethash_block(0).unwrap();
+    let verified = VerifiedJob::verify(terms, signed.clone()).unwrap();
+    let verified = verified.with_cache(Arc::new(LightCache::build(first)));
+    // the lease's byte, then the epoch's
+    let nonces = 0xab00_0000_0000_0000u64..;
+    let open = |nonce| verified.open(&EthashShare { nonce }.into(), terms.end).unwrap().settle().ok();
+    let mut shares: Vec<_> = nonces.filter_map(open).take(5).collect();
+    shares.sort_by_key(|share| share.key());
+    let commitment = Trie::build(shares.iter().map(|share| share.key()).collect()).unwrap().commitment();
+    let shares = shares.iter().map(|share| EvidenceShare { job: 1, share: share.share().clone() });
+    let file = Evidence {
+        head: EvidenceHead { terms: terms.clone(), epoch: 0, commitment, jobs: vec![signed] },
+        shares: shares.collect(),
+    };
+
+    let world = World::start(1, 1).await;
+    world.show(&lease);
+    world.deliver(terms, &file).await;
+    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work(40));
+    let caches = world.data_dir(0).join("light-caches");
+    until("the caches of this DAG and the next", || async {
+        let names = std::fs::read_dir(&caches).ok()?.map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.retain(|name| name.ends_with(".cache"));
+        names.sort();
+        let starts =
+            |at: usize, with: &str| names.get(at).is_some_and(|name: &String| name.starts_with(with));
+        (starts(0, "light-0-") && starts(1, "light-1-")).then_some(())
+    })
+    .await;
 }

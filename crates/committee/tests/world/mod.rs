@@ -22,6 +22,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -234,6 +235,10 @@ impl World {
             let receipt = seated.client.post_root(&signed).await.unwrap();
             assert!(receipt.in_time, "{receipt:?}");
         }
+    }
+
+    pub fn data_dir(&self, index: usize) -> &Path {
+        &self.members[index].config.data_dir
     }
 
     /// Files that a member has on disk while it checks them.
