@@ -10,6 +10,7 @@ use alloy_primitives::B256;
 use hashlease_primitives::{HeaderJob, LeaseId, Target, Terms};
 use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob};
 use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
+use hashlease_verifier::Verifier;
 use std::{
     collections::{BTreeMap, HashSet},
     io,
@@ -32,7 +33,7 @@ const EVENTS: usize = 64;
 /// A job that was handed out.
 #[derive(Debug)]
 pub(crate) struct LiveJob {
-    pub(crate) verified: VerifiedJob,
+    pub(crate) verified: Arc<VerifiedJob>,
     /// What its shares are headers of.
     pub(crate) header: HeaderJob,
     pub(crate) clean: bool,
@@ -261,7 +262,8 @@ impl Served {
     /// Checks a node's share, counts it, and forwards it if it is good enough for the pool.
     pub(crate) async fn submit(&self, job: &LiveJob, header: HeaderShare) -> Result<(), Refusal> {
         let share = Share::Header(header.clone());
-        let opened = job.verified.open(&share, self.terms().end)?;
+        let end = self.terms().end;
+        let opened = Verifier::of_process().open(&job.verified, &share, end).await?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
         let settled = opened.settle();

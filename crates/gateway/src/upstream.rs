@@ -306,7 +306,7 @@ impl<'a> Session<'a> {
                 debug!(lease = %id, sequence = verified.job().sequence(), clean, "job signed");
                 self.members.send(verified.signed());
                 self.served.hand_out(LiveJob {
-                    verified,
+                    verified: Arc::new(verified),
                     header,
                     clean,
                     pool_job: notify.job_id,

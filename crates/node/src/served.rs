@@ -23,7 +23,7 @@ const MAX_UNCOUNTED: usize = 65_536;
 #[derive(Debug)]
 pub(crate) struct LiveJob {
     /// The signed job, verified.
-    pub(crate) verified: VerifiedJob,
+    pub(crate) verified: Arc<VerifiedJob>,
     /// What its shares are headers of.
     pub(crate) header: HeaderJob,
     /// How its extranonce is shared out.
@@ -45,7 +45,7 @@ impl LiveJob {
         clean: bool,
     ) -> Self {
         Self {
-            verified,
+            verified: Arc::new(verified),
             header,
             layout,
             pool_target,
@@ -57,7 +57,7 @@ impl LiveJob {
 
     /// Sequence in the lease.
     #[must_use]
-    pub(crate) const fn sequence(&self) -> u64 {
+    pub(crate) fn sequence(&self) -> u64 {
         self.verified.job().sequence()
     }
 

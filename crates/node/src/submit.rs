@@ -7,6 +7,7 @@ use crate::{
 };
 use hashlease_share::{HeaderShare, Reason, Share};
 use hashlease_stratum::client::SubmitOutcome;
+use hashlease_verifier::Verifier;
 use std::sync::Arc;
 use tracing::{debug, warn};
 
@@ -77,7 +78,8 @@ pub(crate) async fn take(
     if ntime.abs_diff(now) > CLOCK_TOLERANCE && (signed.not_before..=signed.not_after).contains(&ntime) {
         return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
     }
-    let opened = job.verified.open(&Share::Header(share.clone()), terms.end)?;
+    let whole = Share::Header(share.clone());
+    let opened = Verifier::of_process().open(&job.verified, &whole, terms.end).await?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
     let settled = match opened.settle() {

@@ -1,0 +1,118 @@
+//! Whatever is handed over, by however many at once, gets the verdict that it gets alone.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../../share/tests/common/mod.rs"]
+mod common;
+
+use alloy_primitives::B256;
+use common::{terms, verified};
+use futures::future::join_all;
+use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms};
+use hashlease_share::{HeaderShare, Share, VerifiedJob};
+use hashlease_verifier::Verifier;
+use std::sync::Arc;
+
+const TIME: u64 = 1_700_000_000;
+
+fn lease(algorithm: Algorithm) -> Terms {
+    terms(algorithm, 1, TIME, 0)
+}
+
+fn job(terms: &Terms, sequence: u64) -> Arc<VerifiedJob> {
+    let job = HeaderJob {
+        lease: LeaseId(1),
+        sequence,
+        prev_hash: B256::repeat_byte(9),
+        n_bits: 0x1d00_ffff,
+        version: 0x2000_0000,
+        version_mask: 0,
+        not_before: TIME,
+        not_after: TIME + 100,
+        coinbase_prefix: vec![sequence as u8; 50].into(),
+        tail_length: 2,
+        coinbase_suffix: vec![2; 60].into(),
+        branch: vec![B256::repeat_byte(4)],
+    };
+    Arc::new(verified(terms, job))
+}
+
+fn share(nonce: u32) -> Share {
+    // some are refused, some of them before they are hashed
+    let ntime = TIME as u32 + nonce % 110;
+    let tail = if nonce % 17 == 3 { vec![1] } else { vec![1, 2] };
+    HeaderShare { tail: tail.as_slice().try_into().unwrap(), ntime, nonce, version: 0x2000_0000 }.into()
+}
+
+/// What can be compared of a verdict.
+fn seen(
+    verdict: Result<hashlease_share::OpenedShare, hashlease_share::Reason>,
+) -> Result<(B256, String, bool), String> {
+    let opened = verdict.map_err(|reason| reason.to_string())?;
+    Ok((opened.key(), opened.hash().to_string(), opened.settle().is_ok()))
+}
+
+async fn all_as_alone(verifier: &Verifier, algorithm: Algorithm, count: u32) {
+    let terms = lease(algorithm);
+    let jobs = [job(&terms, 1), job(&terms, 2)];
+    // a cancellation came meanwhile
+    let ends = [terms.end, TIME + 50];
+    let asked: Vec<_> = (0..count)
+        .map(|nonce| (&jobs[nonce as usize % 2], share(nonce), ends[nonce as usize / 3 % 2]))
+        .collect();
+    let verdicts = join_all(asked.iter().map(|(job, share, end)| verifier.open(job, share, *end))).await;
+    let mut good = 0;
+    for ((job, share, end), verdict) in asked.iter().zip(verdicts) {
+        let verdict = seen(verdict);
+        good += usize::from(verdict.is_ok());
+        assert_eq!(verdict, seen(job.open(share, *end)));
+    }
+    assert!((1..count as usize).contains(&good), "{good} of {count}");
+}
+
+#[tokio::test]
+async fn verdicts_are_those_of_one_alone() {
+    let verifier = Verifier::new(2);
+    for count in [20, 60, 150] {
+        all_as_alone(&verifier, Algorithm::Scrypt, count).await;
+    }
+    all_as_alone(&verifier, Algorithm::Sha256d, 60).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tasks_ask_at_once() {
+    let verifier = Arc::new(Verifier::new(3));
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let verifier = Arc::clone(&verifier);
+            tokio::spawn(async move { all_as_alone(&verifier, Algorithm::Scrypt, 40).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn without_threads_shares_are_checked_where_they_come_in() {
+    all_as_alone(&Verifier::new(0), Algorithm::Scrypt, 20).await;
+}
+
+#[tokio::test]
+async fn an_asker_that_goes_away_takes_nobody_along() {
+    let verifier = Verifier::new(1);
+    let terms = lease(Algorithm::Scrypt);
+    let job = job(&terms, 1);
+    for nonce in 0..50 {
+        let share = share(nonce);
+        // asked once, then dropped
+        let mut asked = std::pin::pin!(verifier.open(&job, &share, terms.end));
+        assert!(futures::poll!(asked.as_mut()).is_pending() || nonce > 0);
+    }
+    all_as_alone(&verifier, Algorithm::Scrypt, 20).await;
+}
+
+#[test]
+fn at_its_end_the_threads_end() {
+    // joined, or this would hang
+    drop(Verifier::new(4));
+}
