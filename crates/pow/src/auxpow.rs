@@ -162,7 +162,8 @@ impl<'a> AuxPow<'a> {
     /// script of the first input is looked at. That its input spends nothing, or that there is but one, isn't asked; nor
     /// is anything else that the parent's own chain would ask of its block. So a parent need not be a block of any chain.
     ///
-    /// As on Dogecoin's main chain, block and parent have to name different chains. Its test network does not ask that.
+    /// Block and parent have to name different chains, as wherever Dogecoin Core's `fStrictChainId` is set: on its main
+    /// chain.
     ///
     /// # Errors
     /// One of [`AuxPowError`] for each rule: what the header says of itself, then where the coinbase stands, whether its

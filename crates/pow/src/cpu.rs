@@ -20,7 +20,7 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// The best that this machine has.
+    /// The best that this machine has and this build has kernels for. The machine is asked once.
     #[must_use]
     pub fn best() -> Self {
         static BEST: OnceLock<Isa> = OnceLock::new();

@@ -120,7 +120,7 @@ impl LightCache {
         }
     }
 
-    /// [`build`](Self::build) that reports the part done, from 0 to 1, a few times a second or more. Whoever is told
+    /// [`build`](Self::build) that reports the part done, a fraction from 0 to 1, a few times a second or more. Whoever is told
     /// answers whether to go on.
     ///
     /// # Errors

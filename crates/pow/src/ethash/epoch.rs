@@ -46,7 +46,7 @@ impl EthashEpoch {
     /// The last number that is served, as in other implementations: its cache has 270 MiB, its dataset 17 GiB.
     pub const LAST_INDEX: u32 = 2047;
 
-    /// The epoch of a block of Ethash: every 30,000 blocks.
+    /// The epoch of a block of Ethash, by its number: every 30,000 blocks (yellow paper, appendix J).
     ///
     /// # Errors
     /// When the block is past epoch 2047.

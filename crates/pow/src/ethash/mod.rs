@@ -1,4 +1,5 @@
-//! Ethash, and Etchash, which differs from it in its epochs only: light checks of seals.
+//! Ethash (Ethereum's yellow paper, appendix J), and Etchash, which differs from it in its epochs only (ECIP-1099): light
+//! checks of seals.
 //!
 //! A seal is made by 64 reads of 128 bytes in a dataset of gigabytes, each at a place that the read before it decides.
 //! Who checks has no dataset but a [`LightCache`], a thousandth the size, and makes the items that are read out of 256
@@ -45,7 +46,7 @@ pub const fn result_as_integer(result: &B256) -> U256 {
     U256::from_be_bytes(result.0)
 }
 
-/// What the reads start from: Keccak-512 of seal hash and nonce, the nonce little-endian.
+/// What the reads start from: Keccak-512 of seal hash and nonce, the nonce little-endian, in 64 raw digest bytes.
 #[must_use]
 pub fn seed_hash(seal_hash: &B256, nonce: u64) -> [u8; 64] {
     Item::from_words(seed_words(Isa::best(), seal_hash, nonce)).to_bytes()
@@ -92,6 +93,9 @@ pub fn ethash_key(seal_hash: &B256, nonce: u64) -> B256 {
 }
 
 /// Mix and result of one seal, as soon as can be: its reads of the cache wait for each other.
+///
+/// `seal_hash` is the Keccak-256 of the header without mix and nonce, and `cache` has to be that of the header's block: any
+/// other gives a mix and a result all the same, and they mean nothing.
 #[must_use]
 pub fn hashimoto_light(cache: &LightCache, seal_hash: &B256, nonce: u64) -> Seal {
     hashimoto_light_with(Isa::best(), cache, seal_hash, nonce)

@@ -1,4 +1,5 @@
-//! Keccak-256 and Keccak-512 with the padding that Ethereum uses (`0x01`, not the `0x06` of SHA-3).
+//! Keccak-256 and Keccak-512 with the padding that Ethereum uses: `0x01` as in Keccak's submission to NIST, not the `0x06`
+//! that SHA-3 (FIPS 202) made of it.
 //!
 //! One message at a time, or eight side by side in vector registers: hashes of equal length do the same steps, so
 //! eight of them cost little more than one. Tries and Ethash have such hashes by the thousand.
@@ -159,13 +160,13 @@ fn squeeze<const BYTES: usize>(state: &[u64; 25]) -> [u8; BYTES] {
     out
 }
 
-/// Keccak-256 of one message.
+/// Keccak-256 of one message of any length, raw digest bytes.
 #[must_use]
 pub fn keccak256(data: &[u8]) -> B256 {
     B256::new(squeeze(&absorb(Isa::best(), data, RATE_256)))
 }
 
-/// Keccak-512 of one message.
+/// Keccak-512 of one message of any length, raw digest bytes.
 #[must_use]
 pub fn keccak512(data: &[u8]) -> [u8; 64] {
     squeeze(&absorb(Isa::best(), data, RATE_512))

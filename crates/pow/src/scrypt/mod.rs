@@ -1,4 +1,5 @@
-//! scrypt with N = 1024, r = 1, p = 1 over block headers: the proof of work of Litecoin and Dogecoin.
+//! scrypt (RFC 7914) with N = 1024, r = 1, p = 1 over block headers: the proof of work of Litecoin and Dogecoin. Password
+//! and salt are both the header of 80 bytes, and 32 bytes are derived.
 //!
 //! One scrypt is a chain of some hundred thousand steps that each wait for the one before, so a core is kept busy only by
 //! several at once: [`scrypt_many`] is for whoever has them, [`scrypt`] for whoever has one header.

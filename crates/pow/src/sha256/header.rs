@@ -10,7 +10,9 @@ const SHAPES: usize = 16;
 /// Most headers that any engine takes at once.
 pub(crate) const WIDEST: usize = 16;
 
-/// What all shares of a job have in common, laid out for hashing.
+/// What all shares of a job have in common, laid out for hashing: a coinbase transaction with a gap, the Merkle branch from
+/// it to the root, and the fields of the 80-byte header of Bitcoin that a miner can't choose. It is what `mining.notify` of
+/// Stratum carries.
 #[derive(Clone, Debug)]
 pub struct HeaderTemplate {
     /// State after the whole blocks of the prefix: they are the same for every share.
@@ -35,16 +37,16 @@ pub struct Choice<'a> {
     pub ntime: u32,
     /// Header nonce.
     pub nonce: u32,
-    /// Header version.
+    /// Header version, all 32 bits. Which of them a miner may roll (BIP 310, BIP 320) is for the caller to check.
     pub version: u32,
 }
 
 /// A header and its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashedHeader {
-    /// 80 bytes as they were hashed.
+    /// 80 bytes as they were hashed: version, previous hash, Merkle root, time, bits, nonce.
     pub header: [u8; 80],
-    /// SHA-256d of it, raw digest bytes.
+    /// SHA-256d of it, raw digest bytes; see [`hash_as_integer`](crate::hash_as_integer).
     pub digest: B256,
 }
 
@@ -56,8 +58,9 @@ pub(crate) struct Item<'a> {
 }
 
 impl HeaderTemplate {
-    /// Lays out a job: a coinbase of `prefix`, a tail of `tail_length` bytes and `suffix`; `branch` from the leaf up;
-    /// `prev_hash` in the byte order of the header. Any lengths will do: those that matter to a lease are checked
+    /// Lays out a job: a coinbase of `prefix`, a tail of `tail_length` bytes and `suffix`, without its witness (BIP 141
+    /// leaves that out of the root); `branch` from the leaf up, the coinbase the leftmost leaf; `prev_hash` in the byte
+    /// order of the header, and `n_bits` the number whose little-endian bytes the header holds. Any lengths will do: those that matter to a lease are checked
     /// where its rules are.
     #[must_use]
     pub fn new(
@@ -84,7 +87,7 @@ impl HeaderTemplate {
         }
     }
 
-    /// Hashes one header.
+    /// Hashes one header: coinbase, Merkle path and the header itself, all by SHA-256d.
     #[must_use]
     pub fn hash(&self, choice: Choice<'_>) -> HashedHeader {
         serial::hash_one(&Item { template: self, choice })

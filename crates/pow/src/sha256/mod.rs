@@ -56,7 +56,7 @@ impl Engine {
         [Self::One, Self::Pair, Self::Avx2, Self::Avx512].into_iter().filter(|engine| engine.exists())
     }
 
-    /// Messages that it takes at once.
+    /// Messages that it takes at once, from 1 to 16.
     #[must_use]
     pub const fn width(self) -> usize {
         match self {
@@ -151,7 +151,7 @@ fn put(to: &mut [HashedHeader; WIDEST], from: impl IntoIterator<Item = HashedHea
     }
 }
 
-/// `SHA-256(SHA-256(data))`, raw digest bytes.
+/// `SHA-256(SHA-256(data))` (FIPS 180-4), raw digest bytes: explorers show them in reverse.
 #[must_use]
 pub fn sha256d(data: &[u8]) -> B256 {
     let mut state = INITIAL;
@@ -174,7 +174,7 @@ pub fn sha256d(data: &[u8]) -> B256 {
     digest_again(&state)
 }
 
-/// Parent of two Merkle nodes of a Bitcoin block: `sha256d(left ‖ right)`, raw digest bytes.
+/// Parent of two Merkle nodes of a Bitcoin block: `sha256d(left ‖ right)`, all of them raw digest bytes.
 #[must_use]
 pub fn merkle_parent(left: &B256, right: &B256) -> B256 {
     sha256d(&block_of(&left.0, &right.0))
