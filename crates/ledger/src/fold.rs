@@ -3,13 +3,17 @@
 //! In: records in the order of the journal, durable before they come here. Out: counts, commitments and evidence.
 //! Equal records give equal roots, in whatever order the shares of an epoch came.
 
-use crate::{Evidence, EvidenceHead, EvidenceShare};
+use crate::{Evidence, EvidenceHead, EvidenceShare, EvidenceWriteError};
 use alloy_primitives::B256;
 use hashlease_journal::Record;
 use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
 use hashlease_share::Share;
 use hashlease_trie::{Commitment, Trie, TrieError};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    io::Write,
+    sync::Arc,
+};
 
 /// A record that does not fit those before it.
 #[derive(Debug, thiserror::Error)]
@@ -70,17 +74,89 @@ struct Counted {
 
 #[derive(Clone, Debug, Default)]
 struct Epoch {
-    shares: Vec<Counted>,
+    // shared with those who read it at their leisure; it is copied only if a share comes while they do
+    shares: Arc<Vec<Counted>>,
     closed: Option<Commitment>,
+    rebuilt: Option<Rebuilt>,
+}
+
+/// The commitment of an epoch's shares, which nobody but [`EpochShares::rebuild`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rebuilt {
+    lease: LeaseId,
+    epoch: u32,
+    shares: usize,
+    commitment: Commitment,
+}
+
+impl Rebuilt {
+    /// Root and count.
+    #[must_use]
+    pub const fn commitment(&self) -> Commitment {
+        self.commitment
+    }
+}
+
+fn commitment(shares: &[Counted]) -> Result<Commitment, TrieError> {
+    Ok(Trie::build(shares.iter().map(|share| share.key).collect())?.commitment())
+}
+
+/// The shares of an epoch as they stood at one moment. Taking them costs nothing, however many they are.
+#[derive(Clone, Debug)]
+pub struct EpochShares {
+    terms: Terms,
+    epoch: u32,
+    closed: Option<Commitment>,
+    shares: Arc<Vec<Counted>>,
+}
+
+impl EpochShares {
+    /// Root and count, if the epoch is closed.
+    #[must_use]
+    pub const fn closed(&self) -> Option<Commitment> {
+        self.closed
+    }
+
+    /// Builds the trie of the shares.
+    ///
+    /// # Errors
+    /// [`TrieError`].
+    pub fn rebuild(&self) -> Result<Rebuilt, TrieError> {
+        let (lease, epoch, shares) = (self.terms.id, self.epoch, self.shares.len());
+        Ok(Rebuilt { lease, epoch, shares, commitment: commitment(&self.shares)? })
+    }
+
+    /// Sequences of the jobs that the shares use.
+    #[must_use]
+    pub fn jobs(&self) -> BTreeSet<u64> {
+        self.shares.iter().map(|counted| counted.job).collect()
+    }
+
+    /// Writes the evidence of the epoch: what is claimed for it, and the jobs that its shares use, ascending.
+    ///
+    /// # Errors
+    /// [`EvidenceWriteError`].
+    pub fn write(
+        &self,
+        commitment: Commitment,
+        jobs: Vec<SignedJob>,
+        out: impl Write,
+    ) -> Result<(), EvidenceWriteError> {
+        let mut shares: Vec<&Counted> = self.shares.iter().collect();
+        shares.sort_unstable_by_key(|counted| counted.key);
+        let head = EvidenceHead { terms: self.terms.clone(), epoch: self.epoch, commitment, jobs };
+        head.write(shares.into_iter().map(|counted| (counted.job, &counted.share)), out)
+    }
 }
 
 impl Epoch {
     fn commitment(&self) -> Result<Commitment, TrieError> {
-        if let Some(closed) = self.closed {
-            // nothing was added since it was rebuilt
-            return Ok(closed);
+        // nothing was added since it was rebuilt
+        let rebuilt = self.rebuilt.filter(|rebuilt| rebuilt.shares == self.shares.len());
+        match self.closed.or(rebuilt.map(|rebuilt| rebuilt.commitment)) {
+            Some(known) => Ok(known),
+            None => commitment(&self.shares),
         }
-        Ok(Trie::build(self.shares.iter().map(|share| share.key).collect())?.commitment())
     }
 }
 
@@ -169,6 +245,13 @@ impl LeaseLedger {
         (0..=last).try_fold(B256::ZERO, |link, epoch| Ok(self.commitment(epoch)?.chain(&link)))
     }
 
+    /// The shares of an epoch as they stand.
+    #[must_use]
+    pub fn shares(&self, epoch: u32) -> EpochShares {
+        let found = self.epochs.get(&epoch).cloned().unwrap_or_default();
+        EpochShares { terms: self.terms.clone(), epoch, closed: found.closed, shares: found.shares }
+    }
+
     /// The evidence of an epoch: its shares and the jobs that they use.
     ///
     /// # Errors
@@ -176,7 +259,7 @@ impl LeaseLedger {
     pub fn evidence(&self, epoch: u32) -> Result<Evidence, TrieError> {
         let commitment = self.commitment(epoch)?;
         let mut shares: Vec<&Counted> =
-            self.epochs.get(&epoch).iter().flat_map(|epoch| &epoch.shares).collect();
+            self.epochs.get(&epoch).iter().flat_map(|epoch| epoch.shares.iter()).collect();
         shares.sort_by_key(|counted| counted.key);
         let used: HashSet<u64> = shares.iter().map(|counted| counted.job).collect();
         let jobs = self.jobs.iter().filter(|(sequence, _)| used.contains(sequence));
@@ -231,7 +314,7 @@ impl Ledger {
                 if into.closed.is_some() {
                     return Err(LedgerError::Closed { lease: *lease, epoch: *epoch });
                 }
-                into.shares.push(Counted { key: *key, job: *job, share: share.clone() });
+                Arc::make_mut(&mut into.shares).push(Counted { key: *key, job: *job, share: share.clone() });
                 self.holders.insert(*key, *lease);
             }
             Record::Verdict { lease, accepted, .. } => {
@@ -254,6 +337,14 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Keeps what was rebuilt from an epoch's shares, so that closing it need not do it again. It is of no use once
+    /// another share came.
+    pub fn keep(&mut self, rebuilt: Rebuilt) {
+        if let Some(found) = self.leases.get_mut(&rebuilt.lease) {
+            found.epochs.entry(rebuilt.epoch).or_default().rebuilt = Some(rebuilt);
+        }
     }
 
     /// For which lease a key was counted.

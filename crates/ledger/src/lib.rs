@@ -9,7 +9,7 @@ mod fold;
 
 pub use due::DueCounter;
 pub use evidence::{
-    CacheSource, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, JobVerdict, MAX_DAGS,
-    Recheck, Report, ShareVerdict, SingleShare,
+    CacheSource, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, EvidenceWriteError,
+    JobVerdict, MAX_DAGS, Recheck, Report, ShareVerdict, SingleShare,
 };
-pub use fold::{LeaseLedger, Ledger, LedgerError};
+pub use fold::{EpochShares, LeaseLedger, Ledger, LedgerError, Rebuilt};

@@ -3,12 +3,12 @@
 use super::{Evidence, EvidenceHead, EvidenceShare};
 use hashlease_primitives::JobKind;
 use hashlease_share::{
-    MAX_TAIL,
+    MAX_TAIL, Share,
     wire::{self, Fields, WireError, put_job, put_share, put_terms},
 };
 use hashlease_trie::Commitment;
 use sha2::{Digest as _, Sha256};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 const MAGIC: &[u8; 8] = b"HLEVIDNC";
 const VERSION: u16 = 1;
@@ -42,6 +42,17 @@ pub enum EvidenceError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// A file that can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceWriteError {
+    /// What is to be written could not be read again.
+    #[error("evidence can't be written: {0}")]
+    Unwritable(#[from] WireError),
+    /// The system refused.
+    #[error("evidence can't be written: {0}")]
+    Io(#[from] io::Error),
 }
 
 fn long(bytes: usize) -> u64 {
@@ -294,18 +305,70 @@ impl Evidence {
     /// [`WireError`] for what could not be read again: a job that does not follow the one before, a job or share of
     /// another kind than the lease's, a part of a job that is longer than its length field can say.
     pub fn encode(&self) -> Result<Vec<u8>, WireError> {
-        let EvidenceHead { terms, epoch, commitment, jobs } = &self.head;
-        let kind = terms.algorithm.job_kind();
         let mut out = Vec::with_capacity(self.shares.len().saturating_mul(32).saturating_add(4_096));
+        self.head.put(long(self.shares.len()), &mut out)?;
+        let kind = self.head.terms.algorithm.job_kind();
+        for EvidenceShare { job, share } in &self.shares {
+            put_counted(*job, share, kind, &mut out)?;
+        }
+        let checksum = Sha256::digest(&out);
+        out.extend(checksum);
+        Ok(out)
+    }
+}
+
+fn refused<T>(field: &'static str, expected: String, got: String) -> Result<T, WireError> {
+    Err(WireError { offset: 0, field, expected, got, short: false })
+}
+
+fn put_counted(job: u64, share: &Share, kind: JobKind, out: &mut Vec<u8>) -> Result<(), WireError> {
+    if share.kind() != kind {
+        return refused("share's kind", format!("{kind:?}"), format!("{:?}", share.kind()));
+    }
+    out.extend(job.to_le_bytes());
+    put_share(out, share);
+    Ok(())
+}
+
+impl EvidenceHead {
+    /// Writes a file with this head piece by piece: [`Evidence::encode`] for more shares than fit twice in memory. Each
+    /// comes with the sequence of its job.
+    ///
+    /// # Errors
+    /// [`EvidenceWriteError`].
+    pub fn write<'a>(
+        &self,
+        shares: impl ExactSizeIterator<Item = (u64, &'a Share)>,
+        mut out: impl Write,
+    ) -> Result<(), EvidenceWriteError> {
+        let kind = self.terms.algorithm.job_kind();
+        let mut checksum = Sha256::new();
+        let mut piece = Vec::new();
+        self.put(long(shares.len()), &mut piece)?;
+        for (job, share) in shares {
+            put_counted(job, share, kind, &mut piece)?;
+            if piece.len() >= PIECE {
+                checksum.update(&piece);
+                out.write_all(&piece)?;
+                piece.clear();
+            }
+        }
+        checksum.update(&piece);
+        piece.extend(checksum.finalize());
+        out.write_all(&piece)?;
+        Ok(out.flush()?)
+    }
+
+    /// All that stands before the shares.
+    fn put(&self, shares: u64, out: &mut Vec<u8>) -> Result<(), WireError> {
+        let Self { terms, epoch, commitment, jobs } = self;
+        let kind = terms.algorithm.job_kind();
         out.extend(MAGIC);
         out.extend(VERSION.to_le_bytes());
-        put_terms(&mut out, terms);
+        put_terms(out, terms);
         out.extend(epoch.to_le_bytes());
         out.extend(commitment.root.as_slice());
         out.extend(commitment.count.to_le_bytes());
-        let refused = |field, expected: String, got: String| {
-            Err(WireError { offset: 0, field, expected, got, short: false })
-        };
         let Ok(count) = u32::try_from(jobs.len()) else {
             return refused("number of jobs", format!("at most {}", u32::MAX), jobs.len().to_string());
         };
@@ -319,18 +382,9 @@ impl Evidence {
             if let Some(last) = last.replace(sequence).filter(|last| *last >= sequence) {
                 return refused("job's sequence", format!("above {last}"), sequence.to_string());
             }
-            put_job(&mut out, signed)?;
+            put_job(out, signed)?;
         }
-        out.extend(long(self.shares.len()).to_le_bytes());
-        for EvidenceShare { job, share } in &self.shares {
-            if share.kind() != kind {
-                return refused("share's kind", format!("{kind:?}"), format!("{:?}", share.kind()));
-            }
-            out.extend(job.to_le_bytes());
-            put_share(&mut out, share);
-        }
-        let checksum = Sha256::digest(&out);
-        out.extend(checksum);
-        Ok(out)
+        out.extend(shares.to_le_bytes());
+        Ok(())
     }
 }

@@ -198,9 +198,36 @@ fn evidence_holds_the_jobs_of_its_shares_and_no_others() {
     }
     let evidence = ledger.lease(LeaseId(1)).unwrap().evidence(1).unwrap();
     assert_eq!(evidence.head.jobs, [job(1, 2)]);
+    let shares = ledger.lease(LeaseId(1)).unwrap().shares(1);
+    assert_eq!(shares.jobs(), [2].into());
+    let mut written = Vec::new();
+    shares.write(evidence.head.commitment, vec![job(1, 2)], &mut written).unwrap();
+    assert_eq!(written, evidence.encode().unwrap(), "piece by piece or at once");
     assert_eq!(evidence.head.commitment.count, 3);
     let report = evidence.recheck();
     assert!(report.holds(), "{:?}", report.complaint());
+}
+
+#[test]
+fn what_was_rebuilt_is_of_use_until_another_share_comes() {
+    let mut ledger = begun();
+    let shares = mine(&job(1, 1), 1_010, 5);
+    for share in &shares[..4] {
+        ledger.apply(&Record::share(0, share, "w")).unwrap();
+    }
+    let taken = ledger.lease(LeaseId(1)).unwrap().shares(0);
+    let rebuilt = taken.rebuild().unwrap();
+    ledger.keep(rebuilt);
+    assert_eq!(ledger.lease(LeaseId(1)).unwrap().commitment(0), Ok(rebuilt.commitment()));
+    ledger.apply(&Record::share(0, &shares[4], "w")).unwrap();
+    let now = ledger.lease(LeaseId(1)).unwrap().commitment(0).unwrap();
+    assert_eq!((now.count, rebuilt.commitment().count), (5, 4));
+    // who took them earlier has what there was then
+    assert_eq!(taken.rebuild().unwrap().commitment(), rebuilt.commitment());
+    let close = |commitment| Record::EpochClosed { at: 0, lease: LeaseId(1), epoch: 0, commitment };
+    let error = ledger.apply(&close(rebuilt.commitment())).unwrap_err();
+    assert!(matches!(error, LedgerError::RootDiffers { .. }), "{error}");
+    ledger.apply(&close(now)).unwrap();
 }
 
 proptest! {
