@@ -7,12 +7,12 @@
 use crate::clock::unix_millis;
 use alloy_primitives::B256;
 use hashlease_journal::{Journal, JournalError, Options, Record};
-use hashlease_ledger::{Evidence, LeaseLedger, Ledger, LedgerError};
+use hashlease_ledger::{EpochShares, LeaseLedger, Ledger, LedgerError};
 use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
-use hashlease_share::{Reason, VerifiedShare, wire::WireError};
+use hashlease_share::{Reason, VerifiedShare};
 use hashlease_trie::Commitment;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -30,9 +30,9 @@ pub enum BookError {
     /// A job can't be taken.
     #[error(transparent)]
     Job(#[from] Reason),
-    /// A job is of no form that a rule allows.
-    #[error("evidence can't be written: {0}")]
-    Unwritable(WireError),
+    /// The root of an epoch could not be computed.
+    #[error("root can't be computed: {0}")]
+    Rebuilding(String),
     /// The lease has no records.
     #[error("lease {0} is not in the journal")]
     UnknownLease(LeaseId),
@@ -214,10 +214,15 @@ impl Book {
             }
             written.await;
         }
-        let commitment = self
-            .read(lease, |found| found.commitment(epoch))
-            .ok_or(BookError::UnknownLease(lease))?
-            .map_err(LedgerError::from)?;
+        // hashing millions of keys must not hold up the miners
+        let shares = self.shares(lease, epoch)?;
+        let rebuilding = tokio::task::spawn_blocking(move || shares.rebuild());
+        let rebuilt = match rebuilding.await {
+            Ok(rebuilt) => rebuilt.map_err(LedgerError::from)?,
+            Err(error) => return Err(BookError::Rebuilding(error.to_string())),
+        };
+        let commitment = rebuilt.commitment();
+        self.state().ledger.keep(rebuilt);
         self.write(Record::EpochClosed { at: unix_millis(), lease, epoch, commitment }).await?;
         Ok(commitment)
     }
@@ -233,18 +238,29 @@ impl Book {
         self.read(lease, LeaseLedger::work).unwrap_or_default()
     }
 
-    /// The evidence of a closed epoch.
+    /// The shares of an epoch as they stand, to be read without holding anybody up.
+    ///
+    /// # Errors
+    /// [`BookError::UnknownLease`].
+    pub(crate) fn shares(&self, lease: LeaseId, epoch: u32) -> Result<EpochShares, BookError> {
+        self.read(lease, |found| found.shares(epoch)).ok_or(BookError::UnknownLease(lease))
+    }
+
+    /// Root and count of a closed epoch.
     ///
     /// # Errors
     /// [`BookError::NotClosed`], [`BookError::UnknownLease`].
-    pub(crate) fn evidence(&self, lease: LeaseId, epoch: u32) -> Result<Evidence, BookError> {
-        self.read(lease, |found| {
-            if found.closed(epoch).is_none() {
-                return Err(BookError::NotClosed { lease, epoch });
-            }
-            Ok(found.evidence(epoch).map_err(LedgerError::from)?)
-        })
-        .ok_or(BookError::UnknownLease(lease))?
+    pub(crate) fn closed(&self, lease: LeaseId, epoch: u32) -> Result<Commitment, BookError> {
+        let closed = self.read(lease, |found| found.closed(epoch)).ok_or(BookError::UnknownLease(lease))?;
+        closed.ok_or(BookError::NotClosed { lease, epoch })
+    }
+
+    /// The jobs with these sequences, ascending.
+    pub(crate) fn jobs(&self, lease: LeaseId, sequences: &BTreeSet<u64>) -> Vec<SignedJob> {
+        let find = |found: &LeaseLedger| {
+            sequences.iter().filter_map(|sequence| found.jobs().get(sequence)).cloned().collect()
+        };
+        self.read(lease, find).unwrap_or_default()
     }
 }
 

@@ -1,63 +1,130 @@
-//! The node's routes: the evidence of closed epochs, and how the leases stand.
+//! The node's routes: the evidence of closed epochs, and how the leases stand. Anybody may ask: what it costs is bounded.
 
 use crate::{
     book::{Book, BookError},
+    files::{EvidenceFiles, FileError, Opened},
     served::ServedLeases,
 };
 use axum::{
     Json, Router,
+    body::Body,
     extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
+use futures::stream;
 use hashlease_primitives::LeaseId;
 use serde_json::json;
-use std::sync::Arc;
-use tokio::{net::TcpListener, sync::watch};
+use sha2::{Digest as _, Sha256};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::TcpListener,
+    sync::{mpsc, watch},
+    time::timeout,
+};
 use tracing::warn;
+
+/// Bytes of a file that are read and handed on at a time.
+const PIECE: u64 = 64 << 10;
+/// Bytes of the checksum at the end of a file.
+const CHECKSUM: usize = 32;
+/// How long a reader may take none of them.
+const IDLE: Duration = Duration::from_secs(30);
+/// Bytes per second that it has to take on the average, once that has passed.
+const LEAST_RATE: u64 = 16 << 10;
 
 #[derive(Clone)]
 struct App {
     book: Book,
+    files: EvidenceFiles,
     leases: watch::Receiver<Arc<ServedLeases>>,
 }
 
-pub(crate) async fn serve(listener: TcpListener, book: Book, leases: watch::Receiver<Arc<ServedLeases>>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    book: Book,
+    files: EvidenceFiles,
+    leases: watch::Receiver<Arc<ServedLeases>>,
+) {
     let routes = Router::new()
         .route("/v1/leases/{id}/epochs/{epoch}/evidence", get(evidence))
         .route("/v1/status", get(status))
-        .with_state(App { book, leases });
+        .with_state(App { book, files, leases });
     if let Err(error) = axum::serve(listener, routes).await {
         warn!(%error, "API ended");
     }
 }
 
 async fn evidence(State(app): State<App>, Path((lease, epoch)): Path<(u64, u32)>) -> Response {
-    // encoding millions of shares must not hold up the miners
-    let encoded = tokio::task::spawn_blocking(move || {
-        let evidence = app.book.evidence(LeaseId(lease), epoch)?;
-        evidence.encode().map_err(BookError::Unwritable)
-    });
-    let (status, code, message) = match encoded.await {
-        Ok(Ok(bytes)) => {
+    let lease = LeaseId(lease);
+    let error = match app.files.get(lease, epoch).await {
+        Ok(opened) => {
             let name = format!("attachment; filename=\"lease-{lease}-epoch-{epoch}.hlev\"");
             let headers = [
                 (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
                 (header::CONTENT_DISPOSITION, name),
+                (header::CONTENT_LENGTH, opened.length.to_string()),
             ];
-            return (headers, bytes).into_response();
+            let (pieces, coming) = mpsc::channel(2);
+            tokio::spawn(async move {
+                if !pour(opened, pieces).await {
+                    app.files.damaged(lease, epoch);
+                }
+            });
+            let body = stream::unfold(coming, |mut coming| async {
+                coming.recv().await.map(|piece: io::Result<Vec<u8>>| (piece, coming))
+            });
+            return (headers, Body::from_stream(body)).into_response();
         }
-        Ok(Err(error @ BookError::UnknownLease(_))) => {
-            (StatusCode::NOT_FOUND, "unknown-lease", error.to_string())
-        }
-        Ok(Err(error @ BookError::NotClosed { .. })) => {
-            (StatusCode::NOT_FOUND, "not-closed", error.to_string())
-        }
-        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, "journal", error.to_string()),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
+        Err(error) => error,
     };
-    (status, Json(json!({"code": code, "message": message}))).into_response()
+    let (status, code) = match &error {
+        FileError::Book(BookError::UnknownLease(_)) => (StatusCode::NOT_FOUND, "unknown-lease"),
+        FileError::Book(BookError::NotClosed { .. }) => (StatusCode::NOT_FOUND, "not-closed"),
+        FileError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        FileError::FailedBefore => (StatusCode::SERVICE_UNAVAILABLE, "evidence-file"),
+        FileError::Book(_) => (StatusCode::INTERNAL_SERVER_ERROR, "journal"),
+        FileError::Write(_) | FileError::Io(_) => (StatusCode::INTERNAL_SERVER_ERROR, "evidence-file"),
+        FileError::Ended(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    };
+    (status, Json(json!({"code": code, "message": error.to_string()}))).into_response()
+}
+
+/// Hands a file on, piece by piece, to a reader that takes them; says whether what was read to the end had the checksum
+/// that is at its end. A reader that takes nothing for a while, or too little in all, loses its place.
+async fn pour(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> bool {
+    let Opened { file, length, place: _place } = opened;
+    let mut file = tokio::fs::File::from_std(file);
+    let begun = Instant::now();
+    let mut checksum = Sha256::new();
+    let (mut done, mut last) = (0u64, Vec::new());
+    loop {
+        let mut piece = Vec::new();
+        match (&mut file).take(PIECE).read_to_end(&mut piece).await {
+            Ok(0) => break,
+            Ok(read) => done = done.saturating_add(u64::try_from(read).unwrap_or(u64::MAX)),
+            Err(error) => {
+                let _ = to.send(Err(error)).await;
+                return false;
+            }
+        }
+        last.extend_from_slice(&piece);
+        let known = last.len().saturating_sub(CHECKSUM);
+        checksum.update(last.get(..known).unwrap_or_default());
+        last.drain(..known);
+        let seconds = begun.elapsed().saturating_sub(IDLE).as_secs();
+        let too_slow = done < seconds.saturating_mul(LEAST_RATE);
+        if too_slow || !matches!(timeout(IDLE, to.send(Ok(piece))).await, Ok(Ok(()))) {
+            return true;
+        }
+    }
+    done == length && checksum.finalize().as_slice() == last
 }
 
 async fn status(State(app): State<App>) -> Response {

@@ -12,6 +12,7 @@ mod book;
 mod clock;
 mod close;
 mod extranonce;
+mod files;
 mod http;
 mod leases;
 mod link;
@@ -37,6 +38,9 @@ use url::Url;
 /// How long what is known of a committee holds.
 const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 
+/// Evidence files that are served at once. Each costs a connection and little memory.
+const MAX_READERS: usize = 256;
+
 /// How a node runs.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
@@ -46,7 +50,7 @@ pub struct NodeConfig {
     pub api: SocketAddr,
     /// URL under which the committee reaches `api`, if it is another.
     pub public_api: Option<Url>,
-    /// Where the journal is kept.
+    /// Where the journal and the evidence files are kept.
     pub data_dir: PathBuf,
     /// Blocks that must stand on a lease's log before it counts.
     pub confirmations: u64,
@@ -109,6 +113,9 @@ impl Node {
         let numbers = sessions::SessionNumbers::open(numbers.clone()).map_err(data(numbers))?;
         let (miners, stratum) = listen(config.stratum).await?;
         let (readers, api) = listen(config.api).await?;
+        let evidence = config.data_dir.join("evidence");
+        let files = files::EvidenceFiles::open(book.clone(), evidence.clone(), MAX_READERS);
+        let files = files.map_err(data(evidence))?;
         let public = config.public_api.clone().or_else(|| format!("http://{api}/").parse().ok());
         let served = watch::Sender::new(Arc::new(served::ServedLeases::new()));
         let server = server::Server::new(book.clone(), served.subscribe(), numbers);
@@ -129,7 +136,7 @@ impl Node {
         };
         let settler = settler::Settler::new(work, config.poll);
         let tasks = vec![
-            tokio::spawn(http::serve(readers, book.clone(), served.subscribe())),
+            tokio::spawn(http::serve(readers, book.clone(), files, served.subscribe())),
             tokio::spawn(server::accept(miners, server)),
             tokio::spawn(leases::follow(watcher, config, node_key, book, committees, served, settler)),
         ];

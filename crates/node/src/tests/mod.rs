@@ -3,6 +3,7 @@
 
 mod dialect;
 mod durable;
+mod evidence;
 mod extranonces;
 mod forwarding;
 mod gateway;

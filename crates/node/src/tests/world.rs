@@ -5,6 +5,8 @@ use crate::{
     book::Book,
     clock::unix_seconds,
     extranonce::Layout,
+    files::EvidenceFiles,
+    http,
     served::{LiveJob, Served, ServedLeases},
     server::{self, Server},
     sessions::SessionNumbers,
@@ -245,6 +247,16 @@ impl World {
         let answer = miner.submit(&job.mine()).await;
         assert_eq!(answer["result"], true, "{answer}");
         assert_eq!(self.counted(1), before + 1);
+    }
+
+    /// What it serves over HTTP: its address, and where its evidence files are. It ends with the test.
+    pub(super) async fn api(&self, readers: usize) -> (SocketAddr, PathBuf) {
+        let dir = self.dir.join("evidence");
+        let files = EvidenceFiles::open(self.book.clone(), dir.clone(), readers).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(http::serve(listener, self.book.clone(), files, self.leases.subscribe()));
+        (address, dir)
     }
 
     /// What is on disk now.
