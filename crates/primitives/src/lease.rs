@@ -137,10 +137,10 @@ impl Terms {
         u64::from((self.epoch_length / 10).clamp(1, 30))
     }
 
-    /// The most that one epoch can bring: 1.25 of its promise.
+    /// The most that one epoch can bring: 1.25 of its promise, rounded down and capped at [`Work::MAX`].
     #[must_use]
     pub fn epoch_cap(&self) -> Work {
-        Work(self.rate.over(u64::from(self.epoch_length)).0.saturating_mul(5) / 4)
+        Work(self.rate.over(u64::from(self.epoch_length)).0.saturating_mul(5) / 4).min(Work::MAX)
     }
 
     /// Domain of what the committee and the provider sign towards the oracle.
@@ -170,5 +170,43 @@ impl Lease {
         let committed = self.terms.committed();
         let product = U256::from(self.payment).saturating_mul(U256::from(work.min(committed).0));
         product.checked_div(U256::from(committed.0)).unwrap_or_default().saturating_to()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(rate: HashRate, epoch_length: u32) -> Terms {
+        Terms {
+            id: LeaseId(1),
+            domain: Domain { chain_id: 1, contract: Address::ZERO },
+            oracle: Address::ZERO,
+            provider: Address::ZERO,
+            job_signer: Address::ZERO,
+            algorithm: Algorithm::Sha256d,
+            weight: SettlementWeight::from_log2(0).unwrap(),
+            rate,
+            start: 0,
+            end: u64::from(epoch_length),
+            duration: epoch_length,
+            epoch_length,
+        }
+    }
+
+    #[test]
+    fn an_epoch_brings_at_most_a_quarter_more_than_promised() {
+        assert_eq!(terms(HashRate(1_000), 3_600).epoch_cap(), Work(4_500_000));
+        assert_eq!(terms(HashRate(1), 3).epoch_cap(), Work(3), "rounded down");
+        let most = HashRate(Work::MAX.0 / 5 * 4);
+        assert_eq!(terms(most, 1).epoch_cap(), Work(Work::MAX.0 / 5 * 5));
+    }
+
+    /// A lease's whole work fits a `uint96`, but not always a quarter more of it.
+    #[test]
+    fn an_epochs_most_fits_the_chain() {
+        assert_eq!(terms(HashRate::MAX, 1).committed(), Work::MAX);
+        assert_eq!(terms(HashRate::MAX, 1).epoch_cap(), Work::MAX);
+        assert_eq!(terms(HashRate(u128::MAX), u32::MAX).epoch_cap(), Work::MAX);
     }
 }

@@ -31,4 +31,4 @@ pub use lease::{EpochError, Lease, Terms};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
 pub use signer::{KeyError, LocalSigner};
 pub use statement::Statement;
-pub use units::{HashRate, LeaseId, SettlementWeight, Target, Work};
+pub use units::{AboveUint96, HashRate, LeaseId, SettlementWeight, Target, WeightTooLarge, Work};

@@ -58,6 +58,29 @@ mod decimal {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Work, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Work).map_err(D::Error::custom)
+        let hashes: u128 = String::deserialize(deserializer)?.parse().map_err(D::Error::custom)?;
+        // signed as a `uint96`, so statements above it would differ under one signature
+        Work::try_from(hashes).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_that_no_signature_can_tell_apart_are_not_read() {
+        let read = |work: &str, due: &str| {
+            let evidence = B256::ZERO;
+            let json = serde_json::json!({
+                "lease": 1, "asOf": 5, "work": work, "due": due, "evidence": evidence, "last": false
+            });
+            serde_json::from_value::<Statement>(json).map_err(|error| error.to_string())
+        };
+        let (most, above) = ("79228162514264337593543950335", "79228162514264337593543950336");
+        let statement = read(most, most).unwrap();
+        assert_eq!((statement.work, statement.due), (Work::MAX, Work::MAX));
+        let error = format!("work {above}: expected below 2^96");
+        assert_eq!((read(above, "1"), read("1", above)), (Err(error.clone()), Err(error)));
     }
 }

@@ -16,10 +16,35 @@ impl fmt::Display for LeaseId {
     }
 }
 
-/// Work in expected hashes. On chain it is a `uint96`.
+/// A number that does not fit the chain's `uint96`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{unit} {got}: expected below 2^96")]
+pub struct AboveUint96 {
+    /// What was to be read.
+    pub unit: &'static str,
+    /// What came.
+    pub got: u128,
+}
+
+/// Work in expected hashes. On chain it is a `uint96`: what comes from outside is never above [`Work::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u128", into = "u128")]
 pub struct Work(pub u128);
+
+impl TryFrom<u128> for Work {
+    type Error = AboveUint96;
+
+    fn try_from(hashes: u128) -> Result<Self, AboveUint96> {
+        let work = Self(hashes);
+        if work <= Self::MAX { Ok(work) } else { Err(AboveUint96 { unit: "work", got: hashes }) }
+    }
+}
+
+impl From<Work> for u128 {
+    fn from(work: Work) -> Self {
+        work.0
+    }
+}
 
 impl Work {
     /// The most that fits the chain's `uint96`.
@@ -44,12 +69,30 @@ impl fmt::Display for Work {
     }
 }
 
-/// Speed in hashes per second. On chain it is a `uint96`.
+/// Speed in hashes per second. On chain it is a `uint96`: what comes from outside is never above [`HashRate::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u128", into = "u128")]
 pub struct HashRate(pub u128);
 
+impl TryFrom<u128> for HashRate {
+    type Error = AboveUint96;
+
+    fn try_from(hashes: u128) -> Result<Self, AboveUint96> {
+        let rate = Self(hashes);
+        if rate <= Self::MAX { Ok(rate) } else { Err(AboveUint96 { unit: "rate", got: hashes }) }
+    }
+}
+
+impl From<HashRate> for u128 {
+    fn from(rate: HashRate) -> Self {
+        rate.0
+    }
+}
+
 impl HashRate {
+    /// The most that fits the chain's `uint96`.
+    pub const MAX: Self = Self(Work::MAX.0);
+
     /// Expected hashes in so many seconds, capped at [`Work::MAX`].
     #[must_use]
     pub fn over(self, seconds: u64) -> Work {
@@ -207,6 +250,30 @@ mod tests {
         assert_eq!(Target::from_compact(0x1d00_ffff).unwrap().work(), Work(0x1_0001_0001));
         assert_eq!(Target::MAX.work(), Work(1));
         assert_eq!(Target(U256::MAX >> 1).work(), Work(2));
+    }
+
+    #[test]
+    fn what_comes_from_outside_fits_the_chain() {
+        fn read<T: serde::de::DeserializeOwned>(number: impl fmt::Display) -> Result<T, String> {
+            serde_json::from_str(&number.to_string()).map_err(|error| error.to_string())
+        }
+        let most = Work::MAX.0;
+        assert_eq!(read(most), Ok(Work::MAX));
+        assert_eq!(read(most), Ok(HashRate::MAX));
+        assert_eq!(read(95), Ok(SettlementWeight(95)));
+        let above = "79228162514264337593543950336: expected below 2^96";
+        assert_eq!(read::<Work>(most + 1).unwrap_err(), format!("work {above}"));
+        assert_eq!(read::<HashRate>(most + 1).unwrap_err(), format!("rate {above}"));
+        assert!(read::<Work>(u128::MAX).is_err() && read::<HashRate>(u128::MAX).is_err());
+        for log2 in 96..=u8::MAX {
+            let error = read::<SettlementWeight>(log2).unwrap_err();
+            assert_eq!(error, format!("settlement weight 2^{log2}: expected below 2^96"));
+        }
+        // and it is written as it is read
+        for number in [0, 1, most] {
+            assert_eq!(serde_json::to_string(&Work(number)).unwrap(), number.to_string());
+            assert_eq!(serde_json::to_string(&HashRate(number)).unwrap(), number.to_string());
+        }
     }
 
     #[test]
