@@ -25,8 +25,8 @@ pub enum Reason {
     /// The signature is malformed, not low-s, or not of the lease's job signer.
     #[error("job signature is not of the lease's job signer")]
     JobSignature,
-    /// The window of header times is empty or too long.
-    #[error("job window: expected 0 to {max} seconds from {not_before}, ends at {not_after}")]
+    /// The window of header times is backwards, too long, or ends later than a signature can tell.
+    #[error("job window {not_before} to {not_after}: expected 0 to {max} seconds, before 2^40")]
     JobWindow {
         /// First header time.
         not_before: u64,

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! terms         u64 lease · u64 chain id · 20 escrow · 20 oracle · 20 provider · 20 job signer · u8 algorithm ·
-//!               u8 log2 of the settlement weight · u128 rate (hashes per second) · u64 start · u64 end (Unix seconds) ·
-//!               u32 duration · u32 epoch length (seconds)
+//!               u8 log2 of the settlement weight · u128 rate (hashes per second, below 2^96) · u64 start ·
+//!               u64 end (Unix seconds) · u32 duration · u32 epoch length (seconds)
 //! header job    u64 sequence · 32 previous hash (byte order of the header) · u32 nbits · u32 version ·
 //!               u32 version mask · u64 not before · u64 not after · u16 length + coinbase prefix · u8 tail length ·
 //!               u16 length + coinbase suffix · u8 number + 32 each of the branch · 65 signature (r ‖ s ‖ v)
@@ -213,7 +213,10 @@ pub fn terms(fields: &mut Fields<'_>) -> Result<Terms, WireError> {
             let log2 = fields.u8("weight")?;
             SettlementWeight::from_log2(log2).ok_or_else(|| fields.error("weight", "below 96", log2))?
         },
-        rate: HashRate(fields.u128("rate")?),
+        rate: {
+            let rate = fields.u128("rate")?;
+            HashRate::try_from(rate).map_err(|_| fields.error("rate", "below 2^96", rate))?
+        },
         start: fields.u64("start")?,
         end: fields.u64("end")?,
         duration: fields.u32("duration")?,

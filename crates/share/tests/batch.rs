@@ -4,9 +4,11 @@
 mod common;
 
 use alloy_primitives::{B256, U256};
-use common::{terms, verified};
-use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms};
-use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
+use common::{signer, terms, verified};
+use hashlease_primitives::{
+    Algorithm, Domain, HeaderJob, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
+};
+use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob, open_many};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
@@ -157,13 +159,10 @@ proptest! {
     }
 }
 
-/// More than are hashed together at a time.
-#[test]
-fn a_thousand_shares() {
-    let terms = terms(Algorithm::Sha256d, 4, TIME, 0);
-    let job = HeaderJob {
-        lease: LeaseId(1),
-        sequence: 1,
+fn usual_job(lease: u64, sequence: u64) -> HeaderJob {
+    HeaderJob {
+        lease: LeaseId(lease),
+        sequence,
         prev_hash: B256::repeat_byte(1),
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
@@ -174,10 +173,77 @@ fn a_thousand_shares() {
         tail_length: 4,
         coinbase_suffix: vec![2; 60].into(),
         branch: vec![B256::repeat_byte(4); 3],
-    };
-    let share = |nonce: u32| {
-        let tail = nonce.to_be_bytes().as_slice().try_into().unwrap();
-        (0, HeaderShare { tail, ntime: TIME as u32, nonce, version: 0x2000_0000 })
-    };
-    check(&terms, &[job], &(0..1_000).map(share).collect::<Vec<_>>());
+    }
+}
+
+fn usual_share(nonce: u32) -> HeaderShare {
+    let tail = nonce.to_be_bytes().as_slice().try_into().unwrap();
+    HeaderShare { tail, ntime: TIME as u32, nonce, version: 0x2000_0000 }
+}
+
+/// More than are hashed together at a time.
+#[test]
+fn a_thousand_shares() {
+    let terms = terms(Algorithm::Sha256d, 4, TIME, 0);
+    let shares: Vec<_> = (0..1_000).map(|nonce| (0, usual_share(nonce))).collect();
+    check(&terms, &[usual_job(1, 1)], &shares);
+}
+
+/// Nothing of one lease judges the shares of another, though they lie beside each other in a batch: not its algorithm, its
+/// weight, its epochs, its chain or its signer.
+#[test]
+fn each_share_is_judged_by_the_terms_of_its_job() {
+    let lease =
+        |id: u64, algorithm, log2, epoch| Terms { id: LeaseId(id), ..terms(algorithm, log2, TIME, epoch) };
+    let other = LocalSigner::from_bytes(&[8; 32]).unwrap();
+    let elsewhere = Domain { chain_id: 1, ..terms(Algorithm::Sha256d, 0, TIME, 0).domain };
+    let leases = [
+        lease(1, Algorithm::Sha256d, 0, 0),
+        lease(2, Algorithm::Scrypt, 0, 1),
+        lease(3, Algorithm::Sha256d, 95, 2),
+        Terms { job_signer: other.address(), domain: elsewhere, ..lease(4, Algorithm::Sha256d, 3, 3) },
+        lease(5, Algorithm::Scrypt, 2, 4),
+    ];
+    let end = leases.iter().map(|terms| terms.end).min().unwrap();
+    let jobs: Vec<VerifiedJob> = leases
+        .iter()
+        .map(|terms| {
+            let job = usual_job(terms.id.0, terms.id.0 + 10).into();
+            let key = if terms.job_signer == signer().address() { signer() } else { other.clone() };
+            let signature = key.sign(&hashlease_primitives::Job::digest(&job, &terms.domain)).unwrap();
+            VerifiedJob::verify(terms, SignedJob { job, signature }).unwrap()
+        })
+        .collect();
+    let shares: Vec<Share> = (0..40).map(|nonce| usual_share(nonce).into()).collect();
+    let mut seen = 0;
+    open_many(
+        end,
+        shares.iter().enumerate().map(|(at, share)| (&jobs[at % jobs.len()], share)),
+        |at, verdict| {
+            let (terms, job) = (&leases[at % leases.len()], &jobs[at % leases.len()]);
+            let share = shares[at].header().unwrap();
+            let expected = plainly(terms, job.job().header().unwrap(), share);
+            let verdict = verdict.unwrap();
+            assert_eq!(opened(Ok(verdict.clone())), expected);
+            assert_eq!(opened(job.open(&shares[at], end)), expected);
+            match verdict.settle() {
+                Ok(counted) => {
+                    assert_eq!((counted.lease(), counted.job()), (terms.id, terms.id.0 + 10));
+                    assert_eq!(counted.work(), terms.weight.work());
+                    assert!(terms.weight.target().is_met_by(counted.hash()));
+                }
+                Err(reason) => {
+                    assert_eq!(reason, Reason::AboveTarget);
+                    assert!(!terms.weight.target().is_met_by(expected.unwrap().2));
+                }
+            }
+            seen += 1;
+        },
+    );
+    assert_eq!(seen, shares.len());
+    assert_eq!(
+        leases[2].weight,
+        SettlementWeight::from_log2(95).unwrap(),
+        "or no weight tells the leases apart"
+    );
 }

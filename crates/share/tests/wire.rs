@@ -24,7 +24,7 @@ fn terms() -> impl Strategy<Value = Terms> {
             job_signer,
             algorithm: Algorithm::try_from(algorithm).unwrap(),
             weight: SettlementWeight::from_log2(weight).unwrap(),
-            rate: HashRate(rate),
+            rate: HashRate(rate & HashRate::MAX.0),
             start: longs[2],
             end: longs[3],
             duration: ints[0],
@@ -109,7 +109,7 @@ fn reads_as_it_is_written(bytes: &[u8]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn terms_come_back(terms in terms(), cut: prop::sample::Index, flip: prop::sample::Index) {
+    fn terms_come_back(terms in terms(), cut: prop::sample::Index, flip: prop::sample::Index, bits in 1u8..) {
         let mut out = Vec::new();
         put_terms(&mut out, &terms);
         let mut fields = Fields::new(&out);
@@ -117,12 +117,14 @@ proptest! {
         prop_assert_eq!(fields.end(), Ok(()));
         prop_assert!(wire::terms(&mut Fields::new(&out[..cut.index(out.len())])).unwrap_err().short);
         let at = flip.index(out.len());
-        out[at] ^= 1;
+        out[at] ^= bits;
         reads_as_it_is_written(&out)?;
     }
 
     #[test]
-    fn jobs_come_back(signed in job(), cut: prop::sample::Index, flip: prop::sample::Index, rest: [u8; 4]) {
+    fn jobs_come_back(
+        signed in job(), cut: prop::sample::Index, flip: prop::sample::Index, bits in 1u8.., rest: [u8; 4]
+    ) {
         let (kind, lease) = (signed.job.kind(), signed.job.lease());
         let mut out = Vec::new();
         put_job(&mut out, &signed).unwrap();
@@ -133,12 +135,12 @@ proptest! {
         prop_assert_eq!(wire::job(&mut fields, kind, lease), Ok(signed));
         prop_assert_eq!(fields.left(), rest.len());
         let at = flip.index(out.len());
-        out[at] ^= 1;
+        out[at] ^= bits;
         reads_as_it_is_written(&out)?;
     }
 
     #[test]
-    fn shares_come_back(share in share(), cut: prop::sample::Index) {
+    fn shares_come_back(share in share(), cut: prop::sample::Index, flip: prop::sample::Index, bits in 1u8..) {
         let mut out = Vec::new();
         put_share(&mut out, &share);
         let mut fields = Fields::new(&out);
@@ -146,6 +148,9 @@ proptest! {
         prop_assert_eq!(fields.end(), Ok(()));
         let cut = cut.index(out.len());
         prop_assert!(wire::share(&mut Fields::new(&out[..cut]), share.kind()).unwrap_err().short);
+        let at = flip.index(out.len());
+        out[at] ^= bits;
+        reads_as_it_is_written(&out)?;
     }
 
     #[test]
@@ -168,6 +173,9 @@ fn errors_name_the_place_of_the_field() {
     };
     assert_eq!(refused(96, 9), "byte 96: algorithm: expected 1 to 4, got 9");
     assert_eq!(refused(97, 96), "byte 97: weight: expected below 96, got 96");
+    // the first byte above 96 bits
+    let got = terms.rate.0 + (1 << 96);
+    assert_eq!(refused(110, 1), format!("byte 98: rate: expected below 2^96, got {got}"));
     let error = wire::terms(&mut Fields::new(&out[..100])).unwrap_err();
     assert_eq!(error.to_string(), "byte 98: rate: expected 16 bytes, got 2 left");
     let error = wire::share(&mut Fields::new(&[33; 50]), JobKind::Header).unwrap_err();

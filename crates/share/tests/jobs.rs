@@ -1,0 +1,147 @@
+//! What a job lets in, and what a miner's submit means in it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use alloy_primitives::B256;
+use common::{sign, terms};
+use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId};
+use hashlease_share::{HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, Reason, VerifiedJob};
+use proptest::prelude::*;
+
+const TIME: u64 = 1_700_000_000;
+/// The first second that a `uint40` does not hold.
+const TOO_LATE: u64 = 1 << 40;
+
+fn header_job() -> HeaderJob {
+    HeaderJob {
+        lease: LeaseId(1),
+        sequence: 1,
+        prev_hash: B256::repeat_byte(1),
+        n_bits: 0x1d00_ffff,
+        version: 0x2000_6000,
+        version_mask: 0x1fff_e000,
+        not_before: TIME,
+        not_after: TIME + 100,
+        coinbase_prefix: vec![1; 100].into(),
+        tail_length: 4,
+        coinbase_suffix: vec![2; 60].into(),
+        branch: vec![B256::repeat_byte(4); 3],
+    }
+}
+
+fn ethash_job() -> EthashJob {
+    EthashJob {
+        lease: LeaseId(1),
+        sequence: 1,
+        seal_hash: B256::repeat_byte(1),
+        block_number: 1,
+        nonce_prefix: vec![1, 2].into(),
+        not_before: TIME,
+        not_after: TIME + 100,
+    }
+}
+
+fn refused(algorithm: Algorithm, time: u64, job: impl Into<Job>) -> Option<Reason> {
+    let terms = terms(algorithm, 1, time, 0);
+    VerifiedJob::verify(&terms, sign(&terms, job)).err()
+}
+
+/// Times are signed as a `uint40`, so beyond it jobs would differ under one signature.
+#[test]
+fn a_job_later_than_its_signature_can_tell_is_refused() {
+    let header = |from, to| HeaderJob { not_before: from, not_after: to, ..header_job() };
+    let ethash = |from, to| EthashJob { not_before: from, not_after: to, ..ethash_job() };
+    let domain = terms(Algorithm::Sha256d, 1, TIME, 0).domain;
+    let digest = |job: HeaderJob| Job::from(job).digest(&domain);
+    let last = TOO_LATE - 1;
+    assert_ne!(digest(header(last - 9, last)), digest(header(last - 9, last - 1)));
+    assert_eq!(digest(header(last - 9, last)), digest(header(last - 9, last + 1)), "or the rule is idle");
+
+    assert_eq!(refused(Algorithm::Sha256d, TOO_LATE, header(last - 9, last)), None);
+    assert_eq!(refused(Algorithm::Ethash, TOO_LATE, ethash(last - 9, last)), None);
+    let far = u64::MAX - MAX_JOB_WINDOW;
+    for (from, to) in [(last, TOO_LATE), (TOO_LATE, TOO_LATE), (TOO_LATE, TOO_LATE + 60), (far, u64::MAX)] {
+        let window = Some(Reason::JobWindow { not_before: from, not_after: to, max: MAX_JOB_WINDOW });
+        assert_eq!(refused(Algorithm::Sha256d, TOO_LATE, header(from, to)), window);
+        assert_eq!(refused(Algorithm::Ethash, TOO_LATE, ethash(from, to)), window);
+    }
+    assert_eq!(
+        refused(Algorithm::Sha256d, TOO_LATE, header(last, TOO_LATE)).unwrap().to_string(),
+        "job window 1099511627775 to 1099511627776: expected 0 to 600 seconds, before 2^40"
+    );
+}
+
+#[test]
+fn a_tail_too_long_is_told_as_the_jobs() {
+    let with = |tail_length: u8| refused(Algorithm::Scrypt, TIME, HeaderJob { tail_length, ..header_job() });
+    assert_eq!(with(32), None);
+    let reason = with(40).unwrap();
+    assert_eq!(reason, Reason::JobTail { length: 40, max: MAX_TAIL });
+    assert_eq!(
+        (reason.code(), reason.to_string().as_str()),
+        ("job-tail", "job tail of 40 bytes: expected at most 32")
+    );
+}
+
+fn version(mask: u32, bits: Option<u32>) -> Result<u32, Reason> {
+    HeaderShare::submitted(&header_job(), mask, &[0; 4], (1, 2), bits).map(|share| share.version)
+}
+
+#[test]
+fn submitted_bits_replace_those_of_the_job() {
+    let mask = header_job().version_mask;
+    assert_eq!(version(mask, None), Ok(0x2000_6000), "a miner that does not roll");
+    assert_eq!(version(mask, Some(0x6000)), Ok(0x2000_6000));
+    assert_eq!(version(mask, Some(0)), Ok(0x2000_0000), "not or-ed: a bit of the job's may be cleared");
+    assert_eq!(version(mask, Some(mask)), Ok(0x3fff_e000));
+    assert_eq!(version(0, None), Ok(0x2000_6000));
+    assert_eq!(version(0, Some(0)), Ok(0x2000_6000));
+    // a miner that was told fewer bits than the job grants: the others stay the job's
+    assert_eq!(version(0x2000, None), Ok(0x2000_6000));
+    assert_eq!(version(0x2000, Some(0)), Ok(0x2000_4000));
+    assert_eq!(version(0x2000, Some(0x2000)), Ok(0x2000_6000));
+}
+
+#[test]
+fn submitted_bits_outside_the_mask_are_refused() {
+    let job = header_job();
+    for (mask, bits, version_meant) in [
+        (job.version_mask, 0x2000_6000, 0x0000_6000),
+        (job.version_mask, 1, 0x2000_6001),
+        (0x2000, 0x4000, 0x2000_2000),
+        (0, 0x2000, 0x2000_4000),
+        (0, u32::MAX, !0x2000_6000),
+    ] {
+        let reason = Reason::VersionOutsideMask { version: version_meant, job: job.version, mask };
+        assert_eq!(version(mask, Some(bits)), Err(reason), "{bits:08x} {mask:08x}");
+    }
+}
+
+#[test]
+fn a_submitted_tail_is_as_long_as_the_job_says() {
+    for length in [0, 3, 5, 32, 33, 1_000] {
+        let refused = HeaderShare::submitted(&header_job(), 0, &vec![7; length], (1, 2), None);
+        assert_eq!(refused, Err(Reason::ExtranonceLength { expected: 4, actual: length }));
+    }
+    let share = HeaderShare::submitted(&header_job(), 0, &[7; 4], (1, 2), None).unwrap();
+    assert_eq!((share.tail.as_slice(), share.ntime, share.nonce), ([7; 4].as_slice(), 1, 2));
+}
+
+proptest! {
+    /// Bit by bit: a bit in the mask is the miner's, every other is the job's, and what is taken keeps the evidence rule.
+    #[test]
+    fn submitted_versions_are_as_bip_310_has_them(job: u32, granted: u32, told: u32, bits: u32, rolls: bool) {
+        let mask = granted & told;
+        let signed = HeaderJob { version: job, version_mask: granted, ..header_job() };
+        let share = HeaderShare::submitted(&signed, mask, &[0; 4], (1, 2), rolls.then_some(bits & mask)).unwrap();
+        for bit in 0..32 {
+            let of = |word: u32| word >> bit & 1;
+            let expected = if rolls && of(mask) == 1 { of(bits) } else { of(job) };
+            prop_assert_eq!(of(share.version), expected);
+        }
+        prop_assert_eq!((share.version ^ job) & !granted, 0);
+        let all = HeaderShare::submitted(&signed, mask, &[0; 4], (1, 2), Some(bits));
+        prop_assert_eq!(all.is_ok(), bits & !mask == 0);
+    }
+}
