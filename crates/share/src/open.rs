@@ -173,7 +173,8 @@ impl VerifiedJob {
     /// `end` is the lease's end as it is now, Unix seconds: the one of its terms that changes, when a cancellation brings
     /// it closer. A later one than the job was verified under changes nothing.
     ///
-    /// Takes about 2 µs for SHA-256d, 0.1 ms for scrypt, 3 ms for the Ethash of today: see [`open_many`] for many.
+    /// Takes about 2 µs for SHA-256d, 0.11 ms for scrypt with AVX-512 and 0.15 ms without, for Ethash 0.8 ms in epoch 0 of
+    /// the DAG and 2.7 ms in those of today: see [`open_many`] for many.
     ///
     /// # Errors
     /// The [`Reason`] of the first rule that fails.
@@ -286,6 +287,10 @@ fn open_scrypts(
     headers: &[(usize, HeaderToHash<'_>)],
     take: &mut impl FnMut(usize, Result<OpenedShare, Reason>),
 ) {
+    // most batches have none, and what scrypt writes into is large
+    if headers.is_empty() {
+        return;
+    }
     let items = headers.iter().map(|(_, header)| (header.template, header.choice()));
     let mut hashed = [HashedHeader { header: [0; 80], digest: B256::ZERO }; BATCH];
     hash_headers(Engine::best(), items, |at, one| {
