@@ -294,9 +294,10 @@ impl Shared {
         let build = Arc::new(Build::default());
         state.entries.insert(epoch, Entry { build: Arc::clone(&build), last_use: (0, Instant::now()) });
         state.used(epoch);
-        let ending = Ending { shared: Arc::clone(self), build: Arc::clone(&build), epoch };
+        // What is owed begins with the thread. Dropped here, when there is none, it would wait for the lock that is held.
+        let (shared, its_build) = (Arc::clone(self), Arc::clone(&build));
         let thread = thread::Builder::new().name(format!("light-cache-{}", epoch.index()));
-        match thread.spawn(move || ending.work()) {
+        match thread.spawn(move || Ending { shared, build: its_build, epoch }.work()) {
             Ok(thread) => {
                 state.threads.retain(|thread| !thread.is_finished());
                 state.threads.push(thread);

@@ -2,13 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use hashlease_caches::{
-    Caches, Counts, EpochError, Epochs, EthashEpoch, FileError, LightCache, Settings, Status,
+    BuildFailed, Caches, Counts, EpochError, Epochs, EthashEpoch, FileError, LightCache, Settings, Status,
+    Trouble,
 };
 use hashlease_primitives::Algorithm;
 use std::{
-    fs,
+    env, fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Barrier, OnceLock},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -198,7 +200,55 @@ fn rebuilt(change: impl FnOnce(&Path, Vec<u8>)) -> FileError {
     assert!(caches.take_troubles().is_empty());
     drop(caches);
     assert!(fs::read(&path).unwrap() == good);
-    troubles.remove(0).error
+    let error = troubles.remove(0).error;
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    error
+}
+
+/// What the system refused to do, and to which file or directory.
+fn refused(trouble: &Trouble) -> (&'static str, &Path) {
+    match &trouble.error {
+        FileError::Io { action, path, .. } => (action, path),
+        other => panic!("{other}"),
+    }
+}
+
+/// Troubles of a build of epoch 0 with files here, when so many have come. The cache is there all the same.
+fn troubles(directory: &Path, count: usize) -> Vec<Trouble> {
+    let caches = Caches::new(settings(Some(directory), 1));
+    assert_eq!(caches.get(epoch(0)).unwrap().as_bytes(), first().as_bytes());
+    let mut troubles = vec![];
+    wait_until("the troubles are told", || {
+        troubles.extend(caches.take_troubles());
+        troubles.len() >= count
+    });
+    assert_eq!(caches.counts(), Counts { built: 1, ..Counts::default() });
+    assert!(caches.try_get(epoch(0)).is_some());
+    assert_eq!(caches.status(epoch(0)), Status::Ready);
+    drop(caches);
+    assert_eq!(troubles.len(), count, "{troubles:?}");
+    assert!(troubles.iter().all(|trouble| trouble.epoch == epoch(0)));
+    troubles
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Set in a process that runs one test under conditions of its own.
+const ALONE: &str = "HASHLEASE_TEST_ALONE";
+
+/// Runs one test of this file in a process of its own, started by `prepare` and the way to this program.
+fn alone(test: &str, prepare: impl FnOnce(&Path) -> Command) {
+    let mut command = prepare(&env::current_exe().unwrap());
+    let output = command.args(["--exact", test, "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{output:?}");
 }
 
 fn changed(at: usize, by: u8) -> impl FnOnce(&Path, Vec<u8>) {
@@ -261,16 +311,12 @@ fn a_file_of_another_kind_version_or_epoch_is_refused() {
 #[test]
 fn a_directory_in_place_of_the_file_stops_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    fs::create_dir(directory.path().join("light-0-0.cache")).unwrap();
-    let caches = Caches::new(settings(Some(directory.path()), 1));
-    assert_eq!(caches.get(epoch(0)).unwrap().as_bytes(), first().as_bytes());
-    let mut troubles = vec![];
-    wait_until("it can be neither read nor written", || {
-        troubles.extend(caches.take_troubles());
-        troubles.len() == 2
-    });
-    drop(caches);
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file is left");
+    let path = directory.path().join("light-0-0.cache");
+    fs::create_dir(&path).unwrap();
+    let troubles = troubles(directory.path(), 2);
+    assert!(!troubles[0].error.to_string().is_empty(), "it can't be read, in words of the system");
+    assert_eq!(refused(&troubles[1]), ("rename to", path.as_path()));
+    assert_eq!(names(directory.path()), ["light-0-0.cache"], "no temporary file is left");
 }
 
 #[test]
@@ -278,24 +324,109 @@ fn a_place_that_cannot_be_written_stops_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     fs::write(&file, "x").unwrap();
-    // Below a file there can be no directory, for nobody.
-    let mut places = vec![file.join("below")];
+    // A file in place of the directory, and below a file there can be none, for nobody.
+    for place in [file.clone(), file.join("below")] {
+        let troubles = troubles(&place, 2);
+        assert_eq!(refused(&troubles[0]), ("open", place.join("light-0-0.cache").as_path()));
+        assert_eq!(refused(&troubles[1]), ("create", place.as_path()));
+    }
+    assert_eq!((fs::read(&file).unwrap().as_slice(), names(directory.path()).len()), (&b"x"[..], 1));
     if cfg!(target_os = "linux") {
         // A file system that takes no files, not even from root.
-        places.push(PathBuf::from("/proc/self/caches"));
-        places.push(PathBuf::from("/proc"));
+        let place = PathBuf::from("/proc/self/caches");
+        assert_eq!(refused(&troubles(&place, 1)[0]), ("create", place.as_path()));
+        let trouble = &troubles(Path::new("/proc"), 1)[0];
+        let (action, path) = refused(trouble);
+        assert_eq!((action, path.parent()), ("write", Some(Path::new("/proc"))));
     }
-    for place in places {
-        let caches = Caches::new(settings(Some(&place), 1));
-        assert_eq!(caches.get(epoch(0)).unwrap().as_bytes(), first().as_bytes());
-        let mut troubles = vec![];
-        wait_until("the trouble is told", || {
-            troubles.extend(caches.take_troubles());
-            troubles.iter().any(|trouble| matches!(&trouble.error, FileError::Io { action, .. } if *action == "create" || *action == "write"))
+}
+
+/// A limit on the length of files is met in the midst of writing, as a full disk is.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_stops_nothing() {
+    if env::var_os(ALONE).is_none() {
+        return alone("a_full_disk_stops_nothing", |program| {
+            let mut command = Command::new("sh");
+            command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]).arg(program);
+            command
         });
-        assert_eq!(caches.counts(), Counts { built: 1, ..Counts::default() });
-        assert!(caches.try_get(epoch(0)).is_some());
     }
+    let directory = tempfile::tempdir().unwrap();
+    let trouble = &troubles(directory.path(), 1)[0];
+    let (action, path) = refused(trouble);
+    assert_eq!((action, path.parent()), ("write", Some(directory.path())));
+    assert!(trouble.error.to_string().contains("File too large"), "{}", trouble.error);
+    assert!(names(directory.path()).is_empty(), "neither half a file nor a temporary one is left");
+
+    // A file that is there is as it was after what could not be written over it.
+    let path = directory.path().join("light-0-0.cache");
+    fs::write(&path, "short").unwrap();
+    let troubles = troubles(directory.path(), 2);
+    assert!(matches!(troubles[0].error, FileError::Length { actual: 5, .. }));
+    assert_eq!(refused(&troubles[1]).0, "write");
+    assert_eq!((fs::read(&path).unwrap().as_slice(), names(directory.path()).len()), (&b"short"[..], 1));
+}
+
+/// The system gives no thread: no stack is that large.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_thread_there_is_no_cache_and_nobody_waits() {
+    if env::var_os(ALONE).is_none() {
+        return alone("without_a_thread_there_is_no_cache_and_nobody_waits", |program| {
+            let mut command = Command::new(program);
+            command.env("RUST_MIN_STACK", (1_u64 << 50).to_string());
+            command
+        });
+    }
+    let caches = Caches::new(settings(None, 1));
+    for index in [0, 0, 1] {
+        let error = caches.get(epoch(index)).unwrap_err();
+        assert!(matches!(error, BuildFailed::Thread(_)), "{error}");
+        assert!(error.to_string().starts_with("no thread to build a light cache on: "), "{error}");
+        assert_eq!((caches.status(epoch(index)), caches.in_memory()), (Status::Absent, 0));
+        assert!(caches.try_get(epoch(index)).is_none());
+    }
+    assert_eq!(caches.counts(), Counts::default());
+}
+
+/// One that can't be removed is told, and keeps nobody from the others.
+#[test]
+fn what_can_not_be_removed_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let stuck = directory.path().join("light-9-9.cache");
+    fs::create_dir(&stuck).unwrap();
+    let caches = Caches::new(Settings { on_disk: NonZeroUsize::MIN, ..settings(Some(directory.path()), 1) });
+    caches.get(epoch(0)).unwrap();
+    let mut troubles = vec![];
+    wait_until("the trouble is told", || {
+        troubles.extend(caches.take_troubles());
+        !troubles.is_empty()
+    });
+    assert_eq!((troubles.len(), refused(&troubles[0])), (1, ("remove", stuck.as_path())));
+    assert_eq!(caches.counts(), Counts { built: 1, saved: 1, ..Counts::default() });
+    assert_eq!(names(directory.path()), ["light-0-0.cache", "light-9-9.cache"]);
+}
+
+#[test]
+fn only_the_latest_troubles_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let caches = Caches::new(settings(Some(&file), 1));
+    // two a build: it can be neither read nor written
+    for index in 0..18 {
+        caches.get(epoch(index)).unwrap();
+    }
+    // the last one's are told when its thread is gone
+    let mut all = caches.take_troubles();
+    let before = all.len();
+    wait_until("the last is told", || {
+        all.extend(caches.take_troubles());
+        all.iter().any(|trouble| trouble.epoch == epoch(17) && refused(trouble).0 == "create")
+    });
+    assert!(before <= 32, "{before}");
+    assert_eq!(all.iter().filter(|trouble| trouble.epoch == epoch(0)).count(), 0, "the oldest go first");
 }
 
 #[test]

@@ -154,6 +154,38 @@ fn tampering_is_named() {
     assert_eq!(refused(&other_epoch), Some("other-epoch"));
 }
 
+/// What is handed on as counted is what the root was rebuilt of: members keep these keys, and no others.
+#[test]
+fn only_what_counts_is_handed_on() {
+    let honest = evidence();
+    let no_cache = |_| panic!("no Ethash here");
+    let (report, all) = honest.recheck_keys(&no_cache);
+    assert!(report.holds() && all.is_sorted() && all.len() == 40);
+    let mut spoiled = honest;
+    spoiled.shares[3].share.header_mut().unwrap().version = 0;
+    spoiled.shares[8].job = 77;
+    spoiled.shares[11] = spoiled.shares[10].clone();
+    spoiled.shares.swap(20, 21);
+    let (report, keys) = spoiled.recheck_keys(&no_cache);
+    let gone = [3, 8, 11, 20];
+    let left = all.iter().enumerate().filter(|(at, _)| !gone.contains(at)).map(|(_, key)| *key);
+    assert_eq!(keys, left.collect::<Vec<_>>());
+    assert_eq!(report.rebuilt, hashlease_trie::Trie::build(keys).unwrap().commitment());
+    let named: Vec<_> = report.named.iter().map(|share| (share.index, share.job, share.key)).collect();
+    let second = |at: usize| spoiled.shares[at].job;
+    assert_eq!(
+        named,
+        [
+            (3, second(3), None),
+            (8, 77, None),
+            (11, second(11), Some(all[10])),
+            (21, second(21), Some(all[20])),
+        ]
+    );
+    assert_eq!(report.named[3].refused, Reason::OutOfOrder { after: all[21] });
+    assert_eq!((report.shares, report.refused, report.work.0), (40, 4, 36 * 8));
+}
+
 #[test]
 fn a_changed_byte_is_seen_and_counts_are_bounded() {
     let bytes = evidence().encode().unwrap();

@@ -10,6 +10,7 @@ use hashlease_primitives::{
     SignedJob, Terms,
 };
 use hashlease_share::{EthashShare, HeaderShare, Reason, Share, VerifiedJob, VerifiedShare};
+use sha2::{Digest as _, Sha256};
 use std::{
     cell::Cell,
     io::{self, Read},
@@ -361,11 +362,23 @@ fn errors_name_the_place_in_the_file() {
     );
     let mut flipped = bytes.clone();
     flipped[end - 1] ^= 1;
-    assert!(read(&flipped).starts_with(&format!("evidence file at byte {end}: checksum: expected ")));
+    let (right, claimed) = (hex::encode(Sha256::digest(&flipped[..end])), hex::encode(&flipped[end..]));
+    assert_eq!(
+        read(&flipped),
+        format!("evidence file at byte {end}: checksum: expected {right}, got {claimed}")
+    );
     // a number that promises more than there is makes no room for it
     let mut promising = bytes.clone();
     promising[shares - 8..shares].copy_from_slice(&u64::MAX.to_le_bytes());
     assert!(read(&promising).contains("share's"), "{}", read(&promising));
+    // beyond what is read at a time
+    let long = sha256d(60_000).encode().unwrap();
+    let cut = long.len() - 32 - 5_000 * 21 + 10;
+    assert!(cut > 1 << 20);
+    assert_eq!(
+        read(&long[..cut]),
+        format!("evidence file at byte {}: share's ntime: expected 4 bytes, got 1 left", cut - 1)
+    );
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 
 const TIME: u64 = 1_700_000_000;
 
-/// What a share gives, or the code of why not.
-type Verdict = Result<([u8; 32], [u8; 80], U256, u32), &'static str>;
+/// What a share gives, and the job that it counts for if it does; or the code of why not.
+type Verdict = Result<([u8; 32], [u8; 80], U256, u32, Option<u64>), &'static str>;
 
 fn sha256d(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(Sha256::digest(bytes)).into()
@@ -57,12 +57,19 @@ fn plainly(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> Verdict {
         scrypt::scrypt(&header, &header, &params, &mut proof).unwrap();
     }
     let epoch = u32::try_from((ntime - terms.start) / u64::from(terms.epoch_length)).unwrap();
-    Ok((sha256d(&header), header, U256::from_le_bytes(proof), epoch))
+    let hash = U256::from_le_bytes(proof);
+    // at most 2^256 / weight - 1, which is the number of hashes that it is worth
+    let counts = hash.checked_mul(U256::from(terms.weight.work().0)).is_some();
+    Ok((sha256d(&header), header, hash, epoch, counts.then_some(job.sequence)))
 }
 
 fn opened(opened: Result<hashlease_share::OpenedShare, hashlease_share::Reason>) -> Verdict {
     let opened = opened.map_err(|reason| reason.code())?;
-    Ok((opened.key().0, *opened.header().unwrap(), opened.hash(), opened.epoch()))
+    let (key, header, hash, epoch) =
+        (opened.key().0, *opened.header().unwrap(), opened.hash(), opened.epoch());
+    let counted = opened.settle().ok();
+    assert!(counted.as_ref().is_none_or(|share| (share.key().0, share.epoch()) == (key, epoch)));
+    Ok((key, header, hash, epoch, counted.map(|share| share.job())))
 }
 
 /// Masks of BIP 320 (16 bits) and BIP 323 (24 bits), none, and all.
@@ -119,6 +126,8 @@ fn shares(jobs: Vec<HeaderJob>) -> impl Strategy<Value = (Vec<HeaderJob>, Vec<(u
 }
 
 fn check(terms: &Terms, jobs: &[HeaderJob], shares: &[(usize, HeaderShare)]) {
+    let numbered = |(sequence, job): (u64, &HeaderJob)| HeaderJob { sequence, ..job.clone() };
+    let jobs: Vec<HeaderJob> = (7..).zip(jobs).map(numbered).collect();
     let verified: Vec<VerifiedJob> = jobs.iter().map(|job| verified(terms, job.clone())).collect();
     let submitted: Vec<(usize, Share)> =
         shares.iter().map(|(at, share)| (*at, share.clone().into())).collect();

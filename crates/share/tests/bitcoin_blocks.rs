@@ -1,7 +1,7 @@
 //! Real Bitcoin blocks, cut as a job cuts them, are shares at their own target; one flipped bit and they are not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use arrayvec::ArrayVec;
 use hashlease_pow::sha256d;
 use hashlease_primitives::{
@@ -147,6 +147,9 @@ fn real_blocks_are_shares_at_their_own_target() {
             assert_eq!(opened.header(), Some(&block.header), "{name} cut at {at}+{length}");
             assert_eq!(displayed(opened.key()), block.hash, "{name}");
             assert!(opened.meets(block.target()), "{name}");
+            // its own hash as the target, and one below
+            assert!(opened.meets(Target(opened.hash())), "{name}");
+            assert!(!opened.meets(Target(opened.hash() - U256::ONE)), "{name}");
             let counted = opened.settle().unwrap();
             assert_eq!((counted.epoch(), counted.key()), (0, sha256d(&block.header)), "{name}");
         }

@@ -1,11 +1,12 @@
 //! Terms, keys and jobs for the tests of this crate.
 #![allow(dead_code, unreachable_pub)]
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
+    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Target,
+    Terms,
 };
-use hashlease_share::{HeaderShare, VerifiedJob};
+use hashlease_share::{HeaderShare, OpenedShare, VerifiedJob};
 
 /// Seconds of an epoch.
 pub const EPOCH: u32 = 3_600;
@@ -51,6 +52,11 @@ fn word(header: &[u8; 80], at: usize) -> u32 {
 /// Time of a header.
 pub fn time(header: &[u8; 80]) -> u64 {
     u64::from(word(header, 68))
+}
+
+/// A hash meets the target that equals it, and none below.
+pub fn meets_from_its_hash_on(opened: &OpenedShare) -> bool {
+    opened.meets(Target(opened.hash())) && !opened.meets(Target(opened.hash() - U256::ONE))
 }
 
 /// A real block as a job, with the bytes `tail` of its coinbase as the miner's, and the share that it was.
