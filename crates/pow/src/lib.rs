@@ -70,7 +70,7 @@
 //! # Engines
 //! Kernels for SHA-NI, AVX2 and AVX-512 are compiled in on x86-64 and entered only on a machine that has what they need. All
 //! else is plain Rust, which is the whole crate on other processors and with the feature `portable`: the same hashes, more
-//! slowly.
+//! slowly. Single SHA-256 compressions are those of the crate `sha2`, which chooses its instructions itself, also then.
 //!
 //! Tests run what the machine has and leave out the rest. The environment variable `HASHLEASE_REQUIRE_ENGINES` makes the test
 //! `engines` fail unless all that it names are there: `HASHLEASE_REQUIRE_ENGINES=avx512,avx2,sha-ni cargo test -p
