@@ -2,9 +2,9 @@
 //!
 //! `UPDATE_VECTORS=1 cargo test -p hashlease-ledger --test evidence_vectors` writes them anew. A change of them is a
 //! change of the format or of the rules, which `docs/evidence.md` describes.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256, uint};
 use hashlease_ledger::{Evidence, EvidenceHead, EvidenceShare, Recheck, Report};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
@@ -33,6 +33,16 @@ fn directory() -> PathBuf {
 fn cache() -> Arc<LightCache> {
     static CACHE: OnceLock<Arc<LightCache>> = OnceLock::new();
     Arc::clone(CACHE.get_or_init(|| Arc::new(LightCache::build(EthashEpoch::of_ethash_block(0).unwrap()))))
+}
+
+/// The first DAG's, and that of Etchash from ECIP-1099 on.
+fn cache_of(dag: EthashEpoch) -> Arc<LightCache> {
+    static LATER: OnceLock<Arc<LightCache>> = OnceLock::new();
+    if dag.index() == 0 {
+        return cache();
+    }
+    assert_eq!((dag.index(), dag.seed_rounds()), (195, 390));
+    Arc::clone(LATER.get_or_init(|| Arc::new(LightCache::build(dag))))
 }
 
 fn signer() -> LocalSigner {
@@ -81,14 +91,15 @@ fn header_job(sequence: u64) -> HeaderJob {
         coinbase_prefix: bytes(90 + sequence as usize, 1).into(),
         tail_length: 6,
         coinbase_suffix: bytes(60, 2).into(),
-        branch: (0..sequence).map(|at| seed(10 + at)).collect(),
+        branch: (0..sequence % 7).map(|at| seed(10 + at)).collect(),
     }
 }
 
 fn header_share(job: &HeaderJob, number: u32) -> HeaderShare {
     HeaderShare {
         tail: hash(number.into())[..usize::from(job.tail_length).min(32)].try_into().unwrap(),
-        ntime: u32::try_from(job.not_before).unwrap() + number % 100,
+        // to the last second
+        ntime: u32::try_from(if number.is_multiple_of(4) { job.not_after } else { job.not_before }).unwrap(),
         nonce: number.wrapping_mul(0x9e37_79b9),
         version: job.version | (number << 13 & job.version_mask),
     }
@@ -121,7 +132,10 @@ fn good(terms: &Terms, jobs: &[Job], each: usize) -> Evidence {
     let signed: Vec<SignedJob> = jobs.iter().map(|job| sign(terms, job.clone())).collect();
     let mut shares = Vec::new();
     for signed in &signed {
-        let verified = VerifiedJob::verify(terms, signed.clone()).unwrap().with_cache(cache());
+        let mut verified = VerifiedJob::verify(terms, signed.clone()).unwrap();
+        if let Some(dag) = verified.dag_epoch() {
+            verified.set_cache(cache_of(dag));
+        }
         let share = |number| match &signed.job {
             Job::Header(job) => Share::Header(header_share(job, number)),
             Job::Ethash(job) => Share::Ethash(ethash_share(job, number)),
@@ -160,7 +174,13 @@ fn bad_signatures(terms: &Terms, job: impl Fn(u64) -> Job, from: u64) -> Vec<Sig
     let stranger = SignedJob { signature: other(job(from + 1).digest(&terms.domain)), job: job(from + 1) };
     let mut bare = sign(terms, job(from + 2));
     bare.signature[64] -= 27;
-    vec![unsigned, stranger, bare]
+    // the same key's signature with the other s (EIP-2)
+    let mut high = sign(terms, job(from + 3));
+    let order = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
+    let s = U256::from_be_slice(&high.signature[32..64]);
+    high.signature[32..64].copy_from_slice(&(order - s).to_be_bytes::<32>());
+    high.signature[64] ^= 27 ^ 28;
+    vec![unsigned, stranger, bare, high]
 }
 
 fn headers_refused(algorithm: Algorithm) -> Evidence {
@@ -175,7 +195,7 @@ fn headers_refused(algorithm: Algorithm) -> Evidence {
     let mut bad = vec![
         with(10, &|job| job.not_after = job.not_before + 601),
         with(11, &|job| job.not_after = job.not_before - 1),
-        with(12, &|job| job.coinbase_prefix = vec![5; 960].into()),
+        with(12, &|job| job.coinbase_prefix = vec![5; 959].into()),
         with(13, &|job| {
             job.coinbase_prefix = vec![6; 28].into();
             job.coinbase_suffix = vec![7; 30].into();
@@ -185,6 +205,11 @@ fn headers_refused(algorithm: Algorithm) -> Evidence {
     ];
     bad.extend(bad_signatures(&terms, |sequence| header_job(sequence).into(), 20));
     with_bad_jobs(&mut evidence, bad);
+    // at the limits, and good
+    evidence.head.jobs.push(with(24, &|job| job.not_after = job.not_before + 600));
+    evidence.head.jobs.push(with(25, &|job| job.coinbase_prefix = vec![5; 958].into()));
+    evidence.head.jobs.push(with(26, &|job| job.branch = (0..16).map(hash).collect()));
+    evidence.head.jobs.push(with(27, &|job| job.tail_length = 32));
     // around the epoch and the lease, where the job's own window allows more
     let edge =
         |sequence: u64, from: u64| with(sequence, &|job| (job.not_before, job.not_after) = (from, from + 9));
@@ -251,10 +276,20 @@ fn ethash_refused() -> Evidence {
     ];
     let unsigned = |sequence| EthashJob { sequence, ..ethash_job(2) }.into();
     bad.extend(bad_signatures(&terms, unsigned, 20));
-    // one of the files' own DAG, then one DAG after the other
-    bad.extend((0..6).map(|dag| with(30 + dag, &|job| job.block_number = 30_000 * dag)));
+    // one of the files' own DAG, the last one there is, and one DAG after the other
+    let blocks = [0, 2_048 * 30_000 - 1, 30_000, 60_000, 90_000, 120_000, 0];
+    bad.extend((0..).zip(blocks).map(|(at, block)| with(30 + at, &|job| job.block_number = block)));
+    bad.push(with(40, &|job| job.nonce_prefix = vec![1; 6].into()));
     with_bad_jobs(&mut evidence, bad);
-    evidence.shares.retain(|share| !(30..34).contains(&share.job));
+    // what is good has no share
+    evidence.shares.retain(|share| ![30, 31, 32, 33, 36, 40].contains(&share.job));
+    // a job of the lease's other epoch
+    let earlier = with(50, &|job| {
+        job.nonce_prefix = vec![].into();
+        (job.not_before, job.not_after) = (FROM - 60, FROM - 1);
+    });
+    evidence.head.jobs.push(earlier);
+    evidence.shares.push(EvidenceShare { job: 50, share: EthashShare { nonce: 5 }.into() });
     let spoil = |at: usize, change: &dyn Fn(&mut EvidenceShare)| {
         let mut share = evidence.shares[at].clone();
         change(&mut share);
@@ -269,14 +304,35 @@ fn ethash_refused() -> Evidence {
         spoil(0, &|share| share.job = 999),
         spoil(1, &|share| nonce(share, 1 << 63)),
         spoil(1, &|share| nonce(share, 1 << (63 - 8 * share.job))),
-        spoil(2, &|share| nonce(share, 1)),
-        spoil(2, &|share| nonce(share, 2)),
-        spoil(2, &|share| nonce(share, 4)),
+        above_target(&evidence, 2),
         evidence.shares[5].clone(),
         evidence.shares[1].clone(),
     ];
     evidence.shares.append(&mut spoiled);
     evidence
+}
+
+/// The first nonce after a share's own that misses.
+fn above_target(evidence: &Evidence, at: usize) -> EvidenceShare {
+    let EvidenceShare { job, share: Share::Ethash(share) } = &evidence.shares[at] else {
+        panic!("of Ethash")
+    };
+    let signed = evidence.head.jobs.iter().find(|signed| signed.job.sequence() == *job).unwrap();
+    let verified = VerifiedJob::verify(&evidence.head.terms, signed.clone()).unwrap().with_cache(cache());
+    let nonces = (1..).map(|step| EthashShare { nonce: share.nonce ^ step });
+    let misses = |share: &EthashShare| {
+        verified.open(&(*share).into(), evidence.head.terms.end).unwrap().settle().is_err()
+    };
+    EvidenceShare { job: *job, share: nonces.filter(misses).map(Share::from).next().unwrap() }
+}
+
+/// More shares than an epoch can be worth.
+fn capped() -> Evidence {
+    let (rate, duration) = (HashRate(3), 20 * EPOCH);
+    let mut terms = terms(Algorithm::Sha256d);
+    (terms.rate, terms.duration, terms.end) = (rate, duration, START + u64::from(duration));
+    assert_eq!(terms.weight, SettlementWeight::of_lease(rate, EPOCH, duration).unwrap());
+    good(&terms, &[header_job(1).into()], 1_700)
 }
 
 /// Shares of the file's lease, all good, that are claimed to be one more.
@@ -293,6 +349,8 @@ fn files() -> Vec<(&'static str, Evidence)> {
         good(&terms(algorithm), &jobs, each)
     };
     let ethash: Vec<Job> = (1..=3).map(|sequence| ethash_job(sequence).into()).collect();
+    // the first block of the long epochs, whose seed is hashed twice as often as the epoch says
+    let etchash = EthashJob { block_number: 11_700_000, ..ethash_job(1) };
     let mut empty = headers(Algorithm::Sha256d, 0);
     empty.head.jobs.clear();
     vec![
@@ -301,16 +359,17 @@ fn files() -> Vec<(&'static str, Evidence)> {
         ("sha256d-none", empty),
         ("sha256d-refused", headers_refused(Algorithm::Sha256d)),
         ("sha256d-inflated", inflated()),
+        ("sha256d-capped", capped()),
         ("scrypt", headers(Algorithm::Scrypt, 5)),
         ("scrypt-refused", headers_refused(Algorithm::Scrypt)),
         ("ethash", good(&terms(Algorithm::Ethash), &ethash, 2)),
-        ("etchash", good(&terms(Algorithm::Etchash), &ethash[..1], 2)),
+        ("etchash", good(&terms(Algorithm::Etchash), &[etchash.into()], 2)),
         ("ethash-refused", ethash_refused()),
     ]
 }
 
 fn verdict(name: &str, evidence: &Evidence) -> (Value, Report) {
-    let report = evidence.recheck_with(Recheck::new(&|_| cache(), &mut |_| {}, &mut |_| {}));
+    let report = evidence.recheck_with(Recheck::new(&cache_of, &mut |_| {}, &mut |_| {}));
     let value = json!({
         "file": format!("{name}.hlev"),
         "holds": report.holds(),

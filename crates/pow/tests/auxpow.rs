@@ -267,6 +267,16 @@ fn a_chain_alone_in_its_tree() {
     assert_eq!(proof.verify(), Ok(proof.parent));
 }
 
+/// Thirty levels are the most, and are allowed.
+#[test]
+fn the_deepest_tree_of_chains() {
+    let place = expected_place(0, DOGECOIN, 1 << 30);
+    let proof = Proof { chain_branch: vec![[3; 32]; 30], chain_index: place, ..deep() };
+    let root = proof.chain_root();
+    let proof = proof.with_script(&[MAGIC, &root, &(1_u32 << 30).to_le_bytes(), &[0; 4]]);
+    assert_eq!(proof.verify(), Ok(proof.parent));
+}
+
 /// Nodes look at the first input, so nobody may put the root into another.
 #[test]
 fn only_the_first_input_commits() {
@@ -339,6 +349,34 @@ fn serialized_and_parsed() {
     script.extend([0xfe, 1, 0, 0, 2]);
     script.resize(script.len() + (1 << 25) + 16, 0);
     assert_eq!(AuxPow::parse(&script), Err(AuxPowError::HugeCount((1 << 25) + 1)));
+}
+
+/// The shortest way to write a count is the only one.
+#[test]
+fn counts_are_written_in_one_way() {
+    // the script's length as written here, and as many bytes
+    let parsed = |count: &[u8], length: usize| {
+        let mut bytes = coinbase(&[]);
+        let rest = bytes.split_off(41);
+        bytes.extend(count);
+        bytes.extend(vec![0x51; length]);
+        bytes.extend(&rest[1..]);
+        let proof = Proof { coinbase: bytes, ..deep() };
+        let bytes = proof.serialized();
+        AuxPow::parse(&bytes).map(|(parsed, rest)| {
+            assert_eq!((parsed, rest.len()), (proof.parts(), 0));
+        })
+    };
+    assert_eq!(parsed(&[0xfc], 0xfc), Ok(()));
+    assert_eq!(parsed(&[0xfd, 0xfc, 0], 0xfc), Err(AuxPowError::LongCount));
+    assert_eq!(parsed(&[0xfd, 0xfd, 0], 0xfd), Ok(()));
+    assert_eq!(parsed(&[0xfd, 0xff, 0xff], 0xffff), Ok(()));
+    assert_eq!(parsed(&[0xfe, 0xff, 0xff, 0, 0], 0xffff), Err(AuxPowError::LongCount));
+    assert_eq!(parsed(&[0xfe, 0, 0, 1, 0], 0x1_0000), Ok(()));
+    let four_bytes = [0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+    assert_eq!(parsed(&four_bytes, 0), Err(AuxPowError::LongCount));
+    // the first that needs so many bytes is of no block
+    assert_eq!(parsed(&[0xff, 0, 0, 0, 0, 1, 0, 0, 0], 0), Err(AuxPowError::HugeCount(1 << 32)));
 }
 
 proptest! {

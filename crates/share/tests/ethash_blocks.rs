@@ -4,9 +4,9 @@
 mod common;
 
 use alloy_primitives::{B256, U256, keccak256};
-use common::{EPOCH, sign, terms, verified};
+use common::{EPOCH, meets_from_its_hash_on, sign, terms, verified};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
-use hashlease_primitives::{Algorithm, EthashJob, LeaseId, Target, Terms};
+use hashlease_primitives::{Algorithm, EthashJob, LeaseId, SettlementWeight, Target, Terms};
 use hashlease_share::{EthashShare, HeaderShare, MAX_NONCE_PREFIX, Reason, Share, VerifiedJob, open_many};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
@@ -86,6 +86,7 @@ fn real_blocks_are_shares() {
         assert_eq!(opened.key(), keccak256([block.seal_hash.as_slice(), &nonce].concat()), "{name}");
         assert_eq!((opened.mix(), opened.header()), (Some(&block.mix), None), "{name}");
         assert!(opened.meets(Target(U256::MAX / U256::from(block.difficulty))), "{name}");
+        assert!(meets_from_its_hash_on(&opened), "{name}");
         assert_eq!(opened.epoch(), u32::from(nonce[2]), "{name}");
         let share = opened.settle().unwrap();
         assert_eq!(share.work().0, 1 << block.difficulty.ilog2(), "{name}");
@@ -112,7 +113,13 @@ fn a_claimed_mix_is_refused_before_the_cache_is_read() {
     assert_eq!(claimed(&with, &false_mix, target).unwrap_err(), Reason::AboveTarget);
     let wrong = claimed(&with, &false_mix, Target::MAX).unwrap_err();
     assert_eq!(wrong, Reason::WrongMix { expected: block.mix, actual: false_mix });
-    assert_eq!(claimed(&with, &block.mix, target).unwrap().mix(), Some(&block.mix));
+    let opened = claimed(&with, &block.mix, target).unwrap();
+    assert_eq!(opened.mix(), Some(&block.mix));
+    // at the target, and one above it
+    let hash = opened.hash();
+    assert!(claimed(&with, &block.mix, Target(hash)).is_ok());
+    let below = Target(hash - U256::ONE);
+    assert_eq!(claimed(&with, &block.mix, below).unwrap_err(), Reason::AboveTarget);
 }
 
 #[test]
@@ -201,30 +208,45 @@ fn the_epoch_byte_wraps() {
     assert_eq!(opened.epoch(), byte + 256);
 }
 
+/// More than are hashed together at a time, of jobs with one cache, another, and none.
 #[test]
 fn many_are_opened_as_one_by_one() {
     let (block, cache) = first();
     let (terms, job) = block.job(2);
+    // so easy that every second one counts
+    let terms = Terms { weight: SettlementWeight::from_log2(1).unwrap(), ..terms };
+    let next = EthashJob { sequence: 2, block_number: 30_000, ..job.clone() };
+    let other = Arc::new(LightCache::build(EthashEpoch::of_ethash_block(30_000).unwrap()));
     let jobs = [
-        verified(&terms, job.clone()).with_cache(cache),
-        verified(&terms, EthashJob { sequence: 2, block_number: 30_000, ..job }),
+        verified(&terms, job).with_cache(cache),
+        verified(&terms, EthashJob { sequence: 3, ..next.clone() }).with_cache(other),
+        verified(&terms, next),
     ];
-    let shares: Vec<(usize, Share)> = (0..40u64)
+    let shares: Vec<(usize, Share)> = (0..620u64)
         .map(|i| {
-            (
-                usize::from(i % 7 == 3),
-                EthashShare { nonce: block.nonce ^ if i % 5 == 0 { i << 40 } else { i } }.into(),
-            )
+            let job = match i {
+                _ if i % 7 == 3 => 2,
+                _ if i % 31 == 5 || i > 610 => 1,
+                _ => 0,
+            };
+            // of another epoch's byte, some of them
+            let nonce = block.nonce ^ if i % 25 == 0 { (i % 250) << 40 } else { i };
+            (job, EthashShare { nonce }.into())
         })
         .collect();
+    // the first job's come in more than one full batch
+    let shares = [vec![shares[1].clone(); 300], shares].concat();
+    let verdict = |opened: Result<hashlease_share::OpenedShare, Reason>| {
+        opened.map(|opened| {
+            let (mix, hash, key) = (opened.mix().copied(), opened.hash(), opened.key());
+            (key, hash, mix, opened.epoch(), opened.settle().map(|share| share.job()))
+        })
+    };
     let mut many = vec![None; shares.len()];
     open_many(terms.end, shares.iter().map(|(job, share)| (&jobs[*job], share)), |i, opened| {
-        many[i] = Some(opened.map(|opened| (opened.key(), opened.hash(), opened.mix().copied())));
+        assert!(many[i].replace(verdict(opened)).is_none(), "one verdict for each");
     });
     for ((job, share), many) in shares.iter().zip(many) {
-        let one = jobs[*job]
-            .open(share, terms.end)
-            .map(|opened| (opened.key(), opened.hash(), opened.mix().copied()));
-        assert_eq!(many, Some(one));
+        assert_eq!(many, Some(verdict(jobs[*job].open(share, terms.end))));
     }
 }

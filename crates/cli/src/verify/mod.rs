@@ -152,13 +152,10 @@ fn caches(arguments: &VerifyArgs) -> Caches {
     Caches::new(Settings { directory: arguments.cache_dir.clone(), ..Settings::default() })
 }
 
-/// A light cache, built here if no thread can be had for it. What went wrong with its file is said, and stops nothing.
+/// A light cache, built here if no thread can be had for it. What goes wrong with its file is logged where it does, also
+/// after the cache was handed out, and stops nothing.
 fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
-    let cache = caches.get(epoch).unwrap_or_else(|_| Arc::new(LightCache::build(epoch)));
-    for trouble in caches.take_troubles() {
-        eprintln!("warning: light cache of DAG epoch {}: {}", trouble.epoch.index(), trouble.error);
-    }
-    cache
+    caches.get(epoch).unwrap_or_else(|_| Arc::new(LightCache::build(epoch)))
 }
 
 /// Reads and counts a file again; `progress` makes the bar for a number of shares.
