@@ -53,26 +53,34 @@ impl Toolchain {
         let version = String::from_utf8_lossy(&node.stdout).trim().to_owned();
         let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
         ensure!(major.is_some_and(|major: u32| major >= 20), "Node 20 or newer is needed, found {version}");
-        let contracts = self.root.join("contracts");
+        let forge = self.tool("forge")?;
+        self.install_packages("contracts", forge.is_file())?;
+        ensure!(forge.is_file(), "npm did not bring {}", forge.display());
+        Ok(())
+    }
+
+    /// Installs what the `package-lock.json` of a folder of the checkout pins, unless it is `there` already and no older.
+    ///
+    /// # Errors
+    /// When npm is missing or fails.
+    pub fn install_packages(&self, folder: &str, there: bool) -> Result<()> {
+        let path = self.root.join(folder);
         // npm writes this last, so a half-finished install is done again
-        let (done, wanted) =
-            (contracts.join("node_modules/.package-lock.json"), contracts.join("package-lock.json"));
+        let (done, wanted) = (path.join("node_modules/.package-lock.json"), path.join("package-lock.json"));
         let age = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-        if self.tool("forge")?.is_file() && age(&done) >= age(&wanted) {
+        if there && age(&done) >= age(&wanted) {
             return Ok(());
         }
-        eprintln!(
-            "installing forge, anvil, solc and the Solidity libraries from npm into contracts/node_modules"
-        );
+        eprintln!("installing what {folder}/package.json names from npm into {folder}/node_modules");
         let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
         let done = Command::new(npm)
             .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"])
-            .current_dir(&contracts)
+            .current_dir(&path)
+            // what this program writes there may be for machines
+            .stdout(std::io::stderr())
             .status()
             .context("npm is missing: it comes with Node")?;
-        ensure!(done.success(), "npm ci in {} failed: {done}", contracts.display());
-        let forge = self.tool("forge")?;
-        ensure!(forge.is_file(), "npm did not bring {}", forge.display());
+        ensure!(done.success(), "npm ci in {} failed: {done}", path.display());
         Ok(())
     }
 

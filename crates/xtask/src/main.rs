@@ -108,6 +108,22 @@ impl Workshop {
         step("a failing forge test fails the command", || self.canary())
     }
 
+    /// Checks the samples of evidence with a program of other hands: `docs/evidence.md` alone was known to it.
+    fn checker(&self) -> Result<()> {
+        step("evidence by its documentation alone", || {
+            let folder = self.root().join("tests/checker");
+            self.tools.install_packages("tests/checker", folder.join("node_modules").is_dir())?;
+            let mut check = Command::new("node");
+            check.args([
+                "check.mjs",
+                "--against",
+                "../vectors/evidence/verdicts.json",
+                "../vectors/evidence",
+            ]);
+            succeed(check.current_dir(folder))
+        })
+    }
+
     /// Runs the one test that is made to fail, and expects forge to say so with its exit status.
     fn canary(&self) -> Result<()> {
         let mut forge = self.forge(&["test", "--match-path", "tests/canary/*"])?;
@@ -250,6 +266,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Test { quick } => {
             workshop.solidity()?;
+            workshop.checker()?;
             workshop.rust(!quick)
         }
         Task::Check => workshop.check(),
