@@ -4,6 +4,7 @@ use super::{Checked, VerifyArgs, light_cache, single as one};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use hashlease_caches::Caches;
 use hashlease_ledger::SingleShare;
+use hashlease_share::Reason;
 use serde_json::{Value, json};
 use std::{io::IsTerminal as _, path::Path};
 
@@ -22,6 +23,14 @@ fn does_not_hold() -> String {
     paint("does not hold", 31)
 }
 
+/// What was refused, and beside it the code and the message of the reason.
+fn refused(mut what: Value, reason: &Reason) -> Value {
+    if let (Value::Object(what), Value::Object(why)) = (&mut what, json!(reason)) {
+        what.extend(why);
+    }
+    what
+}
+
 /// Checks one share and says what came of it; whether it holds.
 pub(super) fn single(
     path: &Path,
@@ -34,7 +43,7 @@ pub(super) fn single(
     let all_holds = differences.is_empty() && verdict.refused.is_none();
     if arguments.json {
         let mut value = json!(single);
-        let more = json!({
+        let mut more = json!({
             "file": path.display().to_string(),
             "holds": all_holds,
             "key": verdict.key,
@@ -43,10 +52,13 @@ pub(super) fn single(
             "hash": verdict.hash,
             "target": one::target(single),
             "epoch": verdict.epoch,
-            "code": verdict.refused.as_ref().map(|reason| reason.code()),
-            "message": verdict.refused.as_ref().map(|reason| reason.to_string()),
+            "code": null,
+            "message": null,
             "differences": differences,
         });
+        if let Some(reason) = &verdict.refused {
+            more = refused(more, reason);
+        }
         if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
             value.insert("verdict".to_owned(), Value::Object(more));
         }
@@ -72,17 +84,11 @@ pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
     let Checked { head, report, differences } = checked;
     let terms = &head.terms;
     let named = report.named.iter().map(|share| {
-        let (code, message) = (share.refused.code(), share.refused.to_string());
-        json!({"share": share.index, "job": share.job, "key": share.key, "code": code, "message": message})
+        refused(json!({"share": share.index, "job": share.job, "key": share.key}), &share.refused)
     });
     let named: Vec<Value> = named.collect();
-    let jobs: Vec<Value> = report
-        .jobs_named
-        .iter()
-        .map(|job| {
-            json!({"job": job.sequence, "code": job.refused.code(), "message": job.refused.to_string()})
-        })
-        .collect();
+    let jobs = report.jobs_named.iter().map(|job| refused(json!({"job": job.sequence}), &job.refused));
+    let jobs: Vec<Value> = jobs.collect();
     json!({
         "file": file.display().to_string(),
         "holds": checked.holds(),
