@@ -317,3 +317,31 @@ async fn leases_of_another_signer_are_not_served_and_two_are_told_apart() {
         world.gateway.status().iter().map(|status| (status.lease, status.nodes)).collect();
     assert_eq!(served, BTreeMap::from([(1, 0), (2, 1)]));
 }
+
+/// What a node may neither ask nor submit is refused by the same names as a miner's.
+#[tokio::test]
+async fn what_a_node_does_wrong_has_a_reason() {
+    let pool = Pool::start(Script::default()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+    let mut node = Node::of(&world.gateway, 1).await;
+    assert_eq!(refusal(&node.ask("mining.dig", json!([])).await), (20, "unknown-method".into()));
+
+    let (job, _) = node.job(&terms).await;
+    let good = mine(&job, &terms, 0, settles_only(&terms));
+    let length = good.tail.len();
+    for wrong in [0, length - 1, length + 1, 32, 33] {
+        let share = Submission { tail: vec![0x5a; wrong], ..good.clone() };
+        assert_eq!(refusal(&node.submit(1, &share).await), (20, "extranonce-length".into()), "{wrong}");
+    }
+    let mask = job.job().header().unwrap().version_mask;
+    for bit in (0..32).map(|bit| 1 << bit).filter(|bit| bit & mask == 0) {
+        let share = Submission { bits: good.bits | bit, ..good.clone() };
+        assert_eq!(refusal(&node.submit(1, &share).await), (20, "version-outside-mask".into()), "{bit:08x}");
+    }
+    let unknown = Submission { job: "ffff".into(), ..good.clone() };
+    assert_eq!(refusal(&node.submit(1, &unknown).await), (21, "unknown-job".into()));
+    assert_eq!(node.submit(1, &good).await["result"], true);
+    assert_eq!(refusal(&node.submit(1, &good).await), (22, "duplicate".into()));
+}
