@@ -250,6 +250,10 @@ mod tests {
         assert_eq!(Target::from_compact(0x1d00_ffff).unwrap().work(), Work(0x1_0001_0001));
         assert_eq!(Target::MAX.work(), Work(1));
         assert_eq!(Target(U256::MAX >> 1).work(), Work(2));
+        // more than fits is the most that does
+        assert_eq!((Target(U256::ZERO).work(), Target(U256::ONE).work()), (Work::MAX, Work::MAX));
+        assert_eq!(Target(U256::MAX >> 96).work(), Work::MAX);
+        assert_eq!(Target(U256::MAX >> 95).work(), Work(1 << 95));
     }
 
     #[test]

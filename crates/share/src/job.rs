@@ -8,13 +8,14 @@ use hashlease_pow::{
 use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, SignedJob, Terms, recover_signer};
 use std::sync::Arc;
 
-/// Longest window of a job, seconds. Shared with Solidity.
+/// Longest window of a job, seconds. A verifier on chain has to have the same limits:
+/// `tests/vectors/shares.json`.
 pub const MAX_JOB_WINDOW: u64 = 600;
 /// Last time that a signature can be over, a `uint40`; later ones would all sign the same.
 const LAST_TIME: u64 = (1 << 40) - 1;
-/// Longest coinbase, bytes. Shared with Solidity.
+/// Longest coinbase, bytes; one of 64 is refused as well.
 pub const MAX_COINBASE: usize = 1_024;
-/// Longest Merkle branch. Shared with Solidity.
+/// Longest Merkle branch, hashes.
 pub const MAX_BRANCH: usize = 16;
 /// Longest free part of the extranonce, bytes.
 pub const MAX_TAIL: usize = 32;
