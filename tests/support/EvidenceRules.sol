@@ -187,6 +187,8 @@ library EvidenceRules {
     }
 
     function _reversedLong(uint64 word) private pure returns (bytes8) {
-        return bytes8(bytes.concat(_reversed(uint32(word)), _reversed(uint32(word >> 32))));
+        word = (word & 0xff00ff00ff00ff00) >> 8 | (word & 0x00ff00ff00ff00ff) << 8;
+        word = (word & 0xffff0000ffff0000) >> 16 | (word & 0x0000ffff0000ffff) << 16;
+        return bytes8(word >> 32 | word << 32);
     }
 }

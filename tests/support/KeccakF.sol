@@ -13,8 +13,8 @@ library KeccakF {
             _rhoAndPi(a);
             _chi(a);
             // iota: the round constants are bits of a shift register
-            for (uint256 j; j < 7; ++j) {
-                if (register & 1 == 1) a[0] ^= uint64(1) << uint64((1 << j) - 1);
+            for (uint64 j; j < 7; ++j) {
+                if (register & 1 == 1) a[0] ^= uint64(1) << (uint64(2) ** j - 1);
                 register = register & 0x80 == 0 ? register << 1 : register << 1 ^ 0x71;
             }
         }
@@ -73,8 +73,8 @@ library KeccakF {
         }
         padded[message.length] = 0x01;
         padded[rate - 1] |= 0x80;
-        for (uint256 i; i < rate; ++i) {
-            a[i / 8] |= uint64(uint8(padded[i])) << uint64(i % 8 * 8);
+        for (uint64 i; i < rate; ++i) {
+            a[i / 8] |= uint64(uint8(padded[i])) << (i % 8 * 8);
         }
         permute(a);
         digest = new bytes(length);
