@@ -25,7 +25,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                     job_signer,
                     algorithm: Algorithm::try_from(algorithm).unwrap(),
                     weight: SettlementWeight::from_log2(log2).unwrap(),
-                    rate: HashRate(rate),
+                    rate: HashRate(rate >> 32),
                     start,
                     end,
                     duration,
