@@ -243,7 +243,10 @@ mod tests {
         #[test]
         fn what_a_pool_wrote_comes_back_as_it_was(base in base(), digits in 1u64..1_000_000_000_000, exponent in -18i32..6) {
             let written: Difficulty = format!("{digits}e{exponent}").parse().unwrap();
-            prop_assume!(written.target(base) < Target::MAX);
+            // an easier one than there is comes back as the easiest
+            if written.target(base) == Target::MAX {
+                return Ok(());
+            }
             let text = Difficulty::of_target(written.target(base), base).to_string();
             prop_assert_eq!(text.parse::<Difficulty>().unwrap().target(base), written.target(base));
             prop_assert!(text.trim_matches(['0', '.']).len() <= 13, "{}", text);
