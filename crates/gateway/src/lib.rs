@@ -22,6 +22,7 @@ mod link;
 mod members;
 mod sequence;
 mod served;
+mod shares;
 mod signer;
 mod status;
 mod upstream;

@@ -4,15 +4,15 @@ use crate::{
     Assignment, JobMaker, JobSigner,
     clock::unix_seconds,
     jobs::Extranonce,
+    shares::Shares,
     status::{LeaseStatus, PoolState, Verdicts},
 };
-use alloy_primitives::B256;
 use hashlease_primitives::{HeaderJob, LeaseId, Target, Terms};
 use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob};
 use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
 use hashlease_verifier::Verifier;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -24,9 +24,6 @@ use tracing::warn;
 const MAX_JOBS: usize = 1_024;
 /// How long after its window a job is kept for shares that are on the way, seconds.
 const KEEP: u64 = 120;
-/// Shares of one epoch that are remembered. What meets the settlement target is always taken, since it cost its work;
-/// what only meets the pool's is not, once there are so many.
-const MAX_SEEN: usize = 1 << 20;
 /// Events that a node may be behind.
 const EVENTS: usize = 64;
 
@@ -61,8 +58,7 @@ struct State {
     jobs: BTreeMap<u64, Arc<LiveJob>>,
     session: Option<Extranonce>,
     difficulty: Option<Target>,
-    seen: BTreeMap<u32, HashSet<B256>>,
-    counted: BTreeMap<u32, u64>,
+    shares: Shares,
     verdicts: Verdicts,
     pool: PoolState,
     trouble: String,
@@ -191,7 +187,7 @@ impl Served {
             pool: state.pool,
             trouble: state.trouble.clone(),
             newest_job: state.jobs.last_key_value().map_or(0, |(sequence, _)| *sequence),
-            counted: state.counted.clone(),
+            counted: state.shares.counted().clone(),
             verdicts: state.verdicts.clone(),
             nodes: self.events.receiver_count(),
         }
@@ -241,7 +237,7 @@ impl Served {
         }
         // no job that is left can bring a share of an epoch that ended before they all began
         let oldest = state.jobs.values().map(|job| job.verified.job().not_before()).min().unwrap_or(now);
-        state.seen.retain(|epoch, _| terms.epoch_end(*epoch) > oldest);
+        state.shares.forget(|epoch| terms.epoch_end(epoch) <= oldest);
         let _ = self.events.send(LinkEvent::Job(job));
     }
 
@@ -270,7 +266,11 @@ impl Served {
         if let (Err(reason), false) = (&settled, for_pool) {
             return Err(reason.clone().into());
         }
-        self.count(epoch, key, settled.is_ok())?;
+        let counted = lock(&self.state).shares.count(epoch, key, settled.is_ok());
+        if let Err(Reason::TooManyShares(_)) = counted {
+            warn!(lease = %self.id(), epoch, "too many shares below the settlement weight, no more are forwarded");
+        }
+        counted?;
         if !for_pool {
             return Ok(());
         }
@@ -294,25 +294,6 @@ impl Served {
                 Err(Reason::PoolLost.into())
             }
         }
-    }
-
-    /// Remembers a share by what was hashed, and counts it if it settles.
-    fn count(&self, epoch: u32, key: B256, settled: bool) -> Result<(), Refusal> {
-        let mut state = lock(&self.state);
-        let seen = state.seen.entry(epoch).or_default();
-        if seen.contains(&key) {
-            return Err(Reason::Duplicate.into());
-        }
-        if !settled && seen.len() >= MAX_SEEN {
-            warn!(lease = %self.id(), epoch, "too many shares below the settlement weight, no more are forwarded");
-            return Err(Reason::TooManyShares(epoch).into());
-        }
-        seen.insert(key);
-        if settled {
-            let count = state.counted.entry(epoch).or_default();
-            *count = count.saturating_add(1);
-        }
-        Ok(())
     }
 }
 

@@ -265,11 +265,11 @@ impl Session {
             && wanted != current
         {
             info!(peer = %self.peer, worker = user, lease = %current, "connection mines for another lease");
-            return Ok(encode::error(id, 24, "connection-of-other-lease"));
+            return Ok(refuse(id, &Reason::ConnectionOfOtherLease(current)));
         }
         if !self.knows(&user) {
             if self.workers.len() >= MAX_WORKERS {
-                return Ok(encode::error(id, 24, "too-many-workers"));
+                return Ok(refuse(id, &Reason::TooManyWorkers { max: MAX_WORKERS }));
             }
             self.workers.push(user);
         }

@@ -245,6 +245,15 @@ pub enum Reason {
     /// No lease is active that this worker could mine for.
     #[error("no active lease for this worker")]
     NoActiveLease,
+    /// The worker's name says another lease than the connection mines for already.
+    #[error("connection mines for lease {0}")]
+    ConnectionOfOtherLease(LeaseId),
+    /// As many workers authorised over one connection as may.
+    #[error("too many workers over one connection: expected at most {max}")]
+    TooManyWorkers {
+        /// How many may.
+        max: usize,
+    },
     /// The node has no extranonce left to give out.
     #[error("no extranonce is free")]
     NoExtranonce,
@@ -312,6 +321,8 @@ impl Reason {
             Self::NotSubscribed => "not-subscribed",
             Self::UnknownMethod(_) => "unknown-method",
             Self::NoActiveLease => "no-active-lease",
+            Self::ConnectionOfOtherLease(_) => "connection-of-other-lease",
+            Self::TooManyWorkers { .. } => "too-many-workers",
             Self::NoExtranonce => "no-extranonce",
             Self::TooManyShares(_) => "too-many-shares",
             Self::PoolLost => "pool-lost",
@@ -326,7 +337,10 @@ impl Reason {
             Self::UnknownJob { .. } | Self::JobSuperseded { .. } => 21,
             Self::Duplicate | Self::SeenInOtherLease(_) => 22,
             Self::AboveTarget => 23,
-            Self::Unauthorized | Self::NoActiveLease => 24,
+            Self::Unauthorized
+            | Self::NoActiveLease
+            | Self::ConnectionOfOtherLease(_)
+            | Self::TooManyWorkers { .. } => 24,
             Self::NotSubscribed => 25,
             _ => 20,
         }

@@ -54,6 +54,8 @@ fn every() -> Vec<Reason> {
         Reason::PoolLost,
         Reason::NotDurable("disk is full".into()),
         Reason::JobSequence { sequence: 7 },
+        Reason::ConnectionOfOtherLease(LeaseId(3)),
+        Reason::TooManyWorkers { max: 64 },
     ]
 }
 
@@ -103,13 +105,15 @@ const fn place(reason: &Reason) -> usize {
         Reason::PoolLost => 40,
         Reason::NotDurable(_) => 41,
         Reason::JobSequence { .. } => 42,
+        Reason::ConnectionOfOtherLease(_) => 43,
+        Reason::TooManyWorkers { .. } => 44,
     }
 }
 
 #[test]
 fn every_reason_has_a_name_of_its_own() {
     let all = every();
-    assert_eq!(all.iter().map(place).collect::<Vec<_>>(), (0..=42).collect::<Vec<_>>());
+    assert_eq!(all.iter().map(place).collect::<Vec<_>>(), (0..=44).collect::<Vec<_>>());
     let codes: BTreeSet<&str> = all.iter().map(Reason::code).collect();
     assert_eq!(codes.len(), all.len());
     for code in codes {

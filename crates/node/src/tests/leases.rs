@@ -111,6 +111,18 @@ async fn a_connection_mines_for_one_lease() {
 }
 
 #[tokio::test]
+async fn a_connection_has_its_limit_of_workers() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = two_leases(dir.path(), [8, 8]).await;
+    let mut miner = world.miner("rig0").await;
+    for number in 1..64 {
+        assert_eq!(miner.authorise(&format!("rig{number}")).await["result"], true);
+    }
+    assert_eq!(refusal(&miner.authorise("rig64").await), (24, "too-many-workers".to_owned()));
+    assert_eq!(miner.authorise("rig63").await["result"], true, "who is in may ask again");
+}
+
+#[tokio::test]
 async fn a_free_miner_goes_on_with_another_lease_when_its_own_is_over() {
     let dir = tempfile::tempdir().unwrap();
     let world = two_leases(dir.path(), [8, 8]).await;

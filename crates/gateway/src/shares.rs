@@ -1,0 +1,89 @@
+//! The shares of a lease that the gateway has seen, and its own count of them.
+
+use alloy_primitives::B256;
+use hashlease_share::Reason;
+use std::collections::{BTreeMap, HashSet};
+
+/// Shares of one epoch that are remembered. What meets the settlement target is always taken, since it cost its work;
+/// what only meets the pool's is not, once there are so many.
+const MAX_SEEN: usize = 1 << 20;
+
+/// What was hashed, by epoch, and how much of it settles.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    most: usize,
+    seen: BTreeMap<u32, HashSet<B256>>,
+    counted: BTreeMap<u32, u64>,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self { most: MAX_SEEN, seen: BTreeMap::new(), counted: BTreeMap::new() }
+    }
+}
+
+impl Shares {
+    /// Remembers a share by what was hashed, and counts it if it settles.
+    pub(crate) fn count(&mut self, epoch: u32, key: B256, settles: bool) -> Result<(), Reason> {
+        let seen = self.seen.entry(epoch).or_default();
+        if seen.contains(&key) {
+            return Err(Reason::Duplicate);
+        }
+        if !settles && seen.len() >= self.most {
+            return Err(Reason::TooManyShares(epoch));
+        }
+        seen.insert(key);
+        if settles {
+            let count = self.counted.entry(epoch).or_default();
+            *count = count.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Forgets what was hashed in epochs that no job can bring a share of any more; their counts stay.
+    pub(crate) fn forget(&mut self, over: impl Fn(u32) -> bool) {
+        self.seen.retain(|epoch, _| !over(*epoch));
+    }
+
+    /// Shares at the settlement target, by epoch.
+    pub(crate) const fn counted(&self) -> &BTreeMap<u32, u64> {
+        &self.counted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u8) -> B256 {
+        B256::repeat_byte(number)
+    }
+
+    #[test]
+    fn what_settles_is_taken_always_and_the_rest_until_there_are_too_many() {
+        let mut shares = Shares { most: 2, ..Shares::default() };
+        assert_eq!(shares.count(0, key(1), false), Ok(()));
+        assert_eq!(shares.count(0, key(2), true), Ok(()));
+        assert_eq!(shares.count(0, key(3), false), Err(Reason::TooManyShares(0)));
+        assert_eq!(shares.count(0, key(3), true), Ok(()), "it cost its work");
+        assert_eq!(shares.count(1, key(3), false), Ok(()), "each epoch has its own");
+        for known in [key(1), key(2), key(3)] {
+            for settles in [false, true] {
+                assert_eq!(shares.count(0, known, settles), Err(Reason::Duplicate));
+            }
+        }
+        assert_eq!(shares.counted(), &BTreeMap::from([(0, 2)]));
+    }
+
+    #[test]
+    fn counts_outlive_the_shares() {
+        let mut shares = Shares::default();
+        for epoch in 0..3 {
+            shares.count(epoch, key(1), true).unwrap();
+        }
+        shares.forget(|epoch| epoch < 2);
+        assert_eq!(shares.counted().len(), 3);
+        assert_eq!(shares.count(2, key(1), true), Err(Reason::Duplicate));
+        assert_eq!(shares.count(1, key(1), true), Ok(()), "nobody asks, since no job could bring it");
+    }
+}
