@@ -132,5 +132,12 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+        for role in Cli::command().get_subcommands() {
+            for arg in role.get_arguments() {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                // clap begins a new line there
+                assert!(!help.contains("{n}"), "{} of {}: {help}", arg.get_id(), role.get_name());
+            }
+        }
     }
 }

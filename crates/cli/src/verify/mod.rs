@@ -28,8 +28,8 @@ use std::{
 
 Exit status: 0 when everything holds, 1 when something does not, 2 when a file can't be read.")]
 pub(crate) struct VerifyArgs {
-    /// Evidence files, as `GET /v1/leases/{id}/epochs/{n}/evidence` serves them, or single shares as `--share --json`
-    /// writes them.
+    /// Evidence files, as nodes serve them under `/v1/leases/{id}/epochs/{epoch}/evidence`, or single shares as
+    /// `--share --json` writes them.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// File with the contracts' addresses that the evidence must be of.
