@@ -17,6 +17,14 @@ async fn announce(world: &World, lease: &Lease, file: &Evidence, name: &str) {
     world.client(0).post_root(&signed).await.unwrap();
 }
 
+/// Announces a file that is as long as one may be, with a checksum that is not its own.
+async fn announce_broken(world: &World, lease: &Lease, file: &Evidence, name: &str) {
+    let mut bytes = file.encode().unwrap();
+    bytes.resize(usize::try_from(MAX_EVIDENCE).unwrap(), 0);
+    world.files.serve(name, Served::Bytes(bytes));
+    announce(world, lease, file, name).await;
+}
+
 async fn asked(world: &World, name: &str, times: usize) {
     until("another attempt", async || (world.files.hits(name) >= times).then_some(())).await;
 }
@@ -55,11 +63,7 @@ async fn a_file_that_can_not_be_read_is_fetched_a_few_times_and_then_counts_as_e
     let mut world = World::start(1, 1).await;
     let lease = lease(1, 1, 2, 60);
     let file = honest(&lease);
-    // as long as a file may be, with a checksum that is not its own
-    let mut bytes = file.encode().unwrap();
-    bytes.resize(usize::try_from(MAX_EVIDENCE).unwrap(), 0);
-    world.files.serve("file", Served::Bytes(bytes));
-    announce(&world, &lease, &file, "file").await;
+    announce_broken(&world, &lease, &file, "file").await;
     let given_up = async |world: &World| match world.state(0, LeaseId(1), 0).await {
         EpochState::NotFetched { code, reason } => Some((code, reason)),
         EpochState::Pending => None,
@@ -90,11 +94,7 @@ async fn a_file_that_can_not_be_read_is_fetched_a_few_times_and_then_counts_as_e
 async fn what_was_fetched_in_vain_is_known_after_a_restart() {
     let mut world = World::start(1, 1).await;
     let lease = lease(1, 1, 2, 60);
-    let file = honest(&lease);
-    let mut bytes = file.encode().unwrap();
-    bytes.resize(usize::try_from(MAX_EVIDENCE).unwrap(), 0);
-    world.files.serve("file", Served::Bytes(bytes));
-    announce(&world, &lease, &file, "file").await;
+    announce_broken(&world, &lease, &honest(&lease), "file").await;
     // until it is being fetched for the third time: two are written down by then
     asked(&world, "file", 3).await;
     world.restart(0).await;
