@@ -11,11 +11,12 @@ use hashlease_share::{OpenedShare, Reason, Share, VerifiedJob, open_many};
 use std::{
     collections::VecDeque,
     num::NonZero,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     thread::{self, JoinHandle},
 };
 use tokio::sync::oneshot;
-use tracing::warn;
+use tracing::{error, warn};
 
 /// Most shares that a thread takes at a time: full vectors for every kernel, and an answer within milliseconds.
 const MOST: usize = 64;
@@ -80,6 +81,10 @@ impl Verifier {
     /// So many threads. Where the system gives fewer, it has fewer; with none, shares are checked where they come in.
     #[must_use]
     pub fn new(threads: usize) -> Self {
+        Self::with(threads, check)
+    }
+
+    fn with(threads: usize, check: fn(Vec<Waiting>)) -> Self {
         let shared = Arc::new(Shared::default());
         let start = |number: usize| {
             let shared = Arc::clone(&shared);
@@ -89,7 +94,10 @@ impl Verifier {
                     if waiting.is_empty() {
                         return;
                     }
-                    check(waiting);
+                    // who waits for these checks them alone, and the thread is there for the next
+                    if catch_unwind(AssertUnwindSafe(|| check(waiting))).is_err() {
+                        error!("checking shares panicked");
+                    }
                 }
             };
             let thread = thread::Builder::new().name(format!("verifier-{number}")).spawn(work);
@@ -123,7 +131,7 @@ impl Verifier {
         self.shared.came.notify_one();
         match verdict.await {
             Ok(verdict) => verdict,
-            // its thread died
+            // its check panicked
             Err(_) => job.open(share, end),
         }
     }
@@ -162,3 +170,6 @@ fn check(waiting: Vec<Waiting>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
