@@ -198,9 +198,9 @@ impl From<EthashJob> for Job {
     }
 }
 
-/// The fields of either kind, so that what lacks is named.
+/// The fields of either kind, so that what lacks is named. Others are refused: nobody signed them.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Fields {
     lease: LeaseId,
     sequence: u64,
@@ -226,8 +226,19 @@ impl TryFrom<Fields> for Job {
         fn need<T>(name: &str, value: Option<T>) -> Result<T, String> {
             value.ok_or_else(|| format!("job: missing field `{name}`"))
         }
+        fn none<T>(name: &str, value: Option<T>) -> Result<(), String> {
+            value.map_or(Ok(()), |_| Err(format!("job: field `{name}` beside those of the other kind")))
+        }
         let Fields { lease, sequence, not_before, not_after, .. } = fields;
         if fields.seal_hash.is_some() {
+            none("prevHash", fields.prev_hash)?;
+            none("nBits", fields.n_bits)?;
+            none("version", fields.version)?;
+            none("versionMask", fields.version_mask)?;
+            none("coinbasePrefix", fields.coinbase_prefix)?;
+            none("tailLength", fields.tail_length)?;
+            none("coinbaseSuffix", fields.coinbase_suffix)?;
+            none("branch", fields.branch)?;
             return Ok(Self::Ethash(EthashJob {
                 lease,
                 sequence,
@@ -238,6 +249,8 @@ impl TryFrom<Fields> for Job {
                 not_after,
             }));
         }
+        none("blockNumber", fields.block_number)?;
+        none("noncePrefix", fields.nonce_prefix)?;
         Ok(Self::Header(HeaderJob {
             lease,
             sequence,
@@ -257,7 +270,7 @@ impl TryFrom<Fields> for Job {
 
 /// A job with the signature of its job signer. It says nothing of the signature's validity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignedJob {
     /// What was signed.
     pub job: Job,

@@ -51,7 +51,7 @@ pub(crate) fn fork(previous: &[u8; 32], key: &[u8; 32]) -> Result<u8, TrieError>
     let (previous, key) = (B256::new(*previous), B256::new(*key));
     Err(if previous == key {
         TrieError::Duplicate(key)
-    } else if previous < key {
+    } else if first == second {
         TrieError::Collision(previous, key)
     } else {
         TrieError::NotAscending { previous, key }

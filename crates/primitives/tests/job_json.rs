@@ -1,0 +1,78 @@
+//! A job in JSON has the fields that were signed, all of one kind, and no others.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use alloy_primitives::B256;
+use hashlease_primitives::{EthashJob, HeaderJob, Job, LeaseId, SignedJob};
+use serde_json::{Value, json};
+
+fn both() -> [SignedJob; 2] {
+    let (lease, sequence, not_before, not_after) = (LeaseId(1), 7, 100, 200);
+    let header = HeaderJob {
+        lease,
+        sequence,
+        prev_hash: B256::repeat_byte(9),
+        n_bits: 0x1d00_ffff,
+        version: 0x2000_0000,
+        version_mask: 0x1fff_e000,
+        not_before,
+        not_after,
+        coinbase_prefix: vec![1; 50].into(),
+        tail_length: 8,
+        coinbase_suffix: vec![2; 60].into(),
+        branch: vec![B256::repeat_byte(4)],
+    };
+    let ethash = EthashJob {
+        lease,
+        sequence,
+        seal_hash: B256::repeat_byte(7),
+        block_number: 30_000,
+        nonce_prefix: vec![0xab].into(),
+        not_before,
+        not_after,
+    };
+    [Job::from(header), Job::from(ethash)].map(|job| SignedJob { job, signature: [3; 65] })
+}
+
+fn refusal(value: &Value) -> String {
+    serde_json::from_value::<SignedJob>(value.clone()).unwrap_err().to_string()
+}
+
+#[test]
+fn every_field_is_needed_and_no_other_is_taken() {
+    for signed in both() {
+        let value = serde_json::to_value(&signed).unwrap();
+        assert_eq!(serde_json::from_value::<SignedJob>(value.clone()).unwrap(), signed);
+        let names: Vec<String> = value["job"].as_object().unwrap().keys().cloned().collect();
+        for name in names {
+            let mut lacking = value.clone();
+            lacking["job"].as_object_mut().unwrap().remove(&name);
+            let error = refusal(&lacking);
+            // without it, it is none of Ethash at all
+            let beside = name == "sealHash" && error.contains("beside those of the other kind");
+            assert!(error.contains(&format!("missing field `{name}`")) || beside, "{name}: {error}");
+        }
+        for place in ["", "/job"] {
+            let mut more = value.clone();
+            more.pointer_mut(place).unwrap()["pool"] = json!("a pool");
+            assert!(refusal(&more).contains("unknown field `pool`"), "{place}");
+        }
+    }
+}
+
+#[test]
+fn fields_of_both_kinds_are_no_job() {
+    let [header, ethash] = both().map(|signed| serde_json::to_value(signed).unwrap());
+    for (of, other) in [(&header, &ethash), (&ethash, &header)] {
+        for (name, field) in other["job"].as_object().unwrap() {
+            if of["job"].get(name).is_some() {
+                continue;
+            }
+            let mut mixed = of.clone();
+            mixed["job"][name] = field.clone();
+            let error = refusal(&mixed);
+            // what says that it is of Ethash stands beside all of the other's
+            let named = if name == "sealHash" { "prevHash" } else { name };
+            assert_eq!(error, format!("job: field `{named}` beside those of the other kind"));
+        }
+    }
+}
