@@ -12,6 +12,7 @@ const FORMAT_VERSION = 1;
 const WEIGHT_LOG2_LIMIT = 96;
 const RATE_LIMIT = 2n ** 96n;
 const BYTES_BEFORE_LAST_JOB = 64 * 1024 * 1024;
+const JOBS_LIMIT = 32_768;
 const TAIL_LIMIT = 32;
 const CHECKSUM_LENGTH = 32;
 const CHUNK = 64 * 1024;
@@ -167,7 +168,9 @@ function readTerms(cursor) {
 
 function readJobs(cursor, algorithm) {
   const readJob = isEthash(algorithm) ? readEthashJob : readHeaderJob;
+  const offsetOfNumber = cursor.offset;
   const number = cursor.number(4, 'number of jobs');
+  if (number > JOBS_LIMIT) throw new EvidenceError(offsetOfNumber, 'number of jobs', `${number} is above ${JOBS_LIMIT}`);
   const jobs = [];
   for (let i = 0; i < number; i++) {
     const offset = cursor.offset;

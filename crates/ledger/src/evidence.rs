@@ -22,7 +22,7 @@ mod codec;
 mod recheck;
 mod single;
 
-pub use codec::{EvidenceError, EvidenceReader, EvidenceWriteError};
+pub use codec::{EvidenceError, EvidenceReader, EvidenceWriteError, MAX_JOBS};
 pub use recheck::{CacheSource, JobVerdict, MAX_DAGS, Recheck, Report, ShareVerdict};
 pub use single::SingleShare;
 

@@ -10,6 +10,6 @@ mod fold;
 pub use due::DueCounter;
 pub use evidence::{
     CacheSource, Evidence, EvidenceError, EvidenceHead, EvidenceReader, EvidenceShare, EvidenceWriteError,
-    JobVerdict, MAX_DAGS, Recheck, Report, ShareVerdict, SingleShare,
+    JobVerdict, MAX_DAGS, MAX_JOBS, Recheck, Report, ShareVerdict, SingleShare,
 };
 pub use fold::{EpochShares, LeaseLedger, Ledger, LedgerError, Rebuilt};

@@ -3,7 +3,9 @@
 
 use alloy_primitives::{Address, B256};
 use hashlease_journal::Record;
-use hashlease_ledger::{Evidence, EvidenceError, EvidenceReader, Ledger, MAX_DAGS, Recheck, Report};
+use hashlease_ledger::{
+    Evidence, EvidenceError, EvidenceReader, Ledger, MAX_DAGS, MAX_JOBS, Recheck, Report,
+};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, JobKind, LeaseId, LocalSigner, SettlementWeight,
@@ -234,17 +236,53 @@ fn what_is_of_another_kind_than_the_lease_is_not_written() {
 fn a_head_without_end_is_refused_before_it_fills_the_memory() {
     let evidence = ethash();
     let bytes = evidence.encode().unwrap();
-    let (begin, job) = (10 + 138 + 44, 132);
-    let mut head = bytes[..begin].to_vec();
-    head.extend(u32::MAX.to_le_bytes());
-    let mut job = bytes[begin + 4..begin + 4 + job].to_vec();
-    for sequence in 0..(70u64 << 20) / job.len() as u64 {
-        job[..8].copy_from_slice(&sequence.to_le_bytes());
-        head.extend(&job);
-    }
-    let Err(error) = EvidenceReader::open(head.as_slice()) else { panic!() };
+    let begin = 10 + 138 + 44;
+    let mut many = bytes[..begin].to_vec();
+    many.extend((MAX_JOBS as u32 + 1).to_le_bytes());
+    let Err(error) = EvidenceReader::open(many.as_slice()) else { panic!() };
     let error = error.to_string();
-    assert!(error.contains("jobs: expected the last below byte 67108864, got 4294967295 jobs"), "{error}");
+    assert_eq!(
+        error,
+        format!("evidence file at byte {begin}: number of jobs: expected at most 32768, got 32769")
+    );
+    let mut long = sha256d(1);
+    let Job::Header(job) = long.head.jobs[0].job.clone() else { panic!() };
+    let unsigned = |sequence| {
+        let job = HeaderJob { sequence, coinbase_prefix: vec![1; 65_000].into(), ..job.clone() };
+        SignedJob { job: job.into(), signature: [0; 65] }
+    };
+    long.head.jobs = (1..1_100).map(unsigned).collect();
+    let Err(error) = EvidenceReader::open(long.encode().unwrap().as_slice()) else { panic!() };
+    let error = error.to_string();
+    assert!(error.contains("jobs: expected the last below byte 67108864, got 1099 jobs"), "{error}");
+    long.head.jobs = (0..=MAX_JOBS as u64).map(unsigned).collect();
+    let error = long.encode().unwrap_err().to_string();
+    assert!(error.ends_with("number of jobs: expected at most 32768, got 32769"), "{error}");
+}
+
+/// Of many bad jobs, one is enough for who asks whether all holds.
+#[test]
+fn jobs_are_verified_until_one_was_refused() {
+    let mut evidence = sha256d(3);
+    let Job::Header(job) = evidence.head.jobs[0].job.clone() else { panic!() };
+    let unsigned = |sequence| {
+        let job = HeaderJob { sequence, ..job.clone() };
+        SignedJob { job: job.into(), signature: [0; 65] }
+    };
+    evidence.head.jobs.extend((100..2_600).map(unsigned));
+    let bytes = evidence.encode().unwrap();
+    let reader = || EvidenceReader::open(bytes.as_slice()).unwrap();
+    fn ask<'a>(keep: &'a mut dyn FnMut(&VerifiedShare), told: &'a mut dyn FnMut(u64)) -> Recheck<'a> {
+        Recheck { caches: &|_| cache(), counted: keep, progress: told, named: 5 }
+    }
+    let whole = reader().recheck(ask(&mut |_| {}, &mut |_| {})).unwrap();
+    let (jobs, bad) = (evidence.head.jobs.len() as u64, 2_500);
+    assert_eq!((whole.jobs, whole.jobs_refused, whole.refused), (jobs, bad, 0));
+    let mut counted = 0;
+    let first = reader().recheck_until_refused(ask(&mut |_| counted += 1, &mut |_| {})).unwrap();
+    assert_eq!(first.jobs, 1_024);
+    assert_eq!(first.jobs_named, whole.jobs_named);
+    assert!(!first.holds() && counted == 0);
 }
 
 /// Gives out as many bytes at a time as it is told to.

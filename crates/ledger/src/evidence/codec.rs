@@ -16,8 +16,11 @@ const VERSION: u16 = 1;
 const TRAILER: usize = 32;
 /// Bytes that are read at a time.
 const PIECE: usize = 1 << 20;
-/// Most bytes that the head may have: more than the jobs of a day take that bring one every second.
+/// Most bytes before the last job: as many jobs as there may be, of the longest that can count, take fewer.
 const LONGEST_HEAD: u64 = 64 << 20;
+/// Most jobs that the evidence of an epoch may have: one every three seconds of the longest epoch, nine a second of an
+/// hour. Whoever checks a file has all of them in memory.
+pub const MAX_JOBS: usize = 1 << 15;
 
 /// A file that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -265,6 +268,9 @@ fn head(fields: &mut Fields<'_>) -> Result<(EvidenceHead, u32), WireError> {
     let epoch = fields.u32("epoch")?;
     let commitment = Commitment { root: fields.hash("root")?, count: fields.u64("count")? };
     let count = fields.u32("number of jobs")?;
+    if usize::try_from(count).map_or(true, |count| count > MAX_JOBS) {
+        return Err(fields.error("number of jobs", format!("at most {MAX_JOBS}"), count));
+    }
     // no room is made for what only a number promises
     Ok((EvidenceHead { terms, epoch, commitment, jobs: Vec::new() }, count))
 }
@@ -369,8 +375,9 @@ impl EvidenceHead {
         out.extend(epoch.to_le_bytes());
         out.extend(commitment.root.as_slice());
         out.extend(commitment.count.to_le_bytes());
-        let Ok(count) = u32::try_from(jobs.len()) else {
-            return refused("number of jobs", format!("at most {}", u32::MAX), jobs.len().to_string());
+        let count = u32::try_from(jobs.len()).ok().filter(|_| jobs.len() <= MAX_JOBS);
+        let Some(count) = count else {
+            return refused("number of jobs", format!("at most {MAX_JOBS}"), jobs.len().to_string());
         };
         out.extend(count.to_le_bytes());
         let mut last = None;

@@ -180,12 +180,12 @@ fn on_all_cores<T: Sync, U: Send>(
     })
 }
 
+/// Jobs that are verified at a time: what is held twice meanwhile stays small.
+const JOBS: usize = 1 << 10;
+
 impl<'a> Count<'a> {
-    /// Verifies the jobs.
-    fn new(head: &'a EvidenceHead, named: usize) -> Self {
-        let verified = on_all_cores(&head.jobs, 16, |jobs| {
-            jobs.iter().map(|signed| VerifiedJob::verify(&head.terms, signed.clone())).collect()
-        });
+    /// Verifies the jobs, if wanted only until one was refused.
+    fn new(head: &'a EvidenceHead, named: usize, until_refused: bool) -> Self {
         let mut report = Report {
             jobs: 0,
             jobs_refused: 0,
@@ -198,19 +198,27 @@ impl<'a> Count<'a> {
             claimed: head.commitment,
             work: Work::default(),
         };
-        let mut jobs = HashMap::new();
+        let mut jobs = HashMap::with_capacity(head.jobs.len());
         let mut dags = Vec::new();
-        for (signed, verified) in head.jobs.iter().zip(verified) {
-            let sequence = signed.job.sequence();
-            let verified = verified.and_then(|job| within_dags(job, &mut dags));
-            report.jobs = report.jobs.saturating_add(1);
-            if let Err(reason) = &verified {
-                report.jobs_refused = report.jobs_refused.saturating_add(1);
-                if report.jobs_named.len() < named {
-                    report.jobs_named.push(JobVerdict { sequence, refused: reason.clone() });
-                }
+        for piece in head.jobs.chunks(JOBS) {
+            if until_refused && report.jobs_refused > 0 {
+                break;
             }
-            jobs.insert(sequence, verified);
+            let verified: Vec<_> = on_all_cores(piece, 16, |jobs| {
+                jobs.iter().map(|signed| VerifiedJob::verify(&head.terms, signed.clone())).collect()
+            });
+            for (signed, verified) in piece.iter().zip(verified) {
+                let sequence = signed.job.sequence();
+                let verified = verified.and_then(|job| within_dags(job, &mut dags));
+                report.jobs = report.jobs.saturating_add(1);
+                if let Err(reason) = &verified {
+                    report.jobs_refused = report.jobs_refused.saturating_add(1);
+                    if report.jobs_named.len() < named {
+                        report.jobs_named.push(JobVerdict { sequence, refused: reason.clone() });
+                    }
+                }
+                jobs.insert(sequence, verified);
+            }
         }
         Self { head, jobs, built: Vec::new(), named, report, builder: Builder::new(), last: None }
     }
@@ -339,7 +347,7 @@ impl<R: Read> EvidenceReader<R> {
     }
 
     /// [`EvidenceReader::recheck`] for who asks only whether all of it holds: once a job or a share was refused, the rest
-    /// is read, for the checksum, but not checked. What the report counts ends there.
+    /// is read, for the checksum, but not checked (of the jobs, up to a thousand more are). What the report counts ends there.
     ///
     /// # Errors
     /// [`EvidenceError`] when the file can't be read to its end.
@@ -349,7 +357,7 @@ impl<R: Read> EvidenceReader<R> {
 
     fn count(self, mut recheck: Recheck<'_>, until_refused: bool) -> Result<Report, EvidenceError> {
         let (head, mut rest) = self.split();
-        let mut count = Count::new(&head, recheck.named);
+        let mut count = Count::new(&head, recheck.named, until_refused);
         let chunk = chunk(head.terms.algorithm);
         let mut shares = Vec::new();
         while rest.next(&mut shares, chunk)? {
@@ -381,7 +389,7 @@ impl Evidence {
     /// [`EvidenceReader::recheck`] of what is in memory already.
     #[must_use]
     pub fn recheck_with(&self, mut recheck: Recheck<'_>) -> Report {
-        let mut count = Count::new(&self.head, recheck.named);
+        let mut count = Count::new(&self.head, recheck.named, false);
         for shares in self.shares.chunks(chunk(self.head.terms.algorithm)) {
             count.add(shares, &mut recheck);
         }
