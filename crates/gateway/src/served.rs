@@ -258,11 +258,14 @@ impl Served {
     /// Checks a node's share, counts it, and forwards it if it is good enough for the pool.
     pub(crate) async fn submit(&self, job: &LiveJob, header: HeaderShare) -> Result<(), Refusal> {
         let share = Share::Header(header.clone());
-        let end = self.terms().end;
-        let opened = Verifier::of_process().open(&job.verified, &share, end).await?;
+        let terms = self.terms();
+        let opened = Verifier::of_process().open(&job.verified, &share, terms.end).await?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
+        let most = terms.most_shares();
+        let full = lock(&self.state).shares.is_full(epoch, most);
         let settled = opened.settle();
+        let settled = if full { settled.and(Err(Reason::EpochFull { epoch, most })) } else { settled };
         if let (Err(reason), false) = (&settled, for_pool) {
             return Err(reason.clone().into());
         }

@@ -4,7 +4,7 @@ use alloy_primitives::B256;
 use hashlease_share::Reason;
 use std::collections::{BTreeMap, HashSet};
 
-/// Shares of one epoch that are remembered. What meets the settlement target is always taken, since it cost its work;
+/// Shares of one epoch that are remembered. What meets the settlement target is taken up to what an epoch may have;
 /// what only meets the pool's is not, once there are so many.
 const MAX_SEEN: usize = 1 << 20;
 
@@ -40,6 +40,11 @@ impl Shares {
         Ok(())
     }
 
+    /// Whether an epoch has so many shares that settle.
+    pub(crate) fn is_full(&self, epoch: u32, most: u64) -> bool {
+        self.counted.get(&epoch).is_some_and(|count| *count >= most)
+    }
+
     /// Forgets what was hashed in epochs that no job can bring a share of any more; their counts stay.
     pub(crate) fn forget(&mut self, over: impl Fn(u32) -> bool) {
         self.seen.retain(|epoch, _| !over(*epoch));
@@ -73,6 +78,7 @@ mod tests {
             }
         }
         assert_eq!(shares.counted(), &BTreeMap::from([(0, 2)]));
+        assert!(shares.is_full(0, 2) && !shares.is_full(0, 3) && !shares.is_full(1, 1));
     }
 
     #[test]

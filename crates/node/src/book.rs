@@ -7,7 +7,7 @@
 use crate::clock::unix_millis;
 use alloy_primitives::B256;
 use hashlease_journal::{Journal, JournalError, Options, Record};
-use hashlease_ledger::{EpochShares, LeaseLedger, Ledger, LedgerError};
+use hashlease_ledger::{EpochShares, LeaseLedger, Ledger, LedgerError, MAX_JOBS};
 use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
 use hashlease_share::{Reason, VerifiedShare};
 use hashlease_trie::Commitment;
@@ -58,12 +58,38 @@ pub(crate) struct Book {
 struct State {
     ledger: Ledger,
     reserved: HashMap<B256, LeaseId>,
-    // first 64 bits of each counted or reserved key per epoch, which is all that the trie tells apart
-    prefixes: HashMap<(LeaseId, u32), HashSet<u64>>,
+    open: HashMap<(LeaseId, u32), OpenEpoch>,
     under_way: BTreeMap<(LeaseId, u32), usize>,
     closing: HashSet<(LeaseId, u32)>,
     // one job of a lease is written at a time: which one came first must be the same in journal and ledger
     job_turns: HashMap<LeaseId, Arc<tokio::sync::Mutex<()>>>,
+}
+
+/// What an epoch that is not closed has, counted or reserved.
+#[derive(Default)]
+struct OpenEpoch {
+    /// First 64 bits of each key, which is all that the trie tells apart.
+    prefixes: HashSet<u64>,
+    /// Sequences of the jobs; one stays when its only share could not be written.
+    jobs: HashSet<u64>,
+}
+
+impl OpenEpoch {
+    /// Takes a share, if its root may have so many and its evidence so many jobs.
+    fn take(&mut self, epoch: u32, (prefix, job): (u64, u64), most: (u64, usize)) -> Result<(), Reason> {
+        let (shares, jobs) = most;
+        if u64::try_from(self.prefixes.len()).unwrap_or(u64::MAX) >= shares {
+            return Err(Reason::EpochFull { epoch, most: shares });
+        }
+        if self.jobs.len() >= jobs && !self.jobs.contains(&job) {
+            return Err(Reason::TooManyJobs { epoch, most: jobs });
+        }
+        if !self.prefixes.insert(prefix) {
+            return Err(Reason::KeyCollides);
+        }
+        self.jobs.insert(job);
+        Ok(())
+    }
 }
 
 fn prefix(key: &B256) -> u64 {
@@ -85,8 +111,10 @@ impl Book {
         let mut state = State::default();
         let mut failed = None;
         let journal = Journal::open(Options::new(dir), |_, record| {
-            if let Record::Share { lease, epoch, key, .. } = &record {
-                state.prefixes.entry((*lease, *epoch)).or_default().insert(prefix(key));
+            if let Record::Share { lease, epoch, key, job, .. } = &record {
+                let epoch = state.open.entry((*lease, *epoch)).or_default();
+                epoch.prefixes.insert(prefix(key));
+                epoch.jobs.insert(*job);
             }
             if failed.is_none() {
                 failed = state.ledger.apply(&record).err();
@@ -97,7 +125,7 @@ impl Book {
             return Err(error.into());
         }
         let closed: Vec<(LeaseId, u32)> = state
-            .prefixes
+            .open
             .keys()
             .filter(|(lease, epoch)| {
                 state.ledger.lease(*lease).is_some_and(|found| found.closed(*epoch).is_some())
@@ -105,7 +133,7 @@ impl Book {
             .copied()
             .collect();
         for epoch in closed {
-            state.prefixes.remove(&epoch);
+            state.open.remove(&epoch);
             state.closing.insert(epoch);
         }
         Ok(Self { journal, state: Arc::new(Mutex::new(state)), written: Arc::default() })
@@ -158,7 +186,8 @@ impl Book {
     /// Reserves a share's key: from now on a second copy is a duplicate.
     ///
     /// # Errors
-    /// [`Reason::Duplicate`], [`Reason::SeenInOtherLease`], [`Reason::KeyCollides`], [`Reason::EpochClosed`].
+    /// [`Reason::Duplicate`], [`Reason::SeenInOtherLease`], [`Reason::KeyCollides`], [`Reason::EpochClosed`],
+    /// [`Reason::EpochFull`], [`Reason::TooManyJobs`].
     pub(crate) fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, Reason> {
         let (lease, epoch, key) = (share.lease(), share.epoch(), share.key());
         let mut state = self.state();
@@ -171,9 +200,9 @@ impl Book {
         if state.closing.contains(&(lease, epoch)) {
             return Err(Reason::EpochClosed(epoch));
         }
-        if !state.prefixes.entry((lease, epoch)).or_default().insert(prefix(&key)) {
-            return Err(Reason::KeyCollides);
-        }
+        let most = state.ledger.lease(lease).map_or(u64::MAX, |found| found.terms().most_shares());
+        let open = state.open.entry((lease, epoch)).or_default();
+        open.take(epoch, (prefix(&key), share.job()), (most, MAX_JOBS))?;
         state.reserved.insert(key, lease);
         let under_way = state.under_way.entry((lease, epoch)).or_default();
         *under_way = under_way.saturating_add(1);
@@ -208,7 +237,7 @@ impl Book {
                 let mut state = self.state();
                 state.closing.insert((lease, epoch));
                 if !state.under_way.contains_key(&(lease, epoch)) {
-                    state.prefixes.remove(&(lease, epoch));
+                    state.open.remove(&(lease, epoch));
                     break;
                 }
             }
@@ -302,9 +331,9 @@ impl Drop for Reserved {
         let mut state = self.book.state();
         state.reserved.remove(&self.key);
         if !self.counted
-            && let Some(prefixes) = state.prefixes.get_mut(&(self.lease, self.epoch))
+            && let Some(open) = state.open.get_mut(&(self.lease, self.epoch))
         {
-            prefixes.remove(&prefix(&self.key));
+            open.prefixes.remove(&prefix(&self.key));
         }
         if let Some(under_way) = state.under_way.get_mut(&(self.lease, self.epoch)) {
             *under_way = under_way.saturating_sub(1);
@@ -314,5 +343,23 @@ impl Drop for Reserved {
         }
         drop(state);
         self.book.written.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_takes_no_more_than_its_evidence_may_have() {
+        let mut open = OpenEpoch::default();
+        let mut take = |prefix, job| open.take(3, (prefix, job), (4, 2));
+        assert_eq!(take(1, 10), Ok(()));
+        assert_eq!(take(1, 11), Err(Reason::KeyCollides));
+        assert_eq!(take(2, 11), Ok(()), "what was refused has no place");
+        assert_eq!(take(3, 12), Err(Reason::TooManyJobs { epoch: 3, most: 2 }));
+        assert_eq!(take(3, 10), Ok(()));
+        assert_eq!(take(4, 11), Ok(()));
+        assert_eq!(take(5, 10), Err(Reason::EpochFull { epoch: 3, most: 4 }));
     }
 }

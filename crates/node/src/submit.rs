@@ -82,18 +82,19 @@ pub(crate) async fn take(
     let opened = Verifier::of_process().open(&job.verified, &whole, terms.end).await?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
-    let settled = match opened.settle() {
-        Ok(settled) => settled,
-        Err(reason) if !for_pool => return Err(reason),
-        Err(_) => {
+    let reserved = opened.settle().and_then(|settled| Ok((book.reserve(&settled)?, settled)));
+    let (reserved, settled) = match reserved {
+        Ok(reserved) => reserved,
+        // it earns nothing, or nothing more, but may be a block
+        Err(Reason::AboveTarget | Reason::EpochFull { .. } | Reason::TooManyJobs { .. }) if for_pool => {
             if !job.note_uncounted(key) {
                 return Err(Reason::Duplicate);
             }
             forward(served, job, book, &submitted, &share, None);
             return Ok(Taken::ForwardedOnly);
         }
+        Err(reason) => return Err(reason),
     };
-    let reserved = book.reserve(&settled)?;
     // a block must not wait for a disk
     let verdict = forward(served, job, book, &submitted, &share, for_pool.then_some(key));
     let counted = reserved.count(&settled, &submitted.worker).await;

@@ -143,6 +143,15 @@ impl Terms {
         Work(self.rate.over(u64::from(self.epoch_length)).0.saturating_mul(5) / 4).min(Work::MAX)
     }
 
+    /// Most shares that the root of an epoch may have: eight times what can be credited of them, ten times what was
+    /// promised. Nodes count no more and members take no root of more. Else a lease of next to no hash rate, whose shares
+    /// cost nothing, could give whoever checks it any number of them to keep.
+    #[must_use]
+    pub fn most_shares(&self) -> u64 {
+        let creditable = self.epoch_cap().0.div_ceil(self.weight.work().0.max(1));
+        u64::try_from(creditable).unwrap_or(u64::MAX).saturating_mul(8)
+    }
+
     /// Domain of what the committee and the provider sign towards the oracle.
     #[must_use]
     pub const fn oracle_domain(&self) -> Domain {
@@ -200,6 +209,19 @@ mod tests {
         assert_eq!(terms(HashRate(1), 3).epoch_cap(), Work(3), "rounded down");
         let most = HashRate(Work::MAX.0 / 5 * 4);
         assert_eq!(terms(most, 1).epoch_cap(), Work(Work::MAX.0 / 5 * 5));
+    }
+
+    #[test]
+    fn an_epochs_shares_have_a_limit() {
+        let of_weight = |log2, rate| Terms {
+            weight: SettlementWeight::from_log2(log2).unwrap(),
+            ..terms(HashRate(rate), 3_600)
+        };
+        // credited are 4,500,000 hashes at the most
+        assert_eq!(of_weight(0, 1_000).most_shares(), 8 * 4_500_000);
+        assert_eq!(of_weight(11, 1_000).most_shares(), 8 * 2_198, "the last one in part");
+        assert_eq!(of_weight(95, 1_000).most_shares(), 8);
+        assert_eq!(of_weight(0, HashRate::MAX.0).most_shares(), u64::MAX);
     }
 
     /// A lease's whole work fits a `uint96`, but not always a quarter more of it.

@@ -230,6 +230,22 @@ pub enum Reason {
     /// The epoch of the share is closed.
     #[error("epoch {0} is closed")]
     EpochClosed(u32),
+    /// The epoch has as many shares as its root may have: see [`most_shares`](hashlease_primitives::Terms::most_shares).
+    #[error("epoch {epoch} has {most} shares already, many more than can be credited")]
+    EpochFull {
+        /// The epoch.
+        epoch: u32,
+        /// How many its root may have.
+        most: u64,
+    },
+    /// The epoch has shares of as many jobs as its evidence may have.
+    #[error("epoch {epoch} has shares of {most} jobs already, as many as its evidence may have")]
+    TooManyJobs {
+        /// The epoch.
+        epoch: u32,
+        /// How many jobs that is.
+        most: usize,
+    },
     /// A field of the submit can't be read.
     #[error("malformed submit: {0}")]
     Malformed(String),
@@ -316,6 +332,8 @@ impl Reason {
             Self::NtimeFarFromClock { .. } => "ntime-far-from-clock",
             Self::SeenInOtherLease(_) => "seen-in-other-lease",
             Self::EpochClosed(_) => "epoch-closed",
+            Self::EpochFull { .. } => "epoch-full",
+            Self::TooManyJobs { .. } => "too-many-jobs",
             Self::Malformed(_) => "malformed",
             Self::Unauthorized => "unauthorized",
             Self::NotSubscribed => "not-subscribed",

@@ -56,6 +56,8 @@ fn every() -> Vec<Reason> {
         Reason::JobSequence { sequence: 7 },
         Reason::ConnectionOfOtherLease(LeaseId(3)),
         Reason::TooManyWorkers { max: 64 },
+        Reason::EpochFull { epoch: 4, most: 80 },
+        Reason::TooManyJobs { epoch: 4, most: 32 },
     ]
 }
 
@@ -107,13 +109,15 @@ const fn place(reason: &Reason) -> usize {
         Reason::JobSequence { .. } => 42,
         Reason::ConnectionOfOtherLease(_) => 43,
         Reason::TooManyWorkers { .. } => 44,
+        Reason::EpochFull { .. } => 45,
+        Reason::TooManyJobs { .. } => 46,
     }
 }
 
 #[test]
 fn every_reason_has_a_name_of_its_own() {
     let all = every();
-    assert_eq!(all.iter().map(place).collect::<Vec<_>>(), (0..=44).collect::<Vec<_>>());
+    assert_eq!(all.iter().map(place).collect::<Vec<_>>(), (0..=46).collect::<Vec<_>>());
     let codes: BTreeSet<&str> = all.iter().map(Reason::code).collect();
     assert_eq!(codes.len(), all.len());
     for code in codes {

@@ -6,7 +6,7 @@ use super::{
     world::{World, job, target, terms, until},
 };
 use hashlease_journal::Record;
-use hashlease_primitives::Target;
+use hashlease_primitives::{HashRate, Target, Terms};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -20,8 +20,12 @@ struct Forwarding {
 
 /// A lease of weight 2^6 whose pool has this target.
 async fn forwarding(pool: Target) -> Forwarding {
+    forwarding_for(terms(1), pool).await
+}
+
+async fn forwarding_for(terms: Terms, pool: Target) -> Forwarding {
     let dir = tempfile::tempdir().unwrap();
-    let world = World::start(dir.path(), [terms(1)]).await;
+    let world = World::start(dir.path(), [terms]).await;
     let gateway = Gateway::start().await;
     world.served(1).set_link(Some(gateway.handle.clone()));
     world.offer_as(job(&world.terms(1), 0x1a), Some(pool), true).await;
@@ -186,4 +190,25 @@ async fn a_share_sent_with_the_last_breath_is_forwarded() {
     let rest = all.miner.rest().await;
     assert_eq!(rest.last().map(|answer| &answer["result"]), Some(&json!(true)));
     assert_eq!(all.world.counted(1), 1);
+}
+
+#[tokio::test]
+async fn a_full_epoch_counts_no_more_but_the_pool_gets_its_shares() {
+    let pool = target(10);
+    // 75 hashes can be credited: two shares of 2^6, of which eight times as many are counted
+    let small = Terms { rate: HashRate(1), epoch_length: 60, ..terms(1) };
+    assert_eq!(small.most_shares(), 16);
+    let mut all = forwarding_for(small, pool).await;
+    for _ in 0..16 {
+        let share = all.job.mine();
+        assert_eq!(all.miner.submit(&share).await["result"], true);
+    }
+    let settles_only = all.job.mine_where(|hash| target(6).is_met_by(hash) && !pool.is_met_by(hash));
+    assert_eq!(refusal(&all.miner.submit(&settles_only).await), (20, "epoch-full".to_owned()));
+    let for_pool = all.job.mine_where(|hash| pool.is_met_by(hash));
+    assert_eq!(all.miner.submit(&for_pool).await["result"], true);
+    assert_eq!(refusal(&all.miner.submit(&for_pool).await).1, "duplicate");
+    let seen = all.gateway.submits(17).await;
+    assert_eq!(seen.last(), Some(&forwarded(&for_pool, &all.job)));
+    assert_eq!(shares(&all.world), 16);
 }
