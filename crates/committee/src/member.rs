@@ -284,7 +284,8 @@ impl Inner {
             let in_time = in_time(terms, epoch, stored.received);
             return Ok(RootReceipt { received: stored.received, in_time });
         }
-        let stored = StoredRoot { received, root, outcome: Outcome::Pending, vouched: false, fetched: 0 };
+        let outcome = Outcome::Pending;
+        let stored = StoredRoot { received, root, outcome, vouched: false, fetched: 0, failed: 0 };
         self.store.put_root(lease, epoch, &stored)?;
         known.roots.insert(epoch, stored);
         drop(figures);

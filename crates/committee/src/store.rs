@@ -107,9 +107,12 @@ pub(crate) struct StoredRoot {
     pub(crate) outcome: Outcome,
     /// Late here, but enough members had it in time.
     pub(crate) vouched: bool,
-    /// Bytes that were fetched for it in vain.
+    /// Bytes that were charged for what was fetched of it in vain.
     #[serde(default)]
     pub(crate) fetched: u64,
+    /// How often its provider let fetching it fail.
+    #[serde(default)]
+    pub(crate) failed: u32,
 }
 
 /// The database.
@@ -265,6 +268,7 @@ mod tests {
             outcome: Outcome::Verified(Commitment::default()),
             vouched: false,
             fetched: 0,
+            failed: 0,
         }
     }
 
@@ -319,7 +323,9 @@ mod tests {
             pair("duplicate", "share 1: header was already submitted")
         );
         let mut root = serde_json::to_value(verified(1)).unwrap();
-        root.as_object_mut().unwrap().remove("fetched");
+        for newer in ["fetched", "failed"] {
+            assert!(root.as_object_mut().unwrap().remove(newer).is_some());
+        }
         assert_eq!(serde_json::from_value::<StoredRoot>(root).unwrap(), verified(1));
     }
 }

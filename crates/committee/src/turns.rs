@@ -1,5 +1,8 @@
-//! Turns at something that only a few may do at once, the most urgent first.
+//! Turns at something that only a few may do at once. A provider has one at a time, and those whose last ones came to
+//! nothing wait for the others: nobody can hold up everybody.
 
+use crate::clock::unix_millis;
+use alloy_primitives::Address;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,36 +16,67 @@ pub(crate) struct Turns(Arc<Mutex<State>>);
 struct State {
     free: usize,
     came: u64,
-    // by deadline, then in the order in which they came
-    waiting: BTreeMap<(u64, u64), oneshot::Sender<Turn>>,
+    // in the order in which they came
+    waiting: BTreeMap<u64, Waiting>,
+    // those that have a turn, or whose last one came to nothing
+    providers: BTreeMap<Address, Standing>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Standing {
+    has_turn: bool,
+    /// Turns that came to nothing since the last that did not.
+    failed: u32,
+}
+
+struct Waiting {
+    claim: Claim,
+    sender: oneshot::Sender<Turn>,
+}
+
+/// Who wants a turn, and how urgently.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub(crate) provider: Address,
+    /// Attempts at this very thing that came to nothing.
+    pub(crate) failed: u32,
+    /// Unix seconds. What is past it is no longer urgent.
+    pub(crate) deadline: u64,
 }
 
 /// A turn. It ends when this is dropped.
-pub(crate) struct Turn(Turns);
+pub(crate) struct Turn {
+    turns: Turns,
+    // until the next of the same provider may come
+    provider: Option<Address>,
+}
 
 impl Turns {
     /// `count` at once, one at least.
     pub(crate) fn new(count: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { free: count.max(1), came: 0, waiting: BTreeMap::new() })))
+        let (waiting, providers) = (BTreeMap::new(), BTreeMap::new());
+        Self(Arc::new(Mutex::new(State { free: count.max(1), came: 0, waiting, providers })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a turn; who has the earliest deadline gets the next one.
-    pub(crate) async fn take(&self, deadline: u64) -> Turn {
+    /// Waits for a turn. The next one is for a provider that has none, before its deadline rather than after it, with the
+    /// fewest failures of the provider, then of the claim, then with the earliest deadline.
+    pub(crate) async fn take(&self, claim: Claim) -> Turn {
         loop {
             let turn = {
                 let mut state = self.state();
-                if state.free > 0 {
-                    state.free = state.free.saturating_sub(1);
-                    return Turn(self.clone());
+                // whoever waits while a turn is free waits for its own provider
+                if state.free > 0 && !state.has_turn(claim.provider) {
+                    state.hand_to(claim.provider);
+                    return self.turn_of(claim.provider);
                 }
                 let (sender, receiver) = oneshot::channel();
                 state.came = state.came.wrapping_add(1);
-                let place = (deadline, state.came);
-                state.waiting.insert(place, sender);
+                let place = state.came;
+                state.waiting.insert(place, Waiting { claim, sender });
                 receiver
             };
             // a sender is used before it is dropped, so this waits once
@@ -51,21 +85,90 @@ impl Turns {
             }
         }
     }
+
+    fn turn_of(&self, provider: Address) -> Turn {
+        Turn { turns: self.clone(), provider: Some(provider) }
+    }
+
+    /// What became of a provider's turn; said before the turn ends, it decides who is next.
+    pub(crate) fn note(&self, provider: Address, failed: bool) {
+        let mut state = self.state();
+        let standing = state.providers.entry(provider).or_default();
+        standing.failed = if failed { standing.failed.saturating_add(1) } else { 0 };
+        state.forget(provider);
+    }
+
+    /// Hands on what has become free.
+    fn hand_on(&self, mut state: MutexGuard<'_, State>) {
+        let Some(next) = state.next() else { return };
+        state.hand_to(next.claim.provider);
+        drop(state);
+        // who has just left gives it back by dropping it
+        let _ = next.sender.send(self.turn_of(next.claim.provider));
+    }
+}
+
+impl State {
+    fn has_turn(&self, provider: Address) -> bool {
+        self.providers.get(&provider).is_some_and(|standing| standing.has_turn)
+    }
+
+    fn hand_to(&mut self, provider: Address) {
+        self.free = self.free.saturating_sub(1);
+        self.providers.entry(provider).or_default().has_turn = true;
+    }
+
+    fn release(&mut self, provider: Address) {
+        if let Some(standing) = self.providers.get_mut(&provider) {
+            standing.has_turn = false;
+        }
+        self.forget(provider);
+    }
+
+    /// Nothing is kept of a provider of which there is nothing to say.
+    fn forget(&mut self, provider: Address) {
+        if self.providers.get(&provider).is_some_and(|standing| !standing.has_turn && standing.failed == 0) {
+            self.providers.remove(&provider);
+        }
+    }
+
+    /// Takes out whoever is next, if a turn is free for it.
+    fn next(&mut self) -> Option<Waiting> {
+        // those who wait no longer are passed over here: a turn that was sent to them would come back while this lock is held
+        self.waiting.retain(|_, waiting| !waiting.sender.is_closed());
+        if self.free == 0 {
+            return None;
+        }
+        let now = unix_millis() / 1_000;
+        let standing = |claim: &Claim| self.providers.get(&claim.provider).copied().unwrap_or_default();
+        let able = self.waiting.iter().filter(|(_, waiting)| !standing(&waiting.claim).has_turn);
+        let next = able.min_by_key(|(came, Waiting { claim, .. })| {
+            (claim.deadline < now, standing(claim).failed, claim.failed, claim.deadline, **came)
+        });
+        let came = *next?.0;
+        self.waiting.remove(&came)
+    }
+}
+
+impl Turn {
+    /// Lets the next claim of the same provider have a turn beside this one.
+    pub(crate) fn let_next(&mut self) {
+        if let Some(provider) = self.provider.take() {
+            let mut state = self.turns.state();
+            state.release(provider);
+            self.turns.hand_on(state);
+        }
+    }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        // those who wait no longer are passed over here: a turn that was sent to them would come back while this lock is held
-        state.waiting.retain(|_, waiting| !waiting.is_closed());
-        match state.waiting.pop_first() {
-            None => state.free = state.free.saturating_add(1),
-            Some((_, waiting)) => {
-                drop(state);
-                // who has just left gives it back by dropping it
-                let _ = waiting.send(Turn(self.0.clone()));
-            }
+        let mut state = self.turns.state();
+        state.free = state.free.saturating_add(1);
+        if let Some(provider) = self.provider {
+            state.release(provider);
         }
+        self.turns.hand_on(state);
     }
 }
 
@@ -73,17 +176,28 @@ impl Drop for Turn {
 mod tests {
     use super::*;
     use futures::FutureExt as _;
+    use std::pin::Pin;
+
+    const LATER: u64 = 1 << 40;
+
+    fn claim(provider: u8, failed: u32, deadline: u64) -> Claim {
+        Claim { provider: Address::repeat_byte(provider), failed, deadline }
+    }
+
+    /// A claim that has to wait.
+    fn waits(turns: &Turns, claim: Claim) -> Pin<Box<dyn Future<Output = Turn> + '_>> {
+        let mut waiting: Pin<Box<dyn Future<Output = Turn> + '_>> = Box::pin(turns.take(claim));
+        assert!((&mut waiting).now_or_never().is_none(), "{claim:?}");
+        waiting
+    }
 
     #[tokio::test]
     async fn the_earliest_deadline_comes_next_and_no_turn_is_lost() {
         let turns = Turns::new(2);
-        let (first, second) = (turns.take(9).await, turns.take(9).await);
-        let mut late = Box::pin(turns.take(5));
-        let mut early = Box::pin(turns.take(3));
-        let mut gone = Box::pin(turns.take(1));
-        for waiting in [&mut late, &mut early, &mut gone] {
-            assert!(waiting.now_or_never().is_none());
-        }
+        let (first, second) = (turns.take(claim(1, 0, LATER)).await, turns.take(claim(2, 0, LATER)).await);
+        let mut late = waits(&turns, claim(3, 0, LATER + 5));
+        let early = waits(&turns, claim(4, 0, LATER + 3));
+        let gone = waits(&turns, claim(5, 0, LATER + 1));
         drop(gone);
         drop(first);
         assert!((&mut late).now_or_never().is_none());
@@ -93,8 +207,53 @@ mod tests {
         // one that got its turn and never looked
         drop(late);
         drop(early);
-        let all = [turns.take(0).now_or_never(), turns.take(0).now_or_never()];
+        let all = [6, 7].map(|provider| turns.take(claim(provider, 0, LATER)).now_or_never());
         assert!(all.iter().all(Option::is_some));
-        assert!(turns.take(0).now_or_never().is_none());
+        drop(waits(&turns, claim(8, 0, LATER)));
+        drop(all);
+        assert!(turns.state().providers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_provider_has_one_turn_at_a_time() {
+        let turns = Turns::new(3);
+        let mut first = turns.take(claim(1, 0, LATER)).await;
+        let second = waits(&turns, claim(1, 0, LATER + 1));
+        let third = waits(&turns, claim(1, 0, LATER + 2));
+        let other = turns.take(claim(2, 0, LATER)).now_or_never();
+        assert!(other.is_some(), "others do not wait for it");
+        // one that lets the next of its provider have its turn still has its own
+        first.let_next();
+        let second = second.now_or_never();
+        assert!(second.is_some());
+        drop(second);
+        let third = third.now_or_never();
+        assert!(third.is_some());
+        let fourth = waits(&turns, claim(3, 0, LATER));
+        // and takes nothing from those that came after it
+        drop(first);
+        let fourth = fourth.now_or_never();
+        assert!(fourth.is_some());
+        drop((fourth, other));
+        drop(waits(&turns, claim(1, 0, LATER)));
+    }
+
+    #[tokio::test]
+    async fn failures_and_a_deadline_that_is_past_count_before_the_deadline() {
+        let turns = Turns::new(1);
+        let turn = turns.take(claim(1, 0, LATER)).await;
+        let past = waits(&turns, claim(2, 0, 1));
+        let tried = waits(&turns, claim(3, 1, LATER));
+        // as urgent as can be, but its provider's last turn comes to nothing
+        let failing = waits(&turns, claim(1, 0, LATER));
+        let fresh = waits(&turns, claim(4, 0, LATER + 9));
+        turns.note(Address::repeat_byte(1), true);
+        drop(turn);
+        for next in [fresh, tried, failing, past] {
+            let turn = next.now_or_never();
+            assert!(turn.is_some());
+        }
+        turns.note(Address::repeat_byte(1), false);
+        assert!(turns.state().providers.is_empty());
     }
 }

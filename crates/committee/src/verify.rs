@@ -10,6 +10,7 @@ use crate::{
     figures::in_time,
     member::{Inner, LeaseView},
     store::{Complaint, Outcome, StoreError, StoredRoot},
+    turns::{Claim, Turn},
 };
 use hashlease_caches::{Caches, EthashEpoch, LightCache};
 use hashlease_ledger::{Evidence, EvidenceError, EvidenceHead, EvidenceReader, Recheck, Report};
@@ -25,12 +26,15 @@ use tokio::{sync::watch, task::JoinError, time::sleep};
 use tracing::{info, warn};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Longest pause between two tries to get a file.
-const MAX_PAUSE: Duration = Duration::from_secs(300);
+/// Longest pause between two tries to get a file: the 64 tries that a server has that is down last for more than a day, half of
+/// the usual credit window.
+const MAX_PAUSE: Duration = Duration::from_secs(1_800);
 /// Longest pause before other members are asked again whether a root came in time.
 const MAX_PAUSE_LATE: Duration = Duration::from_secs(60);
 /// So many times the longest file that a root may have is fetched for it, and one more that was begun.
 const FILES_PER_ROOT: u64 = 4;
+/// An attempt costs the provider at least this part of the longest file, however little came: it took a turn.
+const LEAST_CHARGE: u64 = 16;
 /// Shares that are read at a time where none is checked.
 const PIECE: usize = 4_096;
 
@@ -97,7 +101,9 @@ impl From<StoreError> for Trouble {
 
 /// Fetches and checks until there is a verdict, or nobody can use one any more.
 pub(crate) async fn run(member: Arc<Inner>, lease: LeaseId, epoch: u32) {
-    let mut pause = FIRST_PAUSE;
+    // after a restart, where it was before
+    let failed = member.stored(lease, epoch).map_or(0, |stored| stored.failed);
+    let mut pause = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(failed.min(16))).min(MAX_PAUSE);
     loop {
         let mut longest = MAX_PAUSE;
         // a lease that is not known yet after a restart soon will be
@@ -155,9 +161,14 @@ fn longest(member: &Inner, view: &LeaseView, stored: &StoredRoot) -> u64 {
     Evidence::longest(kind, stored.root.root.count).min(member.config.max_evidence)
 }
 
-/// Bytes that are fetched for a root before it is given up.
+/// Bytes that are charged for a root before it is given up.
 fn budget(member: &Inner, view: &LeaseView, stored: &StoredRoot) -> u64 {
     longest(member, view, stored).saturating_mul(FILES_PER_ROOT)
+}
+
+/// Bytes that an attempt is charged for which so many came in vain.
+fn charge(fetched: u64, longest: u64) -> u64 {
+    fetched.max(longest.div_ceil(LEAST_CHARGE)).max(1)
 }
 
 /// A late root is checked only once enough members say that they had it in time: until then it counts as empty, and
@@ -219,28 +230,53 @@ struct Asked {
     claimed: Commitment,
 }
 
-/// The whole check: terms, claim, every signature, every proof of work, root, and no key counted elsewhere.
+/// Waits for a turn, checks, and charges the root for an attempt that the provider let fail.
 async fn check(
     member: &Arc<Inner>,
     view: &LeaseView,
     epoch: u32,
     stored: &mut StoredRoot,
 ) -> Result<(), Trouble> {
-    let claim = &stored.root.root;
-    let claimed = Commitment { root: claim.root, count: claim.count };
-    let asked = Asked { terms: view.lease.terms.clone(), epoch, claimed };
+    let terms = &view.lease.terms;
     // from then on an epoch without a verdict counts as empty
-    let deadline = asked.terms.end.saturating_add(u64::from(view.lease.window / 2));
-    let scratch = Scratch::new(&member.scratch, &format!("{}-{epoch}", asked.terms.id));
+    let deadline = terms.end.saturating_add(u64::from(view.lease.window / 2));
+    let claim = Claim { provider: terms.provider, failed: stored.failed, deadline };
     // held to the end, so that few files are on disk
-    let _fetching = member.fetches.take(deadline).await;
-    let (most, mut fetched) = (longest(member, view, stored), 0);
-    let got = fetch(&claim.evidence, &scratch.evidence, most, &member.config.fetch, &mut fetched).await;
-    if got.as_ref().err().is_some_and(Trouble::is_providers) {
-        stored.fetched = stored.fetched.saturating_add(fetched);
+    let mut fetching = member.fetches.take(claim).await;
+    let mut fetched = 0;
+    let checked = fetch_and_check(member, view, epoch, stored, claim, &mut fetching, &mut fetched).await;
+    match &checked {
+        Ok(()) => member.fetches.note(terms.provider, false),
+        Err(trouble) if trouble.is_providers() => {
+            stored.fetched = stored.fetched.saturating_add(charge(fetched, longest(member, view, stored)));
+            stored.failed = stored.failed.saturating_add(1);
+            member.fetches.note(terms.provider, true);
+        }
+        Err(_) => {}
     }
-    got?;
-    let checking = member.checks.take(deadline).await;
+    checked
+}
+
+/// The whole check: terms, claim, every signature, every proof of work, root, and no key counted elsewhere. `fetched`
+/// counts what comes.
+async fn fetch_and_check(
+    member: &Arc<Inner>,
+    view: &LeaseView,
+    epoch: u32,
+    stored: &mut StoredRoot,
+    claim: Claim,
+    fetching: &mut Turn,
+    fetched: &mut u64,
+) -> Result<(), Trouble> {
+    let root = &stored.root.root;
+    let claimed = Commitment { root: root.root, count: root.count };
+    let asked = Asked { terms: view.lease.terms.clone(), epoch, claimed };
+    let scratch = Scratch::new(&member.scratch, &format!("{}-{epoch}", asked.terms.id));
+    let most = longest(member, view, stored);
+    fetch(&root.evidence, &scratch.evidence, most, &member.config.fetch, fetched).await?;
+    let checking = member.checks.take(claim).await;
+    // the provider's next file comes while this one is checked
+    fetching.let_next();
     let (caches, running) = (Arc::clone(&member.caches), member.running.clone());
     let judging = tokio::task::spawn_blocking(move || {
         let report = judge(&scratch, &asked, &caches, &running);
@@ -249,9 +285,6 @@ async fn check(
         (scratch, report)
     });
     let (scratch, judged) = judging.await?;
-    if judged.as_ref().err().is_some_and(Trouble::is_providers) {
-        stored.fetched = stored.fetched.saturating_add(fetched);
-    }
     stored.outcome = Outcome::Verified(judged?);
     let (member, verified) = (Arc::clone(member), stored.clone());
     let counting = tokio::task::spawn_blocking(move || {
@@ -358,4 +391,15 @@ fn complaint(report: &Report) -> Option<Complaint> {
     }
     let message = report.complaint()?;
     Some(Complaint::new("root-differs", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_brought_nothing_is_charged_too() {
+        assert_eq!([0, 9, 10, 11].map(|fetched| charge(fetched, 160)), [10, 10, 10, 11]);
+        assert_eq!([0, 1, 161].map(|longest| charge(0, longest)), [1, 1, 11]);
+    }
 }

@@ -58,6 +58,71 @@ async fn a_server_that_stalls_or_dribbles_holds_nobody_up() {
     }
 }
 
+/// Leases `ids` of a provider, each with the root of an epoch whose file never comes.
+async fn announce_silent(world: &World, ids: std::ops::Range<u64>, seller: u8, age: u64, window: u32) {
+    world.files.serve("silent", Served::Stalled(Vec::new()));
+    for id in ids {
+        let mut lease = lease(id, 1, 1, age);
+        lease.terms.provider = provider_of(seller).address();
+        lease.window = window;
+        announce(world, &lease, &evidence(&lease.terms, 0, &[]), "silent").await;
+    }
+}
+
+/// A good file of a lease that ends later than those of the silent ones.
+async fn announce_honest(world: &World, id: u64) {
+    let mut lease = lease(id, 1, 3, 60);
+    lease.terms.provider = provider_of(2).address();
+    world.show(&lease);
+    world.deliver(&lease.terms, &honest(&lease)).await;
+}
+
+#[tokio::test]
+async fn one_provider_can_not_take_every_turn() {
+    let limits = FetchLimits { at_once: 2, idle: Duration::from_secs(600), ..FetchLimits::default() };
+    let world = World::with_limits(1, 1, 1, limits).await;
+    announce_silent(&world, 1..6, 0, 60, 172_800).await;
+    asked(&world, "silent", 1).await;
+    for id in 6..10 {
+        announce_honest(&world, id).await;
+    }
+    for id in 6..10 {
+        world.verified(0, LeaseId(id), 0).await;
+    }
+    assert_eq!(world.files.hits("silent"), 1);
+}
+
+#[tokio::test]
+async fn many_urgent_roots_that_never_come_do_not_hold_up_another_provider() {
+    let limits = FetchLimits { at_once: 1, idle: Duration::from_millis(300), ..FetchLimits::default() };
+    let world = World::with_limits(1, 1, 1, limits).await;
+    // half of its window is over: whatever comes of these counts as empty for now
+    announce_silent(&world, 1..9, 1, 600, 1_000).await;
+    announce_silent(&world, 9..17, 0, 60, 172_800).await;
+    asked(&world, "silent", 2).await;
+    soon_fetched(&world, 17).await;
+}
+
+/// An honest root is fetched after two of the others at the most.
+async fn soon_fetched(world: &World, id: u64) {
+    announce_honest(world, id).await;
+    let before = world.files.asked().len();
+    world.verified(0, LeaseId(id), 0).await;
+    let came = world.files.asked().iter().position(|name| *name == format!("{id}-0")).unwrap();
+    assert!(came <= before + 2, "{:?}", world.files.asked());
+}
+
+#[tokio::test]
+async fn roots_that_failed_before_a_restart_still_come_after_fresh_ones() {
+    let limits = FetchLimits { at_once: 1, idle: Duration::from_millis(300), ..FetchLimits::default() };
+    let mut world = World::with_limits(1, 1, 1, limits).await;
+    announce_silent(&world, 1..9, 2, 60, 172_800).await;
+    // each failed once, and that was written down
+    asked(&world, "silent", 10).await;
+    world.restart(0).await;
+    soon_fetched(&world, 9).await;
+}
+
 #[tokio::test]
 async fn a_file_that_can_not_be_read_is_fetched_a_few_times_and_then_counts_as_empty() {
     let mut world = World::start(1, 1).await;

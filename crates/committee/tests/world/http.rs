@@ -45,7 +45,7 @@ pub enum Served {
 #[derive(Default)]
 struct Shelf {
     files: HashMap<String, Served>,
-    hits: HashMap<String, usize>,
+    asked: Vec<String>,
 }
 
 /// The provider's web server. What it serves can be swapped at any time; what it does not know is a 404.
@@ -71,14 +71,19 @@ impl Files {
 
     /// How often a file was asked for.
     pub fn hits(&self, name: &str) -> usize {
-        self.shelf.lock().unwrap().hits.get(name).copied().unwrap_or_default()
+        self.asked().iter().filter(|asked| *asked == name).count()
+    }
+
+    /// What was asked for, in that order.
+    pub fn asked(&self) -> Vec<String> {
+        self.shelf.lock().unwrap().asked.clone()
     }
 }
 
 async fn file(State(shelf): State<Arc<Mutex<Shelf>>>, Path(name): Path<String>) -> Response {
     let served = {
         let mut shelf = shelf.lock().unwrap();
-        *shelf.hits.entry(name.clone()).or_default() += 1;
+        shelf.asked.push(name.clone());
         shelf.files.get(&name).cloned()
     };
     match served {

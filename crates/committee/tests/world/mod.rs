@@ -43,7 +43,12 @@ pub fn now() -> u64 {
 }
 
 pub fn provider() -> LocalSigner {
-    LocalSigner::from_bytes(&[3; 32]).unwrap()
+    provider_of(0)
+}
+
+/// One of several providers; [`provider`] is the first.
+pub fn provider_of(index: u8) -> LocalSigner {
+    LocalSigner::from_bytes(&[3 + index; 32]).unwrap()
 }
 
 pub fn job_signer() -> LocalSigner {
@@ -96,7 +101,8 @@ pub fn root(terms: &Terms, epoch: u32, commitment: Commitment, evidence: &str) -
         count: commitment.count,
         evidence: evidence.to_owned(),
     };
-    let signature = provider().sign(&root.digest(&terms.oracle_domain())).unwrap();
+    let provider = (0..3).map(provider_of).find(|signer| signer.address() == terms.provider).unwrap();
+    let signature = provider.sign(&root.digest(&terms.oracle_domain())).unwrap();
     SignedEpochRoot { root, signature }
 }
 
