@@ -1,6 +1,6 @@
 //! Fetching a file from a server that nobody answers for: bytes and time are bounded, and it goes to disk.
 
-use crate::{store::Complaint, verify::Trouble};
+use crate::verify::Trouble;
 use futures::StreamExt as _;
 use std::{
     io,
@@ -108,13 +108,8 @@ async fn fetch_patiently(
     if !response.status().is_success() {
         return Err(Trouble::Status(response.status().as_u16()));
     }
-    let too_long = || {
-        let message =
-            format!("evidence is longer than {most} bytes, the most that so many shares may take here");
-        Trouble::Refused(Complaint::new("evidence-too-long", message))
-    };
     if response.content_length().is_some_and(|length| length > most) {
-        return Err(too_long());
+        return Err(Trouble::TooLong { most });
     }
     let mut file = File::create(into).await.map_err(Trouble::Disk)?;
     let mut body = response.bytes_stream();
@@ -125,7 +120,7 @@ async fn fetch_patiently(
         let piece = piece.map_err(connection)?;
         *fetched = fetched.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         if *fetched > most {
-            return Err(too_long());
+            return Err(Trouble::TooLong { most });
         }
         let seconds = answered.elapsed().saturating_sub(limits.idle).as_secs();
         if *fetched < seconds.saturating_mul(limits.least_rate) {

@@ -49,6 +49,8 @@ pub(crate) enum Trouble {
     Status(u16),
     #[error("evidence comes too slowly: {bytes} bytes in {seconds} s")]
     Slow { bytes: u64, seconds: u64 },
+    #[error("evidence is longer than {most} bytes, the most that so many shares may take here")]
+    TooLong { most: u64 },
     #[error(transparent)]
     File(#[from] EvidenceError),
     #[error("evidence can't be kept: {0}")]
@@ -69,6 +71,7 @@ impl Trouble {
             Self::Connection(_) => "evidence-unreachable",
             Self::Status(_) => "evidence-status",
             Self::Slow { .. } => "evidence-slow",
+            Self::TooLong { .. } => "evidence-too-long",
             Self::File(_) => "evidence-unreadable",
             Self::Disk(_) => "disk",
             Self::Store(_) => "store",
@@ -80,7 +83,7 @@ impl Trouble {
     /// The provider's, not this machine's.
     const fn is_providers(&self) -> bool {
         match self {
-            Self::Connection(_) | Self::Status(_) | Self::Slow { .. } => true,
+            Self::Connection(_) | Self::Status(_) | Self::Slow { .. } | Self::TooLong { .. } => true,
             Self::File(EvidenceError::Format { .. }) | Self::Refused(_) => true,
             Self::File(EvidenceError::Io { .. }) => false,
             Self::Late | Self::Disk(_) | Self::Store(_) | Self::Check(_) => false,
@@ -167,8 +170,10 @@ fn budget(member: &Inner, view: &LeaseView, stored: &StoredRoot) -> u64 {
 }
 
 /// Bytes that an attempt is charged for which so many came in vain.
-fn charge(fetched: u64, longest: u64) -> u64 {
-    fetched.max(longest.div_ceil(LEAST_CHARGE)).max(1)
+fn charge(trouble: &Trouble, fetched: u64, longest: u64) -> u64 {
+    // as if all of it had come, also where only its length was read
+    let part = if matches!(trouble, Trouble::TooLong { .. }) { 1 } else { LEAST_CHARGE };
+    fetched.max(longest.div_ceil(part)).max(1)
 }
 
 /// A late root is checked only once enough members say that they had it in time: until then it counts as empty, and
@@ -248,7 +253,8 @@ async fn check(
     match &checked {
         Ok(()) => member.fetches.note(terms.provider, false),
         Err(trouble) if trouble.is_providers() => {
-            stored.fetched = stored.fetched.saturating_add(charge(fetched, longest(member, view, stored)));
+            let charged = charge(trouble, fetched, longest(member, view, stored));
+            stored.fetched = stored.fetched.saturating_add(charged);
             stored.failed = stored.failed.saturating_add(1);
             member.fetches.note(terms.provider, true);
         }
@@ -399,6 +405,7 @@ mod tests {
 
     #[test]
     fn an_attempt_that_brought_nothing_is_charged_too() {
+        let charge = |fetched, longest| charge(&Trouble::Status(500), fetched, longest);
         assert_eq!([0, 9, 10, 11].map(|fetched| charge(fetched, 160)), [10, 10, 10, 11]);
         assert_eq!([0, 1, 161].map(|longest| charge(0, longest)), [1, 1, 11]);
     }

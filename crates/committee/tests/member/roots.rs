@@ -142,7 +142,7 @@ async fn evidence_is_not_looked_for_where_the_provider_did_not_sign_that_it_is()
 }
 
 #[tokio::test]
-async fn evidence_without_end_is_cut_off_and_refused() {
+async fn evidence_without_end_is_cut_off_a_few_times_and_then_counts_as_empty() {
     let world = World::start(1, 1).await;
     let (endless, long) = (lease(1, 1, 2, 60), lease(2, 1, 2, 60));
     world.show(&endless);
@@ -153,13 +153,34 @@ async fn evidence_without_end_is_cut_off_and_refused() {
     for (lease, name) in [(&endless, "endless"), (&long, "long")] {
         let signed = root(&lease.terms, 0, file(lease, 0, 5).head.commitment, &world.files.url(name));
         world.client(0).post_root(&signed).await.unwrap();
-        let reason = world.refused(0, lease.terms.id, 0).await;
+    }
+    for (lease, name) in [(&endless, "endless"), (&long, "long")] {
+        let given_up = async || match world.state(0, lease.terms.id, 0).await {
+            EpochState::NotFetched { code, reason } => Some((code, reason)),
+            EpochState::Pending => None,
+            other => panic!("{other:?}"),
+        };
+        let (code, reason) = until("a verdict", given_up).await;
+        assert_eq!(code, "evidence-too-long");
         assert!(reason.starts_with(&format!("evidence is longer than {MAX_EVIDENCE} bytes")), "{reason}");
-        assert!(reason.ends_with("(evidence-too-long)"), "{reason}");
+        assert_eq!(world.files.hits(name), 4);
         let own = world.view(0, lease.terms.id, 0).await.statement;
         assert_eq!((own.work, own.evidence), (Work(0), chain(&[EMPTY])));
         world.client(0).sign(&[own]).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_not_held_against_the_right_file() {
+    let world = World::start(1, 1).await;
+    let lease = lease(1, 1, 2, 60);
+    world.show(&lease);
+    let honest = file(&lease, 0, 5);
+    let limit = usize::try_from(MAX_EVIDENCE).unwrap();
+    world.files.serve("file", Served::Bytes(vec![0; limit + 1]));
+    tried_twice(&world, &lease, honest.head.commitment).await;
+    world.files.serve("file", Served::Bytes(honest.encode().unwrap()));
+    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
 }
 
 /// A lease of one epoch whose root can only come late, and other members that can be asked.
