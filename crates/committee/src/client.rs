@@ -51,6 +51,11 @@ pub enum ClientError {
     },
 }
 
+/// Connections to members.
+pub(crate) fn http() -> reqwest::Client {
+    reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default()
+}
+
 /// A member's API.
 #[derive(Clone, Debug)]
 pub struct MemberClient {
@@ -62,7 +67,11 @@ impl MemberClient {
     /// A client for the API at `url`.
     #[must_use]
     pub fn new(url: Url) -> Self {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
+        Self::over(url, http())
+    }
+
+    /// A client that shares its connections with others.
+    pub(crate) const fn over(url: Url, http: reqwest::Client) -> Self {
         Self { url, http }
     }
 
@@ -133,7 +142,8 @@ impl MemberClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn root(&self, lease: LeaseId, epoch: u32) -> Result<RootView, ClientError> {
-        self.ask(self.http.get(self.route(&format!("v1/leases/{lease}/roots/{epoch}"))?)).await
+        let route = self.route(&format!("v1/leases/{lease}/roots/{epoch}"))?;
+        self.ask(self.http.get(route).timeout(QUICK)).await
     }
 
     /// The member's own figures up to the end of an epoch.

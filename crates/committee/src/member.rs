@@ -2,6 +2,7 @@
 
 use crate::{
     api::{JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView},
+    client,
     clock::unix_millis,
     fetch::{FetchLimits, Scratch},
     figures::{Figures, in_time},
@@ -24,6 +25,9 @@ use std::{
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{info, warn};
 use url::Url;
+
+/// Late roots that other members are asked about at once.
+const QUESTIONS: usize = 8;
 
 /// A lease that the committee credits, and who else is on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +121,10 @@ pub(crate) struct Inner {
     pub(crate) scratch: PathBuf,
     pub(crate) fetches: Turns,
     pub(crate) checks: Turns,
+    // late roots that other members are being asked about
+    pub(crate) questions: Turns,
+    // connections to other members
+    pub(crate) http: reqwest::Client,
     // closed when the member is dropped
     pub(crate) running: watch::Receiver<()>,
 }
@@ -172,6 +180,8 @@ impl Member {
         let inner = Arc::new(Inner {
             fetches: Turns::new(config.fetch.at_once),
             checks: Turns::new(config.checks),
+            questions: Turns::new(QUESTIONS),
+            http: client::http(),
             scratch,
             config,
             signer,

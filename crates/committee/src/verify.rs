@@ -12,6 +12,7 @@ use crate::{
     store::{Complaint, Outcome, StoreError, StoredRoot},
     turns::{Claim, Turn},
 };
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use hashlease_caches::{Caches, EthashEpoch, LightCache};
 use hashlease_ledger::{Evidence, EvidenceError, EvidenceHead, EvidenceReader, Recheck, Report};
 use hashlease_primitives::{LeaseId, Terms};
@@ -30,7 +31,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// the usual credit window.
 const MAX_PAUSE: Duration = Duration::from_secs(1_800);
 /// Longest pause before other members are asked again whether a root came in time.
-const MAX_PAUSE_LATE: Duration = Duration::from_secs(60);
+const MAX_PAUSE_LATE: Duration = Duration::from_secs(600);
 /// So many times the longest file that a root may have is fetched for it, and one more that was begun.
 const FILES_PER_ROOT: u64 = 4;
 /// An attempt costs the provider at least this part of the longest file, however little came: it took a turn.
@@ -203,9 +204,18 @@ fn keep(member: &Inner, lease: LeaseId, epoch: u32, stored: StoredRoot) {
 /// Whether enough members had this very root in time.
 async fn vouched(member: &Inner, view: &LeaseView, epoch: u32, stored: &StoredRoot) -> bool {
     let lease = view.lease.terms.id;
+    let _asking = member.questions.take(claim(view, stored)).await;
+    let mut asked: FuturesUnordered<_> = view
+        .members
+        .iter()
+        .map(|url| async { MemberClient::over(url.clone(), member.http.clone()).root(lease, epoch).await })
+        .collect();
     let mut in_time = 0usize;
-    for url in &view.members {
-        if let Ok(theirs) = MemberClient::new(url.clone()).root(lease, epoch).await
+    // as soon as it is enough nobody waits for a member that hangs
+    while in_time < view.threshold
+        && let Some(answer) = asked.next().await
+    {
+        if let Ok(theirs) = answer
             && theirs.in_time
             && theirs.root.root.root == stored.root.root.root
             && theirs.root.root.count == stored.root.root.count
@@ -235,6 +245,14 @@ struct Asked {
     claimed: Commitment,
 }
 
+/// How urgent a root is.
+fn claim(view: &LeaseView, stored: &StoredRoot) -> Claim {
+    let terms = &view.lease.terms;
+    // from then on an epoch without a verdict counts as empty
+    let deadline = terms.end.saturating_add(u64::from(view.lease.window / 2));
+    Claim { provider: terms.provider, failed: stored.failed, deadline }
+}
+
 /// Waits for a turn, checks, and charges the root for an attempt that the provider let fail.
 async fn check(
     member: &Arc<Inner>,
@@ -243,9 +261,7 @@ async fn check(
     stored: &mut StoredRoot,
 ) -> Result<(), Trouble> {
     let terms = &view.lease.terms;
-    // from then on an epoch without a verdict counts as empty
-    let deadline = terms.end.saturating_add(u64::from(view.lease.window / 2));
-    let claim = Claim { provider: terms.provider, failed: stored.failed, deadline };
+    let claim = claim(view, stored);
     // held to the end, so that few files are on disk
     let mut fetching = member.fetches.take(claim).await;
     let mut fetched = 0;

@@ -6,6 +6,7 @@ use hashlease_committee::{EpochState, RootView, gather, propose};
 use hashlease_ledger::Evidence;
 use hashlease_primitives::{EpochRoot, Lease, LeaseId, SignedEpochRoot, Statement, Work};
 use hashlease_trie::Commitment;
+use std::collections::BTreeSet;
 use url::Url;
 
 fn file(lease: &Lease, epoch: u32, shares: usize) -> Evidence {
@@ -287,6 +288,40 @@ async fn that_enough_members_had_a_root_in_time_is_known_after_a_restart() {
     late.world.restart(0).await;
     assert_eq!(late.world.view(0, LeaseId(1), 0).await.statement.work, Work(40));
     assert_eq!(late.peers[0].asked(), asked);
+}
+
+#[tokio::test]
+async fn other_members_are_asked_over_connections_that_are_kept() {
+    let late = Late::start(1, 1).await;
+    late.post().await;
+    let peer = &late.peers[0];
+    until("questions to the peer", async || (peer.asked() >= 3).then_some(())).await;
+    let connections: BTreeSet<_> = peer.questions().iter().map(|question| question.from).collect();
+    assert_eq!(connections.len(), 1, "{connections:?}");
+}
+
+#[tokio::test]
+async fn a_provider_with_many_late_roots_does_not_keep_others_from_being_asked_about() {
+    let late = Late::start(1, 1).await;
+    let peer = &late.peers[0];
+    peer.hangs();
+    let post = async |id, seller| {
+        let mut lease = lease(id, 1, 1, 1_000);
+        lease.terms.provider = provider_of(seller).address();
+        late.show(&lease, 1);
+        let signed = root(&lease.terms, 0, EMPTY, &late.world.files.url("none"));
+        assert!(!late.world.client(0).post_root(&signed).await.unwrap().in_time);
+    };
+    for id in 2..14 {
+        post(id, 1).await;
+    }
+    post(14, 2).await;
+    let asked = async || {
+        let leases: Vec<u64> = peer.questions().iter().map(|question| question.lease).collect();
+        leases.contains(&14).then_some(leases)
+    };
+    let asked = until("a question about the other's root", asked).await;
+    assert_eq!(asked.iter().filter(|lease| **lease < 14).count(), 1, "{asked:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use axum::{
     Json, Router,
     body::Body,
-    extract::{Path, State},
+    extract::{ConnectInfo, Path, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -23,6 +23,7 @@ use url::Url;
 async fn listen(routes: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, routes).await });
     address
 }
@@ -112,7 +113,16 @@ async fn file(State(shelf): State<Arc<Mutex<Shelf>>>, Path(name): Path<String>) 
 #[derive(Default)]
 struct Words {
     root: Option<RootView>,
-    asked: usize,
+    hangs: bool,
+    asked: Vec<Question>,
+}
+
+/// What a member asked another one.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    pub lease: u64,
+    /// The connection that it came over.
+    pub from: SocketAddr,
 }
 
 /// Another member, as far as roots go: the test decides which one it had, and when.
@@ -134,16 +144,36 @@ impl Peer {
         self.words.lock().unwrap().root = Some(root);
     }
 
+    /// From now on it answers nothing.
+    pub fn hangs(&self) {
+        self.words.lock().unwrap().hangs = true;
+    }
+
+    /// What it was asked, in that order.
+    pub fn questions(&self) -> Vec<Question> {
+        self.words.lock().unwrap().asked.clone()
+    }
+
     /// How often it was asked.
     pub fn asked(&self) -> usize {
-        self.words.lock().unwrap().asked
+        self.questions().len()
     }
 }
 
-async fn root(State(words): State<Arc<Mutex<Words>>>) -> Response {
-    let mut words = words.lock().unwrap();
-    words.asked += 1;
-    match &words.root {
+async fn root(
+    State(words): State<Arc<Mutex<Words>>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Path((lease, _)): Path<(u64, u32)>,
+) -> Response {
+    let (hangs, root) = {
+        let mut words = words.lock().unwrap();
+        words.asked.push(Question { lease, from });
+        (words.hangs, words.root.clone())
+    };
+    if hangs {
+        futures::future::pending::<()>().await;
+    }
+    match root {
         Some(root) => Json(root).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
