@@ -16,6 +16,21 @@ pub(crate) struct Figures {
     pub(crate) jobs: BTreeMap<u64, (u64, SignedJob)>,
     pub(crate) roots: BTreeMap<u32, StoredRoot>,
     due: DueCounter,
+    // first second → jobs whose window begins with it
+    begins: BTreeMap<u64, u64>,
+}
+
+/// Jobs of an epoch that a member keeps at least, however short it is.
+const LEAST_JOBS: u64 = 600;
+
+/// Jobs of an epoch that a member keeps: one a second, which no job signer needs.
+pub(crate) fn most_jobs(terms: &Terms) -> u64 {
+    u64::from(terms.epoch_length).max(LEAST_JOBS)
+}
+
+/// Whether nothing can come of the lease's jobs any more.
+pub(crate) fn over(lease: &Lease, now: u64) -> bool {
+    lease.settled || now / 1_000 > lease.settle_after()
 }
 
 /// Whether a root that came at `received` (Unix milliseconds) came in time.
@@ -34,7 +49,38 @@ impl Figures {
     pub(crate) fn add_job(&mut self, received: u64, signed: SignedJob) {
         let job = &signed.job;
         self.due.insert_job(job.not_before(), job.not_after(), received.div_ceil(1_000));
+        let begins = self.begins.entry(job.not_before()).or_default();
+        *begins = begins.saturating_add(1);
         self.jobs.insert(job.sequence(), (received, signed));
+    }
+
+    /// Jobs whose windows begin in `[from, to)`.
+    pub(crate) fn jobs_within(&self, from: u64, to: u64) -> u64 {
+        self.begins.range(from..to).map(|(_, count)| *count).fold(0, u64::saturating_add)
+    }
+
+    /// Seconds of each epoch in which jobs were on the table: all that counts of them once the lease is over.
+    pub(crate) fn due_by_epoch(&self, terms: &Terms) -> Vec<(u64, u64)> {
+        let epochs = (0..terms.epochs()).map(|epoch| (terms.epoch_start(epoch), terms.epoch_end(epoch)));
+        epochs
+            .map(|(from, to)| (from, self.due.seconds(from, to)))
+            .filter(|(_, seconds)| *seconds > 0)
+            .collect()
+    }
+
+    /// Lets the jobs go, and keeps what they made due.
+    pub(crate) fn drop_jobs(&mut self, due: Vec<(u64, u64)>) {
+        self.jobs.clear();
+        self.begins.clear();
+        self.due = DueCounter::default();
+        self.add_due(due);
+    }
+
+    /// Adds what jobs made due that were let go: so many seconds from each of these moments on.
+    pub(crate) fn add_due(&mut self, due: Vec<(u64, u64)>) {
+        for (from, seconds) in due {
+            self.due.insert(from, from.saturating_add(seconds));
+        }
     }
 
     /// The state of an epoch and what of it counts.

@@ -32,6 +32,10 @@ impl IntoResponse for RequestError {
         let (status, code) = match &self {
             Self::UnknownLease(_) => (StatusCode::NOT_FOUND, "unknown-lease"),
             Self::Job(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
+            Self::JobOutsideLease { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "job-outside-lease"),
+            // not 429: who posted it need not try again
+            Self::TooManyJobs { .. } => (StatusCode::CONFLICT, "too-many-jobs"),
+            Self::LeaseOver(_) => (StatusCode::CONFLICT, "lease-over"),
             Self::RootSignature(_) => (StatusCode::FORBIDDEN, "root-signature"),
             Self::EpochNotOver { .. } => (StatusCode::CONFLICT, "epoch-not-over"),
             Self::NoSuchEpoch { .. } => (StatusCode::NOT_FOUND, "no-such-epoch"),

@@ -5,7 +5,7 @@ use crate::{
     client,
     clock::unix_millis,
     fetch::{FetchLimits, Scratch},
-    figures::{Figures, in_time},
+    figures::{Figures, in_time, most_jobs, over},
     http,
     store::{Outcome, Store, StoreError, StoredRoot},
     turns::Turns,
@@ -13,19 +13,23 @@ use crate::{
 };
 use alloy_primitives::Address;
 use hashlease_caches::{Caches, Settings};
-use hashlease_primitives::{Lease, LeaseId, LocalSigner, SignedEpochRoot, SignedJob, Statement};
+use hashlease_primitives::{Lease, LeaseId, LocalSigner, SignedEpochRoot, SignedJob, Statement, Terms};
 use hashlease_share::{Reason, VerifiedJob};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
     io,
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::spawn_blocking, time::sleep};
 use tracing::{info, warn};
 use url::Url;
 
+/// How often leases are looked for that are over by the clock.
+const LOOK_FOR_OVER: Duration = Duration::from_secs(60);
 /// Late roots that other members are asked about at once.
 const QUESTIONS: usize = 8;
 
@@ -89,6 +93,12 @@ pub(crate) enum RequestError {
     UnknownLease(LeaseId),
     #[error("{0}")]
     Job(#[from] Reason),
+    #[error("job is for {not_before} to {not_after}: expected within {start} to {end}, the end excluded")]
+    JobOutsideLease { not_before: u64, not_after: u64, start: u64, end: u64 },
+    #[error("epoch {epoch} has {most} jobs already, the most that are kept")]
+    TooManyJobs { epoch: u32, most: u64 },
+    #[error("lease {0} is over")]
+    LeaseOver(LeaseId),
     #[error("root is not signed by the lease's provider {0}")]
     RootSignature(Address),
     #[error("epoch {epoch} is not over: it ends at {end}")]
@@ -159,8 +169,20 @@ impl Member {
         let store = Store::open(&config.data_dir.join("member.redb"))?;
         let (jobs, roots) = store.load()?;
         let mut figures: BTreeMap<LeaseId, Figures> = BTreeMap::new();
+        let mut dropped = BTreeSet::new();
+        for (lease, due) in store.due()? {
+            figures.entry(lease).or_default().add_due(due);
+            dropped.insert(lease);
+        }
         for (received, job) in jobs {
-            figures.entry(job.job.lease()).or_default().add_job(received, job);
+            let lease = job.job.lease();
+            let known = figures.entry(lease).or_default();
+            // dropping them broke off: what they made due is known
+            if dropped.contains(&lease) {
+                known.jobs.insert(job.job.sequence(), (received, job));
+            } else {
+                known.add_job(received, job);
+            }
         }
         let mut unchecked = Vec::new();
         for (lease, epoch, root) in roots {
@@ -195,6 +217,7 @@ impl Member {
         for (lease, epoch) in unchecked {
             inner.start_check(lease, epoch);
         }
+        tokio::spawn(drop_jobs(Arc::clone(&inner)));
         tokio::spawn(http::serve(listener, inner));
         Ok(Self { address, _running: running })
     }
@@ -203,6 +226,32 @@ impl Member {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+/// Lets jobs of leases go that are over, until the member ends.
+async fn drop_jobs(member: Arc<Inner>) {
+    let mut leases = member.leases.clone();
+    loop {
+        let views = leases.borrow_and_update().clone();
+        let dropping = Arc::clone(&member);
+        let dropped = spawn_blocking(move || {
+            let over_now = views.values().filter(|view| over(&view.lease, unix_millis()));
+            for LeaseView { lease: Lease { terms, .. }, .. } in over_now {
+                if let Err(error) = dropping.drop_jobs(terms) {
+                    warn!(lease = %terms.id, %error, "jobs of a lease that is over can't be dropped yet");
+                }
+            }
+        });
+        if let Err(error) = dropped.await {
+            warn!(%error, "dropping jobs ended early");
+        }
+        tokio::select! {
+            // a chain that can't be read any more changes nothing, but time goes on
+            () = async { if leases.changed().await.is_err() { pending().await } } => {}
+            () = sleep(LOOK_FOR_OVER) => {}
+            () = member.ended() => return,
+        }
     }
 }
 
@@ -239,10 +288,19 @@ impl Inner {
     pub(crate) fn take_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestError> {
         let received = unix_millis();
         let view = self.view(signed.job.lease())?;
-        let verified = VerifiedJob::verify(&view.lease.terms, signed)?;
+        let terms = &view.lease.terms;
+        if over(&view.lease, received) {
+            return Err(RequestError::LeaseOver(terms.id));
+        }
+        let verified = VerifiedJob::verify(terms, signed)?;
         let signed = verified.signed().clone();
+        let (not_before, not_after) = (signed.job.not_before(), signed.job.not_after());
+        let Some(epoch) = terms.epoch_of(not_before).ok().filter(|_| terms.is_active(not_after)) else {
+            let Terms { start, end, .. } = *terms;
+            return Err(RequestError::JobOutsideLease { not_before, not_after, start, end });
+        };
         let mut figures = self.figures();
-        let known = figures.entry(signed.job.lease()).or_default();
+        let known = figures.entry(terms.id).or_default();
         let sequence = signed.job.sequence();
         if let Some((received, first)) = known.jobs.get(&sequence) {
             if *first != signed {
@@ -250,11 +308,26 @@ impl Inner {
             }
             return Ok(JobReceipt { received: *received });
         }
+        let most = most_jobs(terms);
+        if known.jobs_within(terms.epoch_start(epoch), terms.epoch_end(epoch)) >= most {
+            return Err(RequestError::TooManyJobs { epoch, most });
+        }
         self.store.put_job(received, &signed)?;
         known.add_job(received, signed);
         drop(figures);
         self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
         Ok(JobReceipt { received })
+    }
+
+    /// Lets a lease's jobs go; what they made due stays.
+    fn drop_jobs(&self, terms: &Terms) -> Result<(), StoreError> {
+        let due = match self.figures().get(&terms.id) {
+            Some(known) if !known.jobs.is_empty() => known.due_by_epoch(terms),
+            _ => return Ok(()),
+        };
+        self.store.drop_jobs(terms.id, &due)?;
+        self.figures().entry(terms.id).or_default().drop_jobs(due);
+        Ok(())
     }
 
     pub(crate) fn jobs_after(&self, lease: LeaseId, after: u64) -> Vec<SignedJob> {

@@ -1,5 +1,5 @@
-//! What a member keeps on disk: jobs and roots with the moment they came, what was verified, and every key that it
-//! counted.
+//! What a member keeps on disk: jobs, until their lease is over, and roots with the moment they came, what was verified,
+//! and every key that it counted.
 
 use alloy_primitives::B256;
 use hashlease_primitives::{LeaseId, SignedEpochRoot, SignedJob};
@@ -14,11 +14,13 @@ use std::{
 };
 
 const JOBS: TableDefinition<'_, (u64, u64), (u64, &[u8])> = TableDefinition::new("jobs");
+/// Seconds of each epoch in which jobs were on the table, of leases whose jobs were let go.
+const DUE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("due");
 const ROOTS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("roots");
 const KEYS: TableDefinition<'_, [u8; 32], (u64, u32)> = TableDefinition::new("keys");
 /// Memory that the database may use, bytes: the keys of all leases are far more than fit.
 const CACHE: usize = 64 << 20;
-/// Keys that one transaction counts: between two of them jobs and roots get their turn.
+/// Keys that one transaction counts, or jobs that it drops: between two of them others get their turn.
 const BATCH: usize = 8_192;
 
 /// The store can't be used.
@@ -142,12 +144,14 @@ redb_errors!(
 
 pub(crate) type StoredJobs = Vec<(u64, SignedJob)>;
 pub(crate) type StoredRoots = Vec<(LeaseId, u32, StoredRoot)>;
+pub(crate) type StoredDue = Vec<(LeaseId, Vec<(u64, u64)>)>;
 
 impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Database::builder().set_cache_size(CACHE).create(path)?;
         let write = database.begin_write()?;
         write.open_table(JOBS)?;
+        write.open_table(DUE)?;
         write.open_table(ROOTS)?;
         write.open_table(KEYS)?;
         write.commit()?;
@@ -178,6 +182,40 @@ impl Store {
             .open_table(JOBS)?
             .insert((job.job.lease().0, job.job.sequence()), (received, bytes.as_slice()))?;
         Ok(write.commit()?)
+    }
+
+    /// What jobs that were let go made due.
+    pub(crate) fn due(&self) -> Result<StoredDue, StoreError> {
+        let read = self.database.begin_read()?;
+        let mut due = Vec::new();
+        for entry in read.open_table(DUE)?.iter()? {
+            let (lease, seconds) = entry?;
+            due.push((LeaseId(lease.value()), serde_json::from_slice(seconds.value())?));
+        }
+        Ok(due)
+    }
+
+    /// Lets a lease's jobs go and keeps the seconds that they made due.
+    pub(crate) fn drop_jobs(&self, lease: LeaseId, due: &[(u64, u64)]) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(due)?;
+        loop {
+            let write = self.database.begin_write()?;
+            let mut batch = Vec::new();
+            {
+                let mut jobs = write.open_table(JOBS)?;
+                for entry in jobs.range((lease.0, 0)..=(lease.0, u64::MAX))?.take(BATCH) {
+                    batch.push(entry?.0.value());
+                }
+                for key in &batch {
+                    jobs.remove(key)?;
+                }
+                write.open_table(DUE)?.insert(lease.0, bytes.as_slice())?;
+            }
+            write.commit()?;
+            if batch.len() < BATCH {
+                return Ok(());
+            }
+        }
     }
 
     pub(crate) fn put_root(&self, lease: LeaseId, epoch: u32, root: &StoredRoot) -> Result<(), StoreError> {

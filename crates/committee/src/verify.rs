@@ -7,7 +7,7 @@ use crate::{
     client::MemberClient,
     clock::unix_millis,
     fetch::{Scratch, fetch},
-    figures::in_time,
+    figures::{in_time, over},
     member::{Inner, LeaseView},
     store::{Complaint, Outcome, StoreError, StoredRoot},
     turns::{Claim, Turn},
@@ -114,7 +114,7 @@ pub(crate) async fn run(member: Arc<Inner>, lease: LeaseId, epoch: u32) {
         if let Ok(view) = member.view(lease)
             && let Some(mut stored) = member.stored(lease, epoch)
         {
-            if unix_millis() / 1_000 > view.lease.settle_after() || view.lease.settled {
+            if over(&view.lease, unix_millis()) {
                 return;
             }
             let trouble = match attempt(&member, &view, epoch, &mut stored).await {

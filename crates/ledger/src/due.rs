@@ -37,8 +37,13 @@ impl DueCounter {
     /// Seconds within `[from, to)`.
     #[must_use]
     pub fn seconds(&self, from: u64, to: u64) -> u64 {
-        self.intervals
-            .range(..to)
+        if from >= to {
+            return 0;
+        }
+        let before = self.intervals.range(..from).next_back();
+        before
+            .into_iter()
+            .chain(self.intervals.range(from..to))
             .map(|(start, end)| (*end).min(to).saturating_sub((*start).max(from)))
             .fold(0, u64::saturating_add)
     }

@@ -2,7 +2,8 @@
 
 use crate::world::*;
 use hashlease_committee::{gather, propose};
-use hashlease_primitives::{Domain, HashRate, HeaderJob, Lease, LeaseId, SignedJob, Statement, Work};
+use hashlease_primitives::{Domain, HashRate, HeaderJob, Lease, LeaseId, SignedJob, Statement, Terms, Work};
+use redb::TableDefinition;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -62,6 +63,11 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
     assert_eq!(refused(&long).await, (422, "job-window".into()));
     let backwards = changed(|job| job.not_after = job.not_before - 1);
     assert_eq!(refused(&backwards).await, (422, "job-window".into()));
+    let Terms { start, end, .. } = *terms;
+    for (from, to) in [(start - 1, start + 9), (end - 10, end), (end, end + 9), (start - 10, start - 1)] {
+        let outside = job(terms, 1, from, to);
+        assert_eq!(refused(&outside).await, (422, "job-outside-lease".into()), "{from} to {to}");
+    }
     let node = changed(|job| job.coinbase_suffix = vec![2; 64 - 50 - 4].into());
     assert_eq!(refused(&node).await, (422, "job-coinbase".into()));
     let branch = changed(|job| job.branch = vec![job.prev_hash; 17]);
@@ -204,10 +210,8 @@ async fn due_is_cut_at_the_epochs_and_at_the_lease() {
     let (first_end, end) = (terms.epoch_end(0), terms.end);
     post(1, first_end - 100, first_end + 199).await;
     assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_500));
-    post(2, end - 50, end + 400).await;
+    post(2, end - 50, end - 1).await;
     assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_750), "up to the end of the lease");
-    post(3, end + 500, end + 600).await;
-    assert_eq!(due(&world, 1).await, 1_750);
     // the end comes closer
     let mut cancelled = lease.clone();
     cancelled.terms.end = first_end;
@@ -227,6 +231,89 @@ async fn due_survives_a_restart() {
     assert!(before > 5 * 300, "{before}");
     world.restart(0).await;
     assert_eq!(due(&world, 1).await, before);
+}
+
+#[tokio::test]
+async fn an_epoch_has_no_more_jobs_than_a_gateway_can_need() {
+    let mut world = World::start(1, 1).await;
+    let mut lease = running(1, 0);
+    lease.terms.epoch_length = 400;
+    world.show(&lease);
+    let terms = &lease.terms;
+    let begin = terms.start;
+    for sequence in 1..=600 {
+        world.client(0).post_job(&job(terms, sequence, begin + sequence % 400, begin + 450)).await.unwrap();
+    }
+    let (first, one_more) =
+        (job(terms, 1, begin + 1, begin + 450), job(terms, 601, begin + 399, begin + 450));
+    assert_eq!(world.post_refused("v1/jobs", &one_more).await, (409, "too-many-jobs".into()));
+    world.restart(0).await;
+    assert_eq!(code(world.client(0).post_job(&one_more).await), "too-many-jobs");
+    world.client(0).post_job(&first).await.unwrap();
+    // the next epoch has room of its own
+    world.client(0).post_job(&job(terms, 602, begin + 400, begin + 450)).await.unwrap();
+    let mut other = lease.clone();
+    other.terms.id = LeaseId(2);
+    world.show(&other);
+    world.client(0).post_job(&job(&other.terms, 1, begin + 1, begin + 450)).await.unwrap();
+}
+
+async fn jobs(world: &World) -> Vec<SignedJob> {
+    world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap()
+}
+
+/// A lease that then becomes as `over`.
+async fn jobs_are_dropped_once(lease: Lease, over: Lease) {
+    let mut world = World::start(1, 1).await;
+    world.show(&lease);
+    let (begin, last, epoch) = (now(), lease.terms.end - 1, lease.terms.epochs() - 1);
+    let signed = job(&lease.terms, 1, begin - 10, last.min(begin + 300));
+    world.client(0).post_job(&signed).await.unwrap();
+    let second = job(&lease.terms, 2, last.min(begin + 400), last.min(begin + 450));
+    world.client(0).post_job(&second).await.unwrap();
+    let due_then = due(&world, epoch).await;
+    until("the lease to be over", async || (over.settled || now() > over.settle_after()).then_some(())).await;
+    world.show(&over);
+    until("the jobs to be dropped", async || jobs(&world).await.is_empty().then_some(())).await;
+    assert_eq!(code(world.client(0).post_job(&signed).await), "lease-over");
+    assert_eq!(due(&world, epoch).await, due_then, "what they made due stays");
+
+    // shown as it was, so that nothing is dropped now
+    world.show(&lease);
+    world.restart(0).await;
+    assert_eq!((jobs(&world).await, due(&world, epoch).await), (vec![], due_then));
+
+    // as if the member had been killed before the last of them was dropped
+    world.kill(0);
+    let path = world.data_dir(0).join("member.redb");
+    let database = until("the store to be free", async || redb::Database::open(&path).ok()).await;
+    let table: TableDefinition<'_, (u64, u64), (u64, &[u8])> = TableDefinition::new("jobs");
+    let write = database.begin_write().unwrap();
+    let bytes = serde_json::to_vec(&signed).unwrap();
+    write.open_table(table).unwrap().insert((1, 1), (begin * 1_000, bytes.as_slice())).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    world.restart(0).await;
+    assert_eq!((jobs(&world).await, due(&world, epoch).await), (vec![signed], due_then));
+    world.show(&over);
+    until("the rest to be dropped", async || jobs(&world).await.is_empty().then_some(())).await;
+    assert_eq!(due(&world, epoch).await, due_then);
+}
+
+#[tokio::test]
+async fn jobs_are_dropped_once_their_lease_is_settled() {
+    let lease = running(1, 700);
+    let settled = Lease { settled: true, ..lease.clone() };
+    jobs_are_dropped_once(lease, settled).await;
+}
+
+#[tokio::test]
+async fn jobs_are_dropped_once_their_lease_can_be_settled_by_anybody() {
+    let mut lease = running(1, 700);
+    lease.terms.epoch_length = 704;
+    lease.terms.end = lease.terms.start + 704;
+    let settleable = Lease { window: 0, ..lease.clone() };
+    jobs_are_dropped_once(lease, settleable).await;
 }
 
 /// A lease whose only epoch ends in a moment, with jobs for its last two seconds before they came: the first
