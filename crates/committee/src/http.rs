@@ -37,6 +37,7 @@ impl IntoResponse for RequestError {
             Self::TooManyJobs { .. } => (StatusCode::CONFLICT, "too-many-jobs"),
             Self::LeaseOver(_) => (StatusCode::CONFLICT, "lease-over"),
             Self::RootSignature(_) => (StatusCode::FORBIDDEN, "root-signature"),
+            Self::RootCount { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "root-count"),
             Self::EpochNotOver { .. } => (StatusCode::CONFLICT, "epoch-not-over"),
             Self::NoSuchEpoch { .. } => (StatusCode::NOT_FOUND, "no-such-epoch"),
             Self::RootAlreadyReceived(_) => (StatusCode::CONFLICT, "root-already-received"),

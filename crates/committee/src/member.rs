@@ -101,6 +101,8 @@ pub(crate) enum RequestError {
     LeaseOver(LeaseId),
     #[error("root is not signed by the lease's provider {0}")]
     RootSignature(Address),
+    #[error("root is of {count} shares: expected at most {most}, many more than can be credited")]
+    RootCount { count: u64, most: u64 },
     #[error("epoch {epoch} is not over: it ends at {end}")]
     EpochNotOver { epoch: u32, end: u64 },
     #[error("epoch {epoch} is outside the lease: it has {epochs}")]
@@ -348,6 +350,10 @@ impl Inner {
         }
         if epoch >= terms.epochs() {
             return Err(RequestError::NoSuchEpoch { epoch, epochs: terms.epochs() });
+        }
+        let (count, most) = (root.root.count, terms.most_shares());
+        if count > most {
+            return Err(RequestError::RootCount { count, most });
         }
         let end = terms.epoch_end(epoch);
         if received < end.saturating_mul(1_000) {

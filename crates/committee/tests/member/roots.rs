@@ -386,3 +386,21 @@ async fn a_root_of_another_lease_can_not_be_passed_off() {
     let passed = SignedEpochRoot { root: passed, ..signed };
     assert_eq!(code(world.client(0).post_root(&passed).await), "root-signature");
 }
+
+#[tokio::test]
+async fn a_root_has_no_more_shares_than_its_epoch_may_have() {
+    let world = World::start(1, 1).await;
+    let lease = lease(1, 1, 2, 60);
+    world.show(&lease);
+    let terms = &lease.terms;
+    let of = |count| {
+        let commitment = Commitment { root: B256::repeat_byte(1), count };
+        root(terms, 0, commitment, &world.files.url("file"))
+    };
+    let most = terms.most_shares();
+    for count in [most + 1, u64::MAX] {
+        let refused = world.client(0).post_root(&of(count)).await;
+        assert_eq!(code(refused), "root-count");
+    }
+    world.client(0).post_root(&of(most)).await.unwrap();
+}
