@@ -123,6 +123,9 @@ contract NativeTest is Renting {
         vm.prank(renter);
         vm.expectRevert(_error(ILeaseEscrow.NativeNotTaken.selector, address(wrapped)));
         escrow.deposit{value: 5}(address(wrapped), 5);
+        vm.prank(renter);
+        vm.expectRevert(_error(ILeaseEscrow.NativeNotTaken.selector, address(0)));
+        escrow.withdrawNative(renter, 0);
         // as a token it is as good as any
         vm.startPrank(renter);
         wrapped.deposit{value: 5}();
