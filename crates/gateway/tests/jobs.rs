@@ -4,7 +4,7 @@
 mod world;
 
 use hashlease_gateway::{Gateway, GatewayConfig, GatewayError, PoolState};
-use hashlease_primitives::{Difficulty, DifficultyBase, Terms};
+use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, Terms};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, net::SocketAddr};
 use tokio::{net::TcpListener, sync::watch};
@@ -344,4 +344,29 @@ async fn what_a_node_does_wrong_has_a_reason() {
     assert_eq!(refusal(&node.submit(1, &unknown).await), (21, "unknown-job".into()));
     assert_eq!(node.submit(1, &good).await["result"], true);
     assert_eq!(refusal(&node.submit(1, &good).await), (22, "duplicate".into()));
+}
+
+#[tokio::test]
+async fn a_full_epoch_counts_no_more_but_the_pool_gets_its_shares() {
+    let pool = Pool::start(Script::default()).await;
+    let dir = tempfile::tempdir().unwrap();
+    // 25 hashes can be credited: two shares of 2^4, of which eight times as many are counted
+    let terms = Terms { rate: HashRate(1), ..terms(1) };
+    assert_eq!(terms.most_shares(), 16);
+    let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
+    let mut node = Node::of(&world.gateway, 1).await;
+    let (job, _) = node.job(&terms).await;
+    let mut nonce = 0;
+    for _ in 0..16 {
+        let share = mine(&job, &terms, nonce, settles_only(&terms));
+        nonce = share.nonce + 1;
+        assert_eq!(node.submit(1, &share).await["result"], true);
+    }
+    let more = mine(&job, &terms, nonce, settles_only(&terms));
+    assert_eq!(refusal(&node.submit(1, &more).await), (20, "epoch-full".into()));
+    let for_pool = mine(&job, &terms, nonce, meets_pool);
+    assert_eq!(node.submit(1, &for_pool).await["result"], true);
+    assert_eq!(refusal(&node.submit(1, &for_pool).await), (22, "duplicate".into()));
+    assert_eq!(pool.submits().len(), 1);
+    assert_eq!(world.status().counted.values().copied().collect::<Vec<_>>(), [16]);
 }
