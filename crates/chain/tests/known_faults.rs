@@ -1,0 +1,222 @@
+//! Known faults of the chain's readers and of the sender.
+//!
+//! Each test passes while its fault is there and fails once it is mended: turn it into the test of the right result then.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[allow(unreachable_pub)]
+mod endpoint;
+
+use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::{Address, U256};
+use endpoint::{
+    DEPLOYED, FeeEndpoint, LeaseEndpoint, Reply, Script, block_range, call_input, quantity, serve,
+};
+use hashlease_chain::{Committees, Sender, bindings::LeaseEscrow};
+use hashlease_primitives::LeaseId;
+use serde_json::json;
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::time::{sleep, timeout};
+
+const GWEI: u128 = 1_000_000_000;
+/// So long that only a failure reaches it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn sender(endpoint: &FeeEndpoint) -> Sender {
+    Sender::new(endpoint.chain.clone(), PrivateKeySigner::from_slice(&[7; 32]).unwrap())
+}
+
+async fn collect(sender: &Sender) -> Result<(), String> {
+    let call = LeaseEscrow::collectCall { id: U256::from(1) };
+    let sent = sender.call(Address::repeat_byte(1), &call).await;
+    sent.map(drop).map_err(|error| error.to_string())
+}
+
+/// Today: as long as the endpoint says "underpriced", the fee rises by a quarter every 250 ms; each copy is a valid
+/// signature in the endpoint's hands. Right: a limit in multiples of the estimate and in money, then an error.
+#[tokio::test]
+async fn known_fault_fee_is_raised_without_limit() {
+    let underpriced = |_| Reply::Error(-32_000, "replacement transaction underpriced".into());
+    let endpoint = FeeEndpoint::start(1_000_000_000, underpriced).await;
+    let sender = sender(&endpoint);
+    let sending = tokio::spawn(async move { collect(&sender).await });
+    let copies = endpoint.wait_for_copies(13).await;
+    sending.abort();
+    assert!(copies[12].max > 10 * copies[0].max, "{copies:?}");
+    assert!(copies[12].tip > 10 * copies[0].tip, "{copies:?}");
+}
+
+/// Today: whatever tip the endpoint's fee history names is signed; here 50,000 gwei, 6 ETH for one `collect`.
+/// Right: a limit in money, and an error above it.
+#[tokio::test]
+async fn known_fault_any_fee_of_the_endpoint_is_signed() {
+    let known = |_| Reply::Error(-32_000, "already known".into());
+    let endpoint = FeeEndpoint::start(50_000_000_000_000, known).await;
+    let sender = sender(&endpoint);
+    let sending = tokio::spawn(async move { collect(&sender).await });
+    let copies = endpoint.wait_for_copies(1).await;
+    sending.abort();
+    assert_eq!(copies[0].tip, 50_000 * GWEI);
+}
+
+/// Today: an error that names the smallest tip ends the call at once, however often it is tried, so that nothing is
+/// ever mined on such a chain. Right: the named tip is paid, up to the limit.
+#[tokio::test]
+async fn known_fault_smallest_tip_of_the_endpoint_is_not_paid() {
+    let smallest = 25 * GWEI;
+    let endpoint = FeeEndpoint::start(1, move |tip| {
+        if tip >= smallest {
+            return Reply::Result(json!(alloy_primitives::B256::repeat_byte(0xab)));
+        }
+        let what = "transaction gas price below minimum";
+        Reply::Error(-32_000, format!("{what}: gas tip cap {tip}, minimum needed {smallest}"))
+    })
+    .await;
+    let sender = sender(&endpoint);
+    for _ in 0..3 {
+        let outcome = timeout(Duration::from_secs(5), collect(&sender)).await.expect("still trying");
+        let error = outcome.unwrap_err();
+        assert!(error.contains("minimum needed 25000000000"), "{error}");
+    }
+    let tips: Vec<_> = endpoint.copies().iter().map(|copy| copy.tip).collect();
+    assert_eq!(tips, [1, 1, 1]);
+}
+
+/// Today: blocks whose logs a lagging replica did not have yet are never read again, and their leases are lost until
+/// a restart. Right: the next poll finds them.
+#[tokio::test]
+async fn known_fault_lease_behind_lagging_logs_is_never_found() {
+    let leases = vec![(1, 50), (2, 60)];
+    let endpoint =
+        LeaseEndpoint::start(Script { head: 100, leases, logs_lag: true, ..Script::default() }).await;
+    let mut watcher = endpoint.watcher();
+    assert_eq!(watcher.poll().await.unwrap().len(), 0);
+    endpoint.script().logs_lag = false;
+    for head in [115, 130, 10_000] {
+        endpoint.script().head = head;
+        assert_eq!(watcher.poll().await.unwrap().len(), 0, "block {head}");
+    }
+    assert_eq!(endpoint.watcher().poll().await.unwrap().len(), 2, "after a restart");
+}
+
+/// Today: once a lease vanished in a reorganisation deeper than the confirmations, every poll fails: no other lease is
+/// refreshed and no new one is found. Right: the others go on, and the vanished one is dropped or found again.
+#[tokio::test]
+async fn known_fault_vanished_lease_fails_every_poll() {
+    let leases = vec![(1, 50), (2, 60), (3, 200)];
+    let endpoint = LeaseEndpoint::start(Script { head: 100, leases, ..Script::default() }).await;
+    let mut watcher = endpoint.watcher();
+    assert_eq!(watcher.poll().await.unwrap().len(), 2);
+    endpoint.script().vanished = Some(2);
+    for head in [300, 400, 500] {
+        endpoint.script().head = head;
+        let error = watcher.poll().await.unwrap_err().to_string();
+        assert!(error.contains("execution reverted"), "{error}");
+    }
+}
+
+/// Today: one answer that calls a lease settled is believed for good. Right: it is read again until the answer is as
+/// deep as the confirmations.
+#[tokio::test]
+async fn known_fault_settled_lease_is_never_read_again() {
+    let leases = vec![(1, 50)];
+    let endpoint = LeaseEndpoint::start(Script { head: 100, leases, ..Script::default() }).await;
+    let mut watcher = endpoint.watcher();
+    assert!(!watcher.poll().await.unwrap()[&LeaseId(1)].lease.settled);
+    endpoint.script().settled = Some(1);
+    assert!(watcher.poll().await.unwrap()[&LeaseId(1)].lease.settled);
+    endpoint.script().settled = None;
+    for head in [101, 200, 10_000] {
+        endpoint.script().head = head;
+        assert!(watcher.poll().await.unwrap()[&LeaseId(1)].lease.settled, "block {head}");
+    }
+}
+
+/// Today: one refused request throws away all pieces of a scan, and the next poll starts again at the deployment's
+/// block with the largest piece. Right: the scan goes on from its last good piece and keeps the range that was taken.
+#[tokio::test]
+async fn known_fault_rate_limited_scan_starts_over() {
+    let script = Script {
+        head: 3_000,
+        leases: vec![(1, 50)],
+        max_range: Some(500),
+        limit_every: Some(12),
+        ..Script::default()
+    };
+    let endpoint = LeaseEndpoint::start(script).await;
+    let mut watcher = endpoint.watcher();
+    for poll in 1..=8 {
+        assert!(watcher.poll().await.is_err(), "poll {poll}");
+        let starts = endpoint.script().ranges.iter().filter(|(from, _)| *from == DEPLOYED).count();
+        assert_eq!(starts, poll, "scans from the deployment's block");
+    }
+}
+
+/// A committee of three, none of whom announced a URL, on an endpoint whose logs can be made to hang.
+struct CommitteeEndpoint {
+    committees: Committees,
+    /// First blocks of all log requests.
+    asked: Arc<Mutex<Vec<u64>>>,
+    hang: Arc<Mutex<bool>>,
+}
+
+impl CommitteeEndpoint {
+    async fn start() -> Self {
+        let (asked, hang) = (Arc::<Mutex<Vec<u64>>>::default(), Arc::<Mutex<bool>>::default());
+        let (starts, hangs) = (Arc::clone(&asked), Arc::clone(&hang));
+        let chain = serve(move |method, params| match method {
+            "eth_blockNumber" => Reply::Result(json!(quantity(25_000))),
+            "eth_getLogs" => {
+                starts.lock().unwrap().push(block_range(params).0);
+                if *hangs.lock().unwrap() { Reply::Never } else { Reply::Result(json!([])) }
+            }
+            // `memberCount` and `threshold` have no argument, `member` returns two words
+            "eth_call" if call_input(params).len() == 10 => Reply::Result(json!(format!("{:#066x}", 3))),
+            "eth_call" => Reply::Result(json!(format!("{:#0130x}", 7))),
+            other => Reply::unknown(other),
+        })
+        .await;
+        Self { committees: Committees::new(chain, Duration::from_secs(60)), asked, hang }
+    }
+
+    async fn get(&self) {
+        assert_eq!(self.committees.get(Address::repeat_byte(5)).await.unwrap().members.len(), 3);
+    }
+
+    /// How often a scan started at the deployment's block.
+    fn scans(&self) -> usize {
+        self.asked.lock().unwrap().iter().filter(|from| **from == DEPLOYED).count()
+    }
+
+    /// Asks for the committee until so many scans have started.
+    async fn get_until(&self, scans: usize) {
+        let begun = Instant::now();
+        while self.scans() < scans {
+            assert!(begun.elapsed() < PATIENCE, "{} scans instead of {scans}", self.scans());
+            self.get().await;
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Today: as long as one member has announced no URL, all logs since the deployment are read every two seconds.
+/// Right: a read goes on from the block up to which the last one came.
+#[tokio::test]
+async fn known_fault_committee_is_scanned_from_the_deployment_at_each_read() {
+    let endpoint = CommitteeEndpoint::start().await;
+    endpoint.get().await;
+    assert_eq!(endpoint.scans(), 1);
+    endpoint.get_until(3).await;
+}
+
+/// Today: while one read of a committee hangs, another is started every two seconds.
+/// Right: one read at a time.
+#[tokio::test]
+async fn known_fault_reads_of_a_committee_pile_up() {
+    let endpoint = CommitteeEndpoint::start().await;
+    endpoint.get().await;
+    *endpoint.hang.lock().unwrap() = true;
+    endpoint.get_until(3).await;
+}
