@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Which members confirmed the roots of which epochs, and what was said last of the others.
 #[derive(Default)]
-struct Delivered {
+pub(crate) struct Delivered {
     seats: BTreeMap<u32, BTreeSet<usize>>,
     trouble: String,
 }
@@ -103,7 +103,12 @@ fn sign(work: &Work, terms: &Terms, epoch: u32, commitment: Commitment) -> Resul
 }
 
 /// Offers the roots to all members at once, the newest first: older ones had their time.
-async fn deliver(terms: &Terms, roots: &[SignedEpochRoot], seats: &[Seat], delivered: &mut Delivered) {
+pub(crate) async fn deliver(
+    terms: &Terms,
+    roots: &[SignedEpochRoot],
+    seats: &[Seat],
+    delivered: &mut Delivered,
+) {
     let known = &*delivered;
     let deliveries = seats.iter().map(|seat| async {
         let mut confirmed = Vec::new();

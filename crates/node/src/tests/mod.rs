@@ -1,6 +1,7 @@
 //! The miner's side of the node over real sockets, without a chain.
 #![allow(clippy::arithmetic_side_effects)]
 
+mod chain;
 mod dialect;
 mod durable;
 mod evidence;
@@ -8,6 +9,7 @@ mod extranonces;
 mod forwarding;
 mod gateway;
 mod jobs;
+mod known_faults;
 mod leases;
 mod link;
 mod miner;
