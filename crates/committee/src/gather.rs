@@ -126,4 +126,26 @@ mod tests {
         let split = [view(1, 30, true, false), view(2, 10, true, false), view(2, 20, false, true)];
         assert_eq!(propose(&split, 2), None, "no evidence that two agree on");
     }
+
+    /// Today: one lying member of three names less work than two honest ones, and its figure is proposed, which these
+    /// don't sign: nothing is ever credited. Right: what two of three agree on.
+    #[test]
+    fn known_fault_least_work_of_a_group_is_proposed() {
+        let mut liar = view(1, 20, true, false);
+        liar.statement.work = Work(0);
+        let views = [liar, view(1, 20, true, false), view(1, 20, true, false)];
+        assert_eq!(propose(&views, 2).unwrap().work, Work(0));
+    }
+
+    /// Today: the moment is that of whoever answers first, right or wrong. Right: a view of another moment or lease
+    /// than was asked for is dropped.
+    #[test]
+    fn known_fault_moment_of_the_first_view_is_proposed() {
+        let mut liar = view(1, 20, true, false);
+        liar.statement.as_of = 999;
+        liar.statement.lease = LeaseId(2);
+        let views = [liar, view(1, 20, true, false), view(1, 20, true, false)];
+        let proposed = propose(&views, 2).unwrap();
+        assert_eq!((proposed.as_of, proposed.lease), (999, LeaseId(2)));
+    }
 }

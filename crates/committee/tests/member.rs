@@ -7,6 +7,8 @@ mod evidence;
 mod fetching;
 #[path = "member/jobs.rs"]
 mod jobs;
+#[path = "member/known_faults.rs"]
+mod known_faults;
 #[path = "member/roots.rs"]
 mod roots;
 #[path = "member/statements.rs"]
