@@ -1,6 +1,8 @@
 //! From the pool's jobs to signed ones at the node and the members.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "jobs/known_faults.rs"]
+mod known_faults;
 mod world;
 
 use hashlease_gateway::{Gateway, GatewayConfig, GatewayError, PoolState};
