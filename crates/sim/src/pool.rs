@@ -41,6 +41,8 @@ pub struct PoolConfig {
     pub seed: u64,
     /// Password that workers need, if any.
     pub password: Option<String>,
+    /// Seconds that its clock is ahead.
+    pub ahead: u32,
 }
 
 impl Default for PoolConfig {
@@ -56,6 +58,7 @@ impl Default for PoolConfig {
             version_mask: Some(0x1fff_e000),
             seed: 1,
             password: None,
+            ahead: 0,
         }
     }
 }
@@ -171,7 +174,7 @@ impl State {
             branch: (0..depth).map(|_| self.random.random()).collect(),
             version: 0x2000_0000,
             n_bits: 0x1701_f0f0,
-            ntime: now(),
+            ntime: now().saturating_add(self.config.ahead),
             clean,
         };
         self.jobs.insert(job.id.clone(), job.clone());
