@@ -1,9 +1,9 @@
 //! The embedded chain: anvil with a block time, and the deployment on it by the forge script.
 
-use crate::Toolchain;
 use alloy_primitives::{Address, U256};
 use anyhow::{Context as _, Result, bail, ensure};
 use hashlease_chain::Deployment;
+use hashlease_toolchain::Toolchain;
 use serde_json::{Value, json};
 use std::{path::Path, process::Stdio, time::Duration};
 use tokio::{

@@ -5,12 +5,10 @@ mod actors;
 mod anvil;
 mod process;
 mod relay;
-mod toolchain;
 mod world;
 
 pub use actors::{Actors, Renting, secret};
 pub use anvil::{Anvil, DEPLOY, DeployOptions};
 pub use process::Role;
 pub use relay::Relay;
-pub use toolchain::Toolchain;
 pub use world::{BLOCK_TIME, Upstream, World, WorldOptions};

@@ -1,12 +1,13 @@
 //! The whole system on one machine: chain, contracts, committee, gateway and node as processes of their own, and the
 //! simulated pool.
 
-use crate::{Actors, Anvil, DeployOptions, Relay, Renting, Role, Toolchain, secret};
+use crate::{Actors, Anvil, DeployOptions, Relay, Renting, Role, secret};
 use alloy_primitives::Address;
 use anyhow::{Context as _, Result, ensure};
 use hashlease_chain::{Chain, Committee};
 use hashlease_primitives::LeaseId;
 use hashlease_sim::pool::{PoolConfig, PoolHandle};
+use hashlease_toolchain::Toolchain;
 use serde_json::Value;
 use std::{
     net::SocketAddr,

@@ -7,7 +7,7 @@ mod tools;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
-use hashlease_stage::Toolchain;
+use hashlease_toolchain::Toolchain;
 use std::{
     path::Path,
     process::{Command, ExitCode, Output},

@@ -1,7 +1,7 @@
 //! Named mistakes in the money code, each of which a named test must see: `tests/mutations.toml`.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hashlease_stage::Toolchain;
+use hashlease_toolchain::Toolchain;
 use serde::Deserialize;
 use std::{
     fs,

@@ -10,7 +10,8 @@ use hashlease_sim::{
     miner::{MinerConfig, MinerHandle},
     sha256d,
 };
-use hashlease_stage::{Toolchain, World, WorldOptions};
+use hashlease_stage::{World, WorldOptions};
+use hashlease_toolchain::Toolchain;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,

@@ -5,7 +5,8 @@ use alloy_primitives::{Address, U256, hex, keccak256};
 use anyhow::{Context as _, Result, ensure};
 use hashlease_chain::Deployment;
 use hashlease_e2e::tools;
-use hashlease_stage::{Anvil, DEPLOY, Toolchain};
+use hashlease_stage::{Anvil, DEPLOY};
+use hashlease_toolchain::Toolchain;
 use serde_json::json;
 use std::{collections::BTreeSet, fs, path::Path};
 

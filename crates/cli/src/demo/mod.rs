@@ -15,7 +15,8 @@ use hashlease_sim::{
     measure_hash_rate,
     miner::{MinerConfig, MinerHandle},
 };
-use hashlease_stage::{Toolchain, Upstream, World, WorldOptions, secret};
+use hashlease_stage::{Upstream, World, WorldOptions, secret};
+use hashlease_toolchain::Toolchain;
 use live::Live;
 use report::{Outcome, PoolTally};
 use std::{
