@@ -29,6 +29,14 @@ fn platform() -> Result<String> {
     Ok(format!("{os}-{arch}"))
 }
 
+/// Names and versions in the `dependencies` of a `package.json` as npm formats it, to print them.
+fn dependencies(package: &str) -> Vec<String> {
+    let lines = package.lines().map(str::trim).skip_while(|line| !line.starts_with("\"dependencies\""));
+    let lines = lines.skip(1).take_while(|line| !line.starts_with('}'));
+    let entries = lines.filter_map(|line| line.trim_end_matches(',').split_once("\": \""));
+    entries.map(|(name, version)| [name, version].map(|text| text.trim_matches('"')).join(" ")).collect()
+}
+
 impl Toolchain {
     /// Finds the checkout that this was built from, or the working directory, and installs what is missing.
     ///
@@ -71,10 +79,13 @@ impl Toolchain {
         if there && age(&done) >= age(&wanted) {
             return Ok(());
         }
-        eprintln!("installing what {folder}/package.json names from npm into {folder}/node_modules");
+        let package = std::fs::read_to_string(path.join("package.json"));
+        let package = package.with_context(|| path.join("package.json").display().to_string())?;
+        eprintln!("installing from npm into {folder}/node_modules: {}", dependencies(&package).join(", "));
         let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
         let done = Command::new(npm)
-            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"])
+            // a line per download: npm's own progress is drawn on terminals only
+            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "http"])
             .current_dir(&path)
             // what this program writes there may be for machines
             .stdout(std::io::stderr())
@@ -98,5 +109,29 @@ impl Toolchain {
         let package = format!("{name}-{}", platform()?);
         let binary = if cfg!(windows) { format!("{name}.exe") } else { name.to_owned() };
         Ok(self.root.join("contracts/node_modules/@foundry-rs").join(package).join("bin").join(binary))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dependencies;
+
+    #[test]
+    fn dependencies_are_listed_with_their_versions() {
+        let package = include_str!("../../../contracts/package.json");
+        let listed = dependencies(package);
+        for expected in ["@foundry-rs/forge 1.7.1", "solc 0.8.30"] {
+            assert!(listed.iter().any(|entry| entry == expected), "{expected} is missing: {listed:?}");
+        }
+        let of_others = r#"{ "scripts": { "a": "b" },
+            "dependencies": {
+                "one": "1.0.0",
+                "@two/three": "2.0.0"
+            },
+            "devDependencies": {
+                "four": "4.0.0"
+            } }"#;
+        assert_eq!(dependencies(of_others), ["one 1.0.0", "@two/three 2.0.0"]);
+        assert!(dependencies("{}").is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! Runs the fuzz targets of `tests/fuzzing`.
 
-use crate::{succeed, tools};
+use crate::{step::succeed, tools};
 use anyhow::{Context as _, Result, ensure};
 use std::{
     path::Path,

@@ -1,6 +1,6 @@
 //! Counts the instructions of the hot paths: the benches named `instructions`, which fail above their limits.
 
-use crate::{succeed, tools};
+use crate::{step::succeed, tools};
 use anyhow::{Result, bail, ensure};
 use std::{
     path::Path,

@@ -3,6 +3,7 @@
 mod fuzz;
 mod instructions;
 mod mutants;
+mod step;
 mod tools;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -11,8 +12,8 @@ use hashlease_toolchain::Toolchain;
 use std::{
     path::Path,
     process::{Command, ExitCode, Output},
-    time::Instant,
 };
+use step::{say_when_slow, step, succeed};
 
 /// Developer commands of Hashlease. Tools that are missing are installed into the checkout.
 #[derive(Parser)]
@@ -59,22 +60,6 @@ enum Task {
         #[arg(default_value_t = 4_000)]
         count: u32,
     },
-}
-
-/// A step of a task, announced and timed.
-fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
-    eprintln!("── {name}");
-    let begun = Instant::now();
-    run().with_context(|| format!("{name} failed"))?;
-    eprintln!("── {name}: done in {:.0?}", begun.elapsed());
-    Ok(())
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let shown = format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
-    let status = command.status().with_context(|| shown.clone())?;
-    ensure!(status.success(), "{shown}: {status}");
-    Ok(())
 }
 
 struct Workshop {
@@ -191,7 +176,7 @@ impl Workshop {
     }
 
     fn bindings(&self, arguments: &[&str]) -> Result<()> {
-        let mut run = self.cargo(&["run", "--locked", "--quiet", "-p", "hashlease-artifacts", "--"]);
+        let mut run = self.cargo(&["run", "--locked", "-p", "hashlease-artifacts", "--"]);
         succeed(run.args(arguments).arg("--root").arg(self.root()))
     }
 
@@ -215,8 +200,9 @@ impl Workshop {
         let home = self.root().join("target/slither");
         let tool = |name: &str| home.join(if cfg!(windows) { "Scripts" } else { "bin" }).join(name);
         if !tool("slither").is_file() {
+            eprintln!("installing slither-analyzer 0.11.6 from PyPI into target/slither");
             succeed(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
-            succeed(Command::new(tool("pip")).args(["install", "--quiet", "slither-analyzer==0.11.6"]))?;
+            succeed(Command::new(tool("pip")).args(["install", "slither-analyzer==0.11.6"]))?;
         }
         let (out, cache) = ("cache/slither/out", "cache/slither");
         let mut build =
@@ -262,7 +248,8 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> Result<()> {
-    let workshop = Workshop { tools: Toolchain::find()? };
+    let tools = say_when_slow("installing the packages of contracts/package.json", Toolchain::find)?;
+    let workshop = Workshop { tools };
     match task {
         Task::Test { quick } => {
             workshop.solidity()?;
@@ -270,12 +257,14 @@ fn run(task: Task) -> Result<()> {
             workshop.rust(!quick)
         }
         Task::Check => workshop.check(),
-        Task::Bindings => workshop.bindings(&[]),
-        Task::Gas => workshop.gas(false),
-        Task::Mutants { only } => mutants::run(&workshop.tools, only.as_deref()),
-        Task::Instructions => instructions::run(workshop.root()),
-        Task::Fuzz { target, seconds } => fuzz::run(workshop.root(), seconds, target.as_deref()),
-        Task::Slither => workshop.slither(),
-        Task::Lives { count } => workshop.lives(count),
+        Task::Bindings => step("bindings", || workshop.bindings(&[])),
+        Task::Gas => step("gas", || workshop.gas(false)),
+        Task::Mutants { only } => step("mutants", || mutants::run(&workshop.tools, only.as_deref())),
+        Task::Instructions => step("instructions", || instructions::run(workshop.root())),
+        Task::Fuzz { target, seconds } => {
+            step("fuzz", || fuzz::run(workshop.root(), seconds, target.as_deref()))
+        }
+        Task::Slither => step("slither", || workshop.slither()),
+        Task::Lives { count } => step("lives", || workshop.lives(count)),
     }
 }

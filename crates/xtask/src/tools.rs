@@ -1,6 +1,6 @@
 //! Tools out of the registry, each of one version, installed into `target/tools`.
 
-use crate::succeed;
+use crate::step::succeed;
 use anyhow::{Context as _, Result};
 use std::{
     ffi::OsString,
@@ -25,10 +25,10 @@ pub(crate) fn install(root: &Path, name: &str, version: &str) -> Result<()> {
     if file(root, name).is_file() && listed.contains(&format!("\"{name} {version} (")) {
         return Ok(());
     }
-    eprintln!("installing {name} {version} into target/tools");
+    eprintln!("installing {name} {version} from crates.io into target/tools");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut install = Command::new(cargo);
-    install.args(["install", "--locked", "--quiet", &format!("{name}@{version}"), "--root"]);
+    install.args(["install", "--locked", &format!("{name}@{version}"), "--root"]);
     succeed(install.arg(root.join("target/tools")).env_remove("RUSTFLAGS"))
 }
 
