@@ -10,6 +10,7 @@ mod client;
 mod committee;
 mod deployment;
 mod error;
+mod follow;
 mod send;
 mod watch;
 
@@ -17,5 +18,6 @@ pub use client::{Chain, Provider};
 pub use committee::{Committee, CommitteeMember, Committees};
 pub use deployment::{Deployment, DeploymentError};
 pub use error::ChainError;
+pub use follow::{Following, RoleView, follow};
 pub use send::{Receipt, Sender};
 pub use watch::{LeaseFilter, LeaseWatcher, WatchedLease};

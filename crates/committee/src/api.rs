@@ -130,19 +130,23 @@ pub struct Refusal {
 
 /// Statements to be signed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct SignRequest {
-    pub(crate) statements: Vec<Statement>,
+pub struct SignRequest {
+    /// One batch: one signature covers all of them.
+    pub statements: Vec<Statement>,
 }
 
 /// Refusals of a batch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Refusals {
-    pub(crate) refusals: Vec<Refusal>,
+pub struct Refusals {
+    /// One for each statement that the member does not sign.
+    pub refusals: Vec<Refusal>,
 }
 
 /// Any other error.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ErrorBody {
-    pub(crate) code: String,
-    pub(crate) message: String,
+pub struct ErrorBody {
+    /// Stable kebab-case name.
+    pub code: String,
+    /// What was expected and what came.
+    pub message: String,
 }

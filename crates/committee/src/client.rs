@@ -51,8 +51,9 @@ pub enum ClientError {
     },
 }
 
-/// Connections to members.
-pub(crate) fn http() -> reqwest::Client {
+/// Connections to members, which clients may share.
+#[must_use]
+pub fn http_client() -> reqwest::Client {
     reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default()
 }
 
@@ -67,11 +68,12 @@ impl MemberClient {
     /// A client for the API at `url`.
     #[must_use]
     pub fn new(url: Url) -> Self {
-        Self::over(url, http())
+        Self::over(url, http_client())
     }
 
     /// A client that shares its connections with others.
-    pub(crate) const fn over(url: Url, http: reqwest::Client) -> Self {
+    #[must_use]
+    pub const fn over(url: Url, http: reqwest::Client) -> Self {
         Self { url, http }
     }
 

@@ -1,7 +1,7 @@
 //! Starts and ends: the listener, the leases, the lock on the data directory.
 
-use crate::{JobSigner, LeaseStatus, clock::unix_seconds, link, served::Served, upstream};
-use hashlease_primitives::{GatewayBox, LeaseId, Terms};
+use crate::{JobSigner, LeaseStatus, link, served::Served, upstream};
+use hashlease_primitives::{GatewayBox, LeaseId, SharedClock, Terms};
 use std::{
     collections::BTreeMap,
     fs::{File, TryLockError},
@@ -100,7 +100,8 @@ impl Gateway {
     pub async fn start(
         config: GatewayConfig,
         signer: impl JobSigner + 'static,
-        assignments: watch::Receiver<Vec<Assignment>>,
+        assignments: watch::Receiver<Arc<Vec<Assignment>>>,
+        clock: SharedClock,
     ) -> Result<GatewayHandle, GatewayError> {
         let data = |source| GatewayError::Data { path: config.data_dir.clone(), source };
         std::fs::create_dir_all(&config.data_dir).map_err(data)?;
@@ -116,7 +117,7 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![
             tokio::spawn(link::accept(listener, Arc::clone(&leases), stopped.clone())),
-            tokio::spawn(follow(config, Arc::new(signer), assignments, Arc::clone(&leases), stopped)),
+            tokio::spawn(follow(config, Arc::new(signer), assignments, Arc::clone(&leases), stopped, clock)),
         ];
         info!(%address, "gateway listens");
         Ok(GatewayHandle { address, leases, stop, tasks, _lock: lock })
@@ -179,15 +180,16 @@ impl Running {
 async fn follow(
     config: GatewayConfig,
     signer: Arc<dyn JobSigner>,
-    mut assignments: watch::Receiver<Vec<Assignment>>,
+    mut assignments: watch::Receiver<Arc<Vec<Assignment>>>,
     leases: ServedLeases,
     mut stopped: watch::Receiver<bool>,
+    clock: SharedClock,
 ) {
     let mut running: BTreeMap<LeaseId, Running> = BTreeMap::new();
     // once nobody can change the assignments any more, what runs goes on
     let mut frozen = false;
     loop {
-        let wanted = assignments.borrow_and_update().clone();
+        let wanted = Arc::clone(&assignments.borrow_and_update());
         let mut again = false;
         let mut kept = BTreeMap::new();
         for (id, lease) in std::mem::take(&mut running) {
@@ -203,9 +205,9 @@ async fn follow(
             }
         }
         running = kept;
-        for assignment in wanted {
+        for assignment in wanted.iter().cloned() {
             let id = assignment.terms.id;
-            if running.contains_key(&id) || unix_seconds() >= assignment.terms.end {
+            if running.contains_key(&id) || clock.seconds().get() >= assignment.terms.end {
                 continue;
             }
             if assignment.terms.job_signer != signer.address() {
@@ -214,7 +216,7 @@ async fn follow(
                 continue;
             }
             let sequences = config.data_dir.join(format!("lease-{id}.sequence"));
-            match Served::new(assignment, Arc::clone(&signer), &sequences) {
+            match Served::new(assignment, Arc::clone(&signer), &sequences, Arc::clone(&clock)) {
                 Ok(served) => {
                     let served = Arc::new(served);
                     info!(lease = %id, "serving lease");

@@ -15,7 +15,6 @@
 //! window ends.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-mod clock;
 mod gateway;
 mod jobs;
 mod link;

@@ -1,10 +1,10 @@
 //! Jobs to the committee's members, in order, until they have them or the job is worth nothing any more.
 
-use crate::clock::unix_seconds;
-use hashlease_primitives::SignedJob;
+use hashlease_primitives::{SharedClock, SignedJob};
 use reqwest::StatusCode;
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
@@ -17,8 +17,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(500);
 
 /// One queue per member, so that a slow one holds up nobody.
-#[derive(Debug, Default)]
-pub(crate) struct Members(BTreeMap<Url, Member>);
+#[derive(Debug)]
+pub(crate) struct Members {
+    queues: BTreeMap<Url, Member>,
+    clock: SharedClock,
+}
 
 #[derive(Debug)]
 struct Member {
@@ -33,19 +36,24 @@ impl Drop for Member {
 }
 
 impl Members {
+    pub(crate) const fn new(clock: SharedClock) -> Self {
+        Self { queues: BTreeMap::new(), clock }
+    }
+
     /// Takes up new members and leaves those that are gone; the others keep their queues.
     pub(crate) fn follow(&mut self, urls: &[Url]) {
-        self.0.retain(|url, _| urls.contains(url));
+        self.queues.retain(|url, _| urls.contains(url));
         for url in urls {
-            self.0.entry(url.clone()).or_insert_with(|| {
+            let clock = &self.clock;
+            self.queues.entry(url.clone()).or_insert_with(|| {
                 let (jobs, receiver) = mpsc::channel(QUEUE);
-                Member { jobs, task: tokio::spawn(deliver(url.clone(), receiver)) }
+                Member { jobs, task: tokio::spawn(deliver(url.clone(), receiver, Arc::clone(clock))) }
             });
         }
     }
 
     pub(crate) fn send(&self, job: &SignedJob) {
-        for (url, member) in &self.0 {
+        for (url, member) in &self.queues {
             if member.jobs.try_send(job.clone()).is_err() {
                 warn!(member = %url, sequence = job.job.sequence(), "member is too slow for its jobs, one is left out");
             }
@@ -82,7 +90,7 @@ async fn post(client: &reqwest::Client, route: &Url, job: &SignedJob) -> Result<
     }
 }
 
-async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>) {
+async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>, clock: SharedClock) {
     let client = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
     let Ok(route) = member.join("v1/jobs") else {
         warn!(%member, "not a base address: no jobs are delivered");
@@ -94,7 +102,7 @@ async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>) {
         while let Ok(job) = jobs.try_recv() {
             waiting.push_back(job);
         }
-        let now = unix_seconds();
+        let now = clock.seconds().get();
         waiting.retain(|job| job.job.not_after() >= now);
         while waiting.len() > QUEUE {
             waiting.pop_front();

@@ -2,12 +2,11 @@
 
 use crate::{
     Assignment, JobMaker, JobSigner,
-    clock::unix_seconds,
     jobs::Extranonce,
     shares::Shares,
     status::{LeaseStatus, PoolState, Verdicts},
 };
-use hashlease_primitives::{HeaderJob, LeaseId, Target, Terms};
+use hashlease_primitives::{HeaderJob, LeaseId, SharedClock, Target, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob};
 use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
 use hashlease_verifier::Verifier;
@@ -16,6 +15,7 @@ use std::{
     io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::{broadcast, watch};
 use tracing::warn;
@@ -72,6 +72,7 @@ pub(crate) struct Served {
     maker: Arc<Mutex<JobMaker>>,
     state: Mutex<State>,
     events: broadcast::Sender<LinkEvent>,
+    clock: SharedClock,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -105,13 +106,29 @@ impl Served {
         assignment: Assignment,
         signer: Arc<dyn JobSigner>,
         sequences: &Path,
+        clock: SharedClock,
     ) -> io::Result<Self> {
         Ok(Self {
             assignment: watch::Sender::new(assignment),
             maker: Arc::new(Mutex::new(JobMaker::open(signer, sequences)?)),
             state: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
+            clock,
         })
+    }
+
+    pub(crate) const fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    /// The time now, Unix seconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.seconds().get()
+    }
+
+    /// How long it is until a time in Unix seconds; zero when it has come.
+    pub(crate) fn until(&self, seconds: u64) -> Duration {
+        self.clock.now().until(UnixSeconds::new(seconds).millis())
     }
 
     /// Takes what may change in a lease's life: its end, its pool, its token, the members' addresses. `false` when
@@ -158,16 +175,16 @@ impl Served {
     pub(crate) fn greet(&self) -> Option<(Greeting, broadcast::Receiver<LinkEvent>)> {
         let state = lock(&self.state);
         // under the lock, so that nothing falls in between
-        (!state.over).then(|| (Self::greeting(&state), self.events.subscribe()))
+        (!state.over).then(|| (self.greeting(&state), self.events.subscribe()))
     }
 
     /// What a node that missed something has to know.
     pub(crate) fn catch_up(&self) -> Greeting {
-        Self::greeting(&lock(&self.state))
+        self.greeting(&lock(&self.state))
     }
 
-    fn greeting(state: &State) -> Greeting {
-        let now = unix_seconds();
+    fn greeting(&self, state: &State) -> Greeting {
+        let now = self.now();
         let newest = state.jobs.last_key_value().map(|(_, job)| job);
         Greeting {
             session: state.session.clone(),
@@ -227,7 +244,7 @@ impl Served {
 
     pub(crate) fn hand_out(&self, job: LiveJob) {
         let job = Arc::new(job);
-        let now = unix_seconds();
+        let now = self.now();
         let terms = self.terms();
         let mut state = lock(&self.state);
         state.jobs.insert(job.verified.job().sequence(), Arc::clone(&job));

@@ -2,7 +2,6 @@
 
 use crate::{
     Assignment, JobError,
-    clock::{unix_seconds, until},
     jobs::Extranonce,
     members::Members,
     served::{LiveJob, Served, lock},
@@ -50,17 +49,17 @@ enum End {
 /// Serves a lease until its end.
 pub(crate) async fn run(served: Arc<Served>, agent: String) {
     let mut assignment = served.assignment();
-    let mut members = Members::default();
+    let mut members = Members::new(Arc::clone(served.clock()));
     let id = served.id();
     let mut pause = FIRST_PAUSE;
     let mut sessions = 0u64;
     loop {
         let current = assignment.borrow_and_update().clone();
         members.follow(&current.members);
-        if is_over(&current.terms) {
+        if is_over(&current.terms, served.now()) {
             break;
         }
-        let begin = until(current.terms.start.saturating_sub(CONNECT_AHEAD));
+        let begin = served.until(current.terms.start.saturating_sub(CONNECT_AHEAD));
         if !begin.is_zero() {
             wait(&mut assignment, begin.min(LOOK)).await;
             continue;
@@ -95,7 +94,7 @@ pub(crate) async fn run(served: Arc<Served>, agent: String) {
             End::Lost(trouble) => without(&trouble, current.pool.password.reveal()),
         };
         let news = served.stands(PoolState::Lost, &trouble);
-        if !is_over(&current.terms) {
+        if !is_over(&current.terms, served.now()) {
             warn!(lease = %id, pool, trouble, retry_in = ?pause, "no session at the pool, time without jobs is not due");
             if news {
                 served.tell(
@@ -113,8 +112,8 @@ pub(crate) async fn run(served: Arc<Served>, agent: String) {
     info!(lease = %id, "lease is over");
 }
 
-fn is_over(terms: &Terms) -> bool {
-    unix_seconds() >= terms.end.saturating_add(GRACE)
+fn is_over(terms: &Terms, now: u64) -> bool {
+    now >= terms.end.saturating_add(GRACE)
 }
 
 /// Waits, but not on when the assignment changes; says whether it did.
@@ -183,7 +182,7 @@ impl<'a> Session<'a> {
         let destination = assignment.borrow().pool.clone();
         let (mut last, mut wait) = (Instant::now(), LOOK);
         loop {
-            if is_over(&self.terms) {
+            if is_over(&self.terms, self.served.now()) {
                 return (self.worked, End::Over);
             }
             let clean = tokio::select! {
@@ -218,7 +217,7 @@ impl<'a> Session<'a> {
             last = Instant::now();
             // before the first job, what it waits for is looked for often
             let settled = self.worked || !self.last_trouble.is_empty();
-            wait = if settled { until_next(&self.terms) } else { LOOK };
+            wait = if settled { until_next(&self.terms, self.served) } else { LOOK };
         }
     }
 
@@ -297,7 +296,7 @@ impl<'a> Session<'a> {
         }
         let (Some(target), Some(notify)) = (self.target(), self.notify.clone()) else { return };
         let id = self.terms.id;
-        match sign(self.served.maker(), self.terms.clone(), notify.clone(), self.session.clone()).await {
+        match sign(self.served, self.terms.clone(), notify.clone(), self.session.clone()).await {
             Ok(verified) => {
                 // a job for Ethash comes from pools of another dialect
                 let Some(header) = verified.job().header().cloned() else { return };
@@ -338,21 +337,21 @@ impl<'a> Session<'a> {
 
 /// Signs a job where it holds nobody up: a key may be slow, and sequences are written to disk.
 async fn sign(
-    maker: Arc<Mutex<crate::JobMaker>>,
+    served: &Served,
     terms: Terms,
     notify: Notify,
     session: Extranonce,
 ) -> Result<VerifiedJob, JobError> {
-    let signing =
-        tokio::task::spawn_blocking(move || lock(&maker).make(&terms, &notify, &session, unix_seconds()));
+    let (maker, now) = (served.maker(), served.now());
+    let signing = tokio::task::spawn_blocking(move || lock(&maker).make(&terms, &notify, &session, now));
     signing.await.unwrap_or_else(|error| Err(JobError::Sequence(std::io::Error::other(error))))
 }
 
 /// Until the next fresh job is due: the interval, but not across the begin of an epoch or of the lease.
-fn until_next(terms: &Terms) -> Duration {
-    let boundary = match terms.epoch_of(unix_seconds()) {
-        Ok(epoch) => until(terms.epoch_end(epoch)),
-        Err(_) => until(terms.start),
+fn until_next(terms: &Terms, served: &Served) -> Duration {
+    let boundary = match terms.epoch_of(served.now()) {
+        Ok(epoch) => served.until(terms.epoch_end(epoch)),
+        Err(_) => served.until(terms.start),
     };
     let interval = Duration::from_secs(terms.job_interval());
     if boundary.is_zero() { interval } else { interval.min(boundary) }

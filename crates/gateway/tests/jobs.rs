@@ -6,9 +6,9 @@ mod known_faults;
 mod world;
 
 use hashlease_gateway::{Gateway, GatewayConfig, GatewayError, PoolState};
-use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, Terms};
+use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, SystemClock, Terms};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, sync::watch};
 use world::*;
 
@@ -222,13 +222,13 @@ async fn sequences_go_on_after_a_gateway_that_was_killed() {
     let mut last = 0;
     for _ in 0..3 {
         let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
-        let (_, assignments) = watch::channel(vec![]);
+        let (_, assignments) = watch::channel(Arc::default());
         let config = GatewayConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: dir.path().to_owned(),
             agent: "second".into(),
         };
-        let second = Gateway::start(config, signer(), assignments).await;
+        let second = Gateway::start(config, signer(), assignments, SystemClock::shared()).await;
         assert!(matches!(second, Err(GatewayError::Locked { .. })), "one gateway to a data directory");
         let (job, _) = Node::of(&world.gateway, 1).await.job(&terms).await;
         assert!(job.job().sequence() > last);
@@ -248,7 +248,7 @@ async fn a_cancelled_lease_ends_earlier_and_lets_its_nodes_go() {
     let share = mine(&job, &terms, 0, settles_only(&terms));
     assert_eq!(node.submit(1, &share).await["result"], true);
     let sooner = Terms { end: now() + 3, ..terms.clone() };
-    world.leases.send_replace(vec![assignment(sooner.clone(), pool.address)]);
+    world.leases.send_replace(Arc::new(vec![assignment(sooner.clone(), pool.address)]));
     let rest = node.rest().await;
     assert!(now() >= sooner.end, "not before its end");
     let jobs: Vec<_> = rest.iter().filter(|message| message["method"] == "hashlease.job").collect();
@@ -278,7 +278,7 @@ async fn a_new_destination_is_a_new_session_under_the_same_link() {
     let world = start(dir.path(), vec![assignment(terms.clone(), first.address)]).await;
     let mut node = Node::of(&world.gateway, 1).await;
     node.job(&terms).await;
-    world.leases.send_replace(vec![assignment(terms.clone(), second.address)]);
+    world.leases.send_replace(Arc::new(vec![assignment(terms.clone(), second.address)]));
     let (job, clean) = node
         .job_where(&terms, |job| {
             hex::encode(&job.job().header().unwrap().coinbase_prefix) == "0200000001aa99"
@@ -289,7 +289,7 @@ async fn a_new_destination_is_a_new_session_under_the_same_link() {
     assert_eq!(node.submit(1, &share).await["result"], true);
     assert_eq!((first.submits().len(), second.submits().len()), (0, 1));
     // taken away altogether
-    world.leases.send_replace(vec![]);
+    world.leases.send_replace(Arc::new(vec![]));
     node.rest().await;
     assert!(world.gateway.status().is_empty());
 }

@@ -21,9 +21,8 @@ pub(crate) mod tests;
 
 use crate::wire::fitting;
 use alloy_primitives::B256;
-use hashlease_primitives::{LeaseId, SignedJob, Terms};
+use hashlease_primitives::{Commitment, LeaseId, SignedJob, Terms};
 use hashlease_share::{Share, VerifiedShare, wire::WireError};
-use hashlease_trie::Commitment;
 
 /// Longest body of a record, bytes.
 pub const MAX_BODY: usize = 64 * 1_024;

@@ -3,12 +3,12 @@
 //! In: records in the order of the journal, durable before they come here. Out: counts, commitments and evidence.
 //! Equal records give equal roots, in whatever order the shares of an epoch came.
 
-use crate::{Evidence, EvidenceHead, EvidenceShare, EvidenceWriteError};
 use alloy_primitives::B256;
+use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare, EvidenceWriteError};
 use hashlease_journal::Record;
-use hashlease_primitives::{LeaseId, SignedJob, Terms, Work};
+use hashlease_primitives::{Commitment, LeaseId, SignedJob, Terms, Work};
 use hashlease_share::Share;
-use hashlease_trie::{Commitment, Trie, TrieError};
+use hashlease_trie::{Trie, TrieError};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     io::Write,

@@ -3,8 +3,9 @@
 
 use alloy_primitives::{Address, B256, keccak256};
 use arrayvec::ArrayVec;
+use hashlease_evidence::Evidence;
 use hashlease_journal::Record;
-use hashlease_ledger::{Evidence, Ledger, LedgerError};
+use hashlease_ledger::{Ledger, LedgerError};
 use hashlease_primitives::{
     Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms,
 };
@@ -208,7 +209,7 @@ fn the_ledger_refuses_what_does_not_fit() {
     assert!(matches!(book.apply(&Record::share(0, &shares[0], "w")), Err(LedgerError::Duplicate { .. })));
     let right = book.lease(LeaseId(1)).unwrap().commitment(0).unwrap();
     let close = |commitment| Record::EpochClosed { at: 0, lease: LeaseId(1), epoch: 0, commitment };
-    let wrong = hashlease_trie::Commitment { count: 3, ..right };
+    let wrong = hashlease_primitives::Commitment { count: 3, ..right };
     assert!(matches!(book.apply(&close(wrong)), Err(LedgerError::RootDiffers { .. })));
     book.apply(&close(right)).unwrap();
     assert!(matches!(book.apply(&Record::share(0, &shares[2], "w")), Err(LedgerError::Closed { .. })));

@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use alloy_primitives::{Address, B256};
+use hashlease_evidence::{Evidence, EvidenceError, EvidenceReader, MAX_DAGS, MAX_JOBS, Recheck, Report};
 use hashlease_journal::Record;
-use hashlease_ledger::{
-    Evidence, EvidenceError, EvidenceReader, Ledger, MAX_DAGS, MAX_JOBS, Recheck, Report,
-};
+use hashlease_ledger::Ledger;
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, JobKind, LeaseId, LocalSigner, SettlementWeight,

@@ -13,6 +13,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod algorithm;
+mod clock;
+mod commitment;
 mod difficulty;
 mod domain;
 mod job;
@@ -20,10 +22,13 @@ mod lease;
 mod sealed;
 mod signer;
 mod statement;
+mod time;
 pub mod typed;
 mod units;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use clock::{Clock, SharedClock, SystemClock};
+pub use commitment::Commitment;
 pub use difficulty::{Difficulty, DifficultyBase, DifficultyError};
 pub use domain::{Domain, recover_signer};
 pub use job::{EpochRoot, EthashJob, HeaderJob, Job, JobKind, SignedEpochRoot, SignedJob};
@@ -31,4 +36,5 @@ pub use lease::{EpochError, Lease, Terms};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
 pub use signer::{KeyError, LocalSigner};
 pub use statement::Statement;
+pub use time::{UnixMillis, UnixSeconds};
 pub use units::{AboveUint96, HashRate, LeaseId, SettlementWeight, Target, WeightTooLarge, Work};

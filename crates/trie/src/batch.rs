@@ -5,11 +5,12 @@
 //! are carried to the next run, so a trie of any size takes the memory of one run.
 
 use crate::{
-    Commitment, MAX_DEPTH,
+    MAX_DEPTH,
     hash::{keccak256_many_32, keccak256_many_128},
     node::{bit, write_node},
 };
 use alloy_primitives::B256;
+use hashlease_primitives::Commitment;
 
 /// Place of the absent child.
 const ABSENT: usize = 0;

@@ -1,12 +1,13 @@
 //! The streaming build, the only way in which commitments are made.
 
 use crate::{
-    Commitment, Outline, TrieError,
+    Outline, TrieError,
     batch::Batch,
     node::fork,
     outline::{Growing, PAGE},
 };
 use alloy_primitives::B256;
+use hashlease_primitives::Commitment;
 
 /// Builds a trie from keys in ascending order without holding them: memory for [`Builder::CHUNK`] keys (about a
 /// megabyte for keys that are hashes), and the growing [`Outline`].

@@ -1,7 +1,8 @@
 //! Why keys can't be committed to, or an opening does not hold.
 
-use crate::{Commitment, MAX_DEPTH};
+use crate::MAX_DEPTH;
 use alloy_primitives::B256;
+use hashlease_primitives::Commitment;
 
 /// Why keys can't be committed to, or an opening can't be made or does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 //!
 //! Whoever sells hash power claims "so many proofs of work were found". Each of them, a *share*, has a key, the hash
 //! that is the work, and all shares of a claim weigh the same. The seller commits to all keys with one hash and a
-//! number, 40 bytes: a [`Commitment`]. The buyer then names random *points* in `[0, count)`, and for each the seller
+//! number, 40 bytes: a [`Commitment`](hashlease_primitives::Commitment). The buyer then names random *points* in `[0, count)`, and for each the seller
 //! shows the share that lies there, by an [`Opening`] of some hundred bytes.
 //!
 //! # The tree
@@ -56,7 +56,6 @@ mod trie;
 
 pub use build::Builder;
 pub use error::TrieError;
-pub use node::Commitment;
 pub use opening::Opening;
 pub use outline::{Outline, PAGE, Page};
 pub use trie::Trie;

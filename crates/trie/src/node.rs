@@ -2,30 +2,7 @@
 
 use crate::{MAX_DEPTH, TrieError};
 use alloy_primitives::{B256, keccak256};
-use serde::{Deserialize, Serialize};
-
-/// Hash and count of a subtree; those of the whole trie are the claim to an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Commitment {
-    /// Hash of the root node, zero when empty.
-    pub root: B256,
-    /// Number of shares.
-    pub count: u64,
-}
-
-impl Commitment {
-    /// Next link of the chain over a lease's epochs: `keccak256(previous ‖ root ‖ count)`, the first previous
-    /// being zero and the count a 32-byte big-endian integer.
-    #[must_use]
-    pub fn chain(&self, previous: &B256) -> B256 {
-        let mut bytes = [0u8; 96];
-        let parts = [previous.0, self.root.0, word(self.count)];
-        for (place, part) in bytes.chunks_exact_mut(32).zip(parts) {
-            place.copy_from_slice(&part);
-        }
-        keccak256(bytes)
-    }
-}
+use hashlease_primitives::Commitment;
 
 /// The 64 bits of a key that decide its place.
 pub(crate) fn prefix(key: &[u8; 32]) -> u64 {
@@ -85,10 +62,6 @@ pub(crate) fn write_node(bytes: &mut [u8; 128], left: Commitment, right: Commitm
             *count = child.count.to_be_bytes();
         }
     }
-}
-
-fn word(count: u64) -> [u8; 32] {
-    B256::left_padding_from(&count.to_be_bytes()).0
 }
 
 const _: () = assert!(MAX_DEPTH == u64::BITS as usize, "a key's place is decided by one word");

@@ -1,10 +1,11 @@
 //! Openings, and the check of one.
 
 use crate::{
-    Commitment, MAX_DEPTH, TrieError,
+    MAX_DEPTH, TrieError,
     node::{bit, leaf, node},
 };
 use alloy_primitives::B256;
+use hashlease_primitives::Commitment;
 use serde::{Deserialize, Serialize};
 
 /// The way from a leaf to the root: shows which key lies at a point of a trie, to whoever has its commitment.

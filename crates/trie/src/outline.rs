@@ -1,11 +1,12 @@
 //! The upper part of a trie, from which any point is opened by hashing one page of keys.
 
 use crate::{
-    Commitment, Opening, TrieError,
+    Opening, TrieError,
     batch::Batch,
     node::{bit, fork},
 };
 use alloy_primitives::B256;
+use hashlease_primitives::Commitment;
 use std::ops::Range;
 
 /// Most keys of a [`Page`].

@@ -2,11 +2,12 @@
 //! their roots joined.
 
 use crate::{
-    Builder, Commitment, Outline, TrieError,
+    Builder, Outline, TrieError,
     node::{node, prefix},
     outline::{Growing, PAGE},
 };
 use alloy_primitives::B256;
+use hashlease_primitives::Commitment;
 use std::{
     mem,
     num::NonZeroUsize,

@@ -1,7 +1,8 @@
 //! A trie with its keys in memory.
 
-use crate::{Builder, Commitment, Opening, Outline, TrieError, parallel};
+use crate::{Builder, Opening, Outline, TrieError, parallel};
 use alloy_primitives::B256;
+use hashlease_primitives::Commitment;
 use std::num::NonZeroUsize;
 
 /// The keys of an epoch in the order of their points, and the [`Outline`] over them: 35 bytes a key.

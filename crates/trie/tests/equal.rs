@@ -5,7 +5,8 @@ mod common;
 
 use alloy_primitives::B256;
 use common::{hashed, key, place, reference, shuffled, sorted};
-use hashlease_trie::{Builder, Commitment, Opening, Outline, PAGE, Trie};
+use hashlease_primitives::Commitment;
+use hashlease_trie::{Builder, Opening, Outline, PAGE, Trie};
 use proptest::{collection::vec, prelude::*};
 use std::num::NonZeroUsize;
 

@@ -5,7 +5,8 @@ mod common;
 
 use alloy_primitives::{B256, keccak256};
 use common::{hashed, key, liar::Tree, reference, sorted};
-use hashlease_trie::{Commitment, MAX_DEPTH, Opening, Trie, TrieError};
+use hashlease_primitives::Commitment;
+use hashlease_trie::{MAX_DEPTH, Opening, Trie, TrieError};
 
 fn made_up(count: u64) -> Commitment {
     Commitment { root: keccak256(b"made up"), count }

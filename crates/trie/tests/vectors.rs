@@ -5,7 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::{B256, keccak256};
-use hashlease_trie::{Commitment, MAX_DEPTH, Opening, Trie, TrieError};
+use hashlease_primitives::Commitment;
+use hashlease_trie::{MAX_DEPTH, Opening, Trie, TrieError};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, sync::OnceLock};
 

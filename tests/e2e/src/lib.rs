@@ -4,7 +4,7 @@
 
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result, ensure};
-use hashlease_ledger::{Evidence, Report};
+use hashlease_evidence::{Evidence, Report};
 use hashlease_primitives::{HashRate, Lease, LeaseId, Terms};
 use hashlease_sim::{
     miner::{MinerConfig, MinerHandle},

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use hashlease_e2e::binary;
-use hashlease_ledger::Evidence;
+use hashlease_evidence::Evidence;
 use hashlease_share::Share;
 use serde_json::Value;
 use std::{

@@ -3,10 +3,10 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use hashlease_fuzz::{CACHE, ethash_job, header_job, share, sign, terms};
-use hashlease_ledger::{Evidence, EvidenceHead, EvidenceReader, EvidenceShare, Report};
-use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job};
+use hashlease_evidence::{Evidence, EvidenceHead, EvidenceReader, EvidenceShare, Report};
+use hashlease_primitives::{Algorithm, Commitment, EthashJob, HeaderJob, Job};
 use hashlease_share::VerifiedJob;
-use hashlease_trie::{Commitment, Trie};
+use hashlease_trie::Trie;
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
 

@@ -3,7 +3,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use hashlease_fuzz::{AnySigned, CACHE, share, terms};
-use hashlease_ledger::SingleShare;
+use hashlease_evidence::SingleShare;
 use hashlease_primitives::{Algorithm, JobKind};
 use libfuzzer_sys::fuzz_target;
 

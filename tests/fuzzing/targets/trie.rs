@@ -3,7 +3,8 @@
 
 use alloy_primitives::{B256, keccak256};
 use arbitrary::{Arbitrary, Result, Unstructured};
-use hashlease_trie::{Builder, Commitment, Opening, Trie, TrieError};
+use hashlease_primitives::Commitment;
+use hashlease_trie::{Builder, Opening, Trie, TrieError};
 use libfuzzer_sys::fuzz_target;
 use std::num::NonZeroUsize;
 

@@ -9,10 +9,9 @@ use hashlease_chain::{
     bindings::{DemoToken, LeaseEscrow},
 };
 use hashlease_committee::{MemberClient, propose};
-use hashlease_ledger::escrow;
-use hashlease_primitives::{Lease, Work};
+use hashlease_escrow_model as escrow;
+use hashlease_primitives::{Commitment, Lease, Work};
 use hashlease_stage::World;
-use hashlease_trie::Commitment;
 use indicatif::ProgressBar;
 use std::path::PathBuf;
 

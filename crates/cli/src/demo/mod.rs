@@ -165,7 +165,7 @@ async fn rent(world: &World, arguments: &DemoArgs, rate: u64, live: &Live) -> Re
     wanted.epochs = arguments.epochs;
     wanted.lead = LEAD;
     let work = wanted.rate.over(u64::from(arguments.epoch_length) * u64::from(arguments.epochs)).0;
-    wanted.price = PAYMENT.saturating_mul(hashlease_ledger::escrow::PRICE_UNIT) / work;
+    wanted.price = PAYMENT.saturating_mul(hashlease_escrow_model::PRICE_UNIT) / work;
     let id = world.actors.rent(&world.chain, &wanted).await?;
     let lease = world.chain.lease(id).await?;
     live.say(&format!(
@@ -318,7 +318,7 @@ async fn keep(world: &World, rate: u64) -> Result<()> {
     wanted.epochs = 60;
     wanted.lead = LEAD;
     let work = wanted.rate.over(3_600).0;
-    wanted.price = PAYMENT.saturating_mul(hashlease_ledger::escrow::PRICE_UNIT) / work;
+    wanted.price = PAYMENT.saturating_mul(hashlease_escrow_model::PRICE_UNIT) / work;
     let id = world.actors.rent(&world.chain, &wanted).await?;
     let Some(stratum) = world.stratum().ok() else { bail!("the node says no address") };
     let deployment = world.chain.deployment();

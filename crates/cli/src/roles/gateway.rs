@@ -1,22 +1,17 @@
 //! `hashlease gateway`: the leases whose jobs its key signs, from the chain to the gateway.
 
-use super::{AGENT, chain, ended, ready};
+use super::{AGENT, COMMITTEE_AGE, chain, ended, ready};
 use crate::{keys, settings::GatewayArgs};
 use anyhow::Result;
-use hashlease_chain::{Committees, LeaseFilter, LeaseWatcher, WatchedLease};
+use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow};
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig};
-use hashlease_primitives::{GatewayBox, LeaseId, NodeKey};
+use hashlease_primitives::{GatewayBox, LeaseId, NodeKey, SystemClock};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    time::Duration,
 };
-use tokio::{sync::watch, time::sleep};
-use tracing::{info, warn};
-
-/// How long what is known of a committee holds.
-const COMMITTEE_AGE: Duration = Duration::from_secs(60);
+use tracing::warn;
 
 pub(crate) async fn run(settings: GatewayArgs) -> Result<()> {
     let signer = keys::signing("job", settings.job_keystore.as_deref(), &settings.password)?;
@@ -29,24 +24,21 @@ pub(crate) async fn run(settings: GatewayArgs) -> Result<()> {
     };
     let filter = LeaseFilter::JobSigner(signer.address());
     let watcher = LeaseWatcher::new(chain.clone(), filter, settings.chain.depth());
-    let (sender, assignments) = watch::channel(Vec::new());
     let ready_line =
         json!({"role": "gateway", "jobSigner": signer.address(), "boxKey": hex::encode(box_key.public())});
-    let gateway = Gateway::start(config, signer, assignments).await?;
-    let follow = Follow {
+    let view = GatewayView {
         committees: Committees::new(chain, COMMITTEE_AGE),
         key: box_key,
         known: BTreeMap::new(),
-        pause: settings.chain.pause(),
     };
-    let following = tokio::spawn(follow.run(watcher, sender));
+    let (assignments, _following) = follow(watcher, settings.chain.pause(), view, Vec::new());
+    let gateway = Gateway::start(config, signer, assignments, SystemClock::shared()).await?;
     let mut line = ready_line;
     if let Some(fields) = line.as_object_mut() {
         fields.insert("link".into(), json!(gateway.local_addr().to_string()));
     }
     ready(&line)?;
     ended().await?;
-    following.abort();
     gateway.shutdown().await;
     Ok(())
 }
@@ -57,44 +49,29 @@ struct Opened {
     content: Option<GatewayBox>,
 }
 
-struct Follow {
+/// What a gateway needs to know of the leases whose jobs it signs.
+struct GatewayView {
     committees: Committees,
     key: NodeKey,
     known: BTreeMap<LeaseId, Opened>,
-    pause: Duration,
 }
 
-impl Follow {
-    async fn run(mut self, mut watcher: LeaseWatcher, assignments: watch::Sender<Vec<Assignment>>) {
-        let mut rpc_down = false;
-        loop {
-            match watcher.poll().await {
-                Ok(leases) => {
-                    if std::mem::take(&mut rpc_down) {
-                        info!("chain can be read again");
-                    }
-                    let open: Vec<WatchedLease> =
-                        leases.values().filter(|watched| !watched.lease.settled).cloned().collect();
-                    let mut now = Vec::new();
-                    for watched in open {
-                        now.extend(self.assignment(&watched).await);
-                    }
-                    assignments.send_if_modified(|known| {
-                        let changed = *known != now;
-                        *known = now;
-                        changed
-                    });
-                }
-                Err(error) if !rpc_down => {
-                    warn!(%error, "chain can't be read: leases that are known go on");
-                    rpc_down = true;
-                }
-                Err(_) => {}
-            }
-            sleep(self.pause).await;
-        }
-    }
+impl RoleView for GatewayView {
+    type Facts = Vec<Assignment>;
 
+    async fn facts(
+        &mut self,
+        leases: &BTreeMap<LeaseId, WatchedLease>,
+    ) -> Result<Vec<Assignment>, ChainError> {
+        let mut found = Vec::new();
+        for watched in leases.values().filter(|watched| !watched.lease.settled) {
+            found.extend(self.assignment(watched).await);
+        }
+        Ok(found)
+    }
+}
+
+impl GatewayView {
     async fn assignment(&mut self, watched: &WatchedLease) -> Option<Assignment> {
         let terms = &watched.lease.terms;
         let known = self.known.get(&terms.id).is_some_and(|known| known.sealed == watched.gateway_box);

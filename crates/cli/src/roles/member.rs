@@ -1,26 +1,25 @@
 //! `hashlease member`: the leases that its committee credits, from the chain to the member.
 
-use super::{chain, ended, ready, sender};
+use super::{COMMITTEE_AGE, chain, ended, ready, sender};
 use crate::{keys, settings::MemberArgs};
 use alloy_primitives::Address;
 use anyhow::Result;
 use hashlease_chain::{
-    Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, Sender, bindings::CommitteeOracle,
+    Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, Sender, WatchedLease,
+    bindings::CommitteeOracle, follow,
 };
-use hashlease_committee::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
+use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig};
+use hashlease_primitives::{LeaseId, SystemClock};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
     time::Duration,
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::time::sleep;
 use tracing::{info, warn};
 use url::Url;
 
-/// How long what is known of the committee holds.
-const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 /// Longest evidence file that is fetched when nothing else is said, bytes.
 const MAX_EVIDENCE: u64 = 1 << 30;
 /// Evidence files that are checked at once when nothing else is said.
@@ -42,65 +41,45 @@ pub(crate) async fn run(settings: MemberArgs) -> Result<()> {
     let oracle = chain.deployment().oracle;
     let address = signer.address();
     let watcher = LeaseWatcher::new(chain.clone(), LeaseFilter::Oracle(oracle), settings.chain.depth());
-    let (views, leases) = watch::channel(LeaseViews::default());
-    let member = Member::start(config, signer, leases).await?;
-    let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
-    let following = tokio::spawn(follow(watcher, committees, views, settings.chain.pause()));
+    let view = MemberView { committees: Committees::new(chain.clone(), COMMITTEE_AGE) };
+    let (leases, _following) = follow(watcher, settings.chain.pause(), view, BTreeMap::new());
+    let member = Member::start(config, signer, leases, SystemClock::shared()).await?;
     let announcing = settings.announce.then(|| {
         let url = settings.public_url.map_or_else(|| format!("http://{}/", member.address()), String::from);
         tokio::spawn(announce(chain, sender, address, oracle, url))
     });
     ready(&json!({"role": "member", "signer": address, "api": member.address().to_string()}))?;
     ended().await?;
-    following.abort();
     if let Some(announcing) = announcing {
         announcing.abort();
     }
     Ok(())
 }
 
-async fn follow(
-    mut watcher: LeaseWatcher,
+/// What a member needs to know of the leases that its committee credits.
+struct MemberView {
     committees: Committees,
-    views: watch::Sender<LeaseViews>,
-    pause: Duration,
-) {
-    let mut rpc_down = false;
-    loop {
-        match look(&mut watcher, &committees).await {
-            Ok(now) => {
-                if std::mem::take(&mut rpc_down) {
-                    info!("chain can be read again");
-                }
-                views.send_if_modified(|known| {
-                    let changed = **known != now;
-                    *known = Arc::new(now);
-                    changed
-                });
-            }
-            Err(error) if !rpc_down => {
-                warn!(%error, "chain can't be read: leases that are known go on");
-                rpc_down = true;
-            }
-            Err(_) => {}
-        }
-        sleep(pause).await;
-    }
 }
 
-async fn look(
-    watcher: &mut LeaseWatcher,
-    committees: &Committees,
-) -> Result<BTreeMap<hashlease_primitives::LeaseId, LeaseView>, ChainError> {
-    let leases = watcher.poll().await?.clone();
-    let mut views = BTreeMap::new();
-    for (id, watched) in leases {
-        let committee = committees.get(watched.lease.terms.oracle).await?;
-        let view =
-            LeaseView { lease: watched.lease, members: committee.urls(), threshold: committee.threshold };
-        views.insert(id, view);
+impl RoleView for MemberView {
+    type Facts = BTreeMap<LeaseId, LeaseView>;
+
+    async fn facts(
+        &mut self,
+        leases: &BTreeMap<LeaseId, WatchedLease>,
+    ) -> Result<BTreeMap<LeaseId, LeaseView>, ChainError> {
+        let mut views = BTreeMap::new();
+        for (id, watched) in leases {
+            let committee = self.committees.get(watched.lease.terms.oracle).await?;
+            let view = LeaseView {
+                lease: watched.lease.clone(),
+                members: committee.urls(),
+                threshold: committee.threshold,
+            };
+            views.insert(*id, view);
+        }
+        Ok(views)
     }
-    Ok(views)
 }
 
 /// Puts the member's URL on the chain unless it stands there already.

@@ -10,12 +10,15 @@ use anyhow::{Context as _, Result, bail};
 use hashlease_chain::{Chain, ChainError, Deployment, Sender};
 use hashlease_primitives::LocalSigner;
 use serde_json::Value;
-use std::io::Write as _;
+use std::{io::Write as _, time::Duration};
 use tracing::{info, warn};
 use url::Url;
 
 /// User agent towards pools and gateways.
 pub(crate) const AGENT: &str = concat!("hashlease/", env!("CARGO_PKG_VERSION"));
+
+/// How long a committee's members are taken from memory before they are read again.
+const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 
 /// Opens the chain. An endpoint that is down is tried again later; one of another chain ends the role.
 async fn chain(arguments: &ChainArgs) -> Result<Chain> {
@@ -63,6 +66,6 @@ async fn ended() -> Result<()> {
     }
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await.context("Ctrl-C")?;
-    info!("ending");
+    info!("shutting down");
     Ok(())
 }

@@ -1,34 +1,133 @@
-//! `hashlease node`.
+//! `hashlease node`: a provider's leases, from the chain to the edge, the API and the settlement.
 
-use super::{AGENT, chain, ended, ready, sender};
+use super::{AGENT, COMMITTEE_AGE, chain, ended, ready, sender};
 use crate::{keys, settings::NodeArgs};
-use anyhow::Result;
-use hashlease_node::{Node, NodeConfig};
+use anyhow::{Context as _, Result};
+use hashlease_api::{EvidenceFiles, LeaseStatus, NodeApi};
+use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow};
+use hashlease_edge::{Edge, EdgeConfig, EdgeLease, LeaseState};
+use hashlease_ledger::Book;
+use hashlease_primitives::{Lease, LeaseId, NodeBox, NodeKey, SystemClock};
+use hashlease_settlement::{Context, EvidenceBase, Settlement};
 use serde_json::json;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+use tokio::{net::TcpListener, sync::watch};
+use tracing::{debug, warn};
+
+/// Evidence files that are served at once. Each costs a connection and little memory.
+const MAX_READERS: usize = 256;
 
 pub(crate) async fn run(settings: NodeArgs) -> Result<()> {
     let provider = keys::signing("provider", settings.provider_keystore.as_deref(), &settings.password)?;
     let node_key = keys::boxes(settings.node_keystore.as_deref(), &settings.password)?;
     let chain = chain(&settings.chain).await?;
     let sender = sender(&chain, &provider)?;
+    let clock = SystemClock::shared();
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let config = NodeConfig {
-        stratum: settings.stratum.unwrap_or_else(|| local(3333)),
-        api: settings.api.unwrap_or_else(|| local(8645)),
-        public_api: settings.public_api,
-        data_dir: settings.data_dir.unwrap_or_else(|| "hashlease-node".into()),
-        confirmations: settings.chain.depth(),
-        poll: settings.chain.pause(),
+    let data_dir: PathBuf = settings.data_dir.unwrap_or_else(|| "hashlease-node".into());
+    std::fs::create_dir_all(&data_dir).with_context(|| format!("data directory {}", data_dir.display()))?;
+    // replay first: the journal's lock keeps a second node from touching anything
+    let book = Book::open(&data_dir.join("journal"), Arc::clone(&clock))?;
+
+    let listen = settings.api.unwrap_or_else(|| local(8645));
+    let readers = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    let api = readers.local_addr().with_context(|| format!("listening on {listen}"))?;
+    let public = match settings.public_api {
+        Some(public) => public,
+        None => format!("http://{api}/").parse().context("URL of the API")?,
+    };
+    let evidence = EvidenceBase::new(public.clone())
+        .with_context(|| format!("--public-api {public}: expected an http or https URL"))?;
+    let files_dir = data_dir.join("evidence");
+    let files = EvidenceFiles::open(book.clone(), files_dir.clone(), MAX_READERS)
+        .with_context(|| format!("data directory {}", files_dir.display()))?;
+
+    let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
+    let filter = LeaseFilter::Provider(provider.address());
+    let watcher = LeaseWatcher::new(chain.clone(), filter, settings.chain.depth());
+    let (unsettled, leases_to_settle) = watch::channel(Arc::default());
+    let view = NodeView { committees: committees.clone(), node_key, refused: BTreeSet::new(), unsettled };
+    let (leases, _following) = follow(watcher, settings.chain.pause(), view, Vec::new());
+
+    let config = EdgeConfig {
+        listen: settings.stratum.unwrap_or_else(|| local(3333)),
+        session_numbers: data_dir.join("sessions"),
         agent: AGENT.to_owned(),
     };
     let address = provider.address();
-    let node = Node::start(config, chain, provider, sender, node_key).await?;
+    let edge = Edge::start(config, book.clone(), leases, Arc::clone(&clock)).await?;
+    let states = edge.states();
+    let status = move || states().into_iter().map(status).collect();
+    let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };
+    let serving = tokio::spawn(hashlease_api::serve(readers, routes));
+    let context = Context { book, chain, committees, sender, provider, evidence, clock };
+    let _settlement = Settlement::start(context, leases_to_settle, settings.chain.pause());
     ready(&json!({
         "role": "node",
         "provider": address,
-        "stratum": node.stratum().to_string(),
-        "api": node.api().to_string(),
+        "stratum": edge.address().to_string(),
+        "api": api.to_string(),
     }))?;
-    ended().await
+    ended().await?;
+    serving.abort();
+    Ok(())
+}
+
+fn status(LeaseState { terms, gateway, has_job }: LeaseState) -> LeaseStatus {
+    LeaseStatus { terms, gateway, has_job }
+}
+
+/// What edge and settlement need to know of a provider's leases.
+struct NodeView {
+    committees: Committees,
+    node_key: NodeKey,
+    /// Leases whose box could not be opened, so that each is logged once.
+    refused: BTreeSet<LeaseId>,
+    unsettled: watch::Sender<Arc<Vec<Lease>>>,
+}
+
+impl RoleView for NodeView {
+    type Facts = Vec<EdgeLease>;
+
+    async fn facts(
+        &mut self,
+        leases: &BTreeMap<LeaseId, WatchedLease>,
+    ) -> Result<Vec<EdgeLease>, ChainError> {
+        let unsettled = leases.values().filter(|watched| !watched.lease.settled);
+        let mut found = Vec::new();
+        for watched in unsettled {
+            let terms = &watched.lease.terms;
+            let node_box = match self.node_key.open::<NodeBox>(&watched.node_box) {
+                Ok(node_box) => Some(node_box),
+                Err(error) => {
+                    if self.refused.insert(terms.id) {
+                        warn!(lease = %terms.id, %error, "node's box can't be opened: the renter must publish a new one");
+                    }
+                    None
+                }
+            };
+            let members = match self.committees.get(terms.oracle).await {
+                Ok(committee) => committee.urls(),
+                Err(error) => {
+                    debug!(lease = %terms.id, %error, "committee can't be read: jobs come from the gateway only");
+                    Vec::new()
+                }
+            };
+            found.push(EdgeLease { lease: watched.lease.clone(), node_box, members });
+        }
+        let leases: Vec<Lease> = found.iter().map(|found| found.lease.clone()).collect();
+        self.unsettled.send_if_modified(|known| {
+            let changed = **known != leases;
+            if changed {
+                *known = Arc::new(leases);
+            }
+            changed
+        });
+        Ok(found)
+    }
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use hashlease_caches::{Caches, EthashEpoch, LightCache, Settings};
 use hashlease_chain::Deployment;
-use hashlease_ledger::{EvidenceHead, EvidenceReader, Recheck, Report};
+use hashlease_evidence::{EvidenceHead, EvidenceReader, Recheck, Report};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     fs::File,

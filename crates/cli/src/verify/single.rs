@@ -2,7 +2,7 @@
 
 use alloy_primitives::{B256, Bytes};
 use anyhow::{Context as _, Result, bail, ensure};
-use hashlease_ledger::{CacheSource, EvidenceReader, SingleShare};
+use hashlease_evidence::{CacheSource, EvidenceReader, SingleShare};
 use hashlease_share::{OpenedShare, Reason};
 use std::io::Read;
 

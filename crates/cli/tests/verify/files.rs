@@ -2,10 +2,9 @@
 
 use crate::program::*;
 use alloy_primitives::B256;
-use hashlease_ledger::{Evidence, EvidenceHead};
-use hashlease_primitives::{Algorithm, SignedJob};
+use hashlease_evidence::{Evidence, EvidenceHead};
+use hashlease_primitives::{Algorithm, Commitment, SignedJob};
 use hashlease_share::Reason;
-use hashlease_trie::Commitment;
 use serde_json::{Value, json};
 
 #[test]

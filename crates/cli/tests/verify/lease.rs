@@ -2,7 +2,7 @@
 
 use crate::program::*;
 use alloy_primitives::{Address, B256};
-use hashlease_ledger::EvidenceHead;
+use hashlease_evidence::EvidenceHead;
 use hashlease_primitives::{Algorithm, HashRate, SettlementWeight};
 use hashlease_trie::Trie;
 use serde_json::{Value, json};

@@ -2,13 +2,13 @@
 
 use alloy_primitives::{Address, B256};
 use hashlease_caches::{EthashEpoch, LightCache};
-use hashlease_ledger::{Evidence, EvidenceHead, EvidenceShare};
+use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
 use hashlease_primitives::{
-    Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight,
-    SignedJob, Terms,
+    Algorithm, Commitment, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner,
+    SettlementWeight, SignedJob, Terms,
 };
 use hashlease_share::{EthashShare, HeaderShare, OpenedShare, Share, VerifiedJob};
-use hashlease_trie::{Commitment, Trie};
+use hashlease_trie::Trie;
 use std::{
     fs,
     path::{Path, PathBuf},

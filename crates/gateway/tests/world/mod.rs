@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig, GatewayHandle, LeaseStatus};
 use hashlease_primitives::{
     Algorithm, Difficulty, DifficultyBase, Domain, GatewayBox, HashRate, LeaseId, LocalSigner, Secret,
-    SettlementWeight, SignedJob, Target, Terms,
+    SettlementWeight, SignedJob, SystemClock, Target, Terms,
 };
 use hashlease_share::{HeaderShare, OpenedShare, VerifiedJob};
 use serde_json::{Value, json};
@@ -72,17 +72,20 @@ pub fn assignment(terms: Terms, pool: SocketAddr) -> Assignment {
 
 pub struct World {
     pub gateway: GatewayHandle,
-    pub leases: watch::Sender<Vec<Assignment>>,
+    pub leases: watch::Sender<Arc<Vec<Assignment>>>,
 }
 
 pub async fn start(dir: &Path, leases: Vec<Assignment>) -> World {
-    let (sender, receiver) = watch::channel(leases);
+    let (sender, receiver) = watch::channel(Arc::new(leases));
     let config = GatewayConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         data_dir: dir.to_owned(),
         agent: "gateway/test".into(),
     };
-    World { gateway: Gateway::start(config, signer(), receiver).await.unwrap(), leases: sender }
+    World {
+        gateway: Gateway::start(config, signer(), receiver, SystemClock::shared()).await.unwrap(),
+        leases: sender,
+    }
 }
 
 impl World {

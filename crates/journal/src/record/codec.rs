@@ -2,9 +2,8 @@
 
 use super::{Record, RecordError};
 use crate::wire::{put_text, text};
-use hashlease_primitives::{JobKind, LeaseId};
+use hashlease_primitives::{Commitment, JobKind, LeaseId};
 use hashlease_share::wire::{self, Fields, put_job, put_share, put_terms};
-use hashlease_trie::Commitment;
 
 const LEASE: u8 = 1;
 const JOB: u8 = 2;

@@ -2,7 +2,8 @@
 
 use super::reference;
 use alloy_primitives::{B256, keccak256};
-use hashlease_trie::{Commitment, Opening, TrieError};
+use hashlease_primitives::Commitment;
+use hashlease_trie::{Opening, TrieError};
 use std::collections::BTreeSet;
 
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! The trie straight from its definition, by recursion and as slow as that is.
 
 use alloy_primitives::{B256, keccak256};
-use hashlease_trie::Commitment;
+use hashlease_primitives::Commitment;
 
 /// Hash and count.
 pub(crate) type Pair = (B256, u64);

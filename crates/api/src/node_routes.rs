@@ -1,0 +1,159 @@
+//! The node's routes: the evidence of closed epochs, and how the leases stand. Anybody may ask: what it costs is bounded.
+
+use crate::evidence_files::{EvidenceFiles, FileError, Opened};
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures::stream;
+use hashlease_ledger::{Book, BookError};
+use hashlease_primitives::{LeaseId, Terms};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::mpsc, time::timeout};
+use tracing::warn;
+
+/// Bytes of a file that are read and handed on at a time.
+const PIECE: u64 = 64 << 10;
+/// Bytes of the checksum at the end of a file.
+const CHECKSUM: usize = 32;
+/// How long a reader may take none of them.
+const IDLE: Duration = Duration::from_secs(30);
+/// Bytes per second that it has to take on the average, once that has passed.
+const LEAST_RATE: u64 = 16 << 10;
+
+/// A lease as a node serves it.
+#[derive(Clone, Debug)]
+pub struct LeaseStatus {
+    /// The lease's terms.
+    pub terms: Terms,
+    /// How the link to the gateway is, in words.
+    pub gateway: String,
+    /// There is a job whose window is open.
+    pub has_job: bool,
+}
+
+/// What the routes answer from.
+#[derive(Clone)]
+pub struct NodeApi {
+    /// What was counted.
+    pub book: Book,
+    /// Evidence of closed epochs.
+    pub files: EvidenceFiles,
+    /// Tells the leases that are served now.
+    pub leases: Arc<dyn Fn() -> Vec<LeaseStatus> + Send + Sync>,
+}
+
+impl std::fmt::Debug for NodeApi {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeApi").field("book", &self.book).finish_non_exhaustive()
+    }
+}
+
+/// Serves the API until the task is ended.
+pub async fn serve(listener: TcpListener, api: NodeApi) {
+    let routes = Router::new()
+        .route("/v1/leases/{id}/epochs/{epoch}/evidence", get(evidence))
+        .route("/v1/status", get(status))
+        .with_state(api);
+    if let Err(error) = axum::serve(listener, routes).await {
+        warn!(%error, "API ended");
+    }
+}
+
+async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u32)>) -> Response {
+    let lease = LeaseId(lease);
+    let error = match api.files.get(lease, epoch).await {
+        Ok(opened) => {
+            let name = format!("attachment; filename=\"lease-{lease}-epoch-{epoch}.hlev\"");
+            let headers = [
+                (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+                (header::CONTENT_DISPOSITION, name),
+                (header::CONTENT_LENGTH, opened.length.to_string()),
+            ];
+            let (pieces, coming) = mpsc::channel(2);
+            tokio::spawn(async move {
+                if !pour(opened, pieces).await {
+                    api.files.damaged(lease, epoch);
+                }
+            });
+            let body = stream::unfold(coming, |mut coming| async {
+                coming.recv().await.map(|piece: io::Result<Vec<u8>>| (piece, coming))
+            });
+            return (headers, Body::from_stream(body)).into_response();
+        }
+        Err(error) => error,
+    };
+    let (status, code) = match &error {
+        FileError::Book(BookError::UnknownLease(_)) => (StatusCode::NOT_FOUND, "unknown-lease"),
+        FileError::Book(BookError::NotClosed { .. }) => (StatusCode::NOT_FOUND, "not-closed"),
+        FileError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        FileError::FailedBefore => (StatusCode::SERVICE_UNAVAILABLE, "evidence-file"),
+        FileError::Book(_) => (StatusCode::INTERNAL_SERVER_ERROR, "journal"),
+        FileError::Write(_) | FileError::Io(_) => (StatusCode::INTERNAL_SERVER_ERROR, "evidence-file"),
+        FileError::Ended(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    };
+    (status, Json(json!({"code": code, "message": error.to_string()}))).into_response()
+}
+
+/// Hands a file on, piece by piece, to a reader that takes them; says whether what was read to the end had the checksum
+/// that is at its end. A reader that takes nothing for a while, or too little in all, loses its place.
+async fn pour(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> bool {
+    let Opened { file, length, place: _place } = opened;
+    let mut file = tokio::fs::File::from_std(file);
+    let begun = Instant::now();
+    let mut checksum = Sha256::new();
+    let (mut done, mut last) = (0u64, Vec::new());
+    loop {
+        let mut piece = Vec::new();
+        match (&mut file).take(PIECE).read_to_end(&mut piece).await {
+            Ok(0) => break,
+            Ok(read) => done = done.saturating_add(u64::try_from(read).unwrap_or(u64::MAX)),
+            Err(error) => {
+                let _ = to.send(Err(error)).await;
+                return false;
+            }
+        }
+        last.extend_from_slice(&piece);
+        let known = last.len().saturating_sub(CHECKSUM);
+        checksum.update(last.get(..known).unwrap_or_default());
+        last.drain(..known);
+        let seconds = begun.elapsed().saturating_sub(IDLE).as_secs();
+        let too_slow = done < seconds.saturating_mul(LEAST_RATE);
+        if too_slow || !matches!(timeout(IDLE, to.send(Ok(piece))).await, Ok(Ok(()))) {
+            return true;
+        }
+    }
+    done == length && checksum.finalize().as_slice() == last
+}
+
+async fn status(State(api): State<NodeApi>) -> Response {
+    let leases: Vec<_> = (api.leases)()
+        .into_iter()
+        .map(|LeaseStatus { terms, gateway, has_job }| {
+            let verdicts = api.book.read(terms.id, |lease| lease.verdicts()).unwrap_or_default();
+            json!({
+                "lease": terms.id,
+                "selfAttributed": terms.is_self_attributed(),
+                "start": terms.start,
+                "end": terms.end,
+                "counted": api.book.counted(terms.id).to_string(),
+                "promised": terms.committed().to_string(),
+                "gateway": gateway,
+                "hasJob": has_job,
+                "poolAccepted": verdicts.accepted,
+                "poolRefused": verdicts.refused,
+            })
+        })
+        .collect();
+    Json(json!({"role": "node", "version": env!("CARGO_PKG_VERSION"), "leases": leases})).into_response()
+}

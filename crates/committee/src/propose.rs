@@ -1,0 +1,96 @@
+//! Finds the strongest statement that enough members can sign.
+
+use crate::api::StatementView;
+use alloy_primitives::B256;
+use hashlease_primitives::{Statement, Work};
+use std::collections::BTreeMap;
+
+/// The least `due` that a member signs as the last word, a twentieth below its own count: the escrow tolerates so much
+/// without a slash, and members see the same jobs within moments. Less would free the provider of what it owes.
+#[must_use]
+pub fn least_last_due(own: Work) -> Work {
+    own.saturating_sub(Work(own.0 / 20))
+}
+
+/// The strongest statement that `threshold` of the members can sign: the evidence that so many agree on, and of their
+/// figures for `due` the highest that so many reach. It is the last one only if so many of those who can sign it as such say so.
+#[must_use]
+pub fn propose(views: &[StatementView], threshold: usize) -> Option<Statement> {
+    let mut groups: BTreeMap<B256, Vec<&Statement>> = BTreeMap::new();
+    for view in views.iter().filter(|view| !view.pending || view.statement.last) {
+        groups.entry(view.statement.evidence).or_default().push(&view.statement);
+    }
+    let group = groups.into_values().filter(|group| group.len() >= threshold).max_by_key(Vec::len)?;
+    let mut dues: Vec<_> = group.iter().map(|statement| statement.due).collect();
+    dues.sort_unstable_by(|a, b| b.cmp(a));
+    let due = *dues.get(threshold.checked_sub(1)?)?;
+    let says_last = |own: &&&Statement| own.last && own.due >= due && due >= least_last_due(own.due);
+    let lasts = group.iter().filter(says_last).count();
+    let first = group.first()?;
+    Some(Statement {
+        work: group.iter().map(|statement| statement.work).min()?,
+        due,
+        last: lasts >= threshold,
+        ..**first
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hashlease_primitives::LeaseId;
+
+    fn view(evidence: u8, due: u128, last: bool, pending: bool) -> StatementView {
+        let statement = Statement {
+            lease: LeaseId(1),
+            as_of: 10,
+            work: Work(5),
+            due: Work(due),
+            evidence: B256::repeat_byte(evidence),
+            last,
+        };
+        StatementView { statement, pending, epochs: vec![] }
+    }
+
+    #[test]
+    fn the_proposal_is_what_enough_members_can_sign() {
+        let views = [view(1, 30, true, false), view(1, 10, true, false), view(1, 20, false, false)];
+        let three = propose(&views, 3).unwrap();
+        assert_eq!((three.due, three.last), (Work(10), false), "all must reach it");
+        let two = propose(&views, 2).unwrap();
+        assert_eq!((two.due, two.last), (Work(20), false), "of those who reach 20 only one says last");
+        let one = propose(&views, 1).unwrap();
+        assert_eq!((one.due, one.last), (Work(30), true));
+        let close = [view(1, 100, true, false), view(1, 95, true, false)];
+        assert!(propose(&close, 2).is_some_and(|last| last.last && last.due == Work(95)));
+        let apart = [view(1, 100, true, false), view(1, 94, true, false)];
+        assert!(
+            propose(&apart, 2).is_some_and(|last| !last.last),
+            "the first would not sign 94 as the last word"
+        );
+        let split = [view(1, 30, true, false), view(2, 10, true, false), view(2, 20, false, true)];
+        assert_eq!(propose(&split, 2), None, "no evidence that two agree on");
+    }
+
+    /// Today: one lying member of three names less work than two honest ones, and its figure is proposed, which these
+    /// don't sign: nothing is ever credited. Right: what two of three agree on.
+    #[test]
+    fn known_fault_least_work_of_a_group_is_proposed() {
+        let mut liar = view(1, 20, true, false);
+        liar.statement.work = Work(0);
+        let views = [liar, view(1, 20, true, false), view(1, 20, true, false)];
+        assert_eq!(propose(&views, 2).unwrap().work, Work(0));
+    }
+
+    /// Today: the moment is that of whoever answers first, right or wrong. Right: a view of another moment or lease
+    /// than was asked for is dropped.
+    #[test]
+    fn known_fault_moment_of_the_first_view_is_proposed() {
+        let mut liar = view(1, 20, true, false);
+        liar.statement.as_of = 999;
+        liar.statement.lease = LeaseId(2);
+        let views = [liar, view(1, 20, true, false), view(1, 20, true, false)];
+        let proposed = propose(&views, 2).unwrap();
+        assert_eq!((proposed.as_of, proposed.lease), (999, LeaseId(2)));
+    }
+}

@@ -1,0 +1,120 @@
+//! Starts and ends the edge.
+
+use crate::{
+    lease_choice::LeaseChoice,
+    leases::{self, EdgeLease},
+    served_lease::ServedLeases,
+    server,
+    session_numbers::SessionNumbers,
+};
+use hashlease_ledger::Book;
+use hashlease_primitives::{SharedClock, Terms};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+/// How the edge runs.
+#[derive(Clone, Debug)]
+pub struct EdgeConfig {
+    /// Where miners connect; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// File that keeps which session numbers were given out.
+    pub session_numbers: PathBuf,
+    /// User agent towards gateways.
+    pub agent: String,
+}
+
+/// Why the edge can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The address can't be had.
+    #[error("listening for miners on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The session numbers can't be read.
+    #[error("session numbers {}: {source}", path.display())]
+    SessionNumbers {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A lease as the edge serves it.
+#[derive(Clone, Debug)]
+pub struct LeaseState {
+    /// The lease's terms.
+    pub terms: Terms,
+    /// How the link to the gateway is, in words.
+    pub gateway: String,
+    /// There is a job whose window is open.
+    pub has_job: bool,
+}
+
+/// A running edge. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Edge {
+    address: SocketAddr,
+    served: watch::Receiver<Arc<ServedLeases>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Edge {
+    /// Listens for miners and serves `leases`.
+    ///
+    /// # Errors
+    /// [`EdgeError`].
+    pub async fn start(
+        config: EdgeConfig,
+        book: Book,
+        leases: watch::Receiver<Arc<Vec<EdgeLease>>>,
+        clock: SharedClock,
+    ) -> Result<Self, EdgeError> {
+        let EdgeConfig { listen, session_numbers, agent } = config;
+        let numbers = SessionNumbers::open(session_numbers.clone())
+            .map_err(|source| EdgeError::SessionNumbers { path: session_numbers, source })?;
+        let error = |source| EdgeError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(error)?;
+        let address = listener.local_addr().map_err(error)?;
+        let served = watch::Sender::new(Arc::new(ServedLeases::new()));
+        let (watched, sessions) = (served.subscribe(), served.subscribe());
+        let choice = LeaseChoice::new(book.clone(), sessions, numbers, Arc::clone(&clock));
+        let tasks = vec![
+            tokio::spawn(server::accept(listener, choice)),
+            tokio::spawn(leases::follow(leases, agent, book, served, clock)),
+        ];
+        Ok(Self { address, served: watched, tasks })
+    }
+
+    /// Where miners connect.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Tells, whenever it is called, how the leases are served.
+    pub fn states(&self) -> impl Fn() -> Vec<LeaseState> + Clone + Send + Sync + 'static {
+        let served = self.served.clone();
+        move || {
+            let leases = Arc::clone(&served.borrow());
+            let state = |lease: &Arc<crate::served_lease::Served>| LeaseState {
+                terms: lease.terms(),
+                gateway: lease.link_state(),
+                has_job: lease.has_job(),
+            };
+            leases.values().map(state).collect()
+        }
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The way to a lease's gateway: jobs come in, shares go out.
+//!
+//! The link is Stratum V1 with one more notification, `hashlease.job`, that carries the signed fields of the job that
+//! the `mining.notify` before it announced. A job is verified and journalled before any miner sees it. While the
+//! gateway can't be reached, the committee members serve the same signed jobs; shares then count but are not
+//! forwarded.
+
+use crate::{
+    extranonce::Layout,
+    leases::LinkTarget,
+    served_lease::{CONNECT_AHEAD, LiveJob, Served},
+};
+use hashlease_committee::MemberClient;
+use hashlease_ledger::{Book, BookError};
+use hashlease_primitives::{DifficultyBase, SignedJob, Target, Terms};
+use hashlease_share::{Reason, VerifiedJob};
+use hashlease_stratum::client::{ConnectOptions, UpstreamEvent, UpstreamEvents, connect};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::watch, time::sleep};
+use tracing::{debug, info, warn};
+use url::Url;
+
+/// Mask that is asked for (BIP 320).
+const VERSION_MASK: u32 = 0x1fff_e000;
+/// Longest pause between two tries.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// Verifies a job, writes it down, and hands it out.
+pub(crate) async fn accept_job(
+    served: &Served,
+    book: &Book,
+    terms: &Terms,
+    signed: SignedJob,
+    pool_target: Option<Target>,
+    clean: bool,
+) {
+    let (lease, sequence) = (terms.id, signed.job.sequence());
+    if served.job(sequence).is_some_and(|known| *known.verified.signed() == signed) {
+        return;
+    }
+    let refused = |reason: Reason| warn!(%lease, sequence, code = reason.code(), %reason, "job refused");
+    let verified = match VerifiedJob::verify(terms, signed) {
+        Ok(verified) => verified,
+        Err(reason) => return refused(reason),
+    };
+    let Some(header) = verified.job().header().cloned() else {
+        return refused(Reason::AlgorithmNotServed(terms.algorithm));
+    };
+    let now = served.now();
+    if now > header.not_after {
+        debug!(%lease, sequence, "job came after its window");
+        return;
+    }
+    let layout = match Layout::of_tail(usize::from(header.tail_length)) {
+        Ok(layout) => layout,
+        Err(error) => {
+            warn!(%lease, sequence, %error, "job can't be shared out");
+            return;
+        }
+    };
+    match book.job(verified.signed()).await {
+        Ok(()) => {}
+        Err(BookError::Job(reason)) => return refused(reason),
+        Err(error) => {
+            warn!(%lease, sequence, %error, "job could not be stored and is not handed out");
+            return;
+        }
+    }
+    debug!(%lease, sequence, clean, "job");
+    served.offer(LiveJob::new(verified, header, layout, pool_target, clean));
+}
+
+/// Keeps one lease connected until its end.
+pub(crate) async fn keep(
+    served: Arc<Served>,
+    target: watch::Receiver<LinkTarget>,
+    book: Book,
+    agent: String,
+) {
+    let fallback = tokio::spawn(poll_members(Arc::clone(&served), book.clone(), target.clone()));
+    let id = served.id();
+    let mut pause = Duration::from_millis(500);
+    loop {
+        let terms = served.terms();
+        let now = served.now();
+        if now >= terms.end {
+            break;
+        }
+        if now.saturating_add(CONNECT_AHEAD) < terms.start {
+            sleep(Duration::from_secs(1)).await;
+            continue;
+        }
+        let way = target.borrow().node_box.clone();
+        let options = ConnectOptions::new(&way.gateway, &agent)
+            .credentials(id.to_string(), way.token.clone())
+            .version_mask(VERSION_MASK)
+            .notifications(["hashlease.job"])
+            .difficulty(DifficultyBase::of_stratum(served.terms().algorithm));
+        match connect(options).await {
+            Ok((handle, events)) => {
+                served.set_link_state("connected");
+                served.set_link(Some(handle));
+                let (authorised, end) = follow(&served, &book, events).await;
+                served.set_link(None);
+                if authorised {
+                    pause = Duration::from_millis(500);
+                }
+                served.set_link_state(end.clone());
+                warn!(lease = %id, gateway = %way.gateway, reason = %end, retry_in = ?pause, "gateway link ended");
+            }
+            Err(error) => {
+                served.set_link_state(error.to_string());
+                warn!(lease = %id, gateway = %way.gateway, %error, retry_in = ?pause, "gateway can't be reached");
+            }
+        }
+        sleep(pause).await;
+        pause = pause.saturating_mul(2).min(MAX_PAUSE);
+    }
+    fallback.abort();
+    info!(lease = %id, "lease is over, gateway link closed");
+}
+
+/// Reads one connection to its end; says whether the gateway let us in, and why it ended.
+pub(crate) async fn follow(served: &Served, book: &Book, mut events: UpstreamEvents) -> (bool, String) {
+    let mut authorised = false;
+    let mut pool_target = None;
+    let mut clean_of = HashMap::new();
+    let deadline = || served.terms().end.saturating_sub(served.now());
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = sleep(Duration::from_secs(deadline().clamp(1, 5))) => {
+                if deadline() == 0 {
+                    return (authorised, "lease is over".into());
+                }
+                continue;
+            }
+        };
+        match event {
+            None => return (authorised, "connection closed".into()),
+            Some(UpstreamEvent::Closed { reason }) => return (authorised, reason),
+            Some(UpstreamEvent::Authorized) => {
+                authorised = true;
+                info!(lease = %served.id(), "gateway link is up");
+            }
+            Some(UpstreamEvent::Refused { message }) => {
+                return (false, format!("gateway refused the access token: {message}"));
+            }
+            Some(UpstreamEvent::Difficulty(target)) => pool_target = Some(target),
+            Some(UpstreamEvent::Notify(notify)) => {
+                clean_of.clear();
+                clean_of.insert(notify.job_id, notify.clean_jobs);
+            }
+            Some(UpstreamEvent::Other { method, params }) if method == "hashlease.job" => {
+                let parsed: Result<(String, SignedJob), _> = serde_json::from_value(params);
+                match parsed {
+                    Ok((job_id, signed)) => {
+                        let clean = clean_of.remove(&job_id).unwrap_or(false);
+                        accept_job(served, book, &served.terms(), signed, pool_target, clean).await;
+                    }
+                    Err(error) => warn!(lease = %served.id(), %error, "hashlease.job can't be read"),
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Long-polls the members for jobs while the gateway's link is down.
+async fn poll_members(served: Arc<Served>, book: Book, target: watch::Receiver<LinkTarget>) {
+    let mut after = 0;
+    let mut clients: BTreeMap<Url, MemberClient> = BTreeMap::new();
+    loop {
+        sleep(Duration::from_millis(500)).await;
+        if served.link().is_some() {
+            continue;
+        }
+        let members = target.borrow().members.clone();
+        for url in members {
+            if served.link().is_some() {
+                break;
+            }
+            let client = clients.entry(url.clone()).or_insert_with(|| MemberClient::new(url));
+            let Ok(jobs) = client.jobs(served.id(), after, 2).await else { continue };
+            for signed in jobs {
+                after = after.max(signed.job.sequence());
+                // members don't say whether a job came with a new block: a new previous block is one
+                let known = served.jobs().borrow().as_ref().map(|known| known.header.prev_hash);
+                let clean = known.is_none() || known != signed.job.header().map(|job| job.prev_hash);
+                accept_job(&served, &book, &served.terms(), signed, None, clean).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Chooses the lease that a miner works for.
+
+use crate::{
+    extranonce::Layout,
+    served_lease::{CONNECT_AHEAD, Served, ServedLeases},
+    session_numbers::SessionNumbers,
+};
+use hashlease_ledger::Book;
+use hashlease_primitives::{LeaseId, SharedClock, Terms, Work};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What the choice needs to know of a lease.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing<'a> {
+    /// The lease's terms.
+    pub(crate) terms: &'a Terms,
+    /// Work counted so far.
+    pub(crate) counted: Work,
+    /// Whether there is a job that can be mined now.
+    pub(crate) has_job: bool,
+}
+
+impl Standing<'_> {
+    /// Work promised by now and not yet counted.
+    #[must_use]
+    pub(crate) fn deficit(&self, now: u64) -> Work {
+        let elapsed = now.min(self.terms.end).saturating_sub(self.terms.start);
+        self.terms.rate.over(elapsed).saturating_sub(self.counted)
+    }
+}
+
+/// The lease that a worker name pins: `<lease>` or `<lease>.<name>`.
+#[must_use]
+pub(crate) fn pinned(worker: &str) -> Option<LeaseId> {
+    let first = worker.split('.').next().unwrap_or_default();
+    first.parse().ok().filter(|id| *id != 0).map(LeaseId)
+}
+
+/// The lease for a worker: the pinned one if it is served, nothing else then; otherwise the active one with the
+/// largest deficit, those with a job first.
+#[must_use]
+pub(crate) fn choose<'a>(
+    worker: &str,
+    now: u64,
+    leases: impl Iterator<Item = Standing<'a>>,
+) -> Option<LeaseId> {
+    let active = leases.filter(|lease| lease.terms.is_active(now));
+    match pinned(worker) {
+        Some(id) => active.map(|lease| lease.terms.id).find(|found| *found == id),
+        None => active
+            .max_by_key(|lease| (lease.has_job, lease.deficit(now), std::cmp::Reverse(lease.terms.id)))
+            .map(|lease| lease.terms.id),
+    }
+}
+
+/// What every session may ask: which lease a worker gets, and how its extranonce is cut.
+#[derive(Clone, Debug)]
+pub(crate) struct LeaseChoice {
+    pub(crate) book: Book,
+    pub(crate) leases: watch::Receiver<Arc<ServedLeases>>,
+    pub(crate) numbers: SessionNumbers,
+    clock: SharedClock,
+}
+
+impl LeaseChoice {
+    pub(crate) const fn new(
+        book: Book,
+        leases: watch::Receiver<Arc<ServedLeases>>,
+        numbers: SessionNumbers,
+        clock: SharedClock,
+    ) -> Self {
+        Self { book, leases, numbers, clock }
+    }
+
+    /// The time now, Unix seconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.seconds().get()
+    }
+
+    /// The lease that a worker should mine for now.
+    pub(crate) fn choose(&self, worker: &str) -> Option<Arc<Served>> {
+        let leases = Arc::clone(&self.leases.borrow());
+        let now = self.now();
+        let known: Vec<_> = leases
+            .values()
+            .map(|served| (served.terms(), served.has_job(), self.book.counted(served.id())))
+            .collect();
+        let standings = known.iter().map(|(terms, has_job, counted)| Standing {
+            terms,
+            counted: *counted,
+            has_job: *has_job,
+        });
+        let chosen = choose(worker, now, standings)?;
+        leases.get(&chosen).cloned()
+    }
+
+    /// Whether a lease that the worker could get is about to start, so that it is worth waiting.
+    pub(crate) fn soon(&self, worker: &str) -> bool {
+        let now = self.now();
+        let pinned = pinned(worker);
+        let leases = self.leases.borrow();
+        leases.values().filter(|served| pinned.is_none_or(|id| id == served.id())).any(|served| {
+            let terms = served.terms();
+            now < terms.start && terms.start <= now.saturating_add(CONNECT_AHEAD)
+        })
+    }
+
+    /// Sizes for a new session: those of the lease that it would get. As long as its worker may come to another lease,
+    /// its extranonce2 is no longer than all of them have room for, since most miners can't be told of another length.
+    pub(crate) fn layout(&self, worker: Option<&str>) -> Option<Layout> {
+        let layout = |served: &Arc<Served>| served.jobs().borrow().as_ref().map(|job| job.layout);
+        let first = layout(&self.choose(worker.unwrap_or_default())?)?;
+        if worker.and_then(pinned).is_some() {
+            return Some(first);
+        }
+        let leases = Arc::clone(&self.leases.borrow());
+        let others =
+            leases.values().filter_map(layout).filter(|other| other.extranonce1 == first.extranonce1);
+        let shortest = others.map(|other| other.extranonce2).min();
+        Some(Layout { extranonce2: shortest.unwrap_or(first.extranonce2), ..first })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::Address;
+    use hashlease_primitives::{Algorithm, Domain, HashRate, SettlementWeight};
+
+    fn terms(id: u64, rate: u128) -> Terms {
+        Terms {
+            id: LeaseId(id),
+            domain: Domain { chain_id: 1, contract: Address::ZERO },
+            oracle: Address::ZERO,
+            provider: Address::ZERO,
+            job_signer: Address::ZERO,
+            algorithm: Algorithm::Sha256d,
+            weight: SettlementWeight::from_log2(4).unwrap(),
+            rate: HashRate(rate),
+            start: 100,
+            end: 200,
+            duration: 100,
+            epoch_length: 10,
+        }
+    }
+
+    fn standing(terms: &Terms, counted: u128) -> Standing<'_> {
+        Standing { terms, counted: Work(counted), has_job: true }
+    }
+
+    #[test]
+    fn a_pinned_worker_gets_its_lease_or_none() {
+        let (a, b) = (terms(1, 10), terms(2, 1_000));
+        let leases = || [standing(&a, 0), standing(&b, 0)].into_iter();
+        assert_eq!(choose("1.rig", 150, leases()), Some(LeaseId(1)));
+        assert_eq!(choose("1", 150, leases()), Some(LeaseId(1)));
+        assert_eq!(choose("3.rig", 150, leases()), None);
+        assert_eq!(choose("1.rig", 250, leases()), None, "over");
+    }
+
+    #[test]
+    fn others_go_where_most_is_missing() {
+        let (a, b) = (terms(1, 10), terms(2, 1_000));
+        assert_eq!(choose("rig", 150, [standing(&a, 0), standing(&b, 0)].into_iter()), Some(LeaseId(2)));
+        assert_eq!(choose("rig", 150, [standing(&a, 0), standing(&b, 49_900)].into_iter()), Some(LeaseId(1)));
+        let idle = Standing { has_job: false, ..standing(&b, 0) };
+        assert_eq!(choose("rig", 150, [standing(&a, 0), idle].into_iter()), Some(LeaseId(1)), "b has no job");
+    }
+}

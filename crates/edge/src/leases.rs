@@ -1,0 +1,115 @@
+//! The provider's leases: keeps their terms in the book and a link to each one's gateway.
+
+use crate::{
+    gateway_link,
+    served_lease::{Served, ServedLeases},
+};
+use hashlease_ledger::Book;
+use hashlease_primitives::{Lease, LeaseId, NodeBox, SharedClock};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tracing::{info, warn};
+use url::Url;
+
+/// How soon leases that could not be stored are tried again.
+const AGAIN: Duration = Duration::from_secs(4);
+
+/// An unsettled lease of the provider.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EdgeLease {
+    /// The lease as the escrow holds it.
+    pub lease: Lease,
+    /// Where its gateway is; `None` when the box on the chain can't be opened.
+    pub node_box: Option<NodeBox>,
+    /// APIs of the committee's members, which serve the same jobs.
+    pub members: Vec<Url>,
+}
+
+/// What a link has to know, as it changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LinkTarget {
+    pub(crate) node_box: NodeBox,
+    pub(crate) members: Vec<Url>,
+}
+
+struct Running {
+    served: Arc<Served>,
+    target: watch::Sender<LinkTarget>,
+    link: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.link.abort();
+    }
+}
+
+/// Serves the leases as they come, change and go.
+pub(crate) async fn follow(
+    mut leases: watch::Receiver<Arc<Vec<EdgeLease>>>,
+    agent: String,
+    book: Book,
+    published: watch::Sender<Arc<ServedLeases>>,
+    clock: SharedClock,
+) {
+    let mut running: BTreeMap<LeaseId, Running> = BTreeMap::new();
+    loop {
+        let now = Arc::clone(&leases.borrow_and_update());
+        running.retain(|id, _| now.iter().any(|wanted| wanted.lease.terms.id == *id));
+        let mut all_stored = true;
+        for wanted in now.iter() {
+            let terms = &wanted.lease.terms;
+            if let Err(error) = book.lease(terms).await {
+                warn!(lease = %terms.id, %error, "lease could not be stored");
+                all_stored = false;
+                continue;
+            }
+            let target = |node_box: &NodeBox| LinkTarget {
+                node_box: node_box.clone(),
+                members: wanted.members.clone(),
+            };
+            if let Some(known) = running.get(&terms.id) {
+                known.served.refresh(wanted.lease.clone());
+                if let Some(new) = wanted.node_box.as_ref().map(target) {
+                    known.target.send_if_modified(|old| {
+                        let changed = *old != new;
+                        *old = new;
+                        changed
+                    });
+                }
+                continue;
+            }
+            let Some(node_box) = wanted.node_box.as_ref().filter(|_| clock.seconds().get() < terms.end)
+            else {
+                continue;
+            };
+            info!(lease = %terms.id, gateway = node_box.gateway, rate = %terms.rate, start = terms.start, end = terms.end, "lease found");
+            let served = Arc::new(Served::new(wanted.lease.clone(), Arc::clone(&clock)));
+            let (sender, receiver) = watch::channel(target(node_box));
+            let link =
+                tokio::spawn(gateway_link::keep(Arc::clone(&served), receiver, book.clone(), agent.clone()));
+            running.insert(terms.id, Running { served, target: sender, link });
+        }
+        publish(&published, &running);
+        let ended = if all_stored {
+            leases.changed().await.is_err()
+        } else {
+            matches!(timeout(AGAIN, leases.changed()).await, Ok(Err(_)))
+        };
+        if ended {
+            // nobody can change the leases any more: what runs goes on
+            return std::future::pending().await;
+        }
+    }
+}
+
+fn publish(published: &watch::Sender<Arc<ServedLeases>>, running: &BTreeMap<LeaseId, Running>) {
+    published.send_if_modified(|known| {
+        let changed = !known.keys().eq(running.keys());
+        if changed {
+            let served = running.iter().map(|(id, running)| (*id, Arc::clone(&running.served)));
+            *known = Arc::new(served.collect());
+        }
+        changed
+    });
+}

@@ -1,0 +1,205 @@
+//! A lease that is being served: its jobs, and the way to its gateway.
+
+use crate::extranonce::Layout;
+use alloy_primitives::B256;
+use hashlease_primitives::{HeaderJob, Lease, LeaseId, SharedClock, Target, Terms};
+use hashlease_share::VerifiedJob;
+use hashlease_stratum::client::UpstreamHandle;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// How long shares of a job still count after a new block superseded it: what pools usually allow.
+pub(crate) const STALE_GRACE: Duration = Duration::from_secs(3);
+/// How far ahead of its start a lease is connected, seconds.
+pub(crate) const CONNECT_AHEAD: u64 = 60;
+/// Jobs kept per lease; the oldest go first.
+const MAX_JOBS: usize = 1_024;
+/// Shares per job that met only the pool's target and are remembered as seen.
+const MAX_UNCOUNTED: usize = 65_536;
+
+/// A job that can be mined.
+#[derive(Debug)]
+pub(crate) struct LiveJob {
+    /// The signed job, verified.
+    pub(crate) verified: Arc<VerifiedJob>,
+    /// What its shares are headers of.
+    pub(crate) header: HeaderJob,
+    /// How its extranonce is shared out.
+    pub(crate) layout: Layout,
+    /// The pool's target when it came; none while only members serve the jobs.
+    pub(crate) pool_target: Option<Target>,
+    /// It came with a new block.
+    pub(crate) clean: bool,
+    superseded: Mutex<Option<Instant>>,
+    uncounted: Mutex<HashSet<B256>>,
+}
+
+impl LiveJob {
+    pub(crate) fn new(
+        verified: VerifiedJob,
+        header: HeaderJob,
+        layout: Layout,
+        pool_target: Option<Target>,
+        clean: bool,
+    ) -> Self {
+        Self {
+            verified: Arc::new(verified),
+            header,
+            layout,
+            pool_target,
+            clean,
+            superseded: Mutex::new(None),
+            uncounted: Mutex::new(HashSet::new()),
+        }
+    }
+
+    /// Sequence in the lease.
+    #[must_use]
+    pub(crate) fn sequence(&self) -> u64 {
+        self.verified.job().sequence()
+    }
+
+    /// A new block superseded it and the grace is over.
+    #[must_use]
+    pub(crate) fn is_stale(&self) -> bool {
+        lock(&self.superseded).is_some_and(|at| at.elapsed() > STALE_GRACE)
+    }
+
+    /// Remembers a share that is worth nothing to the lease but may be to the pool. `false` when seen before. What no
+    /// longer fits is not remembered: the pool tells its own duplicates.
+    pub(crate) fn note_uncounted(&self, key: B256) -> bool {
+        let mut seen = lock(&self.uncounted);
+        seen.len() >= MAX_UNCOUNTED || seen.insert(key)
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // every change under these locks is one step
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A lease that is being served.
+#[derive(Debug)]
+pub(crate) struct Served {
+    terms: watch::Sender<Lease>,
+    jobs: Mutex<BTreeMap<u64, Arc<LiveJob>>>,
+    newest: watch::Sender<Option<Arc<LiveJob>>>,
+    link: Mutex<Option<UpstreamHandle>>,
+    link_state: Mutex<String>,
+    clock: SharedClock,
+}
+
+impl Served {
+    pub(crate) fn new(lease: Lease, clock: SharedClock) -> Self {
+        Self {
+            terms: watch::Sender::new(lease),
+            jobs: Mutex::default(),
+            newest: watch::Sender::new(None),
+            link: Mutex::default(),
+            link_state: Mutex::new("starting".into()),
+            clock,
+        }
+    }
+
+    /// The time now, Unix seconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.seconds().get()
+    }
+
+    /// The lease's id.
+    #[must_use]
+    pub(crate) fn id(&self) -> LeaseId {
+        self.terms.borrow().terms.id
+    }
+
+    /// The lease's terms.
+    #[must_use]
+    pub(crate) fn terms(&self) -> Terms {
+        self.terms.borrow().terms.clone()
+    }
+
+    pub(crate) fn refresh(&self, lease: Lease) {
+        self.terms.send_if_modified(|known| {
+            let changed = *known != lease;
+            *known = lease;
+            changed
+        });
+    }
+
+    /// A job by its sequence.
+    #[must_use]
+    pub(crate) fn job(&self, sequence: u64) -> Option<Arc<LiveJob>> {
+        lock(&self.jobs).get(&sequence).cloned()
+    }
+
+    /// Whether a clean job came after this sequence.
+    #[must_use]
+    pub(crate) fn clean_since(&self, sequence: u64) -> bool {
+        lock(&self.jobs).range(sequence.saturating_add(1)..).any(|(_, job)| job.clean)
+    }
+
+    /// Follows the newest job.
+    #[must_use]
+    pub(crate) fn jobs(&self) -> watch::Receiver<Option<Arc<LiveJob>>> {
+        self.newest.subscribe()
+    }
+
+    /// Whether there is a job whose window is open.
+    #[must_use]
+    pub(crate) fn has_job(&self) -> bool {
+        let now = self.now();
+        self.newest.borrow().as_ref().is_some_and(|job| job.verified.job().not_after() >= now)
+    }
+
+    /// Takes a verified, journalled job. Older ones than the newest are kept for their shares but not handed out.
+    pub(crate) fn offer(&self, job: LiveJob) {
+        let job = Arc::new(job);
+        let now = self.now();
+        let mut jobs = lock(&self.jobs);
+        if job.clean {
+            let at = Instant::now();
+            for (_, older) in jobs.range(..job.sequence()) {
+                lock(&older.superseded).get_or_insert(at);
+            }
+        }
+        jobs.insert(job.sequence(), Arc::clone(&job));
+        // a job whose window ended long ago can get no share that keeps the local rules
+        jobs.retain(|_, job| job.verified.job().not_after().saturating_add(60) >= now);
+        while jobs.len() > MAX_JOBS {
+            jobs.pop_first();
+        }
+        drop(jobs);
+        self.newest.send_if_modified(|newest| {
+            let newer = newest.as_ref().is_none_or(|known| known.sequence() < job.sequence());
+            if newer {
+                *newest = Some(job);
+            }
+            newer
+        });
+    }
+
+    pub(crate) fn set_link(&self, link: Option<UpstreamHandle>) {
+        *lock(&self.link) = link;
+    }
+
+    pub(crate) fn link(&self) -> Option<UpstreamHandle> {
+        lock(&self.link).clone()
+    }
+
+    pub(crate) fn set_link_state(&self, state: impl Into<String>) {
+        *lock(&self.link_state) = state.into();
+    }
+
+    /// How the link to the gateway is, in words.
+    #[must_use]
+    pub(crate) fn link_state(&self) -> String {
+        lock(&self.link_state).clone()
+    }
+}
+
+/// All leases that are being served.
+pub(crate) type ServedLeases = BTreeMap<LeaseId, Arc<Served>>;

@@ -1,0 +1,141 @@
+//! Numbers of miner sessions, never given out twice while their work can still count.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io::{self, Write as _},
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+/// Numbers that one write to disk reserves.
+const BLOCK: u64 = 256;
+
+/// Gives out session numbers. The end of the reserved block is on disk before a number of it is used.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionNumbers(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    next: u64,
+    reserved: u64,
+    /// Number of spaces and place among them, of each live session.
+    live: HashSet<(NonZeroU64, u64)>,
+}
+
+/// A number that is in use until this is dropped.
+#[derive(Debug)]
+pub(crate) struct SessionNumber {
+    number: u64,
+    spaces: NonZeroU64,
+    from: SessionNumbers,
+}
+
+fn store(path: &Path, reserved: u64) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut file = File::create(&fresh)?;
+    writeln!(file, "{reserved}")?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
+
+impl SessionNumbers {
+    /// Goes on after what an earlier run may have used.
+    ///
+    /// # Errors
+    /// When the file can't be read, or says something that is not a number.
+    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+        let next = match fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().map_err(|_| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("{}: expected a number, got {:?}", path.display(), text.trim()),
+                )
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 1,
+            Err(error) => return Err(error),
+        };
+        Ok(Self(Arc::new(Mutex::new(Inner { path, next, reserved: next, live: HashSet::new() }))))
+    }
+
+    /// The next number whose low bytes no live session has.
+    ///
+    /// # Errors
+    /// When it can't be made durable, or all of `spaces` are in use.
+    pub(crate) fn take(&self, spaces: NonZeroU64) -> io::Result<SessionNumber> {
+        let mut inner = self.0.lock().map_err(|_| io::Error::other("session numbers are poisoned"))?;
+        for _ in 0..spaces.get() {
+            let number = inner.next;
+            if number >= inner.reserved {
+                let reserved = number.saturating_add(BLOCK);
+                store(&inner.path, reserved)?;
+                inner.reserved = reserved;
+            }
+            inner.next = number.saturating_add(1);
+            if inner.live.insert((spaces, number % spaces)) {
+                return Ok(SessionNumber { number, spaces, from: self.clone() });
+            }
+        }
+        Err(io::Error::other(format!("all {spaces} sessions are in use")))
+    }
+}
+
+impl SessionNumber {
+    /// The number.
+    #[must_use]
+    pub(crate) const fn get(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for SessionNumber {
+    fn drop(&mut self) {
+        if let Ok(mut inner) = self.from.0.lock() {
+            inner.live.remove(&(self.spaces, self.number % self.spaces));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spaces(count: u64) -> NonZeroU64 {
+        NonZeroU64::new(count).unwrap()
+    }
+
+    #[test]
+    fn a_restart_never_repeats_a_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sessions");
+        let first = SessionNumbers::open(path.clone()).unwrap();
+        let used: Vec<u64> = (0..300).map(|_| first.take(spaces(1 << 16)).unwrap().get()).collect();
+        // no clean end: the second run only has the file
+        let second = SessionNumbers::open(path).unwrap();
+        assert!(second.take(spaces(1 << 16)).unwrap().get() > *used.iter().max().unwrap());
+    }
+
+    #[test]
+    fn live_sessions_keep_their_space() {
+        let dir = tempfile::tempdir().unwrap();
+        let numbers = SessionNumbers::open(dir.path().join("sessions")).unwrap();
+        let live: Vec<SessionNumber> = (0..256).map(|_| numbers.take(spaces(256)).unwrap()).collect();
+        assert!(numbers.take(spaces(256)).is_err(), "the 257th would share a space");
+        drop(live);
+        assert!(numbers.take(spaces(256)).is_ok());
+    }
+
+    #[test]
+    fn the_end_of_one_session_frees_no_space_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let numbers = SessionNumbers::open(dir.path().join("sessions")).unwrap();
+        let live: Vec<SessionNumber> = (0..256).map(|_| numbers.take(spaces(256)).unwrap()).collect();
+        // numbers of the larger cut have the same low byte as some of the smaller
+        drop((0..300).map(|_| numbers.take(spaces(1 << 16)).unwrap()).collect::<Vec<_>>());
+        assert!(numbers.take(spaces(256)).is_err(), "all 256 are still in use");
+        drop(live);
+    }
+}

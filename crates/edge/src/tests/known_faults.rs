@@ -1,0 +1,201 @@
+//! Known faults towards miners.
+//!
+//! Each test passes while its fault is there and fails once it is mended: turn it into the test of the right result then.
+
+use super::{
+    miner::{Miner, refusal},
+    world::{World, job, now as unix_seconds, signed, terms, until, with_tail},
+};
+use crate::gateway_link::accept_job;
+use alloy_primitives::{Address, B256, Bytes};
+use hashlease_journal::Record;
+use hashlease_ledger::Book;
+use hashlease_primitives::{Domain, HeaderJob, SignedJob, SystemClock, Target, Terms};
+use hashlease_stratum::client::{ConnectOptions, connect};
+
+impl World {
+    /// A job of lease 1 that came from its gateway.
+    async fn take(&self, signed: SignedJob) {
+        accept_job(&self.served(1), &self.book, &self.terms(1), signed, None, true).await;
+    }
+
+    /// Sequences of all jobs on disk.
+    fn journalled_jobs(&self) -> Vec<u64> {
+        let jobs = self.journal().into_iter().filter_map(|record| match record {
+            Record::Job { signed, .. } => Some(signed.job.sequence()),
+            _ => None,
+        });
+        jobs.collect()
+    }
+}
+
+/// Today: a job's sequence of more than 32 bits is handed out, and every share of it is refused, because a share names
+/// its job by the low 32 bits. Right: such a job is refused here and by the members, or its shares count.
+#[tokio::test]
+async fn known_fault_shares_of_a_large_sequence_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    world.take(signed(&world.terms(1), job(&world.terms(1), 1 << 32))).await;
+    let (mut miner, told) = world.working().await;
+    let answer = miner.submit(&told.mine()).await;
+    assert_eq!(refusal(&answer).1, "unknown-job");
+    assert_eq!(world.counted(1), 0);
+}
+
+/// Today: a job whose sequence is below that of an earlier one is taken and journalled, as members do, but never
+/// handed out. Right: node and members refuse it, or hand it out.
+#[tokio::test]
+async fn known_fault_job_of_a_lower_sequence_is_never_handed_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    world.take(signed(&terms, job(&terms, 1_000))).await;
+    world.take(signed(&terms, job(&terms, 5))).await;
+    assert_eq!(world.journalled_jobs(), [1_000, 5]);
+    assert!(served.job(5).is_some());
+    assert_eq!(served.jobs().borrow().as_ref().map(|job| job.sequence()), Some(1_000));
+}
+
+/// Today: a job whose window opens in 400 s takes the place of the one that can be mined, and its shares are refused.
+/// Right: it is kept until its window opens.
+#[tokio::test]
+async fn known_fault_job_of_a_later_window_is_handed_out_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let terms = world.terms(1);
+    world.take(signed(&terms, job(&terms, 1))).await;
+    let (mut miner, told) = world.working().await;
+    world.counts(&mut miner, &told).await;
+    let now = unix_seconds();
+    let later = HeaderJob { not_before: now + 400, not_after: now + 500, ..job(&terms, 2) };
+    world.take(signed(&terms, later)).await;
+    let told = miner.job().await;
+    assert!(u64::from(told.ntime) >= now + 400, "{told:?}");
+    assert!(told.clean, "the miner drops the job that could be mined");
+    let answer = miner.submit(&told.mine()).await;
+    assert_eq!(refusal(&answer).1, "ntime-far-from-clock");
+}
+
+/// Today: every job that a gateway sends is written to disk and kept, however many come at once.
+/// Right: at most one a second, as members take them.
+#[tokio::test]
+async fn known_fault_number_of_jobs_has_no_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let terms = world.terms(1);
+    for sequence in 1..=300 {
+        let prefix = [vec![1, 0, 0, 0, 1], vec![0xaa; 400]].concat();
+        let long = HeaderJob { coinbase_prefix: Bytes::from(prefix), ..job(&terms, sequence) };
+        world.take(signed(&terms, long)).await;
+    }
+    assert_eq!(world.journalled_jobs().len(), 300);
+}
+
+/// Today: a data directory is used for another deployment without a word: its lease takes over the terms of the same
+/// number, and its jobs and shares are refused. Right: the node does not start, and says whose data it found.
+#[tokio::test]
+async fn known_fault_data_of_another_deployment_are_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let old = world.terms(1);
+    world.book.job(&signed(&old, job(&old, 1))).await.unwrap();
+    world.book.close(old.id, 0).await.unwrap();
+    world.stop().await;
+
+    let domain = Domain { chain_id: 31_337, contract: Address::repeat_byte(0x77) };
+    let new = Terms { domain, ..terms(1) };
+    let world = World::start(dir.path(), [new.clone()]).await;
+    assert_eq!(world.terms(1).domain, domain);
+    let other = HeaderJob { prev_hash: B256::repeat_byte(3), ..job(&new, 1) };
+    let error = world.book.job(&signed(&new, other)).await.unwrap_err().to_string();
+    assert!(error.contains("sequence"), "{error}");
+    world.offer(job(&new, 2)).await;
+    let (mut miner, told) = world.working().await;
+    let answer = miner.submit(&told.mine()).await;
+    assert_eq!(refusal(&answer).1, "not-durable");
+}
+
+/// Today: a free part that changes its size disconnects a stock miner with each job, as often as the pool or the job
+/// signer likes. Right: beyond a few changes a minute the lease's time is not due and its miners stay.
+#[tokio::test]
+async fn known_fault_each_size_of_the_free_part_disconnects_stock_miners() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    world.offer(job(&world.terms(1), 1)).await;
+    for sequence in 2..6 {
+        let mut miner = world.miner("1.rig").await;
+        miner.job().await;
+        let tail = if sequence % 2 == 0 { 3 } else { 8 };
+        world.offer(with_tail(job(&world.terms(1), sequence), tail)).await;
+        let rest = miner.rest().await;
+        let told = rest.iter().any(|message| message["method"] == "client.reconnect");
+        assert!(told, "job {sequence}: {rest:?}");
+    }
+}
+
+/// Today: a pool's difficulty is passed on without a floor: here the pool asks for shares of one hash in a lease whose
+/// share is worth 64. Right: never much easier than the settlement target.
+#[tokio::test]
+async fn known_fault_difficulty_of_a_pool_has_no_floor() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    world.offer_as(job(&world.terms(1), 1), Some(Target::MAX), true).await;
+    let mut miner = Miner::start(world.address, "1.rig").await;
+    let told = miner.job().await;
+    assert_eq!(world.terms(1).weight.work().0, 64);
+    assert_eq!(told.target.work().0, 1);
+}
+
+/// Today: a share that was under way when the extranonce changed is refused, though its job is not superseded.
+/// Right: it counts by the layout of its own job.
+#[tokio::test]
+async fn known_fault_share_under_way_at_a_change_of_extranonce_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    world.offer(job(&world.terms(1), 1)).await;
+    let mut miner = Miner::start_extranonce(world.address, "1.rig").await;
+    let found = miner.job().await.mine();
+    world.offer(with_tail(job(&world.terms(1), 2), 4)).await;
+    miner.job().await;
+    let answer = miner.submit(&found).await;
+    assert_eq!(refusal(&answer).1, "extranonce-length");
+}
+
+/// Today: while the link is down, `/v1/status` shows the gateway's address, which the renter sealed to the node.
+/// Right: the trouble without the address.
+#[tokio::test]
+async fn known_fault_status_shows_the_address_of_the_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let options = ConnectOptions::new("127.0.0.1:9", "node/test");
+    let error = connect(options).await.err().unwrap();
+    // as `gateway_link::keep` does
+    world.served(1).set_link_state(error.to_string());
+    let (api, _) = world.api(4).await;
+    let status = reqwest::get(format!("http://{api}/v1/status")).await.unwrap().text().await.unwrap();
+    assert!(status.contains("127.0.0.1:9"), "{status}");
+}
+
+/// Today: an epoch that was closed without a share is forgotten at a restart. A late share of it is then written to
+/// disk, refused, and no later start succeeds. Right: closed epochs are known again, and nothing is written that a
+/// start refuses.
+#[tokio::test]
+async fn known_fault_share_of_an_epoch_closed_empty_ends_all_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let lease = world.terms(1);
+    world.book.close(lease.id, 0).await.unwrap();
+    world.stop().await;
+    let world = World::start(dir.path(), [lease.clone()]).await;
+    world.offer(job(&lease, 1)).await;
+    let (mut miner, told) = world.working().await;
+    let answer = miner.submit(&told.mine()).await;
+    assert_eq!(refusal(&answer).1, "not-durable");
+    drop(miner);
+    world.stop().await;
+    until("the journal is refused", || {
+        let opened = Book::open(&dir.path().join("journal"), SystemClock::shared()).map(drop);
+        opened.is_err_and(|error| error.to_string().contains("does not add up"))
+    })
+    .await;
+}

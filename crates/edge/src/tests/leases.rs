@@ -1,0 +1,230 @@
+//! Which lease a miner works for, and what it is told when that changes.
+
+use super::world::now as unix_seconds;
+use super::{
+    miner::{Miner, refusal},
+    world::{World, job, terms, until, with_tail},
+};
+use hashlease_primitives::{HashRate, Terms};
+use serde_json::{Value, json};
+
+/// Two leases with a job each; more is missing of the first.
+async fn two_leases(dir: &std::path::Path, tails: [u8; 2]) -> World {
+    let smaller = Terms { rate: HashRate(1_000), ..terms(2) };
+    let world = World::start(dir, [terms(1), smaller]).await;
+    for (lease, tail) in [1, 2].into_iter().zip(tails) {
+        world.offer(with_tail(job(&world.terms(lease), 1), tail)).await;
+    }
+    world
+}
+
+async fn counts(world: &World, miner: &mut Miner, job: &super::miner::Mined, lease: u64) {
+    let before = world.counted(lease);
+    let answer = miner.submit(&job.mine()).await;
+    assert_eq!(answer["result"], true, "{answer}");
+    assert_eq!(world.counted(lease), before + 1);
+}
+
+#[tokio::test]
+async fn a_worker_is_pinned_to_the_lease_in_its_name_and_others_go_where_most_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = two_leases(dir.path(), [8, 8]).await;
+    for (worker, lease) in [
+        ("1.rig", 1),
+        ("1", 1),
+        ("2.rig", 2),
+        ("2", 2),
+        ("2.a.b", 2),
+        ("rig", 1),
+        ("rig.2", 1),
+        ("", 1),
+        ("0", 1),
+    ] {
+        let mut miner = world.miner(worker).await;
+        let job = miner.job().await;
+        assert_eq!(job.id, crate::share_intake::job_id(lease, 1), "{worker:?}");
+        counts(&world, &mut miner, &job, lease).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lease_without_a_job_is_not_chosen_while_another_has_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let smaller = Terms { rate: HashRate(1_000), ..terms(2) };
+    let world = World::start(dir.path(), [terms(1), smaller]).await;
+    world.offer(job(&world.terms(2), 1)).await;
+    let mut miner = world.miner("rig").await;
+    assert_eq!(miner.job().await.id, crate::share_intake::job_id(2, 1));
+}
+
+#[tokio::test]
+async fn a_worker_of_a_lease_that_is_not_there_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = unix_seconds();
+    let later = Terms { start: now + 3_000, end: now + 6_000, ..terms(4) };
+    let over = Terms { start: now - 3_000, end: now - 10, ..terms(5) };
+    let world = World::start(dir.path(), [terms(1), later, over]).await;
+    world.offer(job(&world.terms(1), 1)).await;
+    for worker in ["3.rig", "18446744073709551615", "4.rig", "5.rig"] {
+        let mut miner = Miner::connect(world.address).await;
+        miner.subscribe().await;
+        let answer = miner.authorise(worker).await;
+        assert_eq!(refusal(&answer), (24, "no-active-lease".to_owned()), "{worker}");
+        assert_eq!(miner.rest().await, Vec::<Value>::new(), "so that its own failover takes over");
+    }
+}
+
+#[tokio::test]
+async fn only_workers_of_a_lease_that_is_about_to_start_wait_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = unix_seconds();
+    let soon = Terms { start: now + 3, end: now + 600, ..terms(2) };
+    let world = World::start(dir.path(), [soon]).await;
+    let mut wrong = Miner::connect(world.address).await;
+    wrong.subscribe().await;
+    assert_eq!(refusal(&wrong.authorise("3.rig").await), (24, "no-active-lease".to_owned()));
+    let mut miners = [world.miner("2.rig").await, world.miner("rig").await];
+    world.offer(job(&world.terms(2), 1)).await;
+    for miner in &mut miners {
+        assert_eq!(miner.job().await.id, crate::share_intake::job_id(2, 1));
+    }
+    assert!(unix_seconds() >= now + 3, "not before it starts");
+}
+
+#[tokio::test]
+async fn a_connection_mines_for_one_lease() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = two_leases(dir.path(), [8, 8]).await;
+    let mut miner = world.miner("2.rig").await;
+    let job = miner.job().await;
+    let answer = miner.ask("mining.authorize", json!(["1.rig", "x"])).await;
+    assert_eq!(refusal(&answer), (24, "connection-of-other-lease".to_owned()));
+    let mut foreign = job.mine();
+    foreign.worker = "1.rig".into();
+    assert_eq!(refusal(&miner.submit(&foreign).await), (24, "unauthorized".to_owned()));
+    // its neighbours and workers without a lease may come in
+    for worker in ["2.second", "rig"] {
+        assert_eq!(miner.ask("mining.authorize", json!([worker, "x"])).await["result"], true);
+    }
+    counts(&world, &mut miner, &job, 2).await;
+    assert_eq!(world.counted(1), 0);
+}
+
+#[tokio::test]
+async fn a_connection_has_its_limit_of_workers() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = two_leases(dir.path(), [8, 8]).await;
+    let mut miner = world.miner("rig0").await;
+    for number in 1..64 {
+        assert_eq!(miner.authorise(&format!("rig{number}")).await["result"], true);
+    }
+    assert_eq!(refusal(&miner.authorise("rig64").await), (24, "too-many-workers".to_owned()));
+    assert_eq!(miner.authorise("rig63").await["result"], true, "who is in may ask again");
+}
+
+#[tokio::test]
+async fn a_free_miner_goes_on_with_another_lease_when_its_own_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = two_leases(dir.path(), [8, 8]).await;
+    let mut free = world.miner("rig").await;
+    let old = free.job().await;
+    counts(&world, &mut free, &old, 1).await;
+    let mut pinned = world.miner("1.rig").await;
+    pinned.job().await;
+    world.end(1);
+    let new = free.job_of(2, 1).await;
+    assert!(new.clean, "what it has is worth nothing any more");
+    assert_eq!(new.extranonce1, old.extranonce1);
+    assert_eq!(
+        free.heard,
+        ["mining.set_difficulty", "mining.notify", "mining.set_difficulty", "mining.notify"]
+    );
+    counts(&world, &mut free, &new, 2).await;
+    assert_eq!(refusal(&free.submit(&old.mine()).await), (20, "other-lease".to_owned()));
+    // the pinned one is told, and let go
+    let rest = pinned.rest().await;
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    assert_eq!(rest[0]["method"], "client.show_message");
+    assert_eq!((world.counted(1), world.counted(2)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_miner_that_can_be_told_gets_the_extranonce_of_the_next_lease() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = two_leases(dir.path(), [8, 4]).await;
+    let mut miner = Miner::start_extranonce(world.address, "rig").await;
+    let old = miner.job().await;
+    assert_eq!((old.extranonce1.len(), old.extranonce2.len()), (2, 4), "all that this lease has");
+    counts(&world, &mut miner, &old, 1).await;
+    miner.heard.clear();
+    world.end(1);
+    let new = miner.job_of(2, 1).await;
+    assert_eq!(miner.heard, ["mining.set_extranonce", "mining.set_difficulty", "mining.notify"]);
+    assert_eq!((new.extranonce1.len(), new.extranonce2.len()), (2, 2));
+    counts(&world, &mut miner, &new, 2).await;
+}
+
+#[tokio::test]
+async fn a_miner_that_cannot_be_told_is_sent_round_once_and_then_fits() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, _) = world.working().await;
+    // the renter goes to a pool that leaves less room
+    world.offer_as(with_tail(job(&world.terms(1), 2), 4), None, true).await;
+    let rest = miner.rest().await;
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    assert_eq!((&rest[0]["method"], &rest[0]["params"]), (&json!("client.reconnect"), &json!([])));
+    let (mut miner, job) = world.working().await;
+    assert_eq!((job.id.as_str(), job.extranonce2.len()), ("100000002", 2));
+    world.counts(&mut miner, &job).await;
+}
+
+#[tokio::test]
+async fn a_stock_miner_of_the_lease_with_less_room_is_not_sent_round_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    // it subscribes before it says whose it is, and more is missing of the other lease
+    let world = two_leases(dir.path(), [8, 4]).await;
+    let mut miner = world.miner("2.rig").await;
+    let job = miner.job().await;
+    counts(&world, &mut miner, &job, 2).await;
+    assert_eq!(miner.heard, ["mining.set_difficulty", "mining.notify"]);
+}
+
+#[tokio::test]
+async fn a_stock_miner_takes_a_lease_with_more_room_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = two_leases(dir.path(), [4, 8]).await;
+    let mut miner = world.miner("rig").await;
+    let old = miner.job().await;
+    assert_eq!(old.extranonce2.len(), 2);
+    world.end(1);
+    let mut new = miner.job_of(2, 1).await;
+    assert_eq!(new.extranonce2.len(), 2, "it was never told another length");
+    new.extranonce2 = vec![0xff, 0xff];
+    counts(&world, &mut miner, &new, 2).await;
+    // beside one that has all of the room, in another space
+    let mut wide = world.miner("2.wide").await;
+    let mut other = wide.job().await;
+    other.extranonce2.fill(0xff);
+    assert_ne!(other.space(), new.space());
+    counts(&world, &mut wide, &other, 2).await;
+    let long = super::miner::Found { extranonce2: "00000000".into(), ..new.mine() };
+    assert_eq!(refusal(&miner.submit(&long).await), (20, "extranonce-length".to_owned()));
+}
+
+#[tokio::test]
+async fn a_lease_that_comes_later_takes_over_from_one_that_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let mut miner = world.miner("rig").await;
+    miner.job().await;
+    world.add(terms(7)).await;
+    world.offer(job(&world.terms(7), 1)).await;
+    world.end(1);
+    let job = miner.job_of(7, 1).await;
+    counts(&world, &mut miner, &job, 7).await;
+    // and when that is over, too, the connection ends
+    world.end(7);
+    assert_eq!(miner.rest().await.last().map(|last| &last["method"]), Some(&json!("client.show_message")));
+    until("nothing more is counted", || world.counted(7) == 1).await;
+}

@@ -1,0 +1,243 @@
+//! Jobs that come over the link: only good ones reach a miner.
+
+use super::{
+    gateway::Gateway,
+    world::{World, job, signed, terms, with_tail},
+};
+use crate::gateway_link::{accept_job, follow};
+use alloy_primitives::{B256, Bytes};
+use hashlease_journal::Record;
+use hashlease_primitives::{HeaderJob, Job, LeaseId, LocalSigner, SignedJob, Terms};
+use hashlease_stratum::{Notify, encode};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+use tracing::subscriber::DefaultGuard;
+
+/// What this thread logs from now on.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn drain(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+}
+
+/// What is wrong with each job, as its code.
+fn bad_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
+    let good = job(terms, 2);
+    let stranger = LocalSigner::from_hex(&"33".repeat(32)).unwrap();
+    let by_stranger = stranger.sign(&Job::from(good.clone()).digest(&terms.domain)).unwrap();
+    let domain = hashlease_primitives::Domain { chain_id: 1, ..terms.domain };
+    let other_chain = super::world::signer().sign(&Job::from(good.clone()).digest(&domain)).unwrap();
+    let changed = HeaderJob { coinbase_suffix: Bytes::from(vec![0xcc; 70]), ..good.clone() };
+    let long = HeaderJob { not_after: good.not_before + 601, ..good.clone() };
+    let backwards = HeaderJob { not_after: good.not_before - 1, ..good.clone() };
+    let huge = HeaderJob { coinbase_suffix: Bytes::from(vec![0xbb; 1_024]), ..good.clone() };
+    let node_like = HeaderJob { coinbase_suffix: Bytes::from(vec![0xbb; 11]), ..good.clone() };
+    let deep = HeaderJob { branch: vec![B256::ZERO; 17], ..good.clone() };
+    let foreign = HeaderJob { lease: LeaseId(2), ..good.clone() };
+    vec![
+        ("job-unsigned", SignedJob { signature: [0; 65], ..signed(terms, good.clone()) }),
+        ("job-signature", SignedJob { job: good.clone().into(), signature: by_stranger }),
+        ("job-signature", SignedJob { job: good.clone().into(), signature: other_chain }),
+        ("job-signature", SignedJob { job: changed.into(), ..signed(terms, good.clone()) }),
+        ("job-signature", SignedJob { job: good.clone().into(), signature: [7; 65] }),
+        ("other-lease", signed(terms, foreign)),
+        ("job-window", signed(terms, long)),
+        ("job-window", signed(terms, backwards)),
+        ("job-coinbase", signed(terms, huge)),
+        ("job-coinbase", signed(terms, node_like)),
+        ("job-branch", signed(terms, deep)),
+        ("job-tail", signed(terms, with_tail(good, 33))),
+    ]
+}
+
+#[tokio::test]
+async fn a_bad_job_is_never_handed_out_and_its_reason_is_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1), terms(2)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    let records = world.journal().len();
+    let (log, _guard) = Log::start();
+    for (code, bad) in bad_jobs(&terms) {
+        accept_job(&served, &world.book, &terms, bad, None, true).await;
+        let said = log.drain();
+        assert!(said.contains("job refused"), "{code}: {said}");
+        assert!(said.contains(code), "{code}: {said}");
+        assert!(served.job(2).is_none() && !served.has_job(), "{code} was handed out");
+    }
+    assert_eq!(world.journal().len(), records, "nor written down");
+    // the next good one is
+    accept_job(&served, &world.book, &terms, signed(&terms, job(&terms, 3)), None, true).await;
+    let (mut miner, told) = world.working().await;
+    assert_eq!(told.id, crate::share_intake::job_id(1, 3));
+    world.counts(&mut miner, &told).await;
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_shared_out_or_comes_too_late_is_not_handed_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    let (log, _guard) = Log::start();
+    for tail in [0, 1] {
+        accept_job(&served, &world.book, &terms, signed(&terms, with_tail(job(&terms, 2), tail)), None, true)
+            .await;
+        assert!(log.drain().contains("can't be shared out"));
+    }
+    let now = super::world::now();
+    let late = HeaderJob { not_before: now - 100, not_after: now - 1, ..job(&terms, 2) };
+    accept_job(&served, &world.book, &terms, signed(&terms, late), None, true).await;
+    assert!(served.job(2).is_none() && !served.has_job());
+}
+
+#[tokio::test]
+async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    let first = signed(&terms, job(&terms, 2));
+    // the same sequence must not change what shares are checked against
+    let second = signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
+    for signed in [&first, &first, &second] {
+        accept_job(&served, &world.book, &terms, signed.clone(), None, true).await;
+    }
+    assert_eq!(jobs(&world), [first]);
+    let (mut miner, told) = world.working().await;
+    world.counts(&mut miner, &told).await;
+}
+
+/// What the journal has of jobs.
+fn jobs(world: &World) -> Vec<SignedJob> {
+    let jobs = world.journal().into_iter().filter_map(|record| match record {
+        Record::Job { signed, .. } => Some(signed),
+        _ => None,
+    });
+    jobs.collect()
+}
+
+#[tokio::test]
+async fn another_job_under_a_used_sequence_is_refused_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let first = signed(&terms, job(&terms, 2));
+    let second = signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
+    let (log, _guard) = Log::start();
+    let world = World::start(dir.path(), [terms.clone()]).await;
+    accept_job(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
+    log.drain();
+    accept_job(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
+    assert_eq!(log.drain(), "", "the same job again is nothing to complain of");
+    accept_job(&world.served(1), &world.book, &terms, second.clone(), None, true).await;
+    let said = log.drain();
+    assert!(said.contains("job refused") && said.contains("job-sequence"), "{said}");
+    world.stop().await;
+
+    // only the journal knows now which job came first
+    let world = World::start(dir.path(), [terms.clone()]).await;
+    let served = world.served(1);
+    log.drain();
+    accept_job(&served, &world.book, &terms, second, None, true).await;
+    let said = log.drain();
+    assert!(said.contains("job refused") && said.contains("job-sequence"), "{said}");
+    assert!(served.job(2).is_none() && !served.has_job(), "it was handed out");
+    accept_job(&served, &world.book, &terms, first.clone(), None, true).await;
+    assert_eq!(jobs(&world), [first]);
+    let (mut miner, told) = world.working().await;
+    world.counts(&mut miner, &told).await;
+    let evidence = world.book.read(terms.id, |lease| lease.evidence(0).unwrap()).unwrap();
+    assert!(evidence.recheck().holds(), "{:?}", evidence.recheck().complaint());
+}
+
+#[tokio::test]
+async fn of_two_jobs_that_come_at_once_under_one_sequence_one_is_handed_out() {
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let world = World::start(dir.path(), [terms(1)]).await;
+        let (served, terms) = (world.served(1), world.terms(1));
+        let [one, other] = [1, 2]
+            .map(|byte| signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(byte), ..job(&terms, 2) }));
+        // the gateway's link, and a member that serves jobs while it is down
+        let ways = [one, other].map(|signed| accept_job(&served, &world.book, &terms, signed, None, true));
+        futures::future::join_all(ways).await;
+        let live = served.job(2).unwrap();
+        assert_eq!(
+            jobs(&world),
+            [live.verified.signed().clone()],
+            "shares are checked against the journal's"
+        );
+    }
+}
+
+/// A job as a gateway sends it.
+fn lines(signed: &SignedJob, clean: bool) -> String {
+    let job = &signed.job;
+    let job = job.header().unwrap();
+    let job_id = format!("{:x}", job.sequence);
+    let notify = Notify {
+        job_id: job_id.clone(),
+        prev_hash: job.prev_hash,
+        coinb1: job.coinbase_prefix.to_vec(),
+        coinb2: job.coinbase_suffix.to_vec(),
+        branch: job.branch.clone(),
+        version: job.version,
+        n_bits: job.n_bits,
+        ntime: u32::try_from(job.not_before).unwrap(),
+        clean_jobs: clean,
+    };
+    [encode::notify(&notify), encode::hashlease_job(&job_id, signed)].concat()
+}
+
+#[tokio::test]
+async fn a_miner_sees_of_a_link_only_what_is_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1), terms(2)]).await;
+    let (served, terms) = (world.served(1), world.terms(1));
+    let mut gateway = Gateway::start().await;
+    let events = gateway.events.take().unwrap();
+    let (book, link) = (world.book.clone(), Arc::clone(&served));
+    let following = tokio::spawn(async move { follow(&link, &book, events).await });
+    gateway.push("{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[0.000000001]}\n");
+    gateway.push(&lines(&signed(&terms, job(&terms, 1)), true));
+    let mut miner = world.miner("1.rig").await;
+    let first = miner.job().await;
+    assert!(miner.target > terms.weight.target(), "the pool's is the easier one");
+    for (_, bad) in bad_jobs(&terms) {
+        gateway.push(&lines(&bad, true));
+    }
+    // nor what is no job at all, nor a notify without its signed job
+    gateway.push("{\"id\":null,\"method\":\"hashlease.job\",\"params\":[\"2\",{}]}\n");
+    gateway.push("{\"id\":null,\"method\":\"hashlease.job\",\"params\":7}\n");
+    let unsigned = lines(&signed(&terms, job(&terms, 8)), true);
+    gateway.push(&format!("{}\n", unsigned.lines().next().unwrap()));
+    gateway.push(&lines(&signed(&terms, job(&terms, 9)), false));
+    let next = miner.job().await;
+    assert_eq!((next.id.as_str(), next.clean), ("100000009", false));
+    let share = first.mine_where(|hash| terms.weight.target().is_met_by(hash));
+    assert_eq!(miner.submit(&share).await["result"], true, "no bad job made it stale");
+    drop(gateway);
+    let (authorised, _) = super::world::patiently("the link ends", following).await.unwrap();
+    assert!(authorised);
+}

@@ -1,0 +1,20 @@
+//! The miner's side of the node over real sockets, without a chain.
+#![allow(clippy::arithmetic_side_effects)]
+
+mod dialect;
+mod durable;
+mod evidence;
+mod extranonces;
+mod forwarding;
+mod gateway;
+mod jobs;
+mod known_faults;
+mod leases;
+mod link;
+mod miner;
+mod recordings;
+mod refusals;
+mod rude;
+mod twice;
+mod version_rolling;
+mod world;

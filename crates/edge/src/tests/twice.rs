@@ -1,0 +1,186 @@
+//! One header counts once, whatever it comes in.
+
+use super::{
+    miner::{Found, Mined, refusal},
+    world::{World, job, terms, with_tail},
+};
+use crate::share_intake::{Submitted, job_id, take_share};
+use alloy_primitives::Bytes;
+use hashlease_primitives::HeaderJob;
+use hashlease_share::Reason;
+
+/// Two jobs that two sessions can make one header of, each with its own bytes where it has to have them: the first
+/// job has the second session's in its prefix, the second job has the first session's choice in its suffix.
+fn overlapping(job: &HeaderJob, second: &Mined) -> (HeaderJob, HeaderJob) {
+    let own = own(second, job);
+    let prefix = Bytes::from([job.coinbase_prefix.as_ref(), &own].concat());
+    let suffix = Bytes::from([&CHOICE, job.coinbase_suffix.as_ref()].concat());
+    (
+        HeaderJob { coinbase_prefix: prefix, ..job.clone() },
+        HeaderJob { coinbase_suffix: suffix, ..job.clone() },
+    )
+}
+
+/// The first session's choice.
+const CHOICE: [u8; 4] = [0xc0, 0xff, 0xee, 0x00];
+
+/// Filler and extranonce1 of a session.
+fn own(told: &Mined, job: &HeaderJob) -> Vec<u8> {
+    [&told.coinb1[job.coinbase_prefix.len()..], &told.extranonce1].concat()
+}
+
+/// The first session's share of the first job, and the same header as the second session's of the second job.
+fn same_header(first: &Mined, second: &Mined, own: &[u8]) -> (Found, Found) {
+    let mut chosen = first.clone();
+    chosen.extranonce2 = CHOICE.to_vec();
+    let one = chosen.mine();
+    let mut other = one.clone();
+    other.worker = second.worker.clone();
+    other.job = second.id.clone();
+    other.extranonce2 = hex::encode(own);
+    (one, other)
+}
+
+#[tokio::test]
+async fn the_same_submit_again_is_a_duplicate() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, job) = world.working().await;
+    let share = job.mine();
+    assert_eq!(miner.submit(&share).await["result"], true);
+    for _ in 0..3 {
+        world.refuses(&mut miner, &job, &share, 22, "duplicate").await;
+    }
+}
+
+#[tokio::test]
+async fn two_copies_in_one_packet_count_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, job) = world.working().await;
+    let params = job.mine().params();
+    let line = format!("{{\"id\":4,\"method\":\"mining.submit\",\"params\":{params}}}\n");
+    miner.bytes(line.repeat(2).as_bytes()).await;
+    assert_eq!(miner.answer().await["result"], true);
+    assert_eq!(refusal(&miner.answer().await), (22, "duplicate".to_owned()));
+    assert_eq!(world.counted(1), 1);
+}
+
+#[tokio::test]
+async fn other_spellings_of_the_same_fields_are_duplicates() {
+    let dir = tempfile::tempdir().unwrap();
+    // so that the job's id has letters whose case can change
+    let world = World::start(dir.path(), [terms(1)]).await;
+    world.offer(job(&world.terms(1), 0xab)).await;
+    let (mut miner, mut job) = world.working().await;
+    job.extranonce2 = vec![0xab, 0xcd, 0xef, 0xab];
+    job.bits = Some(0x00ab_c000);
+    let share = job.mine();
+    assert_eq!(miner.submit(&share).await["result"], true);
+    let mut spellings = vec![share.clone(); 7];
+    spellings[0].extranonce2 = share.extranonce2.to_uppercase();
+    spellings[1].ntime = share.ntime.to_uppercase();
+    spellings[1].nonce = share.nonce.to_uppercase();
+    spellings[2].job = share.job.to_uppercase();
+    spellings[3].job = format!("0000{}", share.job);
+    spellings[4].bits = Some("00ABC000".into());
+    spellings[5].extranonce2 = format!("0x{}", share.extranonce2);
+    spellings[5].nonce = format!("0x{}", share.nonce);
+    spellings[6].worker = "1.RIG".into();
+    for spelling in spellings {
+        assert_ne!(spelling.params(), share.params());
+        world.refuses(&mut miner, &job, &spelling, 22, "duplicate").await;
+    }
+}
+
+#[tokio::test]
+async fn bits_that_say_nothing_are_the_same_as_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, job) = world.working().await;
+    let mut share = job.mine();
+    assert_eq!(miner.submit(&share).await["result"], true);
+    share.bits = Some("00000000".into());
+    world.refuses(&mut miner, &job, &share, 22, "duplicate").await;
+}
+
+#[tokio::test]
+async fn the_same_header_under_another_job_and_session_is_a_duplicate() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let plain = job(&world.terms(1), 1);
+    let (mut first, at_first) = world.working().await;
+    let mut second = world.miner("1.second").await;
+    let (one, other) = overlapping(&plain, &second.job().await);
+    world.offer(HeaderJob { sequence: 2, ..one }).await;
+    world.offer(HeaderJob { sequence: 3, ..other }).await;
+    let to_second = second.job_of(1, 3).await;
+    // it may have been told of the newer one only, but can mine both
+    let to_first =
+        Mined { id: job_id(1, 2), coinb1: coinb1_of(&world, 2, &at_first, &plain), ..at_first.clone() };
+    let (share, again) = same_header(&to_first, &to_second, &own(&at_first, &plain));
+    assert_eq!(first.submit(&share).await["result"], true);
+    world.refuses(&mut second, &to_second, &again, 22, "duplicate").await;
+}
+
+/// What a session is told before its extranonce1 in a job of the same length.
+fn coinb1_of(world: &World, sequence: u64, told: &Mined, of: &HeaderJob) -> Vec<u8> {
+    let job = world.served(1).job(sequence).unwrap();
+    [job.header.coinbase_prefix.as_ref(), &told.coinb1[of.coinbase_prefix.len()..]].concat()
+}
+
+#[tokio::test]
+async fn the_same_header_for_another_lease_was_seen_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1), terms(2)]).await;
+    let plain = job(&world.terms(2), 1);
+    world.offer(plain.clone()).await;
+    let mut second = world.miner("2.rig").await;
+    // a signer that puts one coinbase into two leases
+    let (one, other) = overlapping(&plain, &second.job().await);
+    world.offer(HeaderJob { lease: world.terms(1).id, sequence: 2, ..one.clone() }).await;
+    world.offer(HeaderJob { sequence: 3, ..other }).await;
+    let to_second = second.job_of(2, 3).await;
+    let (mut first, to_first) = world.working().await;
+    let own = own(&to_first, &one);
+    let (share, again) = same_header(&to_first, &to_second, &own);
+    assert_eq!(first.submit(&share).await["result"], true);
+    assert_eq!(refusal(&second.submit(&again).await), (22, "seen-in-other-lease".to_owned()));
+    assert_eq!((world.counted(1), world.counted(2)), (1, 0));
+    // and the other way round
+    let (share, again) = same_header(&to_first, &to_second, &own);
+    assert_eq!(second.submit(&again).await["result"], true);
+    assert_eq!(refusal(&first.submit(&share).await), (22, "seen-in-other-lease".to_owned()));
+    assert_eq!((world.counted(1), world.counted(2)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_restart_does_not_forget_what_was_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1);
+    let world = World::start(dir.path(), [terms.clone()]).await;
+    let handed_out = with_tail(job(&terms, 1), 6);
+    world.offer(handed_out.clone()).await;
+    let (mut miner, job) = world.working().await;
+    let share = job.mine();
+    assert_eq!(miner.submit(&share).await["result"], true);
+    world.stop().await;
+
+    let world = World::start(dir.path(), [terms]).await;
+    assert_eq!(world.counted(1), 1, "replayed");
+    world.offer(handed_out).await;
+    // no session has that extranonce1 any more, so it goes in behind the socket
+    let word = |text: &str| u32::from_str_radix(text, 16).unwrap();
+    let again = Submitted {
+        worker: share.worker.clone(),
+        tail: [job.extranonce1.clone(), hex::decode(&share.extranonce2).unwrap()].concat(),
+        ntime: word(&share.ntime),
+        nonce: word(&share.nonce),
+        version_bits: None,
+        version_mask: 0,
+    };
+    let served = world.served(1);
+    let result = take_share(&served, &served.job(1).unwrap(), &world.book, again).await;
+    assert_eq!(result, Err(Reason::Duplicate));
+    assert_eq!(world.counted(1), 1);
+}

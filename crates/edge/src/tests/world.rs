@@ -1,0 +1,276 @@
+//! A node without a chain: a book in a directory, leases with signed jobs, and a server on loopback.
+
+use super::miner::{Found, Mined, Miner};
+use crate::{
+    extranonce::Layout,
+    lease_choice::LeaseChoice,
+    served_lease::{LiveJob, Served, ServedLeases},
+    server,
+    session_numbers::SessionNumbers,
+};
+use alloy_primitives::{Address, B256, Bytes};
+use hashlease_api::{EvidenceFiles, NodeApi};
+use hashlease_journal::Record;
+use hashlease_ledger::Book;
+use hashlease_primitives::{
+    Algorithm, Domain, HashRate, HeaderJob, Job, Lease, LeaseId, LocalSigner, SettlementWeight, SignedJob,
+    SystemClock, Target, Terms, Work,
+};
+use hashlease_share::VerifiedJob;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+/// So long that only a failure reaches it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Comes back once it holds.
+pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "never: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Unix seconds.
+pub(super) fn now() -> u64 {
+    SystemClock::shared().seconds().get()
+}
+
+pub(super) fn signer() -> LocalSigner {
+    LocalSigner::from_hex(&"22".repeat(32)).unwrap()
+}
+
+/// A running lease in its first epoch; a share is worth 64 hashes.
+pub(super) fn terms(id: u64) -> Terms {
+    let start = now() - 100;
+    Terms {
+        id: LeaseId(id),
+        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
+        oracle: Address::repeat_byte(2),
+        provider: Address::repeat_byte(3),
+        job_signer: signer().address(),
+        algorithm: Algorithm::Sha256d,
+        weight: SettlementWeight::from_log2(6).unwrap(),
+        rate: HashRate(1_000_000),
+        start,
+        end: start + 7_200,
+        duration: 7_200,
+        epoch_length: 3_600,
+    }
+}
+
+/// The lease as the chain would show it.
+pub(super) fn lease(terms: Terms) -> Lease {
+    Lease {
+        terms,
+        token: Address::repeat_byte(4),
+        window: 3_600,
+        payment: 1_000,
+        bond: 200,
+        credited: Work(0),
+        due: Work(0),
+        as_of: 0,
+        collected: Work(0),
+        last: false,
+        settled: false,
+    }
+}
+
+/// A job with a free extranonce of 8 bytes and a window that reaches further than the clock allows.
+pub(super) fn job(terms: &Terms, sequence: u64) -> HeaderJob {
+    let now = now();
+    HeaderJob {
+        lease: terms.id,
+        sequence,
+        prev_hash: B256::repeat_byte(0x5a),
+        n_bits: 0x1d00_ffff,
+        version: 0x2000_0000,
+        version_mask: 0x1fff_e000,
+        not_before: now - 60,
+        not_after: now + 420,
+        coinbase_prefix: Bytes::from([vec![1, 0, 0, 0, 1], vec![0xaa; 40]].concat()),
+        tail_length: 8,
+        coinbase_suffix: Bytes::from(vec![0xbb; 70]),
+        branch: vec![B256::repeat_byte(7), B256::repeat_byte(8)],
+    }
+}
+
+/// The same job with a free extranonce of another length.
+pub(super) fn with_tail(job: HeaderJob, tail_length: u8) -> HeaderJob {
+    HeaderJob { tail_length, ..job }
+}
+
+pub(super) fn signed(terms: &Terms, job: HeaderJob) -> SignedJob {
+    let job = Job::from(job);
+    let signature = signer().sign(&job.digest(&terms.domain)).unwrap();
+    SignedJob { job, signature }
+}
+
+/// The target at which a share is worth `2^log2` hashes.
+pub(super) fn target(log2: u8) -> Target {
+    SettlementWeight::from_log2(log2).unwrap().target()
+}
+
+pub(super) struct World {
+    pub(super) book: Book,
+    pub(super) address: SocketAddr,
+    dir: PathBuf,
+    leases: watch::Sender<Arc<ServedLeases>>,
+    accepting: JoinHandle<()>,
+}
+
+impl World {
+    pub(super) async fn start(dir: &Path, terms: impl IntoIterator<Item = Terms>) -> Self {
+        let journal = dir.join("journal");
+        let mut opened = Book::open(&journal, SystemClock::shared());
+        // what an earlier world wrote last may still be under way
+        until("the journal can be opened", || {
+            if opened.is_err() {
+                opened = Book::open(&journal, SystemClock::shared());
+            }
+            opened.is_ok()
+        })
+        .await;
+        let book = opened.unwrap();
+        let mut served = ServedLeases::new();
+        for terms in terms {
+            book.lease(&terms).await.unwrap();
+            served.insert(terms.id, Arc::new(Served::new(lease(terms), SystemClock::shared())));
+        }
+        let leases = watch::Sender::new(Arc::new(served));
+        let numbers = SessionNumbers::open(dir.join("sessions")).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let choice = LeaseChoice::new(book.clone(), leases.subscribe(), numbers, SystemClock::shared());
+        let accepting = tokio::spawn(server::accept(listener, choice));
+        Self { book, address, dir: dir.to_owned(), leases, accepting }
+    }
+
+    /// One lease, number 1, with one job.
+    pub(super) async fn with_job(dir: &Path) -> Self {
+        let world = Self::start(dir, [terms(1)]).await;
+        world.offer(job(&world.terms(1), 1)).await;
+        world
+    }
+
+    pub(super) async fn stop(self) {
+        self.accepting.abort();
+        let _ = self.accepting.await;
+    }
+
+    pub(super) fn served(&self, lease: u64) -> Arc<Served> {
+        Arc::clone(self.leases.borrow().get(&LeaseId(lease)).unwrap())
+    }
+
+    pub(super) fn terms(&self, lease: u64) -> Terms {
+        self.served(lease).terms()
+    }
+
+    /// Adds a lease that came later.
+    pub(super) async fn add(&self, terms: Terms) {
+        self.book.lease(&terms).await.unwrap();
+        self.leases.send_modify(|leases| {
+            let mut more = ServedLeases::clone(leases);
+            more.insert(terms.id, Arc::new(Served::new(lease(terms), SystemClock::shared())));
+            *leases = Arc::new(more);
+        });
+    }
+
+    /// Ends a lease now, as a cancellation would.
+    pub(super) fn end(&self, id: u64) {
+        let terms = self.terms(id);
+        self.served(id).refresh(lease(Terms { end: now(), ..terms }));
+    }
+
+    /// A job on the same block as before, without a pool's target.
+    pub(super) async fn offer(&self, job: HeaderJob) {
+        self.offer_as(job, None, false).await;
+    }
+
+    pub(super) async fn offer_as(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) {
+        let live = self.live(job, pool_target, clean).await;
+        self.served(live.header.lease.0).offer(live);
+    }
+
+    /// Journalled, but not handed out yet.
+    pub(super) async fn live(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) -> LiveJob {
+        let terms = self.terms(job.lease.0);
+        let layout = Layout::of_tail(usize::from(job.tail_length)).unwrap();
+        let verified = VerifiedJob::verify(&terms, signed(&terms, job)).unwrap();
+        self.book.job(verified.signed()).await.unwrap();
+        let header = verified.job().header().unwrap().clone();
+        LiveJob::new(verified, header, layout, pool_target, clean)
+    }
+
+    /// Shares counted so far.
+    pub(super) fn counted(&self, lease: u64) -> u128 {
+        self.book.counted(LeaseId(lease)).0 / self.terms(lease).weight.work().0
+    }
+
+    pub(super) async fn miner(&self, worker: &str) -> Miner {
+        Miner::start(self.address, worker).await
+    }
+
+    /// A miner of lease 1 and its first job.
+    pub(super) async fn working(&self) -> (Miner, Mined) {
+        let mut miner = self.miner("1.rig").await;
+        let job = miner.job().await;
+        (miner, job)
+    }
+
+    /// This share is refused with this number and code, is not counted, and the next good one is.
+    pub(super) async fn refuses(
+        &self,
+        miner: &mut Miner,
+        job: &Mined,
+        share: &Found,
+        number: i64,
+        code: &str,
+    ) {
+        let before = self.counted(1);
+        let answer = miner.submit(share).await;
+        assert_eq!(super::miner::refusal(&answer), (number, code.to_owned()), "{share:?}");
+        assert_eq!(self.counted(1), before, "{code} was counted");
+        self.counts(miner, job).await;
+    }
+
+    /// A fresh share of this job is answered `true` and counted for lease 1.
+    pub(super) async fn counts(&self, miner: &mut Miner, job: &Mined) {
+        let before = self.counted(1);
+        let answer = miner.submit(&job.mine()).await;
+        assert_eq!(answer["result"], true, "{answer}");
+        assert_eq!(self.counted(1), before + 1);
+    }
+
+    /// What it serves over HTTP: its address, and where its evidence files are. It ends with the test.
+    pub(super) async fn api(&self, readers: usize) -> (SocketAddr, PathBuf) {
+        let dir = self.dir.join("evidence");
+        let files = EvidenceFiles::open(self.book.clone(), dir.clone(), readers).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let api = NodeApi { book: self.book.clone(), files, leases: Arc::new(Vec::new) };
+        tokio::spawn(hashlease_api::serve(listener, api));
+        (address, dir)
+    }
+
+    /// What is on disk now.
+    pub(super) fn journal(&self) -> Vec<Record> {
+        hashlease_journal::read(&self.dir.join("journal")).map(Result::unwrap).collect()
+    }
+}
+
+/// Fails rather than hangs.
+pub(super) async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("never: {what}"))
+}

@@ -1,0 +1,511 @@
+//! A lease from its renting to its settlement.
+
+use crate::arithmetic::{bond, credit_cap, epoch_pay, fee, released, returned, slash, termination};
+use hashlease_primitives::{HashRate, SettlementWeight, Work};
+use std::collections::BTreeSet;
+
+/// What is agreed at renting and never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// Base units.
+    pub payment: u128,
+    /// Bond, basis points of the payment.
+    pub bond_bps: u16,
+    /// Cancel fee, basis points of what a cancellation returns.
+    pub cancel_bps: u16,
+    /// Fee of released money, basis points.
+    pub fee_bps: u16,
+    /// Hashes per second.
+    pub rate: HashRate,
+    /// What each share is worth.
+    pub weight: SettlementWeight,
+    /// First second, Unix.
+    pub start: u64,
+    /// Seconds of an epoch.
+    pub epoch_length: u32,
+    /// Epochs rented.
+    pub epochs: u32,
+    /// Credit window, seconds.
+    pub window: u32,
+}
+
+impl Conditions {
+    /// Seconds rented.
+    #[must_use]
+    pub const fn duration(&self) -> u32 {
+        self.epoch_length.saturating_mul(self.epochs)
+    }
+
+    /// Work rented.
+    #[must_use]
+    pub fn committed(&self) -> Work {
+        self.rate.over(u64::from(self.duration()))
+    }
+}
+
+/// How a lease's end was brought closer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// By the NFT's owner.
+    Cancelled,
+    /// By the provider.
+    Terminated,
+}
+
+/// Cumulative figures of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// End of the epoch up to which they count, Unix seconds.
+    pub as_of: u64,
+    /// Verified work.
+    pub work: Work,
+    /// Work that was asked for.
+    pub due: Work,
+    /// No later statement will follow.
+    pub last: bool,
+}
+
+/// Base units that were booked to each side, summed up over the lease's life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Booked {
+    /// Released money after the fee, what is left of the bond, and the cancel fee.
+    pub provider: u128,
+    /// Refunds, and what the bond lost.
+    pub owner: u128,
+    /// Fee of released money.
+    pub payee: u128,
+    /// Quarters of void epochs' pay.
+    pub challenger: u128,
+}
+
+impl Booked {
+    /// All that left the lease.
+    #[must_use]
+    pub const fn total(&self) -> u128 {
+        self.provider.saturating_add(self.owner).saturating_add(self.payee).saturating_add(self.challenger)
+    }
+}
+
+/// Who gets what when a lease is over, base units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// Released money after the fee: the provider's.
+    pub provider: u128,
+    /// Fee of it: the oracle's payee's.
+    pub fee: u128,
+    /// Payment that was not released, without the cancel fee: the owner's.
+    pub refund: u128,
+    /// Out of the bond to the owner.
+    pub slashed: u128,
+    /// Out of the bond back to the provider.
+    pub bond: u128,
+    /// Part of the cancel fee that goes to the provider.
+    pub cancel_fee: u128,
+}
+
+/// Why nothing happened, by the name of the contract's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The lease is over.
+    #[error("AlreadySettled")]
+    AlreadySettled,
+    /// Figures of a time to come.
+    #[error("AsOfInFuture")]
+    AsOfInFuture,
+    /// Figures beyond the lease's end.
+    #[error("AsOfAfterEnd")]
+    AsOfAfterEnd,
+    /// Figures in the middle of an epoch, or before the first one's end.
+    #[error("AsOfNotEpochEnd")]
+    AsOfNotEpochEnd,
+    /// All that was credited is collected.
+    #[error("NothingToCollect")]
+    NothingToCollect,
+    /// Neither all credited, nor the last word said, nor the window over.
+    #[error("NotSettleable")]
+    NotSettleable,
+    /// The end was brought closer before.
+    #[error("AlreadyEnding")]
+    AlreadyEnding,
+    /// The running epoch is the last.
+    #[error("NothingToShorten")]
+    NothingToShorten,
+    /// No such epoch.
+    #[error("EpochOutOfBounds")]
+    EpochOutOfBounds,
+    /// The epoch is void already.
+    #[error("EpochIsVoid")]
+    EpochIsVoid,
+}
+
+/// A lease's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// As agreed.
+    pub conditions: Conditions,
+    /// First second after it, Unix.
+    pub end: u64,
+    /// Whether and how the end was brought closer.
+    pub ending: Option<Ending>,
+    /// What is left of the bond, base units.
+    pub bond: u128,
+    /// Work credited.
+    pub credited: Work,
+    /// Work that was due.
+    pub due: Work,
+    /// Time of the newest figures; 0 before the first.
+    pub as_of: u64,
+    /// The oracle said its last word.
+    pub last: bool,
+    /// Work whose money was collected.
+    pub collected: Work,
+    /// The lease is over.
+    pub settled: bool,
+    /// What was booked so far.
+    pub booked: Booked,
+    void: BTreeSet<u32>,
+}
+
+impl Life {
+    /// A lease that was just rented.
+    #[must_use]
+    pub fn begin(conditions: Conditions) -> Self {
+        Self {
+            end: conditions.start.saturating_add(u64::from(conditions.duration())),
+            ending: None,
+            bond: bond(conditions.payment, conditions.bond_bps),
+            credited: Work(0),
+            due: Work(0),
+            as_of: 0,
+            last: false,
+            collected: Work(0),
+            settled: false,
+            booked: Booked::default(),
+            void: BTreeSet::new(),
+            conditions,
+        }
+    }
+
+    /// Seconds from the start to the end.
+    const fn ran(&self) -> u64 {
+        self.end.saturating_sub(self.conditions.start)
+    }
+
+    const fn open(&self) -> Result<(), Refusal> {
+        if self.settled { Err(Refusal::AlreadySettled) } else { Ok(()) }
+    }
+
+    /// Takes a statement of the lease's oracle. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// Why the statement is skipped.
+    pub fn credit(&mut self, now: u64, said: &Figures) -> Result<bool, Refusal> {
+        self.open()?;
+        let Conditions { rate, start, epoch_length, .. } = self.conditions;
+        if said.as_of > now {
+            return Err(Refusal::AsOfInFuture);
+        }
+        if said.as_of > self.end {
+            return Err(Refusal::AsOfAfterEnd);
+        }
+        let elapsed = said.as_of.saturating_sub(start);
+        if elapsed == 0 || elapsed.checked_rem(u64::from(epoch_length)) != Some(0) {
+            return Err(Refusal::AsOfNotEpochEnd);
+        }
+        let before = self.clone();
+        let work = said.work.min(credit_cap(rate, self.conditions.duration(), elapsed));
+        self.credited = self.credited.max(work);
+        self.due = self.due.max(said.due.min(rate.over(elapsed)));
+        self.as_of = self.as_of.max(said.as_of);
+        self.last |= said.last && said.as_of == self.end;
+        Ok(before != *self)
+    }
+
+    /// The oracle found an epoch's claim void.
+    ///
+    /// # Errors
+    /// Why it can't be.
+    pub fn void_epoch(&mut self, epoch: u32) -> Result<(), Refusal> {
+        self.open()?;
+        let ran = self.ran().checked_div(u64::from(self.conditions.epoch_length)).unwrap_or_default();
+        if u64::from(epoch) >= ran {
+            return Err(Refusal::EpochOutOfBounds);
+        }
+        if !self.void.insert(epoch) {
+            return Err(Refusal::EpochIsVoid);
+        }
+        let taken = epoch_pay(self.conditions.payment, self.conditions.epochs).min(self.bond);
+        self.bond = self.bond.saturating_sub(taken);
+        let quarter = taken / 4;
+        self.booked.challenger = self.booked.challenger.saturating_add(quarter);
+        self.booked.owner = self.booked.owner.saturating_add(taken.saturating_sub(quarter));
+        Ok(())
+    }
+
+    /// Books what was credited since the last time.
+    ///
+    /// # Errors
+    /// When that is nothing.
+    pub fn collect(&mut self) -> Result<(), Refusal> {
+        self.open()?;
+        if self.credited <= self.collected {
+            return Err(Refusal::NothingToCollect);
+        }
+        self.book_credit();
+        Ok(())
+    }
+
+    fn book_credit(&mut self) {
+        let Conditions { payment, fee_bps, .. } = self.conditions;
+        let committed = self.conditions.committed();
+        let paid = |work| {
+            let all = released(payment, work, committed);
+            (all.saturating_sub(fee(all, fee_bps)), fee(all, fee_bps))
+        };
+        let ((net, fees), (net_before, fees_before)) = (paid(self.credited), paid(self.collected));
+        self.booked.provider = self.booked.provider.saturating_add(net).saturating_sub(net_before);
+        self.booked.payee = self.booked.payee.saturating_add(fees).saturating_sub(fees_before);
+        self.collected = self.credited;
+    }
+
+    /// The NFT's owner ends the lease with the running epoch.
+    ///
+    /// # Errors
+    /// Why she can't.
+    pub fn cancel(&mut self, now: u64) -> Result<(), Refusal> {
+        self.shorten(now, Ending::Cancelled)?;
+        self.booked.owner = self.booked.owner.saturating_add(self.returned_at_once());
+        self.settle_if_unstarted();
+        Ok(())
+    }
+
+    /// The provider ends the lease with the running epoch.
+    ///
+    /// # Errors
+    /// Why it can't.
+    pub fn terminate(&mut self, now: u64) -> Result<(), Refusal> {
+        self.shorten(now, Ending::Terminated)?;
+        self.settle_if_unstarted();
+        Ok(())
+    }
+
+    fn shorten(&mut self, now: u64, ending: Ending) -> Result<(), Refusal> {
+        self.open()?;
+        if self.ending.is_some() {
+            return Err(Refusal::AlreadyEnding);
+        }
+        let Conditions { start, epoch_length, .. } = self.conditions;
+        let length = u64::from(epoch_length);
+        let end = match now.checked_sub(start) {
+            None => start,
+            Some(elapsed) => {
+                let running = elapsed.checked_div(length).unwrap_or_default();
+                start.saturating_add(running.saturating_add(1).saturating_mul(length))
+            }
+        };
+        if end >= self.end {
+            return Err(Refusal::NothingToShorten);
+        }
+        (self.end, self.ending) = (end, Some(ending));
+        Ok(())
+    }
+
+    fn settle_if_unstarted(&mut self) {
+        if self.ran() == 0 {
+            self.book_all();
+        }
+    }
+
+    /// What a cancellation frees, and the fee that is set aside out of it.
+    fn freed(&self) -> (u128, u128) {
+        let Conditions { payment, rate, cancel_bps, .. } = self.conditions;
+        let freed = returned(payment, rate, self.ran(), self.conditions.duration());
+        (freed, fee(freed, cancel_bps))
+    }
+
+    fn returned_at_once(&self) -> u128 {
+        let (freed, aside) = self.freed();
+        freed.saturating_sub(aside)
+    }
+
+    /// Ends the lease.
+    ///
+    /// # Errors
+    /// When it is too early, or too late.
+    pub fn settle(&mut self, now: u64) -> Result<(), Refusal> {
+        self.open()?;
+        let all_credited = self.credited >= self.conditions.committed();
+        let last_word = self.last && now >= self.end;
+        let window_over = now >= self.end.saturating_add(u64::from(self.conditions.window));
+        if !(all_credited || last_word || window_over) {
+            return Err(Refusal::NotSettleable);
+        }
+        self.book_all();
+        Ok(())
+    }
+
+    /// Who gets what when the lease is settled as it is now. Whatever was collected or returned before is part of it.
+    #[must_use]
+    pub fn settlement(&self) -> Settlement {
+        let Conditions { payment, bond_bps, fee_bps, rate, weight, .. } = self.conditions;
+        let locked = bond(payment, bond_bps);
+        let committed = self.conditions.committed();
+        let paid = released(payment, self.credited, committed);
+        let fees = fee(paid, fee_bps);
+        let mut lost = slash(locked, self.due, self.credited, committed, weight.work());
+        let mut cancel_fee = 0;
+        match self.ending {
+            None => {}
+            Some(Ending::Cancelled) => cancel_fee = self.freed().1.min(paid),
+            Some(Ending::Terminated) => {
+                let ran = self.ran();
+                let cut = u64::from(self.conditions.duration()).saturating_sub(ran);
+                lost = lost.saturating_add(termination(locked, self.due, rate, ran, cut));
+            }
+        }
+        let slashed = lost.min(self.bond);
+        Settlement {
+            provider: paid.saturating_sub(fees),
+            fee: fees,
+            refund: payment.saturating_sub(paid).saturating_sub(cancel_fee),
+            slashed,
+            bond: self.bond.saturating_sub(slashed),
+            cancel_fee,
+        }
+    }
+
+    fn book_all(&mut self) {
+        self.settled = true;
+        self.book_credit();
+        let Settlement { refund, slashed, bond, cancel_fee, .. } = self.settlement();
+        let early = if self.ending == Some(Ending::Cancelled) { self.returned_at_once() } else { 0 };
+        let to_owner = refund.saturating_sub(early).saturating_add(slashed);
+        self.booked.owner = self.booked.owner.saturating_add(to_owner);
+        self.booked.provider = self.booked.provider.saturating_add(bond).saturating_add(cancel_fee);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn conditions() -> impl Strategy<Value = Conditions> {
+        let money = (0..=u128::MAX, 0u16..=10_000, 0u16..=10_000, 0u16..=300);
+        (money, 1u64..1 << 50, 1u32..=86_400, 1u32..=300).prop_map(
+            |((payment, bond_bps, cancel_bps, fee_bps), rate, epoch_length, epochs)| Conditions {
+                payment,
+                bond_bps,
+                cancel_bps: cancel_bps.min(bond_bps),
+                fee_bps,
+                rate: HashRate(rate.into()),
+                weight: SettlementWeight::from_log2(20).unwrap(),
+                start: 1_000_000,
+                epoch_length,
+                epochs,
+                window: 1_000,
+            },
+        )
+    }
+
+    /// Anything that can happen to a lease, some time after what happened before.
+    fn happen(life: &mut Life, now: &mut u64, (what, when, share, due): (u8, u64, u64, u64)) {
+        let Conditions { start, rate, epoch_length, epochs, .. } = life.conditions;
+        let length = u64::from(epoch_length);
+        *now += when % (length * (u64::from(epochs) / 8 + 2));
+        let now = *now;
+        let over = now.saturating_sub(start) / length;
+        match what % 6 {
+            0 | 1 => {
+                let as_of = start + length * over;
+                let promise = rate.over(as_of - start).0;
+                let part = |permille: u64| Work(promise / 1_000 * u128::from(permille % 1_500));
+                let said = Figures { as_of, work: part(share), due: part(due), last: when % 3 == 0 };
+                let _ = life.credit(now, &said);
+            }
+            2 => drop(life.collect()),
+            3 => drop(life.void_epoch(u32::try_from(share % 300).unwrap())),
+            4 => drop(if share % 2 == 0 { life.cancel(now) } else { life.terminate(now) }),
+            _ => drop(life.settle(now)),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_base_unit_is_somebodys(
+            terms in conditions(), events in prop::collection::vec(any::<(u8, u64, u64, u64)>(), 0..30)
+        ) {
+            // a bond and a payment of 128 bits each would not fit the sums
+            let terms = Conditions { payment: terms.payment >> 1, ..terms };
+            let mut life = Life::begin(terms);
+            let bonded = life.bond;
+            let mut now = terms.start - 10;
+            for event in events {
+                let before = life.booked;
+                happen(&mut life, &mut now, event);
+                prop_assert!(life.booked.total() <= terms.payment + bonded);
+                prop_assert!(life.booked.provider >= before.provider && life.booked.owner >= before.owner);
+            }
+            let _ = life.settle(u64::MAX);
+            prop_assert!(life.settled);
+            prop_assert_eq!(life.booked.total(), terms.payment + bonded);
+            let over = life.clone();
+            prop_assert_eq!(life.settle(u64::MAX), Err(Refusal::AlreadySettled));
+            prop_assert_eq!(life.void_epoch(0), Err(Refusal::AlreadySettled));
+            prop_assert_eq!(life, over);
+        }
+
+        #[test]
+        fn silence_never_slashes_and_never_pays(terms in conditions()) {
+            let mut life = Life::begin(Conditions { payment: terms.payment >> 1, ..terms });
+            life.settle(u64::MAX).unwrap();
+            let split = life.settlement();
+            prop_assert_eq!((split.slashed, split.provider, split.fee), (0, 0, 0));
+            prop_assert_eq!(split.refund, life.conditions.payment);
+        }
+    }
+
+    /// Ten epochs of 100 s at 1 MH/s for a million base units.
+    fn example() -> Conditions {
+        Conditions {
+            payment: 1_000_000,
+            bond_bps: 2_000,
+            cancel_bps: 200,
+            fee_bps: 100,
+            rate: HashRate(1_000_000),
+            weight: SettlementWeight::from_log2(10).unwrap(),
+            start: 1_000,
+            epoch_length: 100,
+            epochs: 10,
+            window: 500,
+        }
+    }
+
+    #[test]
+    fn a_lease_that_is_cancelled_half_way() {
+        let mut life = Life::begin(example());
+        // in the third epoch: three epochs at 1.25 can reach 375,000, so 625,000 return, 12,500 of it set aside
+        life.cancel(1_250).unwrap();
+        assert_eq!(life.end, 1_300);
+        assert_eq!(life.booked.owner, 612_500);
+        // what was asked for in three epochs came: 300,000 of the payment
+        let said = Figures { as_of: 1_300, work: Work(300_000_000), due: Work(300_000_000), last: true };
+        assert_eq!(life.credit(1_400, &said), Ok(true));
+        life.settle(1_400).unwrap();
+        let all =
+            Booked { provider: 297_000 + 200_000 + 12_500, owner: 687_500, payee: 3_000, challenger: 0 };
+        assert_eq!(life.booked, all);
+    }
+
+    #[test]
+    fn a_provider_who_leaves_half_way_loses_half_of_the_bond() {
+        let mut life = Life::begin(example());
+        life.terminate(1_499).unwrap();
+        let said = Figures { as_of: 1_500, work: Work(500_000_000), due: Work(500_000_000), last: true };
+        life.credit(1_500, &said).unwrap();
+        life.settle(1_500).unwrap();
+        let split = life.settlement();
+        assert_eq!((split.refund, split.slashed, split.bond), (500_000, 100_000, 100_000));
+    }
+}

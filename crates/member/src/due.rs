@@ -1,0 +1,90 @@
+//! Work that was asked for: rate times the seconds in which signed jobs were on the table.
+
+use hashlease_primitives::{Terms, Work};
+use std::collections::BTreeMap;
+
+/// The seconds in which at least one job was on the table, as disjoint half-open intervals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DueCounter {
+    // start → end; neighbours never touch
+    intervals: BTreeMap<u64, u64>,
+}
+
+impl DueCounter {
+    /// Adds the seconds `[from, to)`.
+    pub(crate) fn insert(&mut self, from: u64, to: u64) {
+        if from >= to {
+            return;
+        }
+        let (mut from, mut to) = (from, to);
+        // every interval that begins at or before our end and ends at or after our begin melts into ours
+        while let Some((&start, &end)) = self.intervals.range(..=to).next_back() {
+            if end < from {
+                break;
+            }
+            from = from.min(start);
+            to = to.max(end);
+            self.intervals.remove(&start);
+        }
+        self.intervals.insert(from, to);
+    }
+
+    /// Adds a job: from the later of its window's begin and `served` on, through its window's last second.
+    pub(crate) fn insert_job(&mut self, not_before: u64, not_after: u64, served: u64) {
+        self.insert(not_before.max(served), not_after.saturating_add(1));
+    }
+
+    /// Seconds within `[from, to)`.
+    #[must_use]
+    pub(crate) fn seconds(&self, from: u64, to: u64) -> u64 {
+        if from >= to {
+            return 0;
+        }
+        let before = self.intervals.range(..from).next_back();
+        before
+            .into_iter()
+            .chain(self.intervals.range(from..to))
+            .map(|(start, end)| (*end).min(to).saturating_sub((*start).max(from)))
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Work that was due from the lease's start up to `as_of`.
+    #[must_use]
+    pub(crate) fn due(&self, terms: &Terms, as_of: u64) -> Work {
+        terms.rate.over(self.seconds(terms.start, as_of.min(terms.end)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn counts_like_a_row_of_seconds(
+            inserts in prop::collection::vec((0u64..200, 0u64..200), 0..40), from in 0u64..200, to in 0u64..200
+        ) {
+            let mut counter = DueCounter::default();
+            let mut row = [false; 200];
+            for (a, b) in inserts {
+                counter.insert(a, b);
+                for second in a..b {
+                    row[second as usize] = true;
+                }
+            }
+            let expected = (from..to).filter(|second| row[*second as usize]).count();
+            prop_assert_eq!(counter.seconds(from, to), expected as u64);
+        }
+    }
+
+    #[test]
+    fn a_job_counts_from_when_it_was_served() {
+        let mut counter = DueCounter::default();
+        counter.insert_job(100, 109, 104);
+        assert_eq!(counter.seconds(0, 1_000), 6, "104 to 109, both counted");
+        counter.insert_job(100, 109, 200);
+        assert_eq!(counter.seconds(0, 1_000), 6, "served after its window: nothing");
+    }
+}

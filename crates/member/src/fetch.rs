@@ -1,0 +1,164 @@
+//! Fetching a file from a server that nobody answers for: bytes and time are bounded, and it goes to disk.
+
+use futures::StreamExt as _;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::{
+    fs::File,
+    io::AsyncWriteExt as _,
+    time::{Instant, timeout},
+};
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Why a file did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    #[error("evidence: {0}")]
+    Connection(String),
+    #[error("evidence: the provider answers {0}")]
+    Status(u16),
+    #[error("evidence comes too slowly: {bytes} bytes in {seconds} s")]
+    Slow { bytes: u64, seconds: u64 },
+    #[error("evidence is longer than {most} bytes, the most that so many shares may take here")]
+    TooLong { most: u64 },
+    #[error("evidence can't be kept: {0}")]
+    Disk(io::Error),
+}
+
+impl FetchError {
+    /// Stable kebab-case name.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Connection(_) => "evidence-unreachable",
+            Self::Status(_) => "evidence-status",
+            Self::Slow { .. } => "evidence-slow",
+            Self::TooLong { .. } => "evidence-too-long",
+            Self::Disk(_) => "disk",
+        }
+    }
+
+    /// Whether the provider's server is at fault, not this machine.
+    pub(crate) const fn is_providers(&self) -> bool {
+        !matches!(self, Self::Disk(_))
+    }
+}
+
+/// What a provider's server may ask of a member.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// Evidence files that are fetched, or on disk, at once.
+    pub at_once: usize,
+    /// Longest silence.
+    pub idle: Duration,
+    /// Bytes per second that have to come on the average, once `idle` has passed.
+    pub least_rate: u64,
+    /// Longest time for a whole file.
+    pub whole: Duration,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            at_once: 8,
+            idle: Duration::from_secs(20),
+            least_rate: 64 << 10,
+            whole: Duration::from_secs(20 * 60),
+        }
+    }
+}
+
+/// Files of one root on disk. They go when this does.
+pub(crate) struct Scratch {
+    /// The evidence as it came.
+    pub(crate) evidence: PathBuf,
+    /// Keys of its shares, 32 bytes each.
+    pub(crate) keys: PathBuf,
+}
+
+impl Scratch {
+    pub(crate) fn new(dir: &Path, name: &str) -> Self {
+        Self { evidence: dir.join(format!("{name}.hlev")), keys: dir.join(format!("{name}.keys")) }
+    }
+
+    /// An empty directory for them: what a member left there that was killed is of no use.
+    pub(crate) fn empty(dir: &Path) -> io::Result<()> {
+        match std::fs::remove_dir_all(dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        std::fs::create_dir_all(dir)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        for path in [&self.evidence, &self.keys] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Fetches what is at `url`, at most `most` bytes, into a file. `fetched` counts what comes.
+pub(crate) async fn fetch(
+    url: &str,
+    into: &Path,
+    most: u64,
+    limits: &FetchLimits,
+    fetched: &mut u64,
+) -> Result<(), FetchError> {
+    let begun = Instant::now();
+    let whole = timeout(limits.whole, fetch_patiently(url, into, most, limits, begun, fetched)).await;
+    whole.unwrap_or_else(|_| Err(slow(*fetched, begun)))
+}
+
+fn slow(bytes: u64, begun: Instant) -> FetchError {
+    FetchError::Slow { bytes, seconds: begun.elapsed().as_secs() }
+}
+
+async fn fetch_patiently(
+    url: &str,
+    into: &Path,
+    most: u64,
+    limits: &FetchLimits,
+    begun: Instant,
+    fetched: &mut u64,
+) -> Result<(), FetchError> {
+    let connection = |error: reqwest::Error| FetchError::Connection(error.without_url().to_string());
+    let client = reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(connection)?;
+    // the server may have to make the file first
+    let response = timeout(limits.idle.saturating_mul(3), client.get(url).send()).await;
+    let response = response.map_err(|_| slow(*fetched, begun))?.map_err(connection)?;
+    if !response.status().is_success() {
+        return Err(FetchError::Status(response.status().as_u16()));
+    }
+    if response.content_length().is_some_and(|length| length > most) {
+        return Err(FetchError::TooLong { most });
+    }
+    let mut file = File::create(into).await.map_err(FetchError::Disk)?;
+    let mut body = response.bytes_stream();
+    let answered = Instant::now();
+    loop {
+        let piece = timeout(limits.idle, body.next()).await.map_err(|_| slow(*fetched, begun))?;
+        let Some(piece) = piece else { break };
+        let piece = piece.map_err(connection)?;
+        *fetched = fetched.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        if *fetched > most {
+            return Err(FetchError::TooLong { most });
+        }
+        let seconds = answered.elapsed().saturating_sub(limits.idle).as_secs();
+        if *fetched < seconds.saturating_mul(limits.least_rate) {
+            return Err(slow(*fetched, begun));
+        }
+        file.write_all(&piece).await.map_err(FetchError::Disk)?;
+    }
+    file.flush().await.map_err(FetchError::Disk)
+}

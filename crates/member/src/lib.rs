@@ -1,0 +1,25 @@
+//! A committee member: re-checks every share of an epoch's evidence, counts what was due, and co-signs.
+//!
+//! In: jobs from gateways, roots from providers, evidence files over HTTP. Out: signatures over cumulative statements,
+//! or a refusal with its reason. A member trusts neither side: it verifies every job's signature and every proof of
+//! work, rebuilds the root, and counts what was due from the jobs that reached it.
+//!
+//! ```text
+//! routes ─▶ state (jobs, roots, figures, sign rules) ─▶ store
+//!    └────▶ evidence_check ─▶ fetch, turns
+//! ```
+
+mod due;
+mod evidence_check;
+mod fetch;
+mod figures;
+mod member;
+mod routes;
+mod sign_rules;
+mod state;
+mod store;
+mod turns;
+
+pub use fetch::FetchLimits;
+pub use member::{Member, MemberError};
+pub use state::{LeaseView, LeaseViews, MemberConfig};

@@ -1,0 +1,295 @@
+//! A member's state and its rules: what it takes, what it answers, and what it signs. It starts no task.
+
+use crate::{
+    fetch::FetchLimits,
+    figures::{Figures, in_time, most_jobs, over},
+    store::{Outcome, Store, StoreError, StoredRoot},
+    turns::Turns,
+};
+use alloy_primitives::Address;
+use hashlease_caches::Caches;
+use hashlease_committee::{JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView};
+use hashlease_primitives::{
+    Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms,
+};
+use hashlease_share::{Reason, VerifiedJob};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+use tracing::{info, warn};
+use url::Url;
+
+/// A lease that the committee credits, and who else is on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseView {
+    /// As the escrow holds it.
+    pub lease: Lease,
+    /// APIs of all members, this one included.
+    pub members: Vec<Url>,
+    /// Signatures that the oracle needs.
+    pub threshold: usize,
+}
+
+/// All leases of the committee, as the chain has them.
+pub type LeaseViews = Arc<BTreeMap<LeaseId, LeaseView>>;
+
+/// How a member runs.
+#[derive(Clone, Debug)]
+pub struct MemberConfig {
+    /// Where its API listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where it keeps jobs, roots and keys.
+    pub data_dir: PathBuf,
+    /// Longest evidence file that it fetches, bytes.
+    pub max_evidence: u64,
+    /// Evidence files that it checks at once, each on every core.
+    pub checks: usize,
+    /// What providers' servers may ask of it.
+    pub fetch: FetchLimits,
+}
+
+/// Why a request was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error("lease {0} is not credited by this committee, or not confirmed yet")]
+    UnknownLease(LeaseId),
+    #[error("{0}")]
+    Job(#[from] Reason),
+    #[error("job is for {not_before} to {not_after}: expected within {start} to {end}, the end excluded")]
+    JobOutsideLease { not_before: u64, not_after: u64, start: u64, end: u64 },
+    #[error("epoch {epoch} has {most} jobs already, the most that are kept")]
+    TooManyJobs { epoch: u32, most: u64 },
+    #[error("lease {0} is over")]
+    LeaseOver(LeaseId),
+    #[error("root is not signed by the lease's provider {0}")]
+    RootSignature(Address),
+    #[error("root is of {count} shares: expected at most {most}, many more than can be credited")]
+    RootCount { count: u64, most: u64 },
+    #[error("epoch {epoch} is not over: it ends at {end}")]
+    EpochNotOver { epoch: u32, end: u64 },
+    #[error("epoch {epoch} is outside the lease: it has {epochs}")]
+    NoSuchEpoch { epoch: u32, epochs: u32 },
+    #[error("another root of epoch {0} came first")]
+    RootAlreadyReceived(u32),
+    #[error("no root of epoch {0} came")]
+    NoRoot(u32),
+    #[error("evidence URL: expected http or https, got {0}")]
+    EvidenceUrl(String),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// Why a batch was not signed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignError {
+    #[error("{} statements are refused", .0.len())]
+    Refused(Vec<Refusal>),
+    #[error("signing failed: {0}")]
+    Key(#[from] hashlease_primitives::KeyError),
+}
+
+/// What the tasks and routes of a member share.
+pub(crate) struct State {
+    pub(crate) config: MemberConfig,
+    pub(crate) signer: LocalSigner,
+    pub(crate) clock: SharedClock,
+    pub(crate) store: Store,
+    // for evidence of Ethash leases
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) leases: watch::Receiver<LeaseViews>,
+    pub(crate) figures: Mutex<BTreeMap<LeaseId, Figures>>,
+    // counts taken jobs, for those who wait for one
+    pub(crate) arrivals: watch::Sender<u64>,
+    // files that are being checked
+    pub(crate) scratch: PathBuf,
+    pub(crate) fetches: Turns,
+    pub(crate) checks: Turns,
+    // late roots that other members are being asked about
+    pub(crate) questions: Turns,
+    // connections to other members
+    pub(crate) http: reqwest::Client,
+    // closed when the member is dropped
+    pub(crate) running: watch::Receiver<()>,
+}
+
+/// A root that was kept, now or before.
+pub(crate) struct AcceptedRoot {
+    pub(crate) receipt: RootReceipt,
+    /// It is the epoch's first one, and nobody checks its evidence yet.
+    pub(crate) is_new: bool,
+}
+
+impl State {
+    pub(crate) fn figures(&self) -> MutexGuard<'_, BTreeMap<LeaseId, Figures>> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn signer(&self) -> Address {
+        self.signer.address()
+    }
+
+    /// Waits for the member to be dropped.
+    pub(crate) async fn ended(&self) {
+        let mut running = self.running.clone();
+        while running.changed().await.is_ok() {}
+    }
+
+    pub(crate) fn view(&self, lease: LeaseId) -> Result<LeaseView, RequestError> {
+        self.leases.borrow().get(&lease).cloned().ok_or(RequestError::UnknownLease(lease))
+    }
+
+    /// Keeps a job after verifying it. The first receipt counts, and of two jobs under one sequence the first one.
+    pub(crate) fn accept_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestError> {
+        let received = self.clock.now().get();
+        let view = self.view(signed.job.lease())?;
+        let terms = &view.lease.terms;
+        if over(&view.lease, received) {
+            return Err(RequestError::LeaseOver(terms.id));
+        }
+        let verified = VerifiedJob::verify(terms, signed)?;
+        let signed = verified.signed().clone();
+        let (not_before, not_after) = (signed.job.not_before(), signed.job.not_after());
+        let Some(epoch) = terms.epoch_of(not_before).ok().filter(|_| terms.is_active(not_after)) else {
+            let Terms { start, end, .. } = *terms;
+            return Err(RequestError::JobOutsideLease { not_before, not_after, start, end });
+        };
+        let mut figures = self.figures();
+        let known = figures.entry(terms.id).or_default();
+        let sequence = signed.job.sequence();
+        if let Some((received, first)) = known.jobs.get(&sequence) {
+            if *first != signed {
+                return Err(Reason::JobSequence { sequence }.into());
+            }
+            return Ok(JobReceipt { received: *received });
+        }
+        let most = most_jobs(terms);
+        if known.jobs_within(terms.epoch_start(epoch), terms.epoch_end(epoch)) >= most {
+            return Err(RequestError::TooManyJobs { epoch, most });
+        }
+        self.store.put_job(received, &signed)?;
+        known.add_job(received, signed);
+        drop(figures);
+        self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
+        Ok(JobReceipt { received })
+    }
+
+    /// Lets a lease's jobs go; what they made due stays.
+    pub(crate) fn drop_jobs(&self, terms: &Terms) -> Result<(), StoreError> {
+        let due = match self.figures().get(&terms.id) {
+            Some(known) if !known.jobs.is_empty() => known.due_by_epoch(terms),
+            _ => return Ok(()),
+        };
+        self.store.drop_jobs(terms.id, &due)?;
+        self.figures().entry(terms.id).or_default().drop_jobs(due);
+        Ok(())
+    }
+
+    pub(crate) fn jobs_after(&self, lease: LeaseId, after: u64) -> Vec<SignedJob> {
+        let figures = self.figures();
+        let Some(found) = figures.get(&lease) else { return Vec::new() };
+        let newer = found.jobs.range(after.saturating_add(1)..);
+        newer.take(256).map(|(_, (_, job))| job.clone()).collect()
+    }
+
+    /// Keeps a root. The first root of an epoch counts, and its evidence has to be checked.
+    pub(crate) fn accept_root(&self, root: SignedEpochRoot) -> Result<AcceptedRoot, RequestError> {
+        let received = self.clock.now().get();
+        let (lease, epoch) = (root.root.lease, root.root.epoch);
+        let view = self.view(lease)?;
+        let terms = &view.lease.terms;
+        if root.signer(&terms.oracle_domain()) != Some(terms.provider) {
+            return Err(RequestError::RootSignature(terms.provider));
+        }
+        if epoch >= terms.epochs() {
+            return Err(RequestError::NoSuchEpoch { epoch, epochs: terms.epochs() });
+        }
+        let (count, most) = (root.root.count, terms.most_shares());
+        if count > most {
+            return Err(RequestError::RootCount { count, most });
+        }
+        let end = terms.epoch_end(epoch);
+        if received < end.saturating_mul(1_000) {
+            return Err(RequestError::EpochNotOver { epoch, end });
+        }
+        let scheme = root.root.evidence.parse::<Url>().map(|url| url.scheme().to_owned());
+        if !matches!(scheme.as_deref(), Ok("http" | "https")) {
+            return Err(RequestError::EvidenceUrl(root.root.evidence.chars().take(128).collect()));
+        }
+        let mut figures = self.figures();
+        let known = figures.entry(lease).or_default();
+        if let Some(stored) = known.roots.get(&epoch) {
+            let same = (stored.root.root.root, stored.root.root.count) == (root.root.root, root.root.count);
+            if !same {
+                return Err(RequestError::RootAlreadyReceived(epoch));
+            }
+            let in_time = in_time(terms, epoch, stored.received);
+            let receipt = RootReceipt { received: stored.received, in_time };
+            return Ok(AcceptedRoot { receipt, is_new: false });
+        }
+        let outcome = Outcome::Pending;
+        let stored = StoredRoot { received, root, outcome, vouched: false, fetched: 0, failed: 0 };
+        self.store.put_root(lease, epoch, &stored)?;
+        known.roots.insert(epoch, stored);
+        drop(figures);
+        let in_time = in_time(terms, epoch, received);
+        info!(%lease, epoch, in_time, "root received");
+        Ok(AcceptedRoot { receipt: RootReceipt { received, in_time }, is_new: true })
+    }
+
+    pub(crate) fn stored(&self, lease: LeaseId, epoch: u32) -> Option<StoredRoot> {
+        self.figures().get(&lease).and_then(|found| found.roots.get(&epoch)).cloned()
+    }
+
+    pub(crate) fn root(&self, lease: LeaseId, epoch: u32) -> Result<RootView, RequestError> {
+        let view = self.view(lease)?;
+        let figures = self.figures();
+        let stored = figures.get(&lease).and_then(|found| found.roots.get(&epoch));
+        let stored = stored.ok_or(RequestError::NoRoot(epoch))?;
+        Ok(RootView {
+            received: stored.received,
+            in_time: in_time(&view.lease.terms, epoch, stored.received),
+            root: stored.root.clone(),
+        })
+    }
+
+    pub(crate) fn statement(&self, lease: LeaseId, epoch: u32) -> Result<StatementView, RequestError> {
+        let view = self.view(lease)?;
+        let epochs = view.lease.terms.epochs();
+        if epoch >= epochs {
+            return Err(RequestError::NoSuchEpoch { epoch, epochs });
+        }
+        Ok(self.figures().entry(lease).or_default().statement(&view.lease, epoch, self.clock.now().get()))
+    }
+
+    /// Signs a batch if it can sign every statement of it.
+    pub(crate) fn sign(&self, statements: &[Statement]) -> Result<SignedBatch, SignError> {
+        let now = self.clock.now().get();
+        let mut refusals = Vec::new();
+        let mut domain = None;
+        for statement in statements {
+            let Ok(view) = self.view(statement.lease) else {
+                let message = "not credited by this committee, or not confirmed yet".to_owned();
+                refusals.push(Refusal { lease: statement.lease, code: "unknown-lease".into(), message });
+                continue;
+            };
+            domain = Some(view.lease.terms.oracle_domain());
+            let mut figures = self.figures();
+            if let Err(refusal) =
+                figures.entry(statement.lease).or_default().check(&view.lease, statement, now)
+            {
+                warn!(lease = %refusal.lease, code = refusal.code, message = refusal.message, "statement not signed");
+                refusals.push(refusal);
+            }
+        }
+        let (Some(domain), true) = (domain, refusals.is_empty()) else {
+            return Err(SignError::Refused(refusals));
+        };
+        let signature = self.signer.sign(&domain.digest(&Statement::batch(statements)))?;
+        info!(statements = statements.len(), "batch signed");
+        Ok(SignedBatch { signer: self.signer.address(), signature: signature.to_vec().into() })
+    }
+}

@@ -1,0 +1,319 @@
+//! What a member keeps on disk: jobs, until their lease is over, and roots with the moment they came, what was verified,
+//! and every key that it counted.
+
+use alloy_primitives::B256;
+use hashlease_primitives::{Commitment, LeaseId, SignedEpochRoot, SignedJob};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashMap,
+    io::{self, Read},
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+const JOBS: TableDefinition<'_, (u64, u64), (u64, &[u8])> = TableDefinition::new("jobs");
+/// Seconds of each epoch in which jobs were on the table, of leases whose jobs were let go.
+const DUE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("due");
+const ROOTS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("roots");
+const KEYS: TableDefinition<'_, [u8; 32], (u64, u32)> = TableDefinition::new("keys");
+/// Memory that the database may use, bytes: the keys of all leases are far more than fit.
+const CACHE: usize = 64 << 20;
+/// Keys that one transaction counts, or jobs that it drops: between two of them others get their turn.
+const BATCH: usize = 8_192;
+
+/// The store can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refuses.
+    #[error("member's database: {0}")]
+    Database(#[from] redb::Error),
+    /// An entry can't be read.
+    #[error("member's database: entry can't be read: {0}")]
+    Entry(#[from] serde_json::Error),
+    /// A key was counted for another lease.
+    #[error("key {key} was already counted for lease {lease}")]
+    KeyTaken {
+        /// Key.
+        key: B256,
+        /// Lease that has it.
+        lease: LeaseId,
+    },
+    /// The keys to be counted can't be read.
+    #[error("keys can't be read again: {0}")]
+    Keys(#[from] io::Error),
+    /// The member ends.
+    #[error("the member ends")]
+    Ended,
+}
+
+/// Why evidence does not count: a stable kebab-case name and the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Complaint {
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Complaint {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+}
+
+impl std::fmt::Display for Complaint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+/// What became of a root's evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Pending,
+    Verified(Commitment),
+    Refused(Complaint),
+    /// The provider used up what a member fetches for one root.
+    Unfetched(Complaint),
+}
+
+/// A root as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredRoot {
+    pub(crate) received: u64,
+    pub(crate) root: SignedEpochRoot,
+    pub(crate) outcome: Outcome,
+    /// Late here, but enough members had it in time.
+    pub(crate) vouched: bool,
+    /// Bytes that were charged for what was fetched of it in vain.
+    pub(crate) fetched: u64,
+    /// How often its provider let fetching it fail.
+    pub(crate) failed: u32,
+}
+
+/// The database.
+#[derive(Debug)]
+pub(crate) struct Store {
+    database: Database,
+    // one root is counted at a time
+    counting: Mutex<()>,
+}
+
+macro_rules! redb_errors {
+    ($($error:ty),*) => {$(
+        impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                Self::Database(error.into())
+            }
+        }
+    )*};
+}
+redb_errors!(
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError
+);
+
+pub(crate) type StoredJobs = Vec<(u64, SignedJob)>;
+pub(crate) type StoredRoots = Vec<(LeaseId, u32, StoredRoot)>;
+pub(crate) type StoredDue = Vec<(LeaseId, Vec<(u64, u64)>)>;
+
+impl Store {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = Database::builder().set_cache_size(CACHE).create(path)?;
+        let write = database.begin_write()?;
+        write.open_table(JOBS)?;
+        write.open_table(DUE)?;
+        write.open_table(ROOTS)?;
+        write.open_table(KEYS)?;
+        write.commit()?;
+        Ok(Self { database, counting: Mutex::default() })
+    }
+
+    pub(crate) fn load(&self) -> Result<(StoredJobs, StoredRoots), StoreError> {
+        let read = self.database.begin_read()?;
+        let mut jobs = Vec::new();
+        for entry in read.open_table(JOBS)?.iter()? {
+            let (_, value) = entry?;
+            let (received, bytes) = value.value();
+            jobs.push((received, serde_json::from_slice(bytes)?));
+        }
+        let mut roots = Vec::new();
+        for entry in read.open_table(ROOTS)?.iter()? {
+            let (key, value) = entry?;
+            let (lease, epoch) = key.value();
+            roots.push((LeaseId(lease), epoch, serde_json::from_slice(value.value())?));
+        }
+        Ok((jobs, roots))
+    }
+
+    pub(crate) fn put_job(&self, received: u64, job: &SignedJob) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(job)?;
+        let write = self.database.begin_write()?;
+        write
+            .open_table(JOBS)?
+            .insert((job.job.lease().0, job.job.sequence()), (received, bytes.as_slice()))?;
+        Ok(write.commit()?)
+    }
+
+    /// What jobs that were let go made due.
+    pub(crate) fn due(&self) -> Result<StoredDue, StoreError> {
+        let read = self.database.begin_read()?;
+        let mut due = Vec::new();
+        for entry in read.open_table(DUE)?.iter()? {
+            let (lease, seconds) = entry?;
+            due.push((LeaseId(lease.value()), serde_json::from_slice(seconds.value())?));
+        }
+        Ok(due)
+    }
+
+    /// Lets a lease's jobs go and keeps the seconds that they made due.
+    pub(crate) fn drop_jobs(&self, lease: LeaseId, due: &[(u64, u64)]) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(due)?;
+        loop {
+            let write = self.database.begin_write()?;
+            let mut batch = Vec::new();
+            {
+                let mut jobs = write.open_table(JOBS)?;
+                for entry in jobs.range((lease.0, 0)..=(lease.0, u64::MAX))?.take(BATCH) {
+                    batch.push(entry?.0.value());
+                }
+                for key in &batch {
+                    jobs.remove(key)?;
+                }
+                write.open_table(DUE)?.insert(lease.0, bytes.as_slice())?;
+            }
+            write.commit()?;
+            if batch.len() < BATCH {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) fn put_root(&self, lease: LeaseId, epoch: u32, root: &StoredRoot) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(root)?;
+        let write = self.database.begin_write()?;
+        write.open_table(ROOTS)?.insert((lease.0, epoch), bytes.as_slice())?;
+        Ok(write.commit()?)
+    }
+
+    /// Counts the keys of an epoch, 32 bytes each in `keys`, and keeps its root as verified, which is the last step: a key
+    /// is counted only if the root that it is kept for is verified, so what is left of a count that came to nothing takes
+    /// no key from others.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyTaken`]; [`StoreError::Ended`] as soon as `go_on` says no.
+    pub(crate) fn count(
+        &self,
+        (lease, epoch): (LeaseId, u32),
+        mut keys: impl Read,
+        root: &StoredRoot,
+        go_on: impl Fn() -> bool,
+    ) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(root)?;
+        // or each of two could take the other's keys for those of a count that came to nothing
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = (lease.0, epoch);
+        let mut counts = HashMap::new();
+        loop {
+            if !go_on() {
+                return Err(StoreError::Ended);
+            }
+            let mut batch = Vec::new();
+            let length = u64::try_from(BATCH.saturating_mul(32)).unwrap_or(u64::MAX);
+            keys.by_ref().take(length).read_to_end(&mut batch)?;
+            let write = self.database.begin_write()?;
+            {
+                let mut table = write.open_table(KEYS)?;
+                let mut roots = write.open_table(ROOTS)?;
+                for key in batch.as_chunks::<32>().0 {
+                    let holder = table.get(key)?.map(|holder| holder.value()).filter(|holder| *holder != own);
+                    if let Some(holder) = holder {
+                        let counted = match counts.get(&holder) {
+                            Some(known) => *known,
+                            None => {
+                                let counted = roots.get(holder)?.map_or(Ok(true), |root| {
+                                    serde_json::from_slice(root.value())
+                                        .map(|root: StoredRoot| matches!(root.outcome, Outcome::Verified(_)))
+                                })?;
+                                counts.insert(holder, counted);
+                                counted
+                            }
+                        };
+                        if counted {
+                            return Err(StoreError::KeyTaken { key: key.into(), lease: LeaseId(holder.0) });
+                        }
+                    }
+                    table.insert(key, own)?;
+                }
+                if batch.is_empty() {
+                    roots.insert(own, bytes.as_slice())?;
+                }
+            }
+            write.commit()?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::keccak256;
+    use hashlease_primitives::EpochRoot;
+
+    fn verified(lease: u64) -> StoredRoot {
+        let root = EpochRoot {
+            lease: LeaseId(lease),
+            epoch: 0,
+            root: B256::ZERO,
+            count: 1,
+            evidence: String::new(),
+        };
+        StoredRoot {
+            received: 1,
+            root: SignedEpochRoot { root, signature: [0; 65] },
+            outcome: Outcome::Verified(Commitment::default()),
+            vouched: false,
+            fetched: 0,
+            failed: 0,
+        }
+    }
+
+    fn keys(range: std::ops::Range<u64>) -> Vec<u8> {
+        range.flat_map(|number| keccak256(number.to_be_bytes()).0).collect()
+    }
+
+    #[test]
+    fn keys_of_a_count_that_came_to_nothing_are_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("member.redb")).unwrap();
+        let count = |lease: u64, keys: &[u8]| {
+            store.put_root(
+                LeaseId(lease),
+                0,
+                &StoredRoot { outcome: Outcome::Pending, ..verified(lease) },
+            )?;
+            store.count((LeaseId(lease), 0), keys, &verified(lease), || true)
+        };
+        let batch = u64::try_from(BATCH).unwrap();
+        count(1, &keys(0..10)).unwrap();
+        // the key that is taken comes in the last of several transactions
+        let (own, taken) = (keys(10..10 + 3 * batch), keys(5..6));
+        let mixed = [own.as_slice(), &taken].concat();
+        for _ in 0..2 {
+            let error = count(2, &mixed).unwrap_err();
+            assert!(matches!(error, StoreError::KeyTaken { lease: LeaseId(1), .. }), "{error}");
+        }
+        count(3, &own).unwrap();
+        // nor may the one that came to nothing have them back
+        let error = count(2, &own).unwrap_err();
+        assert!(matches!(error, StoreError::KeyTaken { lease: LeaseId(3), .. }), "{error}");
+        count(3, &own).unwrap();
+        let ended = store.count((LeaseId(4), 0), &[][..], &verified(4), || false).unwrap_err();
+        assert!(matches!(ended, StoreError::Ended), "{ended}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Known faults of a member and of its client.
+//!
+//! Each test passes while its fault is there and fails once it is mended: turn it into the test of the right result then.
+
+use crate::world::*;
+use hashlease_committee::MemberClient;
+use hashlease_primitives::{HeaderJob, Lease, LeaseId, Statement, Work};
+use serde_json::json;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+/// A lease that has just started.
+fn started() -> Lease {
+    let mut lease = lease(1, 0, 24, 0);
+    lease.terms.start -= 1;
+    lease.terms.end -= 1;
+    lease
+}
+
+/// A member with that lease takes this job: its window is due then.
+async fn takes(change: impl FnOnce(&mut HeaderJob)) {
+    let world = World::start(1, 1).await;
+    let lease = started();
+    world.show(&lease);
+    let mut header = job(&lease.terms, 1, now() + 1, now() + 300).job.header().unwrap().clone();
+    change(&mut header);
+    world.client(0).post_job(&resign(&lease.terms, header)).await.unwrap();
+}
+
+/// Today: jobs for hours to come are taken at once and make all that time due, whether or not a node can mine them.
+/// Right: a job counts only if its window contains the moment at which it is received.
+#[tokio::test]
+async fn known_fault_jobs_of_later_windows_are_taken() {
+    let world = World::start(1, 1).await;
+    let lease = started();
+    world.show(&lease);
+    for hours in [1, 5, 20] {
+        let at = now() + hours * 3_600;
+        world.client(0).post_job(&job(&lease.terms, hours, at, at + 599)).await.unwrap();
+    }
+}
+
+/// Today: a job whose sequence is below that of an earlier one is taken; nodes never hand it out, so its time is due
+/// and can't be mined. Right: sequences go up, or nodes hand it out.
+#[tokio::test]
+async fn known_fault_job_of_a_lower_sequence_is_taken() {
+    let world = World::start(1, 1).await;
+    let lease = started();
+    world.show(&lease);
+    for sequence in [u64::MAX / 2, 1_000, 5] {
+        let job = job(&lease.terms, sequence, now() + 1, now() + 300);
+        world.client(0).post_job(&job).await.unwrap();
+    }
+}
+
+/// Today: a job whose free extranonce is one byte is taken and due, and no node hands it out.
+/// Right: one smallest length for members and nodes.
+#[tokio::test]
+async fn known_fault_job_without_room_for_miners_is_taken() {
+    takes(|job| job.tail_length = 1).await;
+    takes(|job| job.tail_length = 0).await;
+}
+
+/// Today: a job whose sequence has more than 32 bits is taken and due, and nodes refuse all its shares.
+/// Right: members refuse it, or nodes count its shares.
+#[tokio::test]
+async fn known_fault_job_of_a_large_sequence_is_taken() {
+    takes(|job| job.sequence = 1 << 32).await;
+}
+
+/// Today: each of any number of statements in one request is checked, and answered, be they all the same; a stranger
+/// keeps a member busy for seconds with one. Right: at most as many as the contract takes, and one per lease.
+#[tokio::test]
+async fn known_fault_number_of_statements_has_no_limit() {
+    let world = World::start(1, 1).await;
+    let lease = lease(1, 2, 3, 60);
+    world.show(&lease);
+    let statement = Statement {
+        lease: LeaseId(1),
+        as_of: lease.terms.epoch_end(0),
+        work: Work(0),
+        due: Work(0),
+        evidence: EMPTY.root,
+        last: false,
+    };
+    let body = json!({"statements": vec![statement; 1_000]}).to_string();
+    assert!(body.len() < 256 * 1_024);
+    let (status, answer) = world.raw("POST", "v1/statements", body).await;
+    assert_eq!(status, 409);
+    assert_eq!(answer["refusals"].as_array().unwrap().len(), 1_000);
+}
+
+/// Today: one request of 80 bytes is answered with all jobs of a lease, up to one per second of an epoch.
+/// Right: a page of them.
+#[tokio::test]
+async fn known_fault_list_of_jobs_has_no_limit() {
+    let world = World::start(1, 1).await;
+    let lease = started();
+    world.show(&lease);
+    for sequence in 1..=150 {
+        let job = job(&lease.terms, sequence, now() + 1, now() + 500);
+        world.client(0).post_job(&job).await.unwrap();
+    }
+    let (status, jobs) = world.raw("GET", "v1/leases/1/jobs?after=0", "").await;
+    assert_eq!((status, jobs.as_array().unwrap().len()), (200, 150));
+}
+
+/// Today: a member's answer is read to its end, however long, so that one member can exhaust a node's memory.
+/// Right: reading ends at a limit.
+#[tokio::test]
+async fn known_fault_answer_of_a_member_has_no_limit() {
+    const PIECES: usize = 64;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let taken = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&taken);
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4_096];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n[";
+        stream.write_all(head).await.unwrap();
+        let piece = vec![b' '; 1 << 20];
+        while count.load(Ordering::SeqCst) < PIECES && stream.write_all(&piece).await.is_ok() {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let client = MemberClient::new(url.parse().unwrap());
+    assert!(client.statement(LeaseId(1), 0).await.is_err());
+    assert_eq!(taken.load(Ordering::SeqCst), PIECES, "MiB read");
+}

@@ -1,0 +1,323 @@
+//! A small world around members: leases whose shares cost a few hashes, keys for everybody, a provider's web server.
+
+mod http;
+mod mining;
+
+pub use http::{Files, Peer, Served};
+pub use mining::{evidence, job, job_in, recommit, resign, same_job_for, sign_with};
+
+use alloy_primitives::{Address, B256};
+use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView};
+use hashlease_evidence::Evidence;
+use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
+use hashlease_primitives::{
+    Algorithm, Commitment, Domain, EpochRoot, HashRate, Lease, LeaseId, LocalSigner, SettlementWeight,
+    SignedEpochRoot, Statement, SystemClock, Terms, Work,
+};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tempfile::TempDir;
+use tokio::{sync::watch, time::sleep};
+use url::Url;
+
+/// Seconds of an epoch: roots are in time for 900 s after its end.
+pub const EPOCH: u32 = 3_600;
+/// Longest evidence that the members fetch.
+pub const MAX_EVIDENCE: u64 = 1 << 20;
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Unix seconds.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+pub fn provider() -> LocalSigner {
+    provider_of(0)
+}
+
+/// One of several providers; [`provider`] is the first.
+pub fn provider_of(index: u8) -> LocalSigner {
+    LocalSigner::from_bytes(&[3 + index; 32]).unwrap()
+}
+
+pub fn job_signer() -> LocalSigner {
+    LocalSigner::from_bytes(&[7; 32]).unwrap()
+}
+
+pub fn member_signer(index: usize) -> LocalSigner {
+    LocalSigner::from_bytes(&[0x20 + u8::try_from(index).unwrap(); 32]).unwrap()
+}
+
+/// A lease of `total` epochs, the first `past` of which are over, the newest of them since `ago` seconds. A share is
+/// worth 8 hashes.
+pub fn lease(id: u64, past: u32, total: u32, ago: u64) -> Lease {
+    let start = now() - ago - u64::from(past * EPOCH);
+    let terms = Terms {
+        id: LeaseId(id),
+        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
+        oracle: Address::repeat_byte(2),
+        provider: provider().address(),
+        job_signer: job_signer().address(),
+        algorithm: Algorithm::Sha256d,
+        weight: SettlementWeight::from_log2(3).unwrap(),
+        rate: HashRate(1),
+        start,
+        end: start + u64::from(total * EPOCH),
+        duration: total * EPOCH,
+        epoch_length: EPOCH,
+    };
+    Lease {
+        terms,
+        token: Address::repeat_byte(9),
+        window: 172_800,
+        payment: 1_000_000,
+        bond: 200_000,
+        credited: Work(0),
+        due: Work(0),
+        as_of: 0,
+        collected: Work(0),
+        last: false,
+        settled: false,
+    }
+}
+
+/// The provider's word on an epoch.
+pub fn root(terms: &Terms, epoch: u32, commitment: Commitment, evidence: &str) -> SignedEpochRoot {
+    let root = EpochRoot {
+        lease: terms.id,
+        epoch,
+        root: commitment.root,
+        count: commitment.count,
+        evidence: evidence.to_owned(),
+    };
+    let provider = (0..3).map(provider_of).find(|signer| signer.address() == terms.provider).unwrap();
+    let signature = provider.sign(&root.digest(&terms.oracle_domain())).unwrap();
+    SignedEpochRoot { root, signature }
+}
+
+/// The evidence of a statement over these commitments, from epoch 0 on.
+pub fn chain(commitments: &[Commitment]) -> B256 {
+    commitments.iter().fold(B256::ZERO, |link, commitment| commitment.chain(&link))
+}
+
+pub const EMPTY: Commitment = Commitment { root: B256::ZERO, count: 0 };
+
+/// Asks again until there is an answer.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A member and what it takes to start it again.
+struct Seated {
+    config: MemberConfig,
+    signer: LocalSigner,
+    member: Option<Member>,
+    client: MemberClient,
+}
+
+impl Seated {
+    async fn start(&mut self, leases: &watch::Receiver<LeaseViews>) {
+        // the store of one that was just dropped is free as soon as its last task has ended
+        let member = until("the store to be free", async || {
+            Member::start(self.config.clone(), self.signer.clone(), leases.clone(), SystemClock::shared())
+                .await
+                .ok()
+        });
+        let member = member.await;
+        self.client = MemberClient::new(format!("http://{}/", member.address()).parse().unwrap());
+        self.member = Some(member);
+    }
+}
+
+pub struct World {
+    members: Vec<Seated>,
+    views: watch::Sender<LeaseViews>,
+    leases: watch::Receiver<LeaseViews>,
+    threshold: usize,
+    /// What the provider serves.
+    pub files: Files,
+    _dir: TempDir,
+}
+
+impl World {
+    /// A committee of `count` members, `threshold` of which must sign.
+    pub async fn start(count: usize, threshold: usize) -> Self {
+        Self::with_limits(count, threshold, 2, FetchLimits::default()).await
+    }
+
+    /// [`World::start`] with members that check and fetch so many files at once, and wait so long for them.
+    pub async fn with_limits(count: usize, threshold: usize, checks: usize, fetch: FetchLimits) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (views, leases) = watch::channel(LeaseViews::default());
+        let mut members = Vec::new();
+        for index in 0..count {
+            let config = MemberConfig {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                data_dir: dir.path().join(format!("member-{index}")),
+                max_evidence: MAX_EVIDENCE,
+                checks,
+                fetch,
+            };
+            let client = MemberClient::new("http://127.0.0.1:1/".parse().unwrap());
+            let mut seated = Seated { config, signer: member_signer(index), member: None, client };
+            seated.start(&leases).await;
+            members.push(seated);
+        }
+        Self { members, views, leases, threshold, files: Files::start().await, _dir: dir }
+    }
+
+    /// Puts a lease on the chain, or what became of it.
+    pub fn show(&self, lease: &Lease) {
+        let members = self.members.iter().map(|seated| seated.client.url().clone()).collect();
+        self.show_among(lease, members, self.threshold);
+    }
+
+    /// A lease whose committee is reached at `members`.
+    pub fn show_among(&self, lease: &Lease, members: Vec<Url>, threshold: usize) {
+        let view = LeaseView { lease: lease.clone(), members, threshold };
+        self.views.send_modify(|views| {
+            let mut all: BTreeMap<_, _> = (**views).clone();
+            all.insert(lease.terms.id, view);
+            *views = Arc::new(all);
+        });
+    }
+
+    /// The chain does not show the lease (yet).
+    pub fn forget(&self, lease: LeaseId) {
+        self.views.send_modify(|views| {
+            let mut all: BTreeMap<_, _> = (**views).clone();
+            all.remove(&lease);
+            *views = Arc::new(all);
+        });
+    }
+
+    pub fn client(&self, index: usize) -> &MemberClient {
+        &self.members[index].client
+    }
+
+    pub fn kill(&mut self, index: usize) {
+        self.members[index].member = None;
+    }
+
+    /// Drops a member and starts it again on its data directory.
+    pub async fn restart(&mut self, index: usize) {
+        self.kill(index);
+        self.members[index].start(&self.leases).await;
+    }
+
+    pub fn seats(&self) -> Vec<Seat> {
+        let seats = self.members.iter().enumerate();
+        seats
+            .map(|(index, seated)| Seat {
+                index,
+                key: seated.signer.address(),
+                client: seated.client.clone(),
+            })
+            .collect()
+    }
+
+    /// Serves a file as that of its lease and epoch and hands its root to every living member.
+    pub async fn deliver(&self, terms: &Terms, evidence: &Evidence) {
+        let name = format!("{}-{}", terms.id, evidence.head.epoch);
+        self.files.serve(&name, Served::Bytes(evidence.encode().unwrap()));
+        let signed = root(terms, evidence.head.epoch, evidence.head.commitment, &self.files.url(&name));
+        for seated in self.members.iter().filter(|seated| seated.member.is_some()) {
+            let receipt = seated.client.post_root(&signed).await.unwrap();
+            assert!(receipt.in_time, "{receipt:?}");
+        }
+    }
+
+    pub fn data_dir(&self, index: usize) -> &Path {
+        &self.members[index].config.data_dir
+    }
+
+    /// Files that a member has on disk while it checks them.
+    pub fn scratch(&self, index: usize) -> usize {
+        std::fs::read_dir(self.members[index].config.data_dir.join("evidence")).unwrap().count()
+    }
+
+    pub async fn view(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
+        self.client(index).statement(lease, epoch).await.unwrap()
+    }
+
+    pub async fn state(&self, index: usize, lease: LeaseId, epoch: u32) -> EpochState {
+        self.view(index, lease, epoch).await.epochs.pop().unwrap().state
+    }
+
+    /// The figures of a member once there is a verdict on `epoch`.
+    pub async fn judged(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
+        let ask = async || {
+            let view = self.view(index, lease, epoch).await;
+            let state = &view.epochs.last().unwrap().state;
+            matches!(state, EpochState::Verified | EpochState::Refused { .. }).then_some(view)
+        };
+        until(&format!("a verdict on epoch {epoch} of lease {lease}"), ask).await
+    }
+
+    /// [`World::judged`], and the verdict is good.
+    pub async fn verified(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
+        let view = self.judged(index, lease, epoch).await;
+        assert_eq!(view.epochs.last().unwrap().state, EpochState::Verified);
+        view
+    }
+
+    /// [`World::judged`], and the reason why the evidence does not hold, with its code in brackets.
+    pub async fn refused(&self, index: usize, lease: LeaseId, epoch: u32) -> String {
+        match self.judged(index, lease, epoch).await.epochs.pop().unwrap().state {
+            EpochState::Refused { code, reason } => format!("{reason} ({code})"),
+            state => panic!("expected a refusal, got {state:?}"),
+        }
+    }
+
+    /// The code and the words with which a member does not sign.
+    pub async fn not_signed(&self, index: usize, statement: Statement) -> (String, String) {
+        match self.client(index).sign(&[statement]).await {
+            Err(ClientError::NotSigned { refusals, .. }) => {
+                assert_eq!((refusals.len(), refusals[0].lease), (1, statement.lease));
+                (refusals[0].code.clone(), refusals[0].message.clone())
+            }
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    /// Sends a body as it stands; the status and the JSON that comes back.
+    pub async fn raw(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
+        let url = self.client(0).url().join(path).unwrap();
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = reqwest::Client::new().request(method, url).body(body);
+        let answer = request.header("content-type", "application/json").send().await.unwrap();
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status} without JSON: {text}")))
+    }
+
+    /// Posts `body`, which must be refused; the status and the code.
+    pub async fn post_refused(&self, path: &str, body: &impl serde::Serialize) -> (u16, String) {
+        let (status, answer) = self.raw("POST", path, serde_json::to_vec(body).unwrap()).await;
+        assert!(answer["message"].is_string(), "{answer}");
+        (status, answer["code"].as_str().unwrap().to_owned())
+    }
+}
+
+/// The code of an error of the API.
+pub fn code<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> String {
+    match answer {
+        Err(ClientError::Refused { code, .. }) => code,
+        other => panic!("expected a refusal with its code, got {other:?}"),
+    }
+}

@@ -1,0 +1,57 @@
+//! What the tasks of a provider's leases share.
+
+use hashlease_chain::{Chain, Committee, Committees, Sender};
+use hashlease_committee::{MemberClient, Seat};
+use hashlease_ledger::Book;
+use hashlease_primitives::{LeaseId, LocalSigner, SharedClock};
+use url::Url;
+
+/// Book, chain, committees and keys of a provider.
+#[derive(Debug)]
+pub struct Context {
+    /// What was counted.
+    pub book: Book,
+    /// Where the contracts are.
+    pub chain: Chain,
+    /// Who co-signs.
+    pub committees: Committees,
+    /// Sends transactions.
+    pub sender: Sender,
+    /// Signs epoch roots.
+    pub provider: LocalSigner,
+    /// Where the evidence is served.
+    pub evidence: EvidenceBase,
+    /// Tells when an epoch closes.
+    pub clock: SharedClock,
+}
+
+/// URL under which the committee reaches the provider's API.
+#[derive(Clone, Debug)]
+pub struct EvidenceBase(Url);
+
+impl EvidenceBase {
+    /// A base for evidence URLs.
+    ///
+    /// # Errors
+    /// When no path can be joined to it, as with `mailto:`.
+    pub fn new(base: Url) -> Result<Self, url::ParseError> {
+        base.join("v1/")?;
+        Ok(Self(base))
+    }
+
+    /// Where the evidence of an epoch is served.
+    ///
+    /// # Errors
+    /// [`url::ParseError`], which [`EvidenceBase::new`] rules out for every epoch.
+    pub fn url(&self, lease: LeaseId, epoch: u32) -> Result<Url, url::ParseError> {
+        self.0.join(&format!("v1/leases/{lease}/epochs/{epoch}/evidence"))
+    }
+}
+
+/// Members that can be asked.
+pub(crate) fn seats(committee: &Committee) -> Vec<Seat> {
+    let with_url = committee.members.iter().filter_map(|member| Some((member, member.url.clone()?)));
+    with_url
+        .map(|(member, url)| Seat { index: member.index, key: member.key, client: MemberClient::new(url) })
+        .collect()
+}

@@ -1,0 +1,86 @@
+//! Credits a lease: asks the members what they count, gathers signatures over the strongest statement that enough of
+//! them can sign, and submits it to the oracle.
+
+use crate::{
+    context::{Context, seats},
+    error::SettleError,
+};
+use hashlease_chain::{ChainError, bindings::CommitteeOracle};
+use hashlease_committee::{Seat, StatementView, gather, propose};
+use hashlease_primitives::{Lease, Statement, Terms};
+use tracing::info;
+
+impl Context {
+    /// Credits up to the newest closed epoch whose deadline is over, unless that stands on the chain already.
+    pub(crate) async fn credit_newest(&self, lease: &Lease) -> Result<(), SettleError> {
+        let terms = &lease.terms;
+        let now = self.clock.seconds().get();
+        let closed = |epoch| self.book.read(terms.id, |found| found.is_closed(epoch)).unwrap_or_default();
+        let over = (0..terms.epochs()).take_while(|epoch| now > terms.root_deadline(*epoch));
+        let Some(newest) = over.filter(|epoch| closed(*epoch)).last() else { return Ok(()) };
+        let stated = lease.as_of >= terms.epoch_end(newest) && (lease.as_of < terms.end || lease.last);
+        if stated {
+            return Ok(());
+        }
+        let committee = self.committees.get(terms.oracle).await?;
+        self.credit(lease, newest, &seats(&committee), committee.threshold).await
+    }
+
+    /// Asks the members, and credits the strongest statement that enough of them can sign.
+    async fn credit(
+        &self,
+        lease: &Lease,
+        epoch: u32,
+        seats: &[Seat],
+        threshold: usize,
+    ) -> Result<(), SettleError> {
+        let terms = &lease.terms;
+        let asked = seats.iter().map(|seat| seat.client.statement(terms.id, epoch));
+        let answers = futures::future::join_all(asked).await;
+        let mut reasons = Vec::new();
+        let mut views: Vec<StatementView> = Vec::new();
+        for answer in answers {
+            match answer {
+                Ok(view) => views.push(view),
+                Err(error) => reasons.push(error.to_string()),
+            }
+        }
+        let Some(statement) = propose(&views, threshold) else {
+            if views.iter().any(|view| view.pending) {
+                return Ok(());
+            }
+            return Err(SettleError::NoAgreement { epoch, reasons });
+        };
+        let news = statement.work > lease.credited
+            || statement.due > lease.due
+            || statement.as_of > lease.as_of
+            || (statement.last && !lease.last);
+        if !news {
+            return Ok(());
+        }
+        let signatures = gather(seats, &[statement], &terms.oracle_domain(), threshold).await?;
+        self.submit(terms, &statement, signatures).await?;
+        let Statement { work, due, last, .. } = statement;
+        info!(lease = %terms.id, epoch, %work, %due, last, "credited");
+        Ok(())
+    }
+
+    async fn submit(
+        &self,
+        terms: &Terms,
+        statement: &Statement,
+        signatures: Vec<u8>,
+    ) -> Result<(), ChainError> {
+        let typed = statement.typed();
+        let statement = CommitteeOracle::Statement {
+            lease: typed.lease,
+            asOf: typed.asOf,
+            work: typed.work,
+            due: typed.due,
+            evidence: typed.evidence,
+            last: typed.last,
+        };
+        let call = CommitteeOracle::submitCall { statements: vec![statement], signatures: signatures.into() };
+        self.sender.call(terms.oracle, &call).await.map(drop)
+    }
+}

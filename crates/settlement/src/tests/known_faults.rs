@@ -1,0 +1,140 @@
+//! Known faults of closing epochs and delivering roots.
+//!
+//! Each test passes while its fault is there and fails once it is mended: turn it into the test of the right result then.
+
+use super::chain::chain_at;
+use crate::{
+    close_epochs::{Delivered, close_in_time, deliver},
+    context::{Context, EvidenceBase},
+};
+use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::{Address, B256};
+use axum::{Json, Router, routing::post};
+use hashlease_chain::{Committees, Sender};
+use hashlease_committee::{MemberClient, Seat};
+use hashlease_ledger::Book;
+use hashlease_primitives::{
+    Algorithm, Clock as _, Domain, EpochRoot, HashRate, Lease, LeaseId, LocalSigner, SettlementWeight,
+    SignedEpochRoot, SystemClock, Terms, Work,
+};
+use serde_json::json;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, sync::watch, time::sleep};
+
+/// Comes back once it holds.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(30), "never: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn signer() -> LocalSigner {
+    LocalSigner::from_hex(&"22".repeat(32)).unwrap()
+}
+
+/// Two epochs of an hour.
+fn terms(id: u64) -> Terms {
+    let start = SystemClock.seconds().get() - 100;
+    Terms {
+        id: LeaseId(id),
+        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
+        oracle: Address::repeat_byte(2),
+        provider: Address::repeat_byte(3),
+        job_signer: signer().address(),
+        algorithm: Algorithm::Sha256d,
+        weight: SettlementWeight::from_log2(6).unwrap(),
+        rate: HashRate(1_000_000),
+        start,
+        end: start + 7_200,
+        duration: 7_200,
+        epoch_length: 3_600,
+    }
+}
+
+/// The lease as the chain would show it.
+fn lease(terms: Terms) -> Lease {
+    Lease {
+        terms,
+        token: Address::repeat_byte(4),
+        window: 3_600,
+        payment: 1_000,
+        bond: 200,
+        credited: Work(0),
+        due: Work(0),
+        as_of: 0,
+        collected: Work(0),
+        last: false,
+        settled: false,
+    }
+}
+
+/// Today: an epoch is closed for good by the wall clock alone, so that a clock that is ahead once loses all epochs up
+/// to its time. Right: an epoch is closed only if the newest block's time agrees.
+#[tokio::test]
+async fn known_fault_epoch_is_closed_by_the_wall_clock_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    // by the wall clock epoch 0 was over an hour ago, by the chain's the lease has just started
+    let start = SystemClock::shared().seconds().get() - 7_000;
+    let running = Terms { start, end: start + 7_200, ..terms(1) };
+    let book = Book::open(dir.path(), SystemClock::shared()).unwrap();
+    book.lease(&running).await.unwrap();
+    let chain = chain_at(running.start + 10).await;
+    let context = Context {
+        book: book.clone(),
+        chain: chain.clone(),
+        committees: Committees::new(chain.clone(), Duration::from_secs(60)),
+        sender: Sender::new(chain, PrivateKeySigner::from_slice(&[7; 32]).unwrap()),
+        provider: signer(),
+        evidence: EvidenceBase::new("http://127.0.0.1/".parse().unwrap()).unwrap(),
+        clock: SystemClock::shared(),
+    };
+    let (_leases, followed) = watch::channel(lease(running.clone()));
+    let closing = tokio::spawn(close_in_time(Arc::new(context), followed));
+    until("epoch 0 is closed", || book.closed(running.id, 0).is_ok()).await;
+    closing.abort();
+}
+
+/// A member that confirms each root after `delay`, and how many it has confirmed.
+async fn confirming(delay: Duration) -> (MemberClient, Arc<AtomicUsize>) {
+    let confirmed = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&confirmed);
+    let confirm = move || async move {
+        tokio::time::sleep(delay).await;
+        count.fetch_add(1, Ordering::SeqCst);
+        Json(json!({"received": 1, "inTime": true}))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/roots", post(confirm))).await });
+    (MemberClient::new(url.parse().unwrap()), confirmed)
+}
+
+/// Today: a lease's next epoch is neither closed nor offered to anybody before the slowest member has answered for all
+/// roots. Right: closing and each member's deliveries go on by themselves.
+#[tokio::test]
+async fn known_fault_slow_member_holds_up_all_deliveries() {
+    let terms = terms(1);
+    let roots = (0..3).map(|epoch| {
+        let evidence = "http://127.0.0.1/".into();
+        let root = EpochRoot { lease: terms.id, epoch, root: B256::ZERO, count: 0, evidence };
+        let signature = signer().sign(&root.digest(&terms.oracle_domain())).unwrap();
+        SignedEpochRoot { root, signature }
+    });
+    let roots: Vec<_> = roots.collect();
+    let (fast, confirmed) = confirming(Duration::ZERO).await;
+    let (slow, confirmed_late) = confirming(Duration::from_millis(500)).await;
+    let key = signer().address();
+    let seats = [Seat { index: 0, key, client: fast }, Seat { index: 1, key, client: slow }];
+    let mut delivered = Delivered::default();
+    deliver(&terms, &roots, &seats, &mut delivered).await;
+    let counts = (confirmed.load(Ordering::SeqCst), confirmed_late.load(Ordering::SeqCst));
+    assert_eq!(counts, (3, 3), "it comes back only after the slow member's last answer");
+}

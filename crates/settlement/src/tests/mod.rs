@@ -1,0 +1,5 @@
+//! Settlement against endpoints that a test scripts.
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+mod chain;
+mod known_faults;
