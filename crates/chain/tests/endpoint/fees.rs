@@ -19,20 +19,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fees of one signed copy, wei per gas.
 #[derive(Clone, Copy, Debug)]
-pub struct Copy {
+pub struct SignedCopy {
     pub max: u128,
     pub tip: u128,
 }
 
 pub struct FeeEndpoint {
     pub chain: Chain,
-    copies: Arc<Mutex<Vec<Copy>>>,
+    copies: Arc<Mutex<Vec<SignedCopy>>>,
 }
 
 impl FeeEndpoint {
-    /// Names `tip` as what others pay, and answers each signed copy by its tip. No transaction is ever mined.
+    /// Names `tip` as what others pay, and answers each signed copy by its tip. No transaction is
+    /// ever mined.
     pub async fn start(tip: u64, answer: impl Fn(u128) -> Reply + Send + Sync + 'static) -> Self {
-        let copies = Arc::<Mutex<Vec<Copy>>>::default();
+        let copies = Arc::<Mutex<Vec<SignedCopy>>>::default();
         let seen = Arc::clone(&copies);
         let chain = serve(move |method, params| match method {
             "eth_estimateGas" => Reply::Result(json!(quantity(100_000))),
@@ -56,12 +57,12 @@ impl FeeEndpoint {
     }
 
     /// All signed copies so far.
-    pub fn copies(&self) -> Vec<Copy> {
+    pub fn copies(&self) -> Vec<SignedCopy> {
         self.copies.lock().unwrap().clone()
     }
 
     /// All signed copies, once there are so many.
-    pub async fn wait_for_copies(&self, count: usize) -> Vec<Copy> {
+    pub async fn wait_for_copies(&self, count: usize) -> Vec<SignedCopy> {
         let begun = Instant::now();
         while self.copies().len() < count {
             assert!(begun.elapsed() < PATIENCE, "{} signed copies instead of {count}", self.copies().len());
@@ -71,8 +72,8 @@ impl FeeEndpoint {
     }
 }
 
-fn decode(raw: &Value) -> Copy {
+fn decode(raw: &Value) -> SignedCopy {
     let bytes = hex::decode(raw.as_str().unwrap()).unwrap();
     let transaction = TxEnvelope::decode_2718(&mut bytes.as_slice()).unwrap();
-    Copy { max: transaction.max_fee_per_gas(), tip: transaction.max_priority_fee_per_gas().unwrap() }
+    SignedCopy { max: transaction.max_fee_per_gas(), tip: transaction.max_priority_fee_per_gas().unwrap() }
 }

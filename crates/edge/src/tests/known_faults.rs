@@ -29,8 +29,9 @@ impl World {
     }
 }
 
-/// Today: a job's sequence of more than 32 bits is handed out, and every share of it is refused, because a share names
-/// its job by the low 32 bits. Right: such a job is refused here and by the members, or its shares count.
+/// Today: a job's sequence of more than 32 bits is handed out, and every share of it is refused,
+/// because a share names its job by the low 32 bits. Right: such a job is refused here and by the
+/// members, or its shares count.
 #[tokio::test]
 async fn known_fault_shares_of_a_large_sequence_are_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -42,8 +43,8 @@ async fn known_fault_shares_of_a_large_sequence_are_refused() {
     assert_eq!(world.counted(1), 0);
 }
 
-/// Today: a job whose sequence is below that of an earlier one is taken and journalled, as members do, but never
-/// handed out. Right: node and members refuse it, or hand it out.
+/// Today: a job whose sequence is below that of an earlier one is taken and journalled, as members
+/// do, but never handed out. Right: node and members refuse it, or hand it out.
 #[tokio::test]
 async fn known_fault_job_of_a_lower_sequence_is_never_handed_out() {
     let dir = tempfile::tempdir().unwrap();
@@ -56,8 +57,8 @@ async fn known_fault_job_of_a_lower_sequence_is_never_handed_out() {
     assert_eq!(served.jobs().borrow().as_ref().map(|job| job.sequence()), Some(1_000));
 }
 
-/// Today: a job whose window opens in 400 s takes the place of the one that can be mined, and its shares are refused.
-/// Right: it is kept until its window opens.
+/// Today: a job whose window opens in 400 s takes the place of the one that can be mined, and its
+/// shares are refused. Right: it is kept until its window opens.
 #[tokio::test]
 async fn known_fault_job_of_a_later_window_is_handed_out_at_once() {
     let dir = tempfile::tempdir().unwrap();
@@ -91,8 +92,9 @@ async fn known_fault_number_of_jobs_has_no_limit() {
     assert_eq!(world.journalled_jobs().len(), 300);
 }
 
-/// Today: a data directory is used for another deployment without a word: its lease takes over the terms of the same
-/// number, and its jobs and shares are refused. Right: the node does not start, and says whose data it found.
+/// Today: a data directory is used for another deployment without a word: its lease takes over the
+/// terms of the same number, and its jobs and shares are refused. Right: the node does not start,
+/// and says whose data it found.
 #[tokio::test]
 async fn known_fault_data_of_another_deployment_are_taken() {
     let dir = tempfile::tempdir().unwrap();
@@ -133,8 +135,8 @@ async fn known_fault_each_size_of_the_free_part_disconnects_stock_miners() {
     }
 }
 
-/// Today: a pool's difficulty is passed on without a floor: here the pool asks for shares of one hash in a lease whose
-/// share is worth 64. Right: never much easier than the settlement target.
+/// Today: a pool's difficulty is passed on without a floor: here the pool asks for shares of one
+/// hash in a lease whose share is worth 64. Right: never much easier than the settlement target.
 #[tokio::test]
 async fn known_fault_difficulty_of_a_pool_has_no_floor() {
     let dir = tempfile::tempdir().unwrap();
@@ -146,8 +148,8 @@ async fn known_fault_difficulty_of_a_pool_has_no_floor() {
     assert_eq!(told.target.work().0, 1);
 }
 
-/// Today: a share that was under way when the extranonce changed is refused, though its job is not superseded.
-/// Right: it counts by the layout of its own job.
+/// Today: a share that was under way when the extranonce changed is refused, though its job is not
+/// superseded. Right: it counts by the layout of its own job.
 #[tokio::test]
 async fn known_fault_share_under_way_at_a_change_of_extranonce_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -161,8 +163,8 @@ async fn known_fault_share_under_way_at_a_change_of_extranonce_is_refused() {
     assert_eq!(refusal(&answer).1, "extranonce-length");
 }
 
-/// Today: while the link is down, `/v1/status` shows the gateway's address, which the renter sealed to the node.
-/// Right: the trouble without the address.
+/// Today: while the link is down, `/v1/status` shows the gateway's address, which the renter sealed
+/// to the node. Right: the trouble without the address.
 #[tokio::test]
 async fn known_fault_status_shows_the_address_of_the_gateway() {
     let dir = tempfile::tempdir().unwrap();
@@ -176,9 +178,9 @@ async fn known_fault_status_shows_the_address_of_the_gateway() {
     assert!(status.contains("127.0.0.1:9"), "{status}");
 }
 
-/// Today: an epoch that was closed without a share is forgotten at a restart. A late share of it is then written to
-/// disk, refused, and no later start succeeds. Right: closed epochs are known again, and nothing is written that a
-/// start refuses.
+/// Today: an epoch that was closed without a share is forgotten at a restart. A late share of it is
+/// then written to disk, refused, and no later start succeeds. Right: closed epochs are known
+/// again, and nothing is written that a start refuses.
 #[tokio::test]
 async fn known_fault_share_of_an_epoch_closed_empty_ends_all_starts() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,12 +1,13 @@
 //! Known faults of the gateway.
 //!
-//! Each test passes while its fault is there and fails once it is mended: turn it into the test of the right result then.
+//! Each test passes while its fault is there and fails once it is mended: turn it into the test of
+//! the right result then.
 
 use super::world::*;
 use serde_json::json;
 
-/// Today: a job of a pool whose clock is 320 s ahead is signed and due, and nodes refuse its shares as too far from
-/// their clock. Right: one bound for all.
+/// Today: a job of a pool whose clock is 320 s ahead is signed and due, and nodes refuse its shares
+/// as too far from their clock. Right: one bound for all.
 #[tokio::test]
 async fn known_fault_job_is_signed_further_ahead_than_nodes_take() {
     let mut ahead = notify("a", 1, true);
