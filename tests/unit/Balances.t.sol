@@ -96,7 +96,7 @@ contract BalancesTest is Fixture {
         escrow.withdraw(address(token), provider.addr, type(uint256).max);
     }
 
-    function test_WhatWasWithdrawn_CannotBeWithdrawnAgain() public {
+    function test_AWithdrawnAmount_CannotBeWithdrawnAgain() public {
         vm.startPrank(provider.addr);
         escrow.withdraw(address(token), provider.addr, DEPOSIT - 2);
         vm.expectRevert(_error(ILeaseEscrow.InsufficientBalance.selector, 2, 3));
@@ -116,7 +116,7 @@ contract BalancesTest is Fixture {
         escrow.withdraw(address(other), provider.addr, 1);
     }
 
-    function test_WhenItGoesToNobodyOrStays_AWithdrawalReverts() public {
+    function test_WhenTheReceiverIsNobodyOrTheEscrow_AWithdrawalReverts() public {
         vm.prank(provider.addr);
         vm.expectRevert(_error(ILeaseEscrow.InvalidRecipient.selector, address(0)));
         escrow.withdraw(address(token), address(0), 1);
@@ -138,7 +138,7 @@ contract BalancesTest is Fixture {
     // ---------------------------------------------------------------- withdrawFor
 
     /// @dev Otherwise anybody could push a provider's deposit out before each rent.
-    function test_AKeptBalance_IsOnlyItsOwnersToWithdraw() public {
+    function test_AKeptBalance_CanBeWithdrawnByItsOwnerOnly() public {
         vm.expectEmit(address(escrow));
         emit ILeaseEscrow.BalanceKept(provider.addr, true);
         vm.prank(provider.addr);

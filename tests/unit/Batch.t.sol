@@ -63,7 +63,7 @@ contract BatchTest is Renting {
         _batch(stranger, new bytes[](0), false);
     }
 
-    function test_ABatch_IsTheCallersAndNobodyElses() public {
+    function test_ABatch_ActsForItsCallerAndForNobodyElse() public {
         vm.expectRevert(_error(ILeaseEscrow.InsufficientBalance.selector, 0, 1));
         _batch(stranger, _two(_withdraw(1), _withdraw(1)), true);
         _rent();
@@ -87,7 +87,7 @@ contract BatchTest is Renting {
         assertEq(_balance(provider.addr), DEPOSIT - 3);
     }
 
-    function test_WhenAllCallsOfALenientBatchFail_AllAreTold() public {
+    function test_WhenAllCallsOfALenientBatchFail_AllAreReported() public {
         bytes memory reason = _error(ILeaseEscrow.UnknownLease.selector, 7);
         vm.expectEmit(address(escrow));
         emit ILeaseEscrow.CallFailed(0, reason);

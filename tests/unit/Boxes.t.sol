@@ -41,7 +41,7 @@ contract BoxesTest is Rented {
         _refused(renter);
     }
 
-    function test_AnExpiredUser_DoesNotAndTheOwnerDoesAgain() public {
+    function test_AnExpiredUser_MayNotPublishAndTheOwnerMayAgain() public {
         _setUser(START);
         vm.warp(START);
         _publishes(user, "node", "gateway");
@@ -50,7 +50,7 @@ contract BoxesTest is Rented {
         _publishes(renter, "node", "gateway");
     }
 
-    function test_AfterATransfer_OnlyTheNewOwnerDoes() public {
+    function test_AfterATransfer_OnlyTheNewOwnerMayPublish() public {
         _setUser(END);
         _transfer(stranger);
         _refused(user);
@@ -58,7 +58,7 @@ contract BoxesTest is Rented {
         _publishes(stranger, "node", "gateway");
     }
 
-    function test_AnyoneElse_DoesNot() public {
+    function test_AnyoneElse_MayNotPublish() public {
         vm.startPrank(renter);
         escrow.approve(stranger, id);
         escrow.setApprovalForAll(payee, true);
@@ -73,7 +73,7 @@ contract BoxesTest is Rented {
 
     // ---------------------------------------------------------------- when
 
-    function test_ACancelledOrTerminatedLease_RunsOnUntilItsEnd() public {
+    function test_ACancelledOrTerminatedLease_AcceptsBoxesUntilItsEnd() public {
         vm.warp(START);
         uint256 snapshot = vm.snapshotState();
         _cancel();

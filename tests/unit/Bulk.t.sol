@@ -42,7 +42,7 @@ contract BulkTest is Renting {
 
     // ---------------------------------------------------------------- accepted
 
-    function test_TheLens_TellsWhatIsToBeSigned() public {
+    function test_TheLens_ReturnsTheDigestToSign() public {
         assertEq(lens.offerRootDigest("root"), _digest("root"));
         vm.chainId(2);
         assertEq(lens.offerRootDigest("root"), _digest("root"));
@@ -126,7 +126,7 @@ contract BulkTest is Renting {
     }
 
     /// @dev A leaf is the hash of a hash, so an offer's hash as such, which could be the hash of two nodes, is none.
-    function test_WhenLeavesAreNotHashedAgain_TheTreeIsNone() public {
+    function test_WhenLeavesAreHashedOnceOnly_TheTreeIsRefused() public {
         bytes32[] memory hashes = new bytes32[](2);
         (hashes[0], hashes[1]) = (lens.offerHash(_offerAt(0)), lens.offerHash(_offerAt(1)));
         bytes memory signature = _signRoot(OfferTree.root(hashes));
@@ -167,7 +167,7 @@ contract BulkTest is Renting {
 
     // ---------------------------------------------------------------- taken back
 
-    function test_WhenOneOfferOfATreeIsCancelled_TheOthersStand() public {
+    function test_WhenOneOfferOfATreeIsCancelled_TheOthersStayValid() public {
         bytes32[] memory leaves = _leaves(3);
         bytes memory signature = _signRoot(OfferTree.root(leaves));
         vm.prank(provider.addr);

@@ -65,7 +65,7 @@ contract CancelTest is Rented {
         _cancels(START + 19 * EPOCH, 20, 0, 0);
     }
 
-    function test_InTheLastButOneEpoch_OnlyTheEndMoves() public {
+    function test_InTheLastEpochButOne_OnlyTheEndMoves() public {
         _cancels(END - EPOCH - 1, 23, 0, 0);
     }
 

@@ -58,7 +58,7 @@ contract CancelSettledTest is Rented {
         _everybodyLeaves();
     }
 
-    function test_WhenTheCapIsReached_TheRoundingIsTheOwners() public {
+    function test_WhenTheCapIsReached_TheOwnerGetsTheRounding() public {
         _cancelInTheSixthHour();
         _settles(type(uint96).max, 0, 1, 0, 1_466_666);
         assertEq(escrow.lease(id).credited, 2.7e18);
@@ -86,7 +86,7 @@ contract CancelSettledTest is Rented {
         _expectBooked(26_400_000 + 14_666_666 + BOND, 266_666, 58_666_666 + 6_666_668);
     }
 
-    function test_WhenTheFeeIsAll_TheProviderGetsTwiceWhatWasReleasedAtMost() public {
+    function test_WhenTheFeeIsEverything_TheProviderGetsAtMostTwiceWhatWasReleased() public {
         Offer memory o = _offer();
         (o.bondBps, o.cancelBps) = (10_000, 10_000);
         _begin(o);
@@ -110,7 +110,7 @@ contract CancelSettledTest is Rented {
 
     // ---------------------------------------------------------------- the work
 
-    function test_EpochsWorkedBefore_StayClaimable() public {
+    function test_EpochsWorkedBefore_CanStillBeCreditedAndCollected() public {
         _credit(id, 2, 2 * PROMISE, 2 * PROMISE, false);
         escrow.collect(id);
         _cancelInTheSixthHour();
@@ -123,7 +123,7 @@ contract CancelSettledTest is Rented {
         _everybodyLeaves();
     }
 
-    function test_WhatTheCapCut_NoLaterStatementBrings() public {
+    function test_WorkBeyondTheCap_IsLostToEveryLaterStatement() public {
         // nine epochs' work in the first five: the cap lets 6.25 count, and 7.5 by the new end
         _credit(id, 5, 9 * PROMISE, 0, false);
         assertEq(escrow.lease(id).credited, 2.25e18);

@@ -77,7 +77,7 @@ contract CollectTest is Rented {
         _expectBooked(103_466_667, 0, 0);
     }
 
-    function test_WhenTheOracleTakesNoFee_AllIsTheProviders() public {
+    function test_WhenTheOracleTakesNoFee_TheProviderGetsEverything() public {
         Offer memory o = _offer();
         o.oracle = registry.registerOracle(address(this), WINDOW, 0, testPayee);
         registry.setExposureCap(o.oracle, address(token), type(uint128).max);
@@ -89,7 +89,7 @@ contract CollectTest is Rented {
 
     // ---------------------------------------------------------------- remembered
 
-    function test_ATransfer_DoesNotMakeItForget() public {
+    function test_ATransfer_DoesNotResetIt() public {
         _credit(id, 12, COMMITTED / 2, 0, false);
         escrow.collect(id);
         _transfer(stranger);
@@ -100,7 +100,7 @@ contract CollectTest is Rented {
         _expectBooked(52_800_000, 533_333, 0);
     }
 
-    function test_WhatWasNotCollected_SettlingBooks() public {
+    function test_UncollectedWork_IsBookedBySettling() public {
         _credit(id, 6, COMMITTED / 4, 0, false);
         escrow.collect(id);
         _credit(id, 24, COMMITTED / 2, 0, true);
@@ -112,7 +112,7 @@ contract CollectTest is Rented {
 
     // ---------------------------------------------------------------- after the end came closer
 
-    function test_AfterACancellation_ItCollectsAsEver() public {
+    function test_AfterACancellation_ItCollectsAsBefore() public {
         _credit(id, 2, 2 * PROMISE, 0, false);
         vm.warp(START + 5 * EPOCH);
         _cancel();
@@ -124,7 +124,7 @@ contract CollectTest is Rented {
         assertEq(_balance(provider.addr) - idle, 26_400_000, "no cancel fee before the settlement");
     }
 
-    function test_AfterATermination_ItCollectsAsEver() public {
+    function test_AfterATermination_ItCollectsAsBefore() public {
         vm.warp(START + 5 * EPOCH);
         _terminate();
         _credit(id, 6, 6 * PROMISE, 6 * PROMISE, true);

@@ -22,7 +22,7 @@ contract CommitteeMembersTest is Seated {
 
     // ---------------------------------------------------------------- keys
 
-    function test_AnOwner_ReplacesItsKeyAndNobodyElses() public {
+    function test_AnOwner_ReplacesItsOwnKeyAndNoOther() public {
         vm.expectEmit(address(committee));
         emit ICommitteeOracle.KeyReplaced(2, memberOwners[2], provider.addr);
         _replace(2, provider.addr);
@@ -47,7 +47,7 @@ contract CommitteeMembersTest is Seated {
         assertEq(escrow.lease(id).credited, WORK);
     }
 
-    function test_AKeyOfOneCommittee_StaysThatOfTheOther() public {
+    function test_AKeyOfOneCommittee_RemainsAKeyOfTheOther() public {
         _replace(0, provider.addr);
         (, address key) = majority.member(0);
         assertEq(key, members[0].addr);
@@ -141,7 +141,7 @@ contract CommitteeMembersTest is Seated {
 
     // ---------------------------------------------------------------- founding
 
-    function test_ACommittee_SaysWhoItIs() public view {
+    function test_ACommittee_ReturnsItsMembersAndThreshold() public view {
         assertEq(committee.escrow(), address(escrow));
         assertEq(committee.threshold(), 3);
         assertEq(majority.threshold(), 2);
@@ -152,7 +152,7 @@ contract CommitteeMembersTest is Seated {
         _isMember(3, address(0), address(0));
     }
 
-    function test_TheFirstKeys_AreSaidToo() public {
+    function test_TheFirstKeys_AreInEventsToo() public {
         for (uint256 i; i < 3; ++i) {
             vm.expectEmit();
             emit ICommitteeOracle.KeyReplaced(i, memberOwners[i], members[i].addr);

@@ -81,7 +81,7 @@ contract CommitteeRootTest is Seated {
 
     // ---------------------------------------------------------------- posting
 
-    function test_ARoot_IsKeptAndSaid() public {
+    function test_ARoot_IsStoredAndReported() public {
         bytes32 root = keccak256("root");
         bytes memory signatures = _over(committee.rootDigest(root), 0, 3);
         assertEq(committee.postedAt(root), 0);
@@ -255,7 +255,7 @@ contract CommitteeRootTest is Seated {
         _nothingCame();
     }
 
-    function test_AHashOfAStatement_IsNoLeafBeforeItIsHashedAgain() public {
+    function test_AStatementHashedOnceIs_NoLeaf() public {
         Statement memory s = _statement(id);
         _post(committee, keccak256(abi.encode(STATEMENT, s)));
         _unposted(s, new bytes32[](0), _leaf(s));
@@ -299,7 +299,7 @@ contract CommitteeRootTest is Seated {
 
     // ---------------------------------------------------------------- batch and root
 
-    function test_ABatchsSignatures_AreNoRoots() public {
+    function test_ABatchsSignatures_DoNotSignARoot() public {
         Statement[] memory s = _statements(_statement(id));
         bytes memory signatures = _signatures(committee, s, 0, 3);
         bytes32 hash = keccak256(abi.encode(STATEMENT, s[0]));
@@ -310,7 +310,7 @@ contract CommitteeRootTest is Seated {
         }
     }
 
-    function test_ARootsSignatures_AreNoBatchs() public {
+    function test_ARootsSignatures_DoNotSignABatch() public {
         Statement[] memory s = _statements(_statement(id));
         bytes32 hash = keccak256(abi.encode(STATEMENT, s[0]));
         bytes32[3] memory roots = [hash, keccak256(abi.encode(hash)), keccak256(bytes.concat(hash))];
@@ -325,7 +325,7 @@ contract CommitteeRootTest is Seated {
 
     /// @dev Otherwise whoever once had the keys could sign about leases and epochs to come, and replacing the keys would
     /// not help.
-    function test_ARoot_SaysNothingOfWhatComesAfterItWasPosted() public {
+    function test_ARoot_SaysNothingOfTimesAfterItsPosting() public {
         Statement memory s = _entry(id, START + 2 * EPOCH, 5e17, 6e17, false);
         vm.warp(START + 2 * EPOCH - 1);
         bytes32 root = _leaf(s);

@@ -11,7 +11,7 @@ import {Rented} from "tests/support/Rented.sol";
 contract CreditTest is Rented {
     // ---------------------------------------------------------------- what is said
 
-    function test_ACredit_WritesTheFiguresAndSaysSo() public {
+    function test_ACredit_WritesTheFiguresAndReportsThem() public {
         vm.warp(START + EPOCH);
         vm.recordLogs();
         _send(_entry(id, START + EPOCH, PROMISE / 2, PROMISE, false));
@@ -28,7 +28,7 @@ contract CreditTest is Rented {
         _expectFigures(PROMISE / 2, PROMISE, START + EPOCH, false);
     }
 
-    function test_TheEvent_TellsTheLeasesFiguresRatherThanTheEntrys() public {
+    function test_TheEvent_ReportsTheLeasesFiguresRatherThanTheEntrys() public {
         _credit(id, 2, PROMISE, PROMISE, false);
         vm.warp(START + 3 * EPOCH);
         vm.expectEmit(address(escrow));
@@ -75,14 +75,14 @@ contract CreditTest is Rented {
         _expectFigures(0.9e18, 0, START + 2 * EPOCH, false);
     }
 
-    function test_WhatTheCapCuts_ALaterStatementBrings() public {
+    function test_WorkCutByTheCap_CountsInALaterStatement() public {
         _credit(id, 2, 3 * PROMISE, 0, false);
         _expectFigures(0.9e18, 0, START + 2 * EPOCH, false);
         _credit(id, 3, 3 * PROMISE, 0, false);
         _expectFigures(1.08e18, 0, START + 3 * EPOCH, false);
     }
 
-    function test_TheCap_IsThatOfTheEntrysAsOfAndNotOfTheClock() public {
+    function test_TheCap_FollowsTheEntrysAsOfAndNotTheClock() public {
         vm.warp(END);
         _send(_entry(id, START + EPOCH, COMMITTED, COMMITTED, false));
         _expectFigures(0.45e18, 0.36e18, START + EPOCH, false);
@@ -121,7 +121,7 @@ contract CreditTest is Rented {
         _expectFigures(2 * PROMISE, 2 * PROMISE, START + 4 * EPOCH, false);
     }
 
-    function test_WhenNothingChanges_NothingIsSaid() public {
+    function test_WhenNothingChanges_NoEventIsEmitted() public {
         _credit(id, 3, PROMISE, PROMISE, false);
         bytes32 before = _state();
         vm.recordLogs();
@@ -144,7 +144,7 @@ contract CreditTest is Rented {
 
     // ---------------------------------------------------------------- last
 
-    function test_Last_CountsAtTheEndAndIsSaidOnce() public {
+    function test_Last_CountsAtTheEndAndIsReportedOnce() public {
         vm.warp(END);
         vm.expectEmit(address(escrow));
         emit ILeaseEscrow.Credited(id, PROMISE, PROMISE, END, keccak256(abi.encode(id, END)));

@@ -83,7 +83,7 @@ contract CreditSkippedTest is Rented {
         assertEq(escrow.lease(second).credited, PROMISE);
     }
 
-    function test_AnOracle_IsNoOtherOneOnceItCreditedItsOwn() public {
+    function test_AnOracleThatCreditedItsOwnLease_SpeaksForNoOtherOracle() public {
         Offer memory o = _offer();
         o.oracle = majorityId;
         uint256 foreign = _rent(o, _request());
@@ -133,7 +133,7 @@ contract CreditSkippedTest is Rented {
         _skipped(_entry(id, 0, PROMISE, PROMISE, false), reason);
     }
 
-    function test_AfterACancellation_TheOldEndsEpochsAreSkipped() public {
+    function test_AfterACancellation_EpochsOfTheOldEndAreSkipped() public {
         vm.warp(START + 5 * EPOCH);
         _cancel();
         vm.warp(END);
@@ -143,7 +143,7 @@ contract CreditSkippedTest is Rented {
         _expectFigures(PROMISE, PROMISE, START + 6 * EPOCH, false);
     }
 
-    function test_AfterATermination_TheOldEndsEpochsAreSkipped() public {
+    function test_AfterATermination_EpochsOfTheOldEndAreSkipped() public {
         vm.warp(START + 5 * EPOCH);
         _terminate();
         vm.warp(END);
@@ -183,7 +183,7 @@ contract CreditSkippedTest is Rented {
         assertEq(escrow.lease(second).credited, PROMISE / 3);
     }
 
-    function test_AHundredBadEntries_AreAHundredEventsAndNothingElse() public {
+    function test_AHundredBadEntries_EmitAHundredEventsAndNothingElse() public {
         vm.recordLogs();
         escrow.credit(new Statement[](100));
         Vm.Log[] memory logs = vm.getRecordedLogs();

@@ -37,7 +37,7 @@ contract DirectoryTest is Fixture {
         directory.postOffer(o, signature, _proof(2));
     }
 
-    function test_WhatIsLogged_CanBeRented() public {
+    function test_ALoggedOffer_CanBeRented() public {
         Offer memory o = _offer();
         vm.recordLogs();
         directory.postOffer(o, _sign(o), new bytes32[](0));

@@ -161,7 +161,7 @@ contract ExposureTest is Renting {
         assertEq(_exposure(), 0);
     }
 
-    function test_ACapBelowWhatIsOut_StopsNewLeasesOnly() public {
+    function test_ACapBelowTheExposure_StopsNewLeasesOnly() public {
         _rent();
         registry.setExposureCap(committeeId, address(token), 1);
         _refused(_offer(), _request(), _error(ILeaseEscrow.ExposureCapExceeded.selector, 1, 255_999_998));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Base64} from "solady/utils/Base64.sol";
@@ -41,16 +40,6 @@ contract FaultClassesTest is Rented {
         escrow.reconcile(address(token), twice);
         assertEq(escrow.liabilities(address(token)), PAYMENT + BOND);
         vm.stopPrank();
-    }
-
-    /// @dev Auctions and payroll streams: one `msg.value` that counts in every call of a batch.
-    function test_ABatchWithNativeCurrency_Reverts() public {
-        bytes[] memory calls = new bytes[](1);
-        calls[0] = abi.encodeCall(ILeaseEscrow.deposit, (address(token), 1));
-        vm.deal(stranger, 1 ether);
-        vm.prank(stranger);
-        (bool accepted,) = address(escrow).call{value: 1}(abi.encodeCall(ILeaseEscrow.batch, (calls, true)));
-        assertFalse(accepted);
     }
 
     /// @dev NFT markets: partial fills whose sum overflows, so that an order fills again.

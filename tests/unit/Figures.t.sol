@@ -85,7 +85,7 @@ contract FiguresTest is Test {
         }
     }
 
-    function test_AnAlgorithmThatIsNone_IsUnknown() public pure {
+    function test_AnUnknownAlgorithm_IsCalledUnknown() public pure {
         assertEq(Human.algorithm(0), "unknown");
         assertEq(Human.algorithm(5), "unknown");
     }
@@ -103,7 +103,7 @@ contract FiguresTest is Test {
         );
     }
 
-    function test_WhatIsNotHarmless_IsAQuestionMarkForEachByte() public pure {
+    function test_EachHarmfulByte_IsAQuestionMark() public pure {
         // C1 control, soft hyphen, combining, another sign of three bytes, of four, continuations alone, never in UTF-8,
         // currency signs with a wrong end
         bytes[9] memory raw = [
@@ -143,7 +143,7 @@ contract FiguresTest is Test {
         Utf8.check(string(text));
     }
 
-    function test_WhatIsNotXml_IsSeen() public {
+    function test_BadXml_IsSeen() public {
         bytes32 shape = this.xml('<a b="c"><d/>e &amp; f</a>');
         assertEq(this.xml('<a b=""><d/></a>'), shape);
         assertNotEq(this.xml('<a c=""><d/></a>'), shape);
@@ -168,7 +168,7 @@ contract FiguresTest is Test {
         }
     }
 
-    function test_WhatIsNotUtf8_IsSeen() public {
+    function test_BadUtf8_IsSeen() public {
         this.utf8(bytes(unicode"aé€😀"));
         bytes[9] memory texts = [
             bytes(hex"80"),

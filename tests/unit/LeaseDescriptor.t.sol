@@ -78,7 +78,7 @@ contract LeaseDescriptorTest is Fixture {
 
     // ---------------------------------------------------------------- what is told
 
-    function test_ALease_IsToldByItsAttributes() public {
+    function test_ALease_IsDescribedByItsAttributes() public {
         uint256 id = _rent();
         _read(id);
         assertEq(vm.parseJsonString(json, ".name"), "Hashlease #1");
@@ -107,7 +107,7 @@ contract LeaseDescriptorTest is Fixture {
         assertFalse(vm.keyExistsJson(json, ".attributes[16]"));
     }
 
-    function test_WhatIsDelivered_IsRoundedDown() public {
+    function test_DeliveredWork_IsRoundedDown() public {
         uint256 id = _rent();
         // 33.33 % would be 2.879712 × 10^18
         _credit(id, 12, 2.88e18 - 1, COMMITTED / 2, false);
@@ -118,7 +118,7 @@ contract LeaseDescriptorTest is Fixture {
         _expectShown("16.66 % behind");
     }
 
-    function test_WhenTheProviderSignsItsJobs_ThatIsTold() public {
+    function test_WhenTheProviderSignsItsJobs_TheAttributesSaySo() public {
         RentRequest memory r = _request();
         r.jobSigner = provider.addr;
         _read(_rent(_offer(), r));
@@ -176,7 +176,7 @@ contract LeaseDescriptorTest is Fixture {
         _expectDrawn('stroke="url(#g)"><path', true);
     }
 
-    function test_WhenDeliveredAsPromised_ThePaceIsTold() public {
+    function test_WhenDeliveredAsPromised_ThePaceIsShown() public {
         uint256 id = _rent();
         _credit(id, 6, COMMITTED / 4, COMMITTED / 4, false);
         _read(id);
@@ -364,7 +364,7 @@ contract LeaseDescriptorTest is Fixture {
         _expectSymbol(abi.encode(hex"e282c0"), "???");
     }
 
-    function test_DecimalsThatCanNotBe_AreNone() public {
+    function test_ImpossibleDecimals_CountAsNone() public {
         _rent();
         bytes memory symbol = abi.encode("X");
         _readWith(HostileToken.Manner.Answers, symbol, 36);

@@ -104,7 +104,7 @@ contract LeaseLensTest is Fixture {
 
     // ---------------------------------------------------------------- what
 
-    function test_ALease_IsToldWithAllThatBelongsToIt() public {
+    function test_ALease_ComesWithEverythingThatBelongsToIt() public {
         uint256 id = _rent();
         LeaseView memory v = _look(id);
         assertEq(abi.encode(v.lease), abi.encode(escrow.lease(id)));
@@ -153,7 +153,7 @@ contract LeaseLensTest is Fixture {
 
     // ---------------------------------------------------------------- collect
 
-    function test_WhatCanBeCollected_IsWhatCollectBooks() public {
+    function test_TheCollectableAmount_IsWhatCollectBooks() public {
         uint256 id = _rent();
         _credit(id, 12, COMMITTED / 4, COMMITTED / 2, false);
         LeaseView memory v = _look(id);
@@ -202,14 +202,14 @@ contract LeaseLensTest is Fixture {
 
     // ---------------------------------------------------------------- settle: how much
 
-    function test_WhenHalfIsMissing_TheSlashIsForetold() public {
+    function test_WhenHalfIsMissing_TheSlashIsPredicted() public {
         uint256 id = _rent();
         _credit(id, 24, COMMITTED / 2, COMMITTED, true);
         _expectSettlement(id, 53_333_333, 9_599_999, 11_733_334, 0);
         _settleAsForetold(id);
     }
 
-    function test_WhenCancelled_WhatWasReturnedIsNotForetoldAgain() public {
+    function test_WhenCancelled_ReturnedMoneyIsNotPredictedAgain() public {
         uint256 id = _rent();
         _credit(id, 6, COMMITTED / 4, COMMITTED / 4, false);
         _cancel(id);
@@ -233,7 +233,7 @@ contract LeaseLensTest is Fixture {
         _settleAsForetold(id);
     }
 
-    function test_WhenTerminated_TheBondsShareIsForetold() public {
+    function test_WhenTerminated_TheBondsShareIsPredicted() public {
         uint256 id = _rent();
         _credit(id, 11, COMMITTED / 24 * 11, COMMITTED / 24 * 11, false);
         _terminate(id);
@@ -281,7 +281,7 @@ contract LeaseLensTest is Fixture {
         bool last;
     }
 
-    function testFuzz_WhateverHappens_IsBookedAsForetold(Life memory f) public {
+    function testFuzz_InAnyLife_SettlingBooksWhatWasPredicted(Life memory f) public {
         Offer memory o = _offer();
         RentRequest memory r = _request();
         o.price = uint128(bound(f.price, 0, 1e22));

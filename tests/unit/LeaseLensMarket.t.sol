@@ -42,7 +42,7 @@ contract LeaseLensMarketTest is Fixture {
 
     // ---------------------------------------------------------------- offers
 
-    function test_AnOffer_IsToldWithWhatAFillComesTo() public {
+    function test_AnOffer_ComesWithTheAmountsOfAFill() public {
         Offer memory o = _offer();
         OfferView memory v = _look(o);
         assertEq(v.hash, lens.offerHash(o));
@@ -86,7 +86,7 @@ contract LeaseLensMarketTest is Fixture {
         _expectRentable(q, false);
     }
 
-    function test_AnExpiredOffer_IsTold() public {
+    function test_AnExpiredOffer_IsMarkedExpired() public {
         Offer memory o = _offer();
         vm.warp(o.expiry);
         assertFalse(_look(o).expired);
@@ -150,7 +150,7 @@ contract LeaseLensMarketTest is Fixture {
         _expectRentable(_query(o), false);
     }
 
-    function test_WhenTheRegistryRefuses_ItsReasonIsTold() public {
+    function test_WhenTheRegistryRefuses_ItsReasonIsReturned() public {
         Offer memory o = _offer();
         o.algorithm = 9;
         _expectReason(_query(o), _error(IRegistry.UnknownAlgorithm.selector, 9));
@@ -184,7 +184,7 @@ contract LeaseLensMarketTest is Fixture {
         assertEq(escrow.rent(o, signature, proof, _request()), 1);
     }
 
-    function test_ARefusedOffer_SpoilsNotTheOthers() public view {
+    function test_ARefusedOffer_LeavesTheOthersAsTheyAre() public view {
         OfferQuery[] memory queries = new OfferQuery[](2);
         (queries[0], queries[1]) = (_query(_offer()), _query(_offer()));
         queries[0].duration = 1;
@@ -196,7 +196,7 @@ contract LeaseLensMarketTest is Fixture {
 
     // ---------------------------------------------------------------- accounts
 
-    function test_AnAccount_IsToldInEveryToken() public {
+    function test_AnAccount_HasItsFiguresInEveryToken() public {
         vm.prank(provider.addr);
         escrow.withdraw(address(token), stranger, 5);
         vm.startPrank(provider.addr);
@@ -218,7 +218,7 @@ contract LeaseLensMarketTest is Fixture {
 
     // ---------------------------------------------------------------- registry
 
-    function test_EveryOracle_IsTold() public {
+    function test_EveryOracle_IsListedWithItsTerms() public {
         registry.listOracle(majorityId, false);
         OracleView[] memory v = lens.oracles();
         assertEq(v.length, 2);
@@ -230,7 +230,7 @@ contract LeaseLensMarketTest is Fixture {
         assertFalse(v[1].oracle.listed);
     }
 
-    function test_ATokensState_IsToldByOracle() public {
+    function test_ATokensState_IsGivenForEachOracle() public {
         _rent();
         registry.setExposureCap(majorityId, address(token), 5);
         token.mint(address(escrow), 3);

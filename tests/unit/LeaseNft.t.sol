@@ -46,7 +46,7 @@ contract LeaseNftTest is Rented {
         assertEq(escrow.ownerOf(_rent(_offer(), r)), address(token));
     }
 
-    function test_Erc165_NamesWhatItIs() public view {
+    function test_Erc165_NamesItsInterfaces() public view {
         assertTrue(escrow.supportsInterface(0x01ffc9a7), "ERC-165");
         assertTrue(escrow.supportsInterface(0x80ac58cd), "ERC-721");
         assertTrue(escrow.supportsInterface(0x5b5e139f), "its metadata");
@@ -112,7 +112,7 @@ contract LeaseNftTest is Rented {
         escrow.transferFrom(payee, stranger, id);
     }
 
-    function test_AnOperator_TransfersEveryTokenOfTheOwnersUntilStopped() public {
+    function test_AnOperator_TransfersEveryTokenOfTheOwnerUntilStopped() public {
         uint256 second = _rent();
         vm.prank(renter);
         escrow.setApprovalForAll(stranger, true);
@@ -125,7 +125,7 @@ contract LeaseNftTest is Rented {
         escrow.transferFrom(renter, stranger, second);
     }
 
-    function test_ASafeTransfer_GoesToWhoTakesIt() public {
+    function test_ASafeTransfer_NeedsAReceiverThatAcceptsIt() public {
         TakesNfts takes = new TakesNfts();
         vm.startPrank(renter);
         vm.expectRevert(abi.encodeWithSignature("TransferToNonERC721ReceiverImplementer()"));
@@ -210,7 +210,7 @@ contract LeaseNftTest is Rented {
         assertEq(_updates(), 1, "settle");
     }
 
-    function test_WhatDoesNotShow_IsNoMetadataUpdate() public {
+    function test_AnInvisibleChange_IsNoMetadataUpdate() public {
         _credit(id, 1, PROMISE, PROMISE, false);
         vm.recordLogs();
         escrow.collect(id);

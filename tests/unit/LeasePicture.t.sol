@@ -97,7 +97,7 @@ contract LeasePictureTest is Described {
 
     // ---------------------------------------------------------------- pace
 
-    function test_ThePace_IsAgainstWhatWasPromisedByTheLastReport() public {
+    function test_ThePace_ComparesWithThePromiseByTheLastReport() public {
         // around half of what was committed, and a ten thousandth of that
         uint96[6] memory work = [
             uint96(4.176576e18 - 1),
@@ -146,7 +146,7 @@ contract LeasePictureTest is Described {
         _expectDrawn(_svg(l), 'style="stroke:#fff" stroke-width="3" stroke-dasharray="1612.50 2159"/>');
     }
 
-    function test_WhatIsNot_IsNotDrawn() public {
+    function test_AnEmptyShare_IsNotDrawn() public {
         vm.warp(START - 1);
         Lease memory l = _lease();
         string memory svg = _svg(l);

@@ -193,7 +193,7 @@ contract NativeTest is Renting {
         assertEq(escrow.liabilities(address(wrapped)), 1 ether);
     }
 
-    function test_WhatWasWrapped_CanBeWithdrawnAsToken() public {
+    function test_WrappedCurrency_CanBeWithdrawnAsAToken() public {
         _depositBond();
         escrow.withdrawFor(address(wrapped), provider.addr);
         assertEq(wrapped.balanceOf(provider.addr), 1 ether);
@@ -227,7 +227,7 @@ contract NativeTest is Renting {
         assertEq(escrow.wrappedNative(), address(wrapped));
     }
 
-    function test_WhenItGoesToNobodyOrIsTooMuch_Reverts() public {
+    function test_WhenTheReceiverIsNobodyOrTheAmountTooLarge_Reverts() public {
         _depositBond();
         vm.startPrank(provider.addr);
         vm.expectRevert(_error(ILeaseEscrow.InvalidRecipient.selector, address(0)));
@@ -240,7 +240,7 @@ contract NativeTest is Renting {
         escrow.withdrawNative(stranger, 1);
     }
 
-    function test_WhenTheReceiverCallsBack_NothingThatMovesMoneyIsEntered() public {
+    function test_WhenTheReceiverCallsBack_NoFunctionThatMovesMoneyCanBeEntered() public {
         _depositBond();
         Echo echo = new Echo();
         vm.prank(provider.addr);

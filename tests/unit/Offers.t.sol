@@ -17,7 +17,7 @@ contract OffersTest is Renting {
         _refused(o, _request(), _error(ILeaseEscrow.OfferExpired.selector, o.expiry, o.expiry + 1));
     }
 
-    function test_AtItsLastSecond_TheOfferStands() public {
+    function test_AtItsLastSecond_TheOfferIsValid() public {
         Offer memory o = _offer();
         o.expiry = NOW;
         _rent(o, _request());
@@ -48,7 +48,7 @@ contract OffersTest is Renting {
         _refused(o, _request(), _error(ILeaseEscrow.CounterMismatch.selector, 0, o.counter));
     }
 
-    function test_ABump_IsNobodyElses() public {
+    function test_ABump_LeavesOtherProvidersOffersAlone() public {
         vm.prank(stranger);
         assertEq(escrow.bumpCounter(), 1);
         vm.prank(stranger);
@@ -101,7 +101,7 @@ contract OffersTest is Renting {
         _rent(_offer(), r);
     }
 
-    function test_WhatIsLeftBelowTheSmallestFill_StaysUnsold() public {
+    function test_ARestBelowTheSmallestFill_StaysUnsold() public {
         Offer memory o = _offer();
         (o.hashRate, o.minHashRate) = (3 * RATE, 2 * RATE);
         RentRequest memory r = _request();
@@ -132,7 +132,7 @@ contract OffersTest is Renting {
 
     // ---------------------------------------------------------------- cancelOffer
 
-    function test_ACancelledOffer_FillsNoMore() public {
+    function test_ACancelledOffer_CantBeFilledAnyMore() public {
         Offer memory o = _offer();
         _rent(o, _request());
         bytes32 hash = lens.offerHash(o);
@@ -166,7 +166,7 @@ contract OffersTest is Renting {
         _rent();
     }
 
-    function test_AnOfferThatNobodySigned_CanBeCancelledBefore() public {
+    function test_AnUnsignedOffer_CanBeCancelledInAdvance() public {
         Offer memory o = _offer();
         o.token = stranger;
         vm.startPrank(provider.addr);

@@ -30,7 +30,7 @@ contract PauseTest is Renting {
         _rent(_offer(), _now());
     }
 
-    function test_AnEarlyEnd_IsAtOnce() public {
+    function test_Unpausing_EndsItAtOnce() public {
         registry.pause();
         vm.warp(NOW + 1 hours);
         vm.expectEmit(address(registry));

@@ -88,7 +88,7 @@ contract PermitTest is Renting {
         _rented();
     }
 
-    function test_WhenThePermitIsBadButTheAllowanceStands_TheLeaseIsRented() public {
+    function test_WhenThePermitIsBadButTheAllowanceSuffices_TheLeaseIsRented() public {
         vm.prank(buyer.addr);
         token.approve(address(escrow), PAYMENT);
         _permitAndRent(_signed(PAYMENT, NOW - 1), _offer());

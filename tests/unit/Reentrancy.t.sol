@@ -81,7 +81,7 @@ contract ReentrancyTest is Renting {
     // ---------------------------------------------------------------- what moves money
 
     /// @dev Everything that moves money, called from within everything that moves tokens.
-    function test_WhenTheTokenCallsBack_NothingThatMovesMoneyIsEntered() public {
+    function test_WhenTheTokenCallsBack_NoFunctionThatMovesMoneyCanBeEntered() public {
         bytes[] memory calls = _guarded();
         for (uint256 i; i < calls.length; ++i) {
             nasty.callBack(address(escrow), calls[i]);
@@ -202,7 +202,7 @@ contract ReentrancyTest is Renting {
         _addsUp();
     }
 
-    function test_ATerminationAndAVoidEpoch_AreNotTheTokens() public {
+    function test_ATerminationAndAVoidEpoch_AreRefusedToTheToken() public {
         vm.warp(START + 1 hours);
         nasty.callBack(address(escrow), abi.encodeCall(ILeaseEscrow.terminate, (1)));
         vm.prank(renter);
@@ -217,7 +217,7 @@ contract ReentrancyTest is Renting {
 
     // ---------------------------------------------------------------- what books nothing
 
-    function test_WhatBooksNothing_MayBeEntered() public {
+    function test_FunctionsThatBookNothing_MayBeEntered() public {
         Offer memory own = _nastyOffer();
         own.provider = address(nasty);
         bytes[8] memory calls = [
@@ -238,7 +238,7 @@ contract ReentrancyTest is Renting {
     }
 
     /// @dev Sold in the middle of its own payment: the new owner has it, and the refund.
-    function test_ALeaseThatIsSoldWhileItIsPaidFor_IsTheBuyers() public {
+    function test_ALeaseThatIsSoldWhileItIsPaidFor_BelongsToTheBuyer() public {
         RentRequest memory r = _request();
         r.recipient = address(nasty);
         bytes memory sale = abi.encodeCall(ERC721.transferFrom, (address(nasty), stranger, 2));

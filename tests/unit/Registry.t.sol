@@ -72,7 +72,7 @@ contract RegistryTest is Fixture {
     }
 
     /// @dev A lease keeps 16 bits of an oracle's id.
-    function test_WhenThereAreAsManyAsALeaseCanTell_NoOracleIsRegistered() public {
+    function test_WhenEveryIdIsUsed_NoOracleIsRegistered() public {
         stdstore.enable_packed_slots().target(address(registry)).sig("oracleCount()").checked_write(uint256(65_534));
         assertEq(registry.registerOracle(stranger, 1 days, 0, payee), 65_535);
         vm.expectRevert(IRegistry.TooManyOracles.selector);
@@ -112,7 +112,7 @@ contract RegistryTest is Fixture {
         registry.listToken(address(0), true);
     }
 
-    function test_ACap_IsOfOneOracleAndOneToken() public {
+    function test_ACap_AppliesToOneOracleAndOneToken() public {
         vm.expectEmit(address(registry));
         emit IRegistry.ExposureCapSet(committeeId, stranger, 5);
         registry.setExposureCap(committeeId, stranger, 5);
@@ -223,7 +223,7 @@ contract RegistryTest is Fixture {
         new Registry(address(manager), b);
     }
 
-    function test_TheWidestAndTheNarrowestBounds_AreBounds() public {
+    function test_TheWidestAndTheNarrowestBounds_AreAccepted() public {
         Bounds memory widest = Bounds({
             minDuration: 1,
             maxDuration: type(uint32).max,

@@ -29,7 +29,7 @@ contract RenewalTest is Renting {
         assertEq(escrow.lease(1).end, END, "the old one is as it was");
     }
 
-    function test_AtTheVeryEnd_ARenewalStands() public {
+    function test_AtTheVeryEnd_ARenewalIsAccepted() public {
         RentRequest memory r = _renewal();
         vm.warp(END);
         assertEq(escrow.lease(_rent(_offer(), r)).start, END);
@@ -48,7 +48,7 @@ contract RenewalTest is Renting {
         assertEq(l.jobSigner, stranger);
     }
 
-    function test_WhoeverMayActForTheOwner_MayRenewAndPay() public {
+    function test_AnAccountThatMayActForTheOwner_MayRenewAndPay() public {
         RentRequest memory r = _renewal();
         address payer = _payer("payer");
         vm.prank(renter);
@@ -210,7 +210,7 @@ contract RenewalTest is Renting {
     }
 
     /// @dev Rented and cancelled before its start, a lease costs nothing: with it notice would cost nothing, too.
-    function test_ALeaseThatHasNotStarted_IsNotRenewed() public {
+    function test_ALeaseThatHasNotStarted_CannotBeRenewed() public {
         RentRequest memory r = _renewal();
         vm.warp(START - 1);
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));

@@ -59,7 +59,7 @@ contract RentTest is Renting {
         assertEq(token.balanceOf(renter), DEPOSIT - 6 * uint256(PAYMENT));
     }
 
-    function test_ARent_TellsWhatHappened() public {
+    function test_ARent_EmitsTheLeasesEvents() public {
         Offer memory o = _offer();
         RentRequest memory r = _request();
         r.recipient = stranger;
@@ -73,7 +73,7 @@ contract RentTest is Renting {
         assertEq(_rentAs(renter, o, signature, r), 1);
     }
 
-    function test_ARent_SaysNothingMore() public {
+    function test_ARent_EmitsNoOtherEvent() public {
         _rent();
         vm.recordLogs();
         _rent();
@@ -123,7 +123,7 @@ contract RentTest is Renting {
         assertEq(_balance(provider.addr), 0);
     }
 
-    function test_AtTheEarliestAndTheLatestStart_TheLeaseStands() public {
+    function test_AtTheEarliestAndTheLatestStart_TheLeaseIsAccepted() public {
         RentRequest memory r = _request();
         r.start = NOW + 10 minutes;
         Lease memory l = escrow.lease(_rent(_offer(), r));

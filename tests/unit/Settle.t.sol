@@ -111,7 +111,7 @@ contract SettleTest is Rented {
         _settles(0, 0, PAYMENT, 20_266_666, 1_066_667);
     }
 
-    function test_WhatRoundingLeaves_IsTheOwners() public {
+    function test_Rounding_GoesToTheOwner() public {
         // a third is 35,555,555.3, two thirds 71,111,110.6
         _credit(id, 24, COMMITTED / 3, 0, true);
         _settles(35_555_555, 355_555, 71_111_111, 0, BOND);
@@ -151,7 +151,7 @@ contract SettleTest is Rented {
         _settles(0, 0, PAYMENT, 811_837, 20_521_496);
     }
 
-    function test_WorkBeyondWhatWasDue_IsPaidAndNeverAgainstTheProvider() public {
+    function test_WorkBeyondWhatWasDue_IsPaidAndNeverHeldAgainstTheProvider() public {
         _credit(id, 24, COMMITTED / 2, COMMITTED / 4, true);
         _settles(53_333_333, 533_333, 53_333_333, 0, BOND);
     }
@@ -168,7 +168,7 @@ contract SettleTest is Rented {
         assertEq(_exposure(committeeId), PAYMENT + BOND, "the other lease's");
     }
 
-    function test_WhatWasCollectedBefore_IsNotPaidTwice() public {
+    function test_CollectedMoney_IsNotPaidTwice() public {
         _credit(id, 12, COMMITTED / 4, COMMITTED / 2, false);
         escrow.collect(id);
         _credit(id, 24, COMMITTED / 2, COMMITTED, true);
@@ -177,7 +177,7 @@ contract SettleTest is Rented {
 
     // ---------------------------------------------------------------- to whom
 
-    function test_TheRefund_GoesToTheNftsOwnerOfThatMoment() public {
+    function test_TheRefund_GoesToTheNftsOwnerAtThatMoment() public {
         _credit(id, 24, COMMITTED / 2, COMMITTED, true);
         _transfer(stranger);
         vm.expectEmit(address(escrow));
@@ -199,7 +199,7 @@ contract SettleTest is Rented {
         assertEq(_exposure(committeeId), PAYMENT + BOND);
     }
 
-    function test_TwoLeases_AreSettledByThemselves() public {
+    function test_TwoLeases_AreSettledIndependently() public {
         uint256 first = id;
         _begin(_offer());
         assertEq(_exposure(committeeId), 2 * uint256(PAYMENT + BOND));

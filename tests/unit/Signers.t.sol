@@ -70,7 +70,7 @@ contract SignersTest is Renting {
         assertEq(_balance(address(wallet)), 0);
     }
 
-    function test_AWalletThatChangesItsMind_SignsNoMore() public {
+    function test_AWalletThatChangesItsMind_NoLongerSigns() public {
         Wallet wallet = new Wallet();
         Offer memory o = _offerOf(address(wallet));
         wallet.accept(lens.offerDigest(o), "yes");

@@ -68,7 +68,7 @@ contract SurplusTest is Renting {
         assertEq(escrow.liabilities(address(token)), DEPOSIT);
     }
 
-    function test_WithdrawalsInAnotherToken_AreAnotherMatter() public {
+    function test_WithdrawalsInAnotherToken_DoNotCount() public {
         NastyToken other = new NastyToken();
         _withdraw(provider.addr, 9);
         escrow.reconcile(address(other), _accounts(provider.addr, stranger));
@@ -98,7 +98,7 @@ contract SurplusTest is Renting {
         assertEq(other.balanceOf(treasury), 17);
     }
 
-    function test_WhatIsOwed_IsNoSurplus() public {
+    function test_OwedMoney_IsNoSurplus() public {
         _nothingToRecover();
         uint256 id = _rent();
         _nothingToRecover();
@@ -153,7 +153,7 @@ contract SurplusTest is Renting {
     }
 
     /// @dev ERC-721's functions take native currency; the escrow owes none.
-    function test_NativeCurrencyThatCameAlong_IsSurplus() public {
+    function test_StrayNativeCurrency_IsSurplus() public {
         uint256 id = _rent();
         vm.deal(renter, 5);
         vm.prank(renter);

@@ -50,7 +50,7 @@ contract TerminateTest is Rented {
         _terminates(START + 6 * EPOCH, 7);
     }
 
-    function test_InTheLastButOneEpoch_TheLastIsCut() public {
+    function test_InTheLastEpochButOne_TheLastIsCut() public {
         _terminates(END - EPOCH - 1, 23);
     }
 
@@ -65,7 +65,7 @@ contract TerminateTest is Rented {
 
     // ---------------------------------------------------------------- before the start
 
-    function test_BeforeTheStart_TheWholeBondIsTheOwners() public {
+    function test_BeforeTheStart_TheOwnerGetsTheWholeBond() public {
         vm.warp(START - 1);
         vm.recordLogs();
         _terminate();
@@ -123,7 +123,7 @@ contract TerminateTest is Rented {
         _settles(1, PROMISE, PROMISE, 102_222_222, 20_444_444);
     }
 
-    function test_InTheLastButOneEpoch_ItCostsALittle() public {
+    function test_InTheLastEpochButOne_ItCostsALittle() public {
         _terminates(END - EPOCH - 1, 23);
         // ⌊21,333,333 / 24⌋
         _settles(23, 23 * PROMISE, 23 * PROMISE, 4_444_445, 888_888);

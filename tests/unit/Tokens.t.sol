@@ -121,7 +121,7 @@ contract TokensTest is Renting {
         _othersGetOut();
     }
 
-    function test_WhenTheTokenMovesNothing_NothingComesInAndWhoWithdrawsLoses() public {
+    function test_WhenTheTokenMovesNothing_NothingComesInAndWithdrawalsAreLost() public {
         nasty.become(NastyToken.Habit.MovesNothing);
         vm.prank(renter);
         vm.expectRevert(_error(ILeaseEscrow.InexactTransfer.selector, 100, 0));
@@ -168,7 +168,7 @@ contract TokensTest is Renting {
         assertEq(nasty.balanceOf(provider.addr), DEPOSIT + 105_600_000);
     }
 
-    function test_WhenTheTokenTellsNoBalance_NothingComesInAndAllGoesOut() public {
+    function test_WhenTheTokenReportsNoBalance_NothingComesInAndAllGoesOut() public {
         nasty.mute();
         vm.prank(renter);
         vm.expectRevert(_error(ILeaseEscrow.InexactTransfer.selector, 100, 0));

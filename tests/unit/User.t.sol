@@ -29,14 +29,14 @@ contract UserTest is Rented {
         assertEq(escrow.ownerOf(id), renter);
     }
 
-    function test_ALaterUser_TakesTheEarliersPlace() public {
+    function test_ALaterUser_ReplacesTheEarlierOne() public {
         _setUser(user, END);
         _setUser(stranger, END - 1);
         assertEq(escrow.userOf(id), stranger);
         assertEq(escrow.userExpires(id), END - 1);
     }
 
-    function test_NoUser_IsAUserToo() public {
+    function test_NoUser_CanBeSetToo() public {
         _setUser(user, END);
         vm.expectEmit(address(escrow));
         emit IERC4907.UpdateUser(id, address(0), 0);
@@ -61,7 +61,7 @@ contract UserTest is Rented {
         assertEq(escrow.userOf(id), stranger);
     }
 
-    function test_AnyoneElse_DoesNot() public {
+    function test_AnyoneElse_MayNotNameAUser() public {
         _setUser(user, END);
         address[4] memory callers = [user, stranger, provider.addr, address(committee)];
         for (uint256 i; i < callers.length; ++i) {
@@ -82,7 +82,7 @@ contract UserTest is Rented {
 
     // ---------------------------------------------------------------- expiry
 
-    function test_TheUser_IsOneUpToItsLastSecond() public {
+    function test_TheUser_IsInPlaceUpToItsLastSecond() public {
         _setUser(user, START + 100);
         vm.warp(START + 100);
         assertEq(escrow.userOf(id), user);
@@ -93,7 +93,7 @@ contract UserTest is Rented {
         assertEq(escrow.userExpires(id), START + 100);
     }
 
-    function test_AUserOfThePast_IsNone() public {
+    function test_AUserOfThePast_CountsAsNone() public {
         _setUser(user, uint64(block.timestamp - 1));
         assertEq(escrow.userOf(id), address(0));
         _setUser(user, uint64(block.timestamp));
@@ -137,7 +137,7 @@ contract UserTest is Rented {
         _isCleared(renter);
     }
 
-    function test_WithoutAUser_ATransferSaysNothingOfOne() public {
+    function test_WithoutAUser_ATransferEmitsNoUserEvent() public {
         vm.recordLogs();
         _transfer(stranger);
         Vm.Log[] memory logs = vm.getRecordedLogs();
@@ -145,7 +145,7 @@ contract UserTest is Rented {
         assertEq(logs[0].topics[0], keccak256("Transfer(address,address,uint256)"));
     }
 
-    function test_OnesTransfer_LeavesAnothersUser() public {
+    function test_OneLeasesTransfer_LeavesAnothersUser() public {
         uint256 first = id;
         _setUser(user, END);
         _begin(_offer());

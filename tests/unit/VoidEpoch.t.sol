@@ -45,7 +45,7 @@ contract VoidEpochTest is Rented {
         assertEq(_exposure(testOracleId), exposed);
     }
 
-    function test_WhatDoesNotDivide_IsTheOwners() public {
+    function test_TheIndivisibleRest_GoesToTheOwner() public {
         Offer memory o = _offer();
         // 24 × 1,003 and a bit: 1,003 = 250 + 753
         (o.oracle, o.price) = (testOracleId, 2_786_112);
@@ -90,7 +90,7 @@ contract VoidEpochTest is Rented {
         _void(1008);
     }
 
-    function test_TheShare_IsTheNftsOwnersOfThatMoment() public {
+    function test_TheOwnersShare_GoesToTheNftsOwnerAtThatMoment() public {
         _transfer(stranger);
         _void(0);
         assertEq(_balance(stranger), 3_333_333);
@@ -148,7 +148,7 @@ contract VoidEpochTest is Rented {
         assertEq(_exposure(testOracleId), 0, "exposure falls by what renting added");
     }
 
-    function test_WhatIsLeft_GoesBackToTheProvider() public {
+    function test_TheRestOfTheBond_GoesBackToTheProvider() public {
         _void(0);
         _void(1);
         _settles(0, 12_444_445);
@@ -172,7 +172,7 @@ contract VoidEpochTest is Rented {
         assertEq(_balance(challenger), 3_333_333);
     }
 
-    function test_WhatATerminationCosts_IsAtMostWhatIsLeft() public {
+    function test_ATermination_CostsAtMostWhatIsLeft() public {
         _void(0);
         vm.warp(START + 5 * EPOCH + 1);
         _terminate();
