@@ -5,6 +5,8 @@ mod instructions;
 mod mutants;
 mod step;
 mod tools;
+#[cfg_attr(not(test), allow(dead_code))]
+mod trees;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
