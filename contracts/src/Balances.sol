@@ -21,10 +21,12 @@ interface IWrappedNative {
 }
 
 /// @title Money in and out
-/// @notice Every base unit that comes in counts in `liabilities` at once. One that goes out counts off when the account
-/// is reconciled, so `liabilities` is never less than what is owed, and a withdrawal writes one slot of ours.
+/// @notice `liabilities` counts every base unit that arrives at once. A unit that leaves stops
+/// counting when its account is reconciled, so `liabilities` is never less than what is owed, and a
+/// withdrawal writes one slot of this contract.
 abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
-    /// @dev Of a call in a lenient batch: more than any of ours takes with a token of usual cost.
+    /// @dev Gas share of a call in a lenient batch; above what any call here needs with a token of
+    /// usual cost.
     uint256 private constant MIN_SHARE = 300_000;
 
     IRegistry internal immutable REGISTRY;
@@ -34,7 +36,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         REGISTRY = IRegistry(registry_);
     }
 
-    /// @dev Only unwrapping brings native currency.
+    /// @dev Only unwrapping sends native currency here.
     receive() external payable {
         require(msg.sender == wrappedNative, NotWrappedNative(msg.sender));
     }
@@ -50,7 +52,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         _pull(token, amount);
     }
 
-    /// @dev No balance and no withdrawal can exceed what is owed, so none can overflow its 128 bits.
+    /// @dev Adds to `liabilities` within 128 bits, which bound every balance and every withdrawal.
     function _owe(address token, uint256 amount) internal {
         uint256 owed = FixedPointMathLib.saturatingAdd(liabilities[token], amount);
         require(owed <= type(uint128).max, LiabilitiesOverflow(owed));
@@ -65,7 +67,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         } else {
             require(token == _native(), NativeNotTaken(token));
             require(msg.value == amount, InexactTransfer(amount, msg.value));
-            // the token is the wrapped native currency that the registry named once and for all
+            // the token is the wrapped native currency, which the registry set once
             // slither-disable-next-line arbitrary-send-eth
             IWrappedNative(token).deposit{value: amount}();
         }
@@ -73,7 +75,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         require(arrived == amount, InexactTransfer(amount, arrived));
     }
 
-    /// @dev Copied from the registry when it is first needed, for good.
+    /// @dev Copies the address from the registry when it is first needed and keeps it.
     function _native() private returns (address token) {
         token = wrappedNative;
         if (token == address(0)) {
@@ -85,7 +87,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     /// @inheritdoc ILeaseEscrow
     function permit(address token, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
         bytes memory data = abi.encodeCall(IPermit.permit, (msg.sender, address(this), amount, deadline, v, r, s));
-        // whether it worked shows when the tokens are pulled
+        // if the permit failed, the allowance is missing when the tokens are pulled
         // slither-disable-next-line unused-return
         LibCall.tryCall(token, 0, gasleft(), 0, data);
     }
@@ -121,6 +123,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         emit BalanceKept(msg.sender, kept);
     }
 
+    /// @dev The caller pays `amount` out to `to` afterwards.
     function _debitWithdrawal(address account, address token, address to, uint256 amount) private {
         require(to != address(0) && to != address(this), InvalidRecipient(to));
         Purse purse = _purses[account][token];
@@ -135,11 +138,13 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         _purses[account][token] = purse.debit(amount);
     }
 
+    /// @dev Expects `amount` to be counted in `liabilities` already, which keeps a balance within
+    /// 128 bits.
     function _book(address account, address token, uint256 amount) internal {
         if (amount != 0) _purses[account][token] = _purses[account][token].book(amount);
     }
 
-    // ---------------------------------------------------------------- what nobody is owed
+    // ---------------------------------------------------------------- surplus
 
     /// @inheritdoc ILeaseEscrow
     function reconcile(address token, address[] calldata accounts) external nonReentrant {
@@ -157,7 +162,8 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     function recoverSurplus(address token) external nonReentrant {
         address to = REGISTRY.treasury();
         require(to != address(0), ZeroAddress());
-        // native currency is here only while it is wrapped or unwrapped; ERC-721's functions take it, though
+        // the escrow holds native currency only while wrapping or unwrapping, but ERC-721's payable
+        // functions accept it
         bool isNative = token == address(0);
         uint256 held = isNative ? address(this).balance : SafeTransferLib.balanceOf(token, address(this));
         uint256 owed = liabilities[token];
@@ -167,19 +173,20 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         else SafeTransferLib.safeTransfer(token, to, held - owed);
     }
 
-    // ---------------------------------------------------------------- several calls
+    // ---------------------------------------------------------------- batch
 
     /// @inheritdoc ILeaseEscrow
     function batch(bytes[] calldata calls, bool strict) external {
         uint256 count = calls.length;
         for (uint256 i; i < count; ++i) {
-            // a call that burns its gas must leave the later ones theirs, and no call may fail for want of gas alone
+            // a call that burns its gas must not starve later calls, and no call may fail for lack
+            // of gas alone
             uint256 share = strict ? gasleft() : gasleft() / (count - i);
             require(strict || share >= MIN_SHARE, CallOutOfGas(i, share));
             (bool done, bytes memory reason) = address(this).delegatecall{gas: share}(calls[i]);
             if (done) continue;
             if (strict) LibCall.bubbleUpRevert(reason);
-            // what the call did, events included, was undone
+            // a failed call was undone, events included
             // slither-disable-next-line reentrancy-events
             emit CallFailed(i, reason);
         }

@@ -11,7 +11,8 @@ import {EIP712} from "solady/utils/EIP712.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
 
 /// @title A committee of M of N
-/// @notice Its address says which committee: owners and threshold never change, keys only by their own owners.
+/// @notice Its address identifies the committee: owners and threshold never change, and only an
+/// owner changes its own key.
 contract CommitteeOracle is ICommitteeOracle, EIP712 {
     uint256 private constant MAX_MEMBERS = 32;
     uint256 private constant SIGNATURE_LENGTH = 65;
@@ -27,12 +28,12 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
     mapping(bytes32 root => uint256) public postedAt;
     mapping(uint256 index => address) private _owners;
     mapping(uint256 index => address) private _keys;
-    /// @dev Index + 1, so that zero is nobody.
+    /// @dev Index + 1; zero means no seat.
     mapping(address owner => uint256) private _seatOfOwner;
     mapping(address key => uint256) private _seatOfKey;
 
-    /// @param escrow_ Where statements are credited.
-    /// @param owners Who may replace each seat's key, distinct, at most 32.
+    /// @param escrow_ Escrow that statements are credited in.
+    /// @param owners Accounts that may replace each seat's key; distinct, at most 32.
     /// @param keys First signing key of each seat, distinct.
     /// @param threshold_ Signatures needed, 1 to the number of seats.
     constructor(address escrow_, address[] memory owners, address[] memory keys, uint256 threshold_) {
@@ -58,10 +59,10 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
     function submit(Statement[] calldata statements, bytes calldata signatures) external {
         require(statements.length != 0, EmptyBatch());
         _checkSignatures(batchDigest(statements), signatures);
-        // as it came: encoding it anew would cost as much as a slot for each statement
+        // forwarded as received: re-encoding would cost as much as a slot for each statement
         bytes memory data =
             abi.encodePacked(ILeaseEscrow.credit.selector, uint256(0x20), statements.length, _raw(statements));
-        // it returns nothing
+        // `credit` returns nothing
         // slither-disable-next-line unused-return
         LibCall.callContract(escrow, data);
     }
@@ -79,8 +80,8 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
         bytes32 root = MerkleLib.root(keccak256(abi.encode(StatementLib.hash(statement))), proof);
         uint256 posted = postedAt[root];
         require(posted != 0, UnknownRoot(root));
-        // no more than its signers could have said themselves that day: a key that is replaced says nothing of what
-        // comes later
+        // signers can't speak of times after the posting, so a replaced key says nothing about
+        // later epochs
         require(statement.asOf <= posted, StatementAfterRoot(statement.asOf, posted));
         Statement[] memory statements = new Statement[](1);
         statements[0] = statement;
@@ -96,7 +97,7 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
 
     /// @inheritdoc ICommitteeOracle
     function announce(string calldata url) external {
-        // an owner speaks for its own seat, whoever else named its address as a key
+        // an owner speaks for its own seat, even if another seat uses its address as a key
         uint256 seat = _seatOfOwner[msg.sender];
         if (seat == 0) seat = _seatOfKey[msg.sender];
         require(seat != 0, NotMember(msg.sender));
@@ -118,7 +119,7 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
         return _hashTypedData(StatementLib.hashRoot(root));
     }
 
-    // offset and length are two words
+    // the slice consists of two words, offset and length
     // slither-disable-start write-after-write
     function _raw(Statement[] calldata statements) private pure returns (bytes calldata raw) {
         assembly ("memory-safe") {
@@ -129,7 +130,7 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
 
     // slither-disable-end write-after-write
 
-    /// @dev Ascending seats, so nobody counts twice.
+    /// @dev Seats must ascend, so no seat counts twice.
     function _checkSignatures(bytes32 digest, bytes calldata signatures) private view {
         uint256 length = signatures.length;
         require(length % SIGNATURE_LENGTH == 0, BadSignatureLength(length));
@@ -147,7 +148,7 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
         }
     }
 
-    /// @dev EIP-2, so that a batch has one set of signatures.
+    /// @dev EIP-2: a batch has only one valid set of signatures.
     function _isLowS(bytes calldata signature) private pure returns (bool) {
         return uint256(bytes32(signature[32:64])) <= 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
     }

@@ -6,7 +6,8 @@ import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 
 /// @title A notice board for offers and gateways
-/// @notice One serves every escrow of a chain: whom an offer is for, its signature says.
+/// @notice One directory serves every escrow of a chain; an offer's signature says which escrow it
+/// is for.
 contract Directory is IDirectory {
     uint256 private constant MAX_SIGNATURE = 1024;
     uint256 private constant MAX_PROOF = 24;

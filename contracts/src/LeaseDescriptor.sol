@@ -13,8 +13,8 @@ import {Base64} from "solady/utils/Base64.sol";
 import {LibString} from "solady/utils/LibString.sol";
 
 /// @title Metadata of a lease's NFT
-/// @notice Made of the lease's record alone. The payment token is asked for its symbol and decimals, and trusted for
-/// nothing.
+/// @notice Built from the lease's record alone. The payment token supplies symbol and decimals, and
+/// is trusted for nothing.
 contract LeaseDescriptor is ILeaseDescriptor {
     using LibString for uint256;
 
@@ -53,7 +53,8 @@ contract LeaseDescriptor is ILeaseDescriptor {
         (f.symbol, f.decimals) = (TokenLabel.symbol(lease.token), TokenLabel.decimals(lease.token));
     }
 
-    /// @dev Once its end was brought closer a lease is told by that: its owner of then was paid what it returns.
+    /// @dev A shortened lease is labelled by its ending, because its owner at that time was already
+    /// paid what it returned.
     function _label(Status status, uint8 ending) private pure returns (string memory) {
         if (ending == ENDING_CANCELLED) return "Cancelled";
         if (ending == ENDING_TERMINATED) return "Terminated";

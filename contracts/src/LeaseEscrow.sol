@@ -12,13 +12,13 @@ import {SignatureLib} from "contracts/src/libraries/SignatureLib.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title The escrow of hash power leases: offers and renting
-/// @notice No upgrade, no owner, no governor: nobody touches an open lease but by the rules of `LeaseLife`.
+/// @notice No upgrade, no owner, no governor: only the rules of `LeaseLife` change an open lease.
 contract LeaseEscrow is LeaseLife, EIP712 {
     uint256 private constant MAX_AHEAD = 24 hours;
     uint96 private constant CANCELLED = type(uint96).max;
 
-    /// @param registry_ What new leases may use.
-    /// @param descriptor_ Draws the NFT's metadata.
+    /// @param registry_ Registry that admits new leases.
+    /// @param descriptor_ Contract that draws the NFT's metadata.
     constructor(address registry_, address descriptor_) Balances(registry_) LeaseToken(descriptor_) {}
 
     // ---------------------------------------------------------------- renting
@@ -55,7 +55,8 @@ contract LeaseEscrow is LeaseLife, EIP712 {
         _pull(offer.token, admitted.payment);
     }
 
-    /// @dev An id in the registry and a number of epochs have 16 bits there, an epoch's length 24.
+    /// @dev Fits: the registry bounds oracle ids and numbers of epochs to 16 bits, an epoch's
+    /// length to 24.
     function _schedule(Offer calldata offer, RentRequest calldata request, uint8 weightLog2)
         private
         pure
@@ -73,7 +74,7 @@ contract LeaseEscrow is LeaseLife, EIP712 {
         });
     }
 
-    /// @dev What an offer needs from the provider's side; its terms are the registry's to admit.
+    /// @dev Checks expiry, counter and signature; `Registry.admit` checks the terms.
     function _checkOffer(Offer calldata offer, bytes calldata signature, bytes32[] calldata proof)
         private
         view
@@ -98,7 +99,7 @@ contract LeaseEscrow is LeaseLife, EIP712 {
         uint256 earliest = block.timestamp + offer.notice;
         uint256 latest = earliest + MAX_AHEAD;
         if (request.continues != 0) {
-            // the same miners go on for the same renter: no notice, and no more than they do now
+            // the same provider goes on for the same renter, at no higher rate: no notice needed
             Schedule old = _scheduleOf(request.continues);
             require(
                 _providers[_particulars[request.continues].provider] == offer.provider
@@ -116,18 +117,19 @@ contract LeaseEscrow is LeaseLife, EIP712 {
         require(request.start >= earliest && request.start <= latest, StartOutOfBounds(earliest, latest, request.start));
     }
 
+    /// @dev Expects a checked offer whose struct hash is `hash`.
     function _fill(bytes32 hash, Offer calldata offer, uint96 hashRate) private {
         require(hashRate >= offer.minHashRate, HashRateBelowMinimum(offer.minHashRate, hashRate));
         uint96 used = filled[hash];
         require(used != CANCELLED, OfferIsCancelled(hash));
-        // a signed rate never shrinks, and no fill goes beyond it
+        // a signed rate never shrinks, and no fill exceeds it
         uint96 remaining = offer.hashRate - used;
         require(hashRate <= remaining, OfferExhausted(remaining, hashRate));
         filled[hash] = used + hashRate;
     }
 
-    /// @dev Adds to what the pair holds. Returns the token's number, at the pair's first lease a new one, and copies
-    /// then what leases need of the oracle.
+    /// @dev Adds to the pair's exposure and returns the token's number. The pair's first lease
+    /// assigns the number and pins the oracle.
     function _expose(uint32 oracleId, address token, Admission memory admitted) private returns (uint24 number) {
         Pair memory pair = _pairs[oracleId][token];
         uint256 exposed = uint256(pair.exposure) + admitted.payment + admitted.bond;
@@ -137,7 +139,7 @@ contract LeaseEscrow is LeaseLife, EIP712 {
             number = _tokenNumber(token);
             _pinOracle(oracleId);
         }
-        // a cap has 128 bits
+        // an exposure cap has 128 bits
         // forge-lint: disable-next-line(unsafe-typecast)
         _pairs[oracleId][token] = Pair({exposure: uint128(exposed), token: number});
     }
@@ -167,7 +169,7 @@ contract LeaseEscrow is LeaseLife, EIP712 {
         emit OraclePinned(id, o.account, o.window, o.feeBps, o.payee);
     }
 
-    // ---------------------------------------------------------------- taking offers back
+    // ---------------------------------------------------------------- cancelling offers
 
     /// @inheritdoc ILeaseEscrow
     function bumpCounter() external returns (uint256 current) {

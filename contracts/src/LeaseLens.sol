@@ -33,10 +33,10 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {MetadataReaderLib} from "solady/utils/MetadataReaderLib.sol";
 
 /// @title Reads for pages and nodes
-/// @notice No state, no rights. What it foretells is composed of the formulas that the escrow itself uses.
+/// @notice No state, no rights. Predictions use the escrow's own formulas.
 contract LeaseLens is ILeaseLens {
     uint96 private constant CANCELLED = type(uint96).max;
-    /// @dev What a token may burn of a call that asks many.
+    /// @dev Gas that one token may burn in a call about many.
     uint256 private constant TOKEN_GAS = 200_000;
 
     /// @inheritdoc ILeaseLens
@@ -44,7 +44,7 @@ contract LeaseLens is ILeaseLens {
     IRegistry private immutable REGISTRY;
 
     constructor(address escrow_) {
-        // the next line fails on an address without code
+        // the next line reverts for an address without code
         // slither-disable-next-line missing-zero-check
         escrow = escrow_;
         REGISTRY = IRegistry(ILeaseEscrow(escrow_).registry());
@@ -94,7 +94,7 @@ contract LeaseLens is ILeaseLens {
         v.settlement = _settlement(v);
     }
 
-    /// @dev As `LeaseLife._collect` books it.
+    /// @dev Mirrors `LeaseLife._collect`.
     function _collectable(LeaseView memory v) private pure returns (uint256 amount, uint256 fee) {
         uint256 earlier = LeaseMath.released(v.lease.payment, v.lease.collectedWork, v.committed);
         uint256 feeBps = v.oracle.feeBps;
@@ -102,7 +102,7 @@ contract LeaseLens is ILeaseLens {
         amount = v.released - earlier - fee;
     }
 
-    /// @dev As `LeaseLife._settle` books it.
+    /// @dev Mirrors `LeaseLife._settle`.
     function _settlement(LeaseView memory v) private view returns (Settlement memory s) {
         Lease memory l = v.lease;
         if (l.credited < v.committed) s.from = l.last ? l.end : v.settleAfter;
@@ -195,7 +195,7 @@ contract LeaseLens is ILeaseLens {
     }
 
     function _digest(bytes32 structHash) private view returns (bytes32) {
-        // fields, salt and extensions are not used by these contracts
+        // the escrow's domain has no extensions; the other fields are not needed
         // slither-disable-next-line unused-return
         (, string memory name, string memory version, uint256 chainId, address contract_,,) =
             EIP712(escrow).eip712Domain();

@@ -10,8 +10,8 @@ import {Progress, ProgressLib, Schedule} from "contracts/src/libraries/Packed.so
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// @title From the first credit to the settlement
-/// @notice Nothing here calls another contract. `credit` writes only the lease; `collect`, `cancel`, `voidEpoch` and
-/// `settle` book balances.
+/// @notice Nothing here calls another contract. `credit` writes only the lease; `collect`,
+/// `cancel`, `voidEpoch` and `settle` book balances.
 abstract contract LeaseLife is Balances, LeaseToken {
     uint256 private constant MAX_BATCH = 100;
 
@@ -23,7 +23,7 @@ abstract contract LeaseLife is Balances, LeaseToken {
         require(count <= MAX_BATCH, BatchTooLong(MAX_BATCH, count));
         uint256 lowest = type(uint256).max;
         uint256 highest;
-        // the caller's oracle, once an entry showed which it is: most batches are of one
+        // the caller's oracle, known once an entry matched it; most batches concern one oracle
         uint32 own;
         for (uint256 i; i < count; ++i) {
             Statement calldata statement = statements[i];
@@ -48,11 +48,12 @@ abstract contract LeaseLife is Balances, LeaseToken {
                 emit CreditSkipped(id, refused);
             }
         }
-        // one for all: a second event for each lease would cost more than the figures themselves
+        // one event for the range: one per lease would cost more than the figures themselves
         if (highest != 0) emit BatchMetadataUpdate(lowest, highest);
     }
 
-    /// @return Zero, or the selector of the error that tells why the entry was skipped.
+    /// @dev Expects the lease's stored schedule and a caller that is its oracle.
+    /// @return Zero, or the selector of the error that names why the entry was skipped.
     /// @return Whether the lease has new figures.
     function _credit(uint256 id, Meter storage meter, Schedule schedule, Statement calldata entry)
         private
@@ -73,14 +74,16 @@ abstract contract LeaseLife is Balances, LeaseToken {
         return (0, true);
     }
 
+    /// @dev Expects the schedule of a lease, so that an epoch's length is not zero.
     function _isEpochEnd(Schedule schedule, uint256 time) private pure returns (bool) {
         unchecked {
             return time > schedule.start() && (time - schedule.start()) % schedule.epochLength() == 0;
         }
     }
 
-    /// @dev Each figure the larger of old and new. A lease's work by its end has 96 bits, and so has each figure of an
-    /// entry.
+    /// @dev Each figure becomes the larger of old and new. Expects `asOf` between start and end.
+    /// All fit 96 bits: `rate × elapsed` is at most `committed`, and the type of an entry's figures
+    /// is uint96.
     function _advanced(Progress progress, Schedule schedule, Statement calldata entry, uint256 asOf, bool last)
         private
         pure
@@ -95,7 +98,7 @@ abstract contract LeaseLife is Balances, LeaseToken {
         }
     }
 
-    /// @dev Plain branches: cheaper here than branchless ones.
+    /// @dev Plain branches are cheaper here than branchless ones.
     function _atMost(uint256 a, uint256 b) private pure returns (uint256) {
         return a < b ? a : b;
     }
@@ -137,8 +140,10 @@ abstract contract LeaseLife is Balances, LeaseToken {
         _collect(id, schedule, credited, _funds[id].payment, _particulars[id]);
     }
 
-    /// @dev Books what the credit released since the last time. The fee is the difference of two roundings of all
-    /// that was released, so many small collections cost what one costs.
+    /// @dev Books the money that the credit released since the last collection. Expects an open
+    /// lease, its stored schedule, payment and particulars, and `credited` of at least what was
+    /// collected. The fee is the difference of two roundings of everything released, so many small
+    /// collections cost what one costs.
     function _collect(uint256 id, Schedule schedule, uint96 credited, uint256 payment, Particulars memory particulars)
         private
     {
@@ -169,7 +174,7 @@ abstract contract LeaseLife is Balances, LeaseToken {
         address owner = ownerOf(id);
         _book(owner, _tokens[particulars.token], returned - fee);
         emit Cancelled(id, owner, schedule.end(), returned - fee, fee);
-        // before the start, exactly
+        // `ran` is zero only for a lease that ends at its start
         // slither-disable-next-line incorrect-equality
         if (schedule.ran() == 0) _settle(id, schedule, _meters[id].progress);
     }
@@ -184,7 +189,9 @@ abstract contract LeaseLife is Balances, LeaseToken {
         if (schedule.ran() == 0) _settle(id, schedule, _meters[id].progress);
     }
 
-    /// @dev The end of the running epoch; before the start, the start.
+    /// @dev Moves the end to that of the running epoch, or to the start if the lease has not
+    /// started. Reverts unless the lease is open, still ends as rented, and the new end is earlier.
+    /// The caller checks who may do this, and settles a lease whose end is its start.
     function _shorten(uint256 id, uint8 ending) private returns (Schedule schedule) {
         schedule = _openSchedule(id);
         require(schedule.ending() == 0, AlreadyEnding(id));
@@ -198,7 +205,8 @@ abstract contract LeaseLife is Balances, LeaseToken {
         emit MetadataUpdate(id);
     }
 
-    /// @dev What no credit can reach any more after a cancellation, and the fee set aside out of it.
+    /// @dev The part of the payment that no credit can reach after a cancellation, and the cancel
+    /// fee out of it. Expects a schedule that was shortened already.
     function _returned(Schedule schedule, uint256 payment, uint256 cancelBps)
         private
         pure
@@ -221,13 +229,15 @@ abstract contract LeaseLife is Balances, LeaseToken {
         _settle(id, schedule, progress);
     }
 
+    /// @dev Books everything that a lease still holds, and ends it. Expects an open lease that may
+    /// be settled, with its stored schedule and progress.
     function _settle(uint256 id, Schedule schedule, Progress progress) private {
         _meters[id].progress = progress.settle();
         Funds memory funds = _funds[id];
         Particulars memory particulars = _particulars[id];
         address token = _tokens[particulars.token];
         uint256 locked = _bondAtRenting(funds, particulars);
-        // as much as renting added
+        // renting added this much
         // forge-lint: disable-next-line(unsafe-typecast)
         _pairs[schedule.oracle()][token].exposure -= uint128(funds.payment + locked);
         _collect(id, schedule, progress.credited(), funds.payment, particulars);
@@ -236,7 +246,7 @@ abstract contract LeaseLife is Balances, LeaseToken {
         uint256 refund = funds.payment - LeaseMath.released(funds.payment, progress.credited(), committed);
         uint256 slashed = LeaseMath.slash(locked, progress.due(), progress.credited(), committed, schedule.weightLog2());
         uint256 fee;
-        // one of three values
+        // `ending` has three values
         // slither-disable-next-line incorrect-equality
         if (schedule.ending() == ENDING_CANCELLED) {
             uint256 returned;
@@ -258,6 +268,7 @@ abstract contract LeaseLife is Balances, LeaseToken {
         emit MetadataUpdate(id);
     }
 
+    /// @dev Reverts unless the lease exists and is not settled.
     function _openSchedule(uint256 id) private view returns (Schedule schedule) {
         schedule = _scheduleOf(id);
         require(!_meters[id].progress.isSettled(), AlreadySettled(id));

@@ -6,24 +6,25 @@ import {Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {Progress, Purse, Schedule} from "contracts/src/libraries/Packed.sol";
 
-/// @title Where leases and balances are kept
-/// @notice Renting fills four fresh slots: `Schedule`, `Funds`, `Particulars` and the NFT's owner, whose upper 96 bits
-/// are the collected work. `Progress` stays zero until the first credit. What `credit` touches are `Schedule` and
-/// `Progress`.
+/// @title Storage of leases and balances
+/// @notice Renting fills four fresh slots: `Schedule`, `Funds`, `Particulars`, and the NFT's owner
+/// with the collected work in its upper 96 bits. `Progress` stays zero until the first credit.
+/// `credit` touches only `Schedule` and `Progress`.
 abstract contract LeaseStorage is ILeaseEscrow {
-    /// @dev What `credit` reads and writes.
+    /// @dev The two words that `credit` reads and writes.
     struct Meter {
         Schedule schedule;
         Progress progress;
     }
 
-    /// @dev 256 bits. `bond` is what is left of it.
+    /// @dev 256 bits. `bond` is what voided epochs left of it.
     struct Funds {
         uint128 payment;
         uint128 bond;
     }
 
-    /// @dev 256 bits. `provider` and `token` are numbers given at first use, so that a lease needs no slot for each.
+    /// @dev 256 bits. `provider` and `token` are numbers assigned at first use, which saves a slot
+    /// for each.
     struct Particulars {
         address jobSigner;
         uint40 provider;
@@ -39,7 +40,8 @@ abstract contract LeaseStorage is ILeaseEscrow {
         bool keepsBalance;
     }
 
-    /// @dev Copied from the registry at the first lease. `credit` reads the first slot, `collect` the second.
+    /// @dev Copied from the registry at the first lease. `credit` reads the first slot, `collect`
+    /// the second.
     struct PinnedOracle {
         address account;
         uint32 window;
@@ -47,7 +49,8 @@ abstract contract LeaseStorage is ILeaseEscrow {
         uint16 feeBps;
     }
 
-    /// @dev Of one oracle and one token. `token` is its number, zero until their first lease.
+    /// @dev For one oracle and one token. `token` is the token's number, zero until the pair's
+    /// first lease.
     struct Pair {
         uint128 exposure;
         uint24 token;
@@ -56,7 +59,7 @@ abstract contract LeaseStorage is ILeaseEscrow {
     mapping(uint256 id => Meter) internal _meters;
     mapping(uint256 id => Funds) internal _funds;
     mapping(uint256 id => Particulars) internal _particulars;
-    /// @dev A bit per epoch.
+    /// @dev One bit per epoch.
     mapping(uint256 id => mapping(uint256 word => uint256)) internal _void;
 
     mapping(address account => mapping(address token => Purse)) internal _purses;
@@ -75,7 +78,7 @@ abstract contract LeaseStorage is ILeaseEscrow {
     mapping(address token => uint256) public liabilities;
     /// @inheritdoc ILeaseEscrow
     mapping(bytes32 offerHash => uint96) public filled;
-    /// @dev In one slot with the next: renting writes it anyway.
+    /// @dev Shares a slot with `wrappedNative`.
     uint96 internal _leaseCount;
     /// @inheritdoc ILeaseEscrow
     address public wrappedNative;
@@ -123,15 +126,15 @@ abstract contract LeaseStorage is ILeaseEscrow {
         return _void[id][epoch >> 8] >> (epoch & 0xff) & 1 == 1;
     }
 
-    // ---------------------------------------------------------------- what every room asks
+    // ---------------------------------------------------------------- shared lookups
 
-    /// @dev A lease exists when it has a rate.
+    /// @dev A lease exists if its rate is not zero.
     function _scheduleOf(uint256 id) internal view returns (Schedule schedule) {
         schedule = _meters[id].schedule;
         require(schedule.rate() != 0, UnknownLease(id));
     }
 
-    /// @dev What was locked at renting.
+    /// @dev The bond that renting locked, before any epoch was voided.
     function _bondAtRenting(Funds memory funds, Particulars memory particulars) internal pure returns (uint256) {
         return LeaseMath.portion(funds.payment, particulars.bondBps);
     }

@@ -11,8 +11,8 @@ import {Progress, Schedule} from "contracts/src/libraries/Packed.sol";
 import {ERC721} from "solady/tokens/ERC721.sol";
 
 /// @title A lease as an NFT
-/// @notice ERC-721 with a user beside the owner (ERC-4907). The user controls the destination of the work and nothing
-/// else; a transfer ends that.
+/// @notice ERC-721 with a user beside the owner (ERC-4907). The user controls only the destination
+/// of the work, until a transfer.
 abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907 {
     uint256 internal constant MAX_BOX = 512;
 
@@ -70,7 +70,7 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907 {
     }
 
     function _beforeTokenTransfer(address from, address to, uint256 id) internal override {
-        // nobody could withdraw its refunds
+        // nobody could withdraw the lease's refunds
         require(to != address(this), InvalidRecipient(to));
         // a new lease has no user
         if (from != address(0) && _users[id].account != address(0)) {
@@ -95,7 +95,7 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907 {
             algorithm: schedule.algorithm(),
             weightLog2: schedule.weightLog2(),
             ending: schedule.ending(),
-            // as wide as they are packed
+            // the packed fields are exactly this wide
             // forge-lint: disable-start(unsafe-typecast)
             rate: uint96(schedule.rate()),
             start: uint40(schedule.start()),
@@ -128,7 +128,7 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907 {
         return ILeaseDescriptor(descriptor).tokenURI(address(this), id);
     }
 
-    /// @dev ERC-165: beside what an ERC-721 has, ERC-4906 and ERC-4907.
+    /// @dev ERC-165: ERC-4906 and ERC-4907 besides the interfaces of an ERC-721.
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
         return interfaceId == 0x49064906 || interfaceId == 0xad092b5c || super.supportsInterface(interfaceId);
     }

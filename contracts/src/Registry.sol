@@ -7,7 +7,8 @@ import {Admission, Bounds, Offer, Oracle} from "contracts/src/interfaces/LeaseTy
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 
 /// @title What new leases may use
-/// @notice The escrow asks it at renting and depositing, for the treasury, and once for the wrapped native currency. A registered oracle never changes but for `listed`.
+/// @notice The escrow asks it at renting and depositing, for the treasury, and once for the wrapped
+/// native currency. Of a registered oracle only `listed` ever changes.
 contract Registry is IRegistry, AccessManaged {
     uint16 private constant MAX_FEE_BPS = 300;
     uint16 private constant MAX_BPS = 10_000;
@@ -37,11 +38,11 @@ contract Registry is IRegistry, AccessManaged {
     mapping(uint32 id => Oracle) private _oracles;
     mapping(address account => uint32) private _oracleOf;
 
-    /// @param authority OpenZeppelin AccessManager of the governor.
-    /// @param b What can be rented and registered; never changes.
+    /// @param authority The governor's OpenZeppelin AccessManager.
+    /// @param b Bounds of what can be rented and registered; they never change.
     constructor(address authority, Bounds memory b) AccessManaged(authority) {
         require(authority != address(0), ZeroAddress());
-        // an epoch's length has 24 bits in the escrow, a duration's sum with a start 40
+        // the escrow stores an epoch's length in 24 bits and an end in 40
         require(
             b.minEpoch != 0 && b.minEpoch <= b.maxEpoch && b.maxEpoch <= type(uint24).max && b.minDuration >= b.minEpoch
                 && b.minDuration <= b.maxDuration && b.minWindow <= b.maxWindow,
@@ -56,7 +57,7 @@ contract Registry is IRegistry, AccessManaged {
         MAX_WINDOW = b.maxWindow;
     }
 
-    // ---------------------------------------------------------------- the governor's
+    // ---------------------------------------------------------------- governor
 
     /// @inheritdoc IRegistry
     function registerOracle(address account, uint32 window, uint16 feeBps, address payee)
@@ -68,7 +69,7 @@ contract Registry is IRegistry, AccessManaged {
         require(_oracleOf[account] == 0, AlreadyRegistered(account));
         require(window >= MIN_WINDOW && window <= MAX_WINDOW, WindowOutOfBounds(MIN_WINDOW, MAX_WINDOW, window));
         require(feeBps <= MAX_FEE_BPS, FeeOutOfBounds(MAX_FEE_BPS, feeBps));
-        // a lease keeps 16 bits of it
+        // a lease stores 16 bits of the id
         require(oracleCount < type(uint16).max, TooManyOracles());
         id = ++oracleCount;
         _oracleOf[account] = id;
@@ -145,7 +146,7 @@ contract Registry is IRegistry, AccessManaged {
         require(smallest != 0, LeaseTooSmall(committed));
         uint256 payment = LeaseMath.payment(offer.price, committed);
         require(payment <= type(uint128).max, PaymentOverflow(payment));
-        // the payment was bounded just now, a bond is at most the payment, and a logarithm of 96 bits has eight
+        // payment checked above; bond ≤ payment; log2 of a uint96 fits uint8
         // forge-lint: disable-start(unsafe-typecast)
         admitted.payment = uint128(payment);
         admitted.bond = uint128(LeaseMath.portion(payment, offer.bondBps));

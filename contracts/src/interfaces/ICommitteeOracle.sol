@@ -4,14 +4,16 @@ pragma solidity ^0.8.30;
 import {Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 
 /// @title A committee that re-checks evidence and credits leases
-/// @notice An immutable list of member owners, M of whom must sign. Each owner replaces or retires its own signing
-/// key and nobody else's. Statements are cumulative, so a late one catches up and a replay is harmless.
+/// @notice An immutable list of member owners, M of whom must sign. Each owner replaces or retires
+/// only its own signing key. Statements are cumulative, so a late one catches up and a replay is
+/// harmless.
 interface ICommitteeOracle {
-    /// @notice Enough members signed the root of a tree of statements: each can be credited from now on.
+    /// @notice Enough members signed the root of a tree of statements; each statement can be
+    /// credited from now on.
     event RootPosted(bytes32 indexed root);
     /// @notice A member's signing key changed; zero retires the member until it sets another.
     event KeyReplaced(uint256 indexed member, address indexed owner, address key);
-    /// @notice Where a member serves its API. A later event replaces an earlier one.
+    /// @notice A member serves its API at `url`. A later event replaces an earlier one.
     event Announced(uint256 indexed member, address indexed key, string url);
 
     error BadCommittee();
@@ -25,23 +27,26 @@ interface ICommitteeOracle {
     error UnknownRoot(bytes32 root);
     error StatementAfterRoot(uint40 asOf, uint256 postedAt);
 
-    /// @notice Credits the leases of `statements`. `signatures` are 65-byte `r ‖ s ‖ v` over the EIP-712 digest of
-    /// `Batch(Statement[] statements)`, low-s, packed, in ascending order of member index.
+    /// @notice Credits the leases of `statements`. `signatures` are 65-byte `r ‖ s ‖ v` over the
+    /// EIP-712 digest of `Batch(Statement[] statements)`, low-s, packed, in ascending order of
+    /// member index.
     function submit(Statement[] calldata statements, bytes calldata signatures) external;
-    /// @notice Keeps a signed root. `signatures` as for `submit`, over the EIP-712 digest of `Root(bytes32 root)`; the
-    /// tree's leaves are statement hashes, hashed again, its pairs sorted.
+    /// @notice Stores a signed root. `signatures` as for `submit`, over the EIP-712 digest of
+    /// `Root(bytes32 root)`. Leaves of the tree are statement hashes, hashed once more; its pairs
+    /// are sorted.
     function postRoot(bytes32 root, bytes calldata signatures) external;
-    /// @notice Credits one lease out of a root that was posted, as of a time no later than the posting. Anyone may call,
-    /// whenever it pays.
+    /// @notice Credits one lease out of a posted root; the statement's `asOf` must not be later
+    /// than the posting. Anyone may call at any time.
     function submitFromRoot(Statement calldata statement, bytes32[] calldata proof) external;
     /// @notice Sets the caller's own signing key; zero retires it.
     function replaceKey(address key) external;
-    /// @notice Logs where the calling member (its owner or its signing key) serves its API.
+    /// @notice Logs the URL at which the calling member (its owner or its signing key) serves its
+    /// API.
     function announce(string calldata url) external;
 
-    /// @notice The escrow that this committee credits in.
+    /// @notice Escrow that this committee credits in.
     function escrow() external view returns (address);
-    /// @notice Signatures needed.
+    /// @notice Number of signatures needed.
     function threshold() external view returns (uint256);
     /// @notice Number of members.
     function memberCount() external view returns (uint256);
@@ -51,6 +56,6 @@ interface ICommitteeOracle {
     function batchDigest(Statement[] calldata statements) external view returns (bytes32);
     /// @notice The EIP-712 digest of a root that members sign.
     function rootDigest(bytes32 root) external view returns (bytes32);
-    /// @notice When a root was posted first, Unix seconds; zero when it was not.
+    /// @notice Time at which a root was first posted, Unix seconds; zero if it was not.
     function postedAt(bytes32 root) external view returns (uint256);
 }

@@ -4,6 +4,6 @@ pragma solidity ^0.8.30;
 /// @title Metadata of a lease's NFT
 interface ILeaseDescriptor {
     /// @notice ERC-721 metadata of a lease as a `data:` URI, picture included.
-    /// @param escrow The escrow that the lease is of.
+    /// @param escrow Escrow of the lease.
     function tokenURI(address escrow, uint256 lease) external view returns (string memory);
 }

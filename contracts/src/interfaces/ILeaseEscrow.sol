@@ -4,24 +4,26 @@ pragma solidity ^0.8.30;
 import {Lease, Offer, Oracle, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 
 /// @title The escrow of hash power leases
-/// @notice Holds a renter's payment and a provider's bond per lease, releases the payment pro rata to the work that
-/// the lease's oracle credits, and returns the rest without asking anyone. Each lease is an ERC-721 token; its owner
-/// gets every refund. Nobody has a right over it but by the rules below: no owner, no governor, no upgrade.
+/// @notice Holds a renter's payment and a provider's bond per lease, releases the payment pro rata
+/// to the work that the lease's oracle credits, and returns the rest without asking anyone. Each
+/// lease is an ERC-721 token, whose owner gets every refund. Only the rules below change a lease:
+/// no owner, no governor, no upgrade.
 interface ILeaseEscrow {
     // ---------------------------------------------------------------- events
 
-    /// @notice Tokens came in for `account`'s balance.
+    /// @notice Tokens arrived for `account`'s balance.
     event Deposited(address indexed account, address indexed token, uint256 amount);
     /// @notice `amount` of `account`'s balance was paid out to `to`.
     event Withdrawn(address indexed account, address indexed token, address indexed to, uint256 amount);
-    /// @notice Others may (or may no longer) push out the account's balance.
+    /// @notice Others may (or may no longer) push the account's balance out.
     event BalanceKept(address indexed account, bool kept);
-    /// @notice Tokens that were owed to nobody went to the treasury.
+    /// @notice Tokens that nobody is owed went to the treasury.
     event SurplusRecovered(address indexed token, address indexed treasury, uint256 amount);
-    /// @notice Withdrawals were taken off `liabilities`.
+    /// @notice Withdrawals were subtracted from `liabilities`.
     event Reconciled(address indexed token, uint256 liabilities);
 
-    /// @notice A lease was rented. Its parameters are read with `lease(id)`; none but the end ever changes.
+    /// @notice A lease was rented. `lease(id)` returns its terms, of which only the end ever
+    /// changes.
     event Rented(
         uint256 indexed lease,
         address indexed provider,
@@ -33,33 +35,35 @@ interface ILeaseEscrow {
     );
     /// @notice The two sealed boxes of a lease. A later event replaces an earlier one.
     event Boxes(uint256 indexed lease, bytes nodeBox, bytes gatewayBox);
-    /// @notice The provider's counter moved: every offer signed under an earlier one is void.
+    /// @notice The provider's counter moved; every offer signed under an earlier one is void.
     event CounterBumped(address indexed provider, uint256 counter);
-    /// @notice The provider took one offer back.
+    /// @notice The provider cancelled one offer.
     event OfferCancelled(address indexed provider, bytes32 indexed offerHash);
-    /// @notice An oracle's account, window, fee and payee were copied from the registry, for good.
+    /// @notice The registry's account, window, fee and payee of an oracle were copied, and stay as
+    /// they are.
     event OraclePinned(uint32 indexed oracle, address indexed account, uint32 window, uint16 feeBps, address payee);
 
-    /// @notice The lease's cumulative figures after a credit, and the oracle's chain of evidence for them.
+    /// @notice The lease's cumulative figures after a credit, and the oracle's evidence chain for
+    /// them.
     event Credited(uint256 indexed lease, uint96 credited, uint96 due, uint40 asOf, bytes32 evidence);
-    /// @notice The oracle said its last word on the lease.
+    /// @notice The oracle gave its last word on the lease.
     event LastWord(uint256 indexed lease);
     /// @notice An entry of `credit` was skipped; `reason` is the selector of the named error.
     event CreditSkipped(uint256 indexed lease, bytes4 reason);
-    /// @notice The oracle found an epoch's claim void: out of the bond, so much was booked to the NFT's owner and to
-    /// the challenger.
+    /// @notice The oracle voided an epoch. The bond paid `toOwner` to the NFT's owner and
+    /// `toChallenger` to the challenger.
     event EpochVoided(
         uint256 indexed lease, uint32 indexed epoch, address indexed challenger, uint256 toOwner, uint256 toChallenger
     );
     /// @notice Released money was booked: `amount` to the provider, `fee` to the oracle's payee.
     event Collected(uint256 indexed lease, uint96 credited, uint256 amount, uint256 fee);
-    /// @notice The renter's side brought the end closer. `returned` was booked to the NFT's owner; `fee` stays aside
-    /// until the lease is settled.
+    /// @notice The owner's side moved the end closer. `returned` was booked to the NFT's owner;
+    /// `fee` is set aside until the lease is settled.
     event Cancelled(uint256 indexed lease, address indexed owner, uint256 end, uint256 returned, uint256 fee);
-    /// @notice The provider brought the end closer.
+    /// @notice The provider moved the end closer.
     event Terminated(uint256 indexed lease, uint256 end);
-    /// @notice The lease is over. `refund` of the payment and `slashed` of the bond were booked to the NFT's owner,
-    /// `bond` and the part `fee` of a cancel fee to the provider.
+    /// @notice The lease is over. The NFT's owner got `refund` of the payment and `slashed` of the
+    /// bond; the provider got `bond` and `fee`, its part of a cancel fee.
     event Settled(
         uint256 indexed lease, address indexed owner, uint256 refund, uint256 slashed, uint256 bond, uint256 fee
     );
@@ -115,38 +119,44 @@ interface ILeaseEscrow {
 
     // ---------------------------------------------------------------- money in and out
 
-    /// @notice Adds `amount` of a listed token to the caller's balance; bonds are locked out of it. With native
-    /// currency sent along, exactly `amount` of it is wrapped instead of pulling tokens.
+    /// @notice Adds `amount` of a listed token to the caller's balance, from which bonds are
+    /// locked. If native currency is sent along, exactly `amount` of it is wrapped instead of
+    /// pulling tokens.
     function deposit(address token, uint256 amount) external payable;
-    /// @notice Pays `amount` of the caller's balance out to `to`.
+    /// @notice Pays `amount` of the caller's balance to `to`.
     function withdraw(address token, address to, uint256 amount) external;
-    /// @notice Pays `amount` of the caller's balance in wrapped native currency out to `to`, unwrapped.
+    /// @notice Pays `amount` of the caller's balance in wrapped native currency to `to`, unwrapped.
     function withdrawNative(address to, uint256 amount) external;
-    /// @notice Pushes the whole balance of `account` to `account`. Anyone may call, unless the account keeps it.
+    /// @notice Pays the whole balance of `account` to `account`. Anyone may call, unless the
+    /// account keeps its balance.
     function withdrawFor(address token, address account) external;
-    /// @notice Whether the caller keeps its balances, so that nobody else can push them out: bonds are locked out of a
-    /// provider's balance, and without it nobody could rent.
+    /// @notice Sets whether only the caller can withdraw its balances. A provider needs this: bonds
+    /// are locked out of its balance, so anyone who pushes it out stops its offers from being
+    /// rented.
     function keepBalance(bool kept) external;
-    /// @notice Uses an ERC-2612 permit of the caller's for this contract. A permit that fails, because somebody used it
-    /// before or the token knows none, is ignored: what follows in the same `batch` needs the allowance, not the permit.
+    /// @notice Uses the caller's ERC-2612 permit for this contract. A failing permit (used already,
+    /// or unknown to the token) is ignored: the calls that follow in the same `batch` need the
+    /// allowance, not the permit.
     function permit(address token, uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
-    /// @notice Takes the accounts' withdrawals since the last time off `liabilities`. Anyone may call.
+    /// @notice Subtracts the accounts' withdrawals since the last reconciliation from
+    /// `liabilities`. Anyone may call.
     function reconcile(address token, address[] calldata accounts) external;
-    /// @notice Sends what the escrow holds above `liabilities` to the registry's treasury; for the zero address, native
-    /// currency, of which it owes nothing. Anyone may call.
+    /// @notice Sends the surplus above `liabilities` to the registry's treasury. The zero address
+    /// stands for native currency, of which the escrow owes nothing. Anyone may call.
     function recoverSurplus(address token) external;
-    /// @notice Makes several calls of the caller's own. `strict`: all of them or none. Otherwise a failed one is told
-    /// with `CallFailed` and spoils nothing. Each gets an equal share of what gas is left; with a share below 300,000 all
-    /// reverts, so that no settlement, collection or withdrawal fails for want of gas alone. What takes more (renting with
-    /// a contract's signature, long lists) belongs in a strict batch.
+    /// @notice Makes several calls as the caller. If `strict`, all or none take effect. Otherwise a
+    /// failed call is reported with `CallFailed` and the others take effect. Each call then gets an
+    /// equal share of the remaining gas, and the batch reverts if a share is below 300,000, so no
+    /// settlement, collection or withdrawal fails for lack of gas alone. Calls that need more
+    /// (renting with a contract's signature, long lists) belong in a strict batch.
     function batch(bytes[] calldata calls, bool strict) external;
 
     // ---------------------------------------------------------------- offers
 
     /// @notice Fills an offer: pulls the payment from the caller, locks the bond, mints the lease.
-    /// @param signature The provider's: an ECDSA key's, or a contract's (ERC-1271).
-    /// @param proof Empty when the offer itself was signed; otherwise the way from its hash, hashed again, to the root
-    /// of a signed `OfferRoot` (sorted pairs).
+    /// @param signature The provider's: of an ECDSA key, or of a contract (ERC-1271).
+    /// @param proof Empty if the offer itself was signed; otherwise the path from its hash, hashed
+    /// once more, to the root of a signed `OfferRoot` (sorted pairs).
     /// @return lease The lease's id, which is its token id.
     function rent(
         Offer calldata offer,
@@ -154,67 +164,77 @@ interface ILeaseEscrow {
         bytes32[] calldata proof,
         RentRequest calldata request
     ) external payable returns (uint256 lease);
-    /// @notice Voids every offer the caller signed so far.
+    /// @notice Voids every offer that the caller has signed so far.
     function bumpCounter() external returns (uint256 counter);
-    /// @notice Takes back one offer of the caller's.
+    /// @notice Cancels one offer of the caller.
     function cancelOffer(Offer calldata offer) external;
 
     // ---------------------------------------------------------------- a lease's life
 
-    /// @notice Publishes new boxes. For the controller: the unexpired user, else the NFT's owner.
+    /// @notice Publishes new boxes. For the controller: the user until it expires, else the NFT's
+    /// owner.
     function setBoxes(uint256 lease, bytes calldata nodeBox, bytes calldata gatewayBox) external;
-    /// @notice Takes cumulative figures from the leases' oracle. Each state variable takes the maximum of old and new;
-    /// `work` counts up to `min(work, committed, 1.25 × rate × (asOf − start))`, `due` up to `rate × (asOf − start)`.
-    /// An entry with bad values is skipped with an event and spoils nothing; one with bad encoding reverts all.
+    /// @notice Takes cumulative figures from the leases' oracle. Each stored figure becomes the
+    /// maximum of old and new; `work` counts up to `min(committed, 1.25 × rate × (asOf − start))`,
+    /// `due` up to `rate × (asOf − start)`. An entry with bad values is skipped with an event and
+    /// the others count; an entry with bad encoding reverts the whole call.
     function credit(Statement[] calldata statements) external;
-    /// @notice For the lease's oracle, once per epoch: the claim of this epoch is void. One epoch's pay, at most what is
-    /// left of the bond, goes to the NFT's owner (three quarters) and to the challenger (a quarter).
+    /// @notice Voids the claim of an epoch; for the lease's oracle, once per epoch. One epoch's
+    /// pay, at most what is left of the bond, goes to the NFT's owner (three quarters) and to the
+    /// challenger (one quarter).
     function voidEpoch(uint256 lease, uint32 epoch, address challenger) external;
-    /// @notice Books what was credited since the last time: to the provider, less the fee. Anyone may call.
+    /// @notice Books the money that was released since the last collection to the provider, less
+    /// the fee. Anyone may call.
     function collect(uint256 lease) external;
-    /// @notice For the NFT's owner and approved accounts: ends the lease with the running epoch, at once before its start.
-    /// What no credit can reach any more is returned to the owner, less the cancel fee.
+    /// @notice Ends the lease with the running epoch, or at once if it has not started; for the
+    /// NFT's owner and approved accounts. The part of the payment that no credit can reach any more
+    /// returns to the owner, less the cancel fee.
     function cancel(uint256 lease) external;
-    /// @notice For the provider: ends the lease with the running epoch, at once before its start. Costs the bond's share
-    /// of the cancelled time, as far as work was asked for; before the start the whole bond.
+    /// @notice Ends the lease with the running epoch, or at once if it has not started; for the
+    /// provider. It costs the bond's share of the cancelled time, as far as work was asked for, and
+    /// before the start the whole bond.
     function terminate(uint256 lease) external;
-    /// @notice Ends a lease when all is credited, or its oracle said `last`, or the credit window has passed. Anyone
-    /// may call; nobody is asked.
+    /// @notice Settles a lease once everything is credited, its oracle gave its last word and the
+    /// end has passed, or the credit window has passed. Anyone may call; no other contract is
+    /// asked.
     function settle(uint256 lease) external;
 
     // ---------------------------------------------------------------- views
 
     /// @notice The state of a lease. Reverts with `UnknownLease`.
     function lease(uint256 id) external view returns (Lease memory);
-    /// @notice Ids run from 1 to this.
+    /// @notice Number of leases; ids run from 1.
     function leaseCount() external view returns (uint256);
-    /// @notice Who may publish boxes: the unexpired user, else the NFT's owner.
+    /// @notice Account that may publish boxes: the user until it expires, else the NFT's owner.
     function controllerOf(uint256 lease) external view returns (address);
-    /// @notice Whether an epoch's claim was found void.
+    /// @notice Whether the oracle voided an epoch.
     function isVoid(uint256 lease, uint32 epoch) external view returns (bool);
-    /// @notice The lease that renews this one, zero if none.
+    /// @notice The lease that renews this one; zero if none.
     function renewedBy(uint256 lease) external view returns (uint256);
     /// @notice Whether only the account itself can withdraw its balances.
     function keepsBalance(address account) external view returns (bool);
-    /// @notice Withdrawable base units.
+    /// @notice Base units that the account can withdraw.
     function balance(address account, address token) external view returns (uint256);
-    /// @notice Base units withdrawn by the account that `liabilities` still contains.
+    /// @notice Base units that the account withdrew and `liabilities` still contains.
     function unreconciled(address account, address token) external view returns (uint256);
-    /// @notice At least what the escrow owes in this token: balances, payments and bonds of unsettled leases, and
-    /// withdrawals that nobody reconciled yet.
+    /// @notice Upper bound of what the escrow owes in this token: balances, payments and bonds of
+    /// unsettled leases, and withdrawals that are not reconciled yet.
     function liabilities(address token) external view returns (uint256);
-    /// @notice Hashes per second of an offer already rented; all ones when it was cancelled.
+    /// @notice Hashes per second of an offer already rented; all ones once the offer is cancelled.
     function filled(bytes32 offerHash) external view returns (uint96);
-    /// @notice The counter that a provider's offers must carry.
+    /// @notice Counter that a provider's offers must carry.
     function counter(address provider) external view returns (uint256);
-    /// @notice Payments and bonds of unsettled leases of the oracle in the token, as they were at renting.
+    /// @notice Payments and bonds of unsettled leases of the oracle in the token, as they were at
+    /// renting.
     function exposure(uint32 oracle, address token) external view returns (uint256);
-    /// @notice What the escrow keeps of an oracle from its first lease on; zero before. `listed` tells nothing here.
+    /// @notice An oracle as the escrow copied it at its first lease; all zero before. `listed` has
+    /// no meaning here.
     function pinnedOracle(uint32 id) external view returns (Oracle memory);
-    /// @notice What new leases may use.
+    /// @notice Registry that admits new leases.
     function registry() external view returns (address);
-    /// @notice Draws the NFT's metadata.
+    /// @notice Contract that draws the NFT's metadata.
     function descriptor() external view returns (address);
-    /// @notice The wrapped native currency, zero until the first payment or withdrawal in native currency.
+    /// @notice Wrapped native currency; zero until the first payment or withdrawal in native
+    /// currency.
     function wrappedNative() external view returns (address);
 }

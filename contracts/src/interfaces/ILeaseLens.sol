@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Admission, Lease, Offer, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 
-/// @notice Where a lease stands by the clock. How its end came is in `Lease.ending`.
+/// @notice State of a lease by the clock. `Lease.ending` says how its end was moved.
 enum Status {
     Unknown,
     Scheduled,
@@ -12,10 +12,11 @@ enum Status {
     Settled
 }
 
-/// @notice What `settle` books, base units, given what is credited by now. All zero once settled.
+/// @notice Amounts that `settle` would book with today's credit, base units. All zero once settled.
 /// @param possible Whether `settle` works now.
-/// @param from First second at which it works if nothing more is credited; zero once settled.
-/// @param amount Released money that was not collected yet, to the provider.
+/// @param from First second at which it works if nothing more is credited; zero once settled or if
+/// all is credited.
+/// @param amount Released money not collected yet, to the provider.
 /// @param fee The oracle's fee on it, to the payee.
 /// @param refund Of the payment, to the NFT's owner.
 /// @param slashed Of the bond, to the NFT's owner.
@@ -34,20 +35,20 @@ struct Settlement {
 
 /// @notice Everything about one lease.
 /// @param id Lease id.
-/// @param exists Whether there is such a lease; if not, all that follows is zero.
+/// @param exists Whether the lease exists; if not, all fields below are zero.
 /// @param status By this block's time.
 /// @param lease The escrow's own record.
-/// @param owner Of the NFT: gets every refund.
-/// @param user The unexpired ERC-4907 user, else zero.
-/// @param userExpires Last second of the user that was named last.
-/// @param controller Who may publish boxes.
+/// @param owner Owner of the NFT, who gets every refund.
+/// @param user The ERC-4907 user until it expires, else zero.
+/// @param userExpires Last second of the user that was set last.
+/// @param controller Account that may publish boxes.
 /// @param committed Work as rented.
-/// @param released Money that the credited work released so far, fee included, collected or not.
-/// @param collectable What `collect` books to the provider now.
-/// @param collectableFee What it books to the oracle's payee.
-/// @param settleAfter From this second on the lease can be settled whatever the oracle does.
-/// @param settlement What settling comes to.
-/// @param oracle The pinned oracle; `listed` tells nothing here.
+/// @param released Money that the credited work has released, fee included, collected or not.
+/// @param collectable Amount that `collect` would book to the provider now.
+/// @param collectableFee Amount that it would book to the oracle's payee.
+/// @param settleAfter First second at which the lease can be settled whatever the oracle does.
+/// @param settlement Amounts that settling would book.
+/// @param oracle The pinned oracle; `listed` has no meaning here.
 struct LeaseView {
     uint256 id;
     bool exists;
@@ -66,11 +67,11 @@ struct LeaseView {
     Oracle oracle;
 }
 
-/// @notice An account in one token, base units. What a token does not answer is zero.
+/// @notice An account in one token, base units. A token that does not answer counts as zero.
 /// @param escrowed Withdrawable from the escrow.
-/// @param unreconciled Withdrawn, and still in `liabilities`.
-/// @param wallet The account's own.
-/// @param allowance What the escrow may pull of it.
+/// @param unreconciled Withdrawn, but still in `liabilities`.
+/// @param wallet Balance of the account's own wallet.
+/// @param allowance Amount that the escrow may pull from the wallet.
 struct Holding {
     address token;
     uint256 escrowed;
@@ -79,27 +80,27 @@ struct Holding {
     uint256 allowance;
 }
 
-/// @notice A fill to look at.
+/// @notice A fill to evaluate.
 struct OfferQuery {
     Offer offer;
     uint96 hashRate;
     uint32 duration;
 }
 
-/// @notice An offer as the escrow sees it. Neither the signature nor a start was looked at.
+/// @notice An offer as the escrow sees it, its signature and start unchecked.
 /// @param hash EIP-712 struct hash.
-/// @param filled Hashes per second already rented; all ones when cancelled.
-/// @param remaining Hashes per second left; zero when cancelled.
-/// @param counterMatches Whether the offer carries its provider's counter.
+/// @param filled Hashes per second already rented; all ones if cancelled.
+/// @param remaining Hashes per second left; zero if cancelled.
+/// @param counterMatches Whether the offer carries its provider's current counter.
 /// @param expired Whether it can't be filled any more.
-/// @param cancelled Whether the provider took it back.
-/// @param deposited The provider's balance in the escrow, out of which the bond comes.
+/// @param cancelled Whether the provider cancelled it.
+/// @param deposited The provider's balance in the escrow, from which the bond is locked.
 /// @param exposed Payments and bonds of unsettled leases of the oracle in the token.
 /// @param admitted Whether the registry admits the fill.
-/// @param admission What the fill comes to; zero when it is not admitted.
-/// @param reason The registry's error when it is not.
-/// @param rentable Whether `rent` would take this fill, given a valid signature, a valid start, and a caller with the
-/// payment.
+/// @param admission Amounts of the fill; zero if it is not admitted.
+/// @param reason The registry's error if it is not admitted.
+/// @param rentable Whether `rent` would accept this fill from a caller with the payment, a valid
+/// signature and a valid start.
 struct OfferView {
     bytes32 hash;
     uint96 filled;
@@ -122,13 +123,14 @@ struct OracleView {
 }
 
 /// @notice A token in the registry and in the escrow.
-/// @param symbol Made safe to show: at most 12 characters, no control characters. It still may need escaping.
-/// @param decimals Zero when the token does not tell, or more than 36.
+/// @param symbol Safe to show: at most 12 characters, no control characters. It may still need
+/// escaping.
+/// @param decimals Zero if the token does not report them, or more than 36.
 /// @param listed Whether new leases may use it.
-/// @param liabilities At least what the escrow owes.
-/// @param held What the escrow holds.
-/// @param caps By oracle, from oracle 1 on: most that its unsettled leases may hold.
-/// @param exposures By oracle, from oracle 1 on: what they do hold.
+/// @param liabilities Upper bound of what the escrow owes.
+/// @param held Amount that the escrow holds.
+/// @param caps By oracle, from oracle 1 on: the most that its unsettled leases may hold.
+/// @param exposures By oracle, from oracle 1 on: the amount that they hold.
 struct TokenState {
     address token;
     string symbol;
@@ -143,22 +145,22 @@ struct TokenState {
 /// @title Reads for pages and nodes
 /// @notice Everything about many leases, offers or tokens in one call. No state, no rights.
 interface ILeaseLens {
-    /// @notice The escrow that is read.
+    /// @notice Escrow that this lens reads.
     function escrow() external view returns (address);
-    /// @notice EIP-712 struct hash of an offer, by which fills are counted.
+    /// @notice EIP-712 struct hash of an offer, the key under which fills are counted.
     function offerHash(Offer calldata offer) external pure returns (bytes32);
-    /// @notice The digest of an offer that its provider signs.
+    /// @notice Digest that a provider signs for an offer.
     function offerDigest(Offer calldata offer) external view returns (bytes32);
-    /// @notice The digest of `OfferRoot(bytes32 root)`, by which many offers are signed at once.
+    /// @notice Digest of `OfferRoot(bytes32 root)`, which signs many offers at once.
     function offerRootDigest(bytes32 root) external view returns (bytes32);
 
-    /// @notice The leases of these ids, in this order. Unknown ones are told by `exists`.
+    /// @notice The leases of these ids, in this order. `exists` is false for an unknown id.
     function leases(uint256[] calldata ids) external view returns (LeaseView[] memory);
-    /// @notice At most `count` leases from `first` on, fewer where the ids run out.
+    /// @notice At most `count` leases from `first` on; fewer where the ids run out.
     function leasesFrom(uint256 first, uint256 count) external view returns (LeaseView[] memory);
     /// @notice An account in several tokens.
     function balances(address account, address[] calldata tokens) external view returns (Holding[] memory);
-    /// @notice Offers, and what a fill of each would come to.
+    /// @notice Offers, and the amounts of a fill of each.
     function offers(OfferQuery[] calldata queries) external view returns (OfferView[] memory);
     /// @notice Every oracle ever registered.
     function oracles() external view returns (OracleView[] memory);

@@ -4,8 +4,8 @@ pragma solidity ^0.8.30;
 import {Admission, Bounds, Offer, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 
 /// @title What new leases may use
-/// @notice The governor's whole power: lists and caps that only renting and depositing read, and a pause of renting. The escrow
-/// copies what an open lease needs, so nothing here reaches one.
+/// @notice All the power of the governor: lists and caps that only renting and depositing read, and
+/// a pause of renting. The escrow copies what an open lease needs, so nothing here affects one.
 interface IRegistry {
     /// @notice An oracle was registered.
     event OracleRegistered(uint32 indexed id, address indexed account, uint32 window, uint16 feeBps, address payee);
@@ -15,11 +15,11 @@ interface IRegistry {
     event TokenListed(address indexed token, bool listed);
     /// @notice Cap on payments and bonds of unsettled leases of one oracle in one token.
     event ExposureCapSet(uint32 indexed oracle, address indexed token, uint256 cap);
-    /// @notice No new leases until then.
+    /// @notice No new leases before this time.
     event Paused(uint40 until);
-    /// @notice The wrapped native currency, set once.
+    /// @notice The wrapped native currency was set, once.
     event WrappedNativeSet(address indexed token);
-    /// @notice Where tokens go that the escrow holds and owes nobody.
+    /// @notice Recipient of tokens that the escrow holds and owes nobody.
     event TreasurySet(address indexed treasury);
 
     error BadBounds();
@@ -44,43 +44,46 @@ interface IRegistry {
     error WorkOverflow(uint256 work);
     error PaymentOverflow(uint256 payment);
 
-    // ---------------------------------------------------------------- the governor's, new leases only
+    // ---------------------------------------------------------------- governor, new leases only
 
-    /// @notice Registers an oracle for good, listed.
+    /// @notice Registers an oracle and lists it. A registration can't be changed or removed.
     function registerOracle(address account, uint32 window, uint16 feeBps, address payee) external returns (uint32 id);
-    /// @notice Lets new leases pin the oracle, or stops them.
+    /// @notice Allows or stops new leases that pin the oracle.
     function listOracle(uint32 id, bool listed) external;
-    /// @notice Lets new leases use the token, or stops them.
+    /// @notice Allows or stops new leases in the token.
     function listToken(address token, bool listed) external;
-    /// @notice Bounds what leases of this oracle may hold in this token. Full: no new leases, exits untouched.
+    /// @notice Caps what unsettled leases of this oracle may hold in this token. A full cap stops
+    /// new leases and no exit.
     function setExposureCap(uint32 oracle, address token, uint128 cap) external;
-    /// @notice Stops renting for three days at most; each pause runs out by itself.
+    /// @notice Stops renting for three days; each pause ends by itself.
     function pause() external;
     /// @notice Ends a pause early.
     function unpause() external;
-    /// @notice Names the wrapped native currency of this chain, once and for all.
+    /// @notice Sets the wrapped native currency of this chain, once.
     function setWrappedNative(address token) external;
-    /// @notice Names who gets tokens that the escrow owes nobody.
+    /// @notice Sets the recipient of tokens that the escrow owes nobody.
     function setTreasury(address treasury) external;
 
     // ---------------------------------------------------------------- views
 
-    /// @notice Checks whether this fill of an offer may become a lease, and what it comes to. Reverts with the reason.
-    /// Signature, counter, expiry, notice and what is left of the offer are the escrow's to check.
+    /// @notice Checks whether this fill of an offer may become a lease, and computes its amounts.
+    /// Reverts with the reason if not. The escrow itself checks signature, counter, expiry, notice
+    /// and the remaining rate of the offer.
     function admit(Offer calldata offer, uint96 hashRate, uint32 duration) external view returns (Admission memory);
-    /// @notice A registered oracle; all zero when there is none.
+    /// @notice A registered oracle; all zero if there is none.
     function oracle(uint32 id) external view returns (Oracle memory);
-    /// @notice Ids of oracles run from 1 to this.
+    /// @notice Number of oracles; ids run from 1.
     function oracleCount() external view returns (uint32);
     /// @notice Whether new leases may use the token.
     function isTokenListed(address token) external view returns (bool);
-    /// @notice Most that unsettled leases of the oracle may hold in the token, base units.
+    /// @notice The most that unsettled leases of the oracle may hold in the token, base units.
     function exposureCap(uint32 oracle, address token) external view returns (uint128);
-    /// @notice First second at which renting is possible again; in the past when it is.
+    /// @notice First second at which renting is possible again; a past second if renting is not
+    /// paused.
     function pausedUntil() external view returns (uint40);
-    /// @notice The wrapped native currency; zero until it is named.
+    /// @notice The wrapped native currency; zero until it is set.
     function wrappedNative() external view returns (address);
-    /// @notice Who gets surplus tokens; zero until named.
+    /// @notice Recipient of surplus tokens; zero until it is set.
     function treasury() external view returns (address);
     /// @notice The bounds of this deployment.
     function bounds() external view returns (Bounds memory);

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-// Proof-of-work families, as an offer and a lease name them. Zero is no algorithm.
-// The values are part of the signed offer: never renumber.
+// Proof-of-work families in offers and leases; zero is none. The values are part of the signed
+// offer: never renumber.
 uint8 constant ALGORITHM_SHA256D = 1;
 uint8 constant ALGORITHM_SCRYPT = 2;
 uint8 constant ALGORITHM_ETHASH = 3;
 uint8 constant ALGORITHM_ETCHASH = 4;
 
-// How a lease's end was brought closer.
+// How the end of a lease was moved.
 uint8 constant ENDING_AS_RENTED = 0;
 uint8 constant ENDING_CANCELLED = 1;
 uint8 constant ENDING_TERMINATED = 2;
 
-/// @notice A provider's signed offer (EIP-712, domain of the escrow). Fills consume `hashRate`.
-/// @param provider Who sells, signs, and whose deposited balance the bond is locked from.
+/// @notice A provider's signed offer (EIP-712, the escrow's domain). Fills consume `hashRate`.
+/// @param provider Account that sells and signs; the bond is locked from its balance.
 /// @param algorithm One of the `ALGORITHM_*` values.
-/// @param token ERC-20 of payment and bond.
+/// @param token ERC-20 token of payment and bond.
 /// @param price Base units of `token` per 10^21 hashes.
 /// @param hashRate Hashes per second on sale over all fills of this offer.
 /// @param minHashRate Smallest fill, hashes per second.
@@ -25,12 +25,14 @@ uint8 constant ENDING_TERMINATED = 2;
 /// @param maxDuration Longest lease, seconds.
 /// @param notice Seconds between renting and the earliest start.
 /// @param bondBps Bond in basis points of the payment.
-/// @param cancelBps Cancel fee in basis points of what a cancellation returns; at most `bondBps`.
+/// @param cancelBps Cancel fee in basis points of the amount that a cancellation returns; at most
+/// `bondBps`.
 /// @param oracle Registered oracle that credits the lease.
 /// @param jobSigner The only job signer accepted; zero leaves the choice to the renter.
 /// @param nodeKey X25519 public key of the provider's node, to which the node's box is sealed.
 /// @param expiry Last second at which the offer can be filled.
-/// @param counter Must equal the provider's counter: one bump cancels every offer below it.
+/// @param counter Must equal the provider's counter; raising the counter voids every offer below
+/// it.
 /// @param salt Makes otherwise equal offers distinct.
 struct Offer {
     address provider;
@@ -53,17 +55,19 @@ struct Offer {
     uint256 salt;
 }
 
-/// @notice What a renter chooses when filling an offer.
-/// @param recipient Owner of the lease NFT; the payment is always the caller's.
+/// @notice A renter's choices in filling an offer.
+/// @param recipient Owner of the lease NFT; the caller always pays.
 /// @param hashRate Hashes per second to rent, exact.
 /// @param start First second of the lease.
 /// @param duration Seconds, a whole number of epochs.
-/// @param maxPayment The most the caller agrees to pay, base units.
+/// @param maxPayment Largest payment that the caller agrees to, base units.
 /// @param jobSigner Address of the key that signs this lease's jobs.
-/// @param continues Lease that this one renews, zero if none. It must be the recipient's and the caller's to act for, of
-/// the same provider and algorithm, have at least this hash rate, have started, end as rented, and not be renewed yet;
-/// the new lease starts where it ends and needs no notice.
-/// @param nodeBox Sealed to the node: where the gateway is, and the access token. At most 512 bytes.
+/// @param continues Lease that this one renews; zero if none. The recipient must own that lease and
+/// the caller may act for its owner. It must be of the same provider and algorithm, have at least
+/// this hash rate, have started, end as rented, and not be renewed yet. The new lease starts where
+/// it ends and needs no notice.
+/// @param nodeBox Sealed to the node: the gateway's address and the access token. At most 512
+/// bytes.
 /// @param gatewayBox Sealed to the gateway: the pool's URL, worker and password. At most 512 bytes.
 struct RentRequest {
     address recipient;
@@ -77,8 +81,9 @@ struct RentRequest {
     bytes gatewayBox;
 }
 
-/// @notice Everything the escrow knows of a lease.
-/// @dev `committed = rate × duration`; `bond` is what is left of it; `ending` is one of the `ENDING_*` values.
+/// @notice The escrow's whole record of a lease.
+/// @dev `committed = rate × duration`; `bond` is what voided epochs left of it; `ending` is one of
+/// the `ENDING_*` values.
 struct Lease {
     address provider;
     address token;
@@ -104,13 +109,15 @@ struct Lease {
     bool settled;
 }
 
-/// @notice What an oracle says of one lease, all figures cumulative since the lease's start.
+/// @notice An oracle's statement about one lease; all figures are cumulative since the lease's
+/// start.
 /// @param lease Lease id.
 /// @param asOf End of the epoch up to which the figures count.
 /// @param work Verified work, expected hashes.
 /// @param due Work that was asked for, expected hashes.
-/// @param evidence Chain over the epochs' commitments: `e_i = keccak256(e_{i−1} ‖ root_i ‖ count_i)`, `e_{−1} = 0`.
-/// @param last No later statement will follow. Only takes effect when `asOf` is the lease's end.
+/// @param evidence Chain over the epochs' commitments: `e_i = keccak256(e_{i−1} ‖ root_i ‖
+/// count_i)`, `e_{−1} = 0`.
+/// @param last No later statement will follow. Has an effect only if `asOf` is the lease's end.
 struct Statement {
     uint256 lease;
     uint40 asOf;
@@ -122,9 +129,10 @@ struct Statement {
 
 /// @notice A registered oracle. Everything but `listed` is fixed at registration.
 /// @param account The contract that may call `credit` and `voidEpoch`.
-/// @param window Seconds after a lease's end from which on it can be settled without the oracle's last word.
+/// @param window Seconds after a lease's end after which it can be settled without the oracle's
+/// last word.
 /// @param feeBps Fee in basis points of released money.
-/// @param payee Who gets the fee.
+/// @param payee Account that gets the fee.
 /// @param listed Whether new leases may pin it.
 struct Oracle {
     address account;
@@ -145,10 +153,11 @@ struct Bounds {
     uint32 maxWindow;
 }
 
-/// @notice What a fill of an offer comes to.
+/// @notice Amounts of a fill.
 /// @param payment Base units.
 /// @param bond Base units.
-/// @param exposureCap Most that unsettled leases of the offer's oracle may hold in its token, base units.
+/// @param exposureCap The most that unsettled leases of the offer's oracle may hold in its token,
+/// base units.
 /// @param weightLog2 Exponent of the settlement weight.
 struct Admission {
     uint128 payment;

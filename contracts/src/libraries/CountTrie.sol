@@ -2,12 +2,12 @@
 pragma solidity ^0.8.30;
 
 /// @title Openings of the Merkle-count trie
-/// @notice Positional, unlike a commutative Merkle proof: a point falls on exactly one leaf. `crates/trie` builds the
-/// tries and says what they are.
+/// @notice Positional, unlike a commutative Merkle proof: a point falls on exactly one leaf.
+/// `crates/trie` builds and specifies the tries.
 library CountTrie {
     uint256 internal constant MAX_DEPTH = 64;
 
-    /// @notice Sibling on the way from the root down to a leaf.
+    /// @notice Sibling on the path from the root down to a leaf.
     struct Step {
         bytes32 hash;
         uint64 count;
@@ -19,13 +19,13 @@ library CountTrie {
     error NotOnLeaf(uint256 left);
     error RootDiffers(bytes32 expected, bytes32 actual);
 
-    /// @notice Checks that `point` in `[0, count)` falls on the leaf of `key`, whose siblings from the root down are
-    /// `steps`. Reverts with the reason otherwise.
+    /// @notice Checks that `point` in `[0, count)` falls on the leaf of `key`, whose siblings from
+    /// the root down are `steps`. Otherwise reverts with the reason.
     function verify(bytes32 root, uint64 count, uint64 point, bytes32 key, Step[] memory steps) internal pure {
         uint256 depth = steps.length;
         require(depth <= MAX_DEPTH, TooDeep(depth));
         require(point < count, PointOutside(point, count));
-        // down: which of the leaves before the point lie to the left of the path
+        // downwards: subtract the leaves to the left of the path
         uint256 total = count;
         uint256 left = point;
         uint256[] memory counts = new uint256[](depth);
@@ -43,7 +43,7 @@ library CountTrie {
             total = own;
         }
         require(total == 1 && left == 0, NotOnLeaf(left));
-        // up: the hashes
+        // upwards: hash
         bytes32 hash = keccak256(abi.encode(key));
         for (uint256 i = depth; i > 0; --i) {
             Step memory step = steps[i - 1];

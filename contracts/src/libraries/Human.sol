@@ -10,7 +10,7 @@ import {
 import {LibString} from "solady/utils/LibString.sol";
 
 /// @title Figures as people read them
-/// @notice Everything is rounded down, so that nothing looks more than it is.
+/// @notice All figures are rounded down, so nothing looks like more than it is.
 library Human {
     function algorithm(uint8 value) internal pure returns (string memory) {
         if (value == ALGORITHM_SHA256D) return "SHA-256d";
@@ -25,7 +25,7 @@ library Human {
         return decimal(value, 2);
     }
 
-    /// @notice Two decimals always: `fixed2(1230)` is "12.30".
+    /// @notice Always two decimals: `fixed2(1230)` is "12.30".
     function fixed2(uint256 value) internal pure returns (string memory) {
         return
             string.concat(
@@ -33,7 +33,8 @@ library Human {
             );
     }
 
-    /// @notice The largest SI prefix that leaves a whole part, and at most two decimals of what it leaves.
+    /// @notice `value` with the largest SI prefix that leaves a whole part, and at most two
+    /// decimals.
     function si(uint256 value) internal pure returns (string memory number, string memory prefix) {
         uint256 unit = 1;
         uint256 i;
@@ -43,7 +44,7 @@ library Human {
         return (hundredths(value * 100 / unit), i == 0 ? "" : LibString.slice("kMGTPEZYRQ", i - 1, i));
     }
 
-    /// @notice `value` over 10 to the `places`, in full, without trailing zeros. At most 36 places.
+    /// @notice `value / 10^places` in full, without trailing zeros. At most 36 places.
     function decimal(uint256 value, uint256 places) internal pure returns (string memory) {
         uint256 one = 10 ** places;
         string memory whole = LibString.toString(value / one);
@@ -55,7 +56,7 @@ library Human {
         return string.concat(whole, ".", LibString.slice(LibString.toString(one + rest), 1));
     }
 
-    /// @notice `decimal` in at most 13 characters: decimals are left out, and what is still longer gets an exponent.
+    /// @notice `decimal` in at most 13 characters: drops decimals first, then uses an exponent.
     function short(uint256 value, uint256 places) internal pure returns (string memory text) {
         text = decimal(value, places);
         if (bytes(text).length <= 13) return text;
@@ -65,7 +66,7 @@ library Human {
         return string.concat(hundredths(whole / 10 ** (digits - 3)), "e", LibString.toString(digits - 1));
     }
 
-    /// @notice The two largest units.
+    /// @notice A time span in its two largest units.
     function duration(uint256 s) internal pure returns (string memory) {
         if (s >= 1 days) return _pair(s / 1 days, " d", s % 1 days / 1 hours, " h");
         if (s >= 1 hours) return _pair(s / 1 hours, " h", s % 1 hours / 1 minutes, " min");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice A signed SHA-256d or scrypt job, as openings will carry it.
+/// @notice A signed SHA-256d or scrypt job, as openings will contain it.
 struct Job {
     uint256 lease;
     uint64 sequence;
@@ -24,7 +24,7 @@ library JobLib {
         "uint40 notBefore,uint40 notAfter,bytes coinbasePrefix,uint8 tailLength,bytes coinbaseSuffix,bytes32[] branch)"
     );
 
-    /// @notice Struct hash.
+    /// @notice EIP-712 struct hash of a job.
     function hash(Job memory job) internal pure returns (bytes32) {
         bytes memory head = abi.encode(
             TYPEHASH,

@@ -10,12 +10,13 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibString} from "solady/utils/LibString.sol";
 
 /// @title The dial in a lease's picture
-/// @notice Its field of dots and the thick ring sweep round with the delivered work, the thin ring with the time; where
-/// the dots stay dull before the mark that shows what was promised by the oracle's last report, delivery is behind.
+/// @notice The field of dots and the thick ring fill with the delivered work, the thin ring with
+/// the time. A mark shows what was promised by the oracle's last report; dull dots before the mark
+/// mean that delivery is behind.
 library LeaseDial {
     using LibString for uint256;
 
-    /// @dev Circumferences, so that a dash's length is a share of it.
+    /// @dev Circumferences, so that a dash's length is a share of the ring.
     uint256 private constant WORK_RING = 2000;
     uint256 private constant TIME_RING = 2150;
     uint256 private constant TICK_RING = 2240;
@@ -23,7 +24,7 @@ library LeaseDial {
 
     function field(Facts memory f, uint256 seed) internal pure returns (string memory) {
         Lease memory l = f.lease;
-        // what no report speaks of yet may still come
+        // work after the last report may still be credited
         uint256 told = l.settled ? l.end - l.start : l.asOf > l.start ? l.asOf - l.start : 0;
         uint256 gone = (told << 64) / l.duration;
         uint256 lit = (uint256(l.credited) << 64) / f.committed;
@@ -65,7 +66,7 @@ library LeaseDial {
         return string.concat('<g transform="rotate(-90 500 425)" fill="none">', _ticks(l), work, time, "</g>");
     }
 
-    /// @dev One tick where each epoch begins, or each so many when there are more than fit.
+    /// @dev One tick at the start of each epoch, or of every n-th epoch if they don't all fit.
     function _ticks(Lease memory l) private pure returns (string memory) {
         uint256 epochs = l.duration / l.epochLength;
         uint256 each = FixedPointMathLib.divUp(epochs, MAX_TICKS);
@@ -79,7 +80,7 @@ library LeaseDial {
         );
     }
 
-    /// @dev What was promised by the oracle's last report.
+    /// @dev A mark at what was promised by the oracle's last report.
     function _promised(Facts memory f) private pure returns (string memory) {
         Lease memory l = f.lease;
         if (l.asOf <= l.start || l.settled) return "";

@@ -4,10 +4,10 @@ pragma solidity ^0.8.30;
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// @title The arithmetic of a lease
-/// @notice Pure functions; money is base units, work expected hashes. `crates/ledger/src/escrow.rs` says the same in
-/// Rust.
+/// @notice Pure functions; money in base units, work in expected hashes. `crates/escrow-model/src`
+/// has the same arithmetic in Rust.
 library LeaseMath {
-    /// @dev Hashes that a price is for.
+    /// @dev Number of hashes that a price is for.
     uint256 internal constant PRICE_UNIT = 1e21;
     uint256 internal constant BPS = 10_000;
 
@@ -21,9 +21,10 @@ library LeaseMath {
         return amount * bps / BPS;
     }
 
-    /// @notice Exponent of the settlement weight: `floor(log2(min(rate × epoch / 1,000, rate × duration / 20,000)))`.
+    /// @notice Exponent of the settlement weight: `floor(log2(min(rate × epoch / 1,000, rate ×
+    /// duration / 20,000)))`.
     /// @return log2 The exponent.
-    /// @return smallest The value under the logarithm; below 1 the lease is too small.
+    /// @return smallest The value under the logarithm; if it is below 1, the lease is too small.
     function weightLog2(uint256 rate, uint256 epochLength, uint256 duration)
         internal
         pure
@@ -33,12 +34,13 @@ library LeaseMath {
         log2 = smallest == 0 ? 0 : FixedPointMathLib.log2(smallest);
     }
 
-    /// @notice Money released for so much credited work. Fits 256 bits: 128 + 96.
+    /// @notice Money released by `credited` work. Fits 256 bits: 128 + 96.
     function released(uint256 amount, uint256 credited, uint256 committed) internal pure returns (uint256) {
         return amount * FixedPointMathLib.min(credited, committed) / committed;
     }
 
-    /// @notice The most that may be credited after `elapsed` seconds. `rate` has 96 bits, `elapsed` 40.
+    /// @notice The most that may be credited after `elapsed` seconds. `rate` has 96 bits, `elapsed`
+    /// 40.
     function creditCap(uint256 rate, uint256 elapsed, uint256 committed) internal pure returns (uint256) {
         unchecked {
             uint256 cap = rate * elapsed * 5 / 4;
@@ -46,15 +48,15 @@ library LeaseMath {
         }
     }
 
-    /// @notice What no credit can reach any more once the lease runs `ran` seconds in all: the payment less the share,
-    /// rounded up, of the most that may be credited by then.
+    /// @notice The part of the payment that no credit can reach once the lease runs `ran` seconds
+    /// in all: the payment less the share, rounded up, of the most that may be credited by then.
     function returned(uint256 amount, uint256 rate, uint256 ran, uint256 committed) internal pure returns (uint256) {
         return amount - FixedPointMathLib.divUp(amount * creditCap(rate, ran, committed), committed);
     }
 
-    /// @notice Out of the bond to the lease's owner when the provider takes `cut` of `ran + cut` seconds back:
-    /// `floor(bond × cut / (ran + cut) × due / (rate × ran))`, the whole bond when nothing ran. Fits 256 bits:
-    /// 128 + 32 + 96.
+    /// @notice The part of the bond that the owner gets when the provider cancels `cut` of `ran +
+    /// cut` seconds: `floor(bond × cut / (ran + cut) × due / (rate × ran))`, or the whole bond if
+    /// nothing ran. Fits 256 bits: 128 + 32 + 96.
     function termination(uint256 bond, uint256 due, uint256 rate, uint256 ran, uint256 cut)
         internal
         pure
@@ -64,14 +66,18 @@ library LeaseMath {
         return bond * cut * due / ((ran + cut) * rate * ran);
     }
 
-    /// @notice What may be missing without a slash: `max(due / 20, floor(3.1 × √(weight × due)))`.
+    /// @notice Work that may be missing without a slash: `max(due / 20, floor(3.1 × √(weight ×
+    /// due)))`.
     function tolerance(uint256 due, uint256 log2) internal pure returns (uint256) {
         // 3.1² = 9.61; 96 + 96 + 10 bits
         uint256 root = FixedPointMathLib.sqrt(961 * (due << log2) / 100);
         return FixedPointMathLib.max(due / 20, root);
     }
 
-    /// @notice Out of the bond to the lease's owner: `bond × (short − tolerance) / committed`, at most the bond.
+    /// @notice The part of the bond that the owner gets for missing work: `bond × (short −
+    /// tolerance) / committed`, at most the bond, where `short = max(due − credited, 0)`. Silence
+    /// never slashes: an oracle that reports nothing leaves `due` at zero, and only reported due
+    /// work can be short.
     function slash(uint256 bond, uint256 due, uint256 credited, uint256 committed, uint256 log2)
         internal
         pure

@@ -20,7 +20,7 @@ import {DynamicBufferLib} from "solady/utils/DynamicBufferLib.sol";
 import {LibString} from "solady/utils/LibString.sol";
 
 /// @title The picture of a lease
-/// @notice Everything in it is figures and words of our own but the token's symbol, which is escaped.
+/// @notice Figures and words of this library only, except for the token's symbol, which is escaped.
 library LeasePicture {
     using DynamicBufferLib for DynamicBufferLib.DynamicBuffer;
     using LibString for uint256;
@@ -32,7 +32,7 @@ library LeasePicture {
         uint256 second;
     }
 
-    // a buffer returns itself, so that calls can be chained
+    // a buffer returns itself for chaining
     // slither-disable-start unused-return
     function svg(Facts memory f) internal view returns (string memory) {
         uint256 seed = uint256(keccak256(abi.encode(f.escrow, f.id, f.lease.provider, f.lease.rate, f.lease.start)));
@@ -51,7 +51,7 @@ library LeasePicture {
 
     // ---------------------------------------------------------------- ground
 
-    /// @dev Each algorithm has its part of the colour circle.
+    /// @dev Each algorithm has its own part of the colour circle.
     function _colours(uint8 algorithm, uint256 seed) private pure returns (Colours memory c) {
         (c.first, c.second) = (0, 40);
         if (algorithm == ALGORITHM_SHA256D) (c.first, c.second) = (20, 318);
@@ -168,12 +168,13 @@ library LeasePicture {
 
     function _money(Facts memory f) private pure returns (string memory) {
         string memory symbol = LibString.escapeHTML(f.symbol);
-        // a long one fills the line
+        // a long symbol fills the line
         if (bytes(f.symbol).length > 7) return symbol;
         return string.concat(symbol, unicode" · bond ", Human.hundredths(f.lease.bondBps), " %");
     }
 
-    /// @dev Against what was promised by the oracle's last report; in the end, of what was committed.
+    /// @dev Compares with what was promised by the oracle's last report; without one, or once
+    /// settled, shows the committed work.
     function _pace(Facts memory f) private pure returns (string memory) {
         Lease memory l = f.lease;
         if (l.settled || l.asOf <= l.start) {
@@ -205,7 +206,7 @@ library LeasePicture {
                 string.concat(l.ending == ENDING_AS_RENTED ? "of " : "ends early, of ", whole)
             );
         }
-        // seconds are too much for a picture
+        // the picture shows no seconds
         // slither-disable-next-line unused-return
         (uint256 year, uint256 month, uint256 day, uint256 hour, uint256 minute,) =
             DateTimeLib.timestampToDateTime(l.end);

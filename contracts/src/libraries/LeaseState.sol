@@ -4,10 +4,10 @@ pragma solidity ^0.8.30;
 import {Status} from "contracts/src/interfaces/ILeaseLens.sol";
 import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
 
-/// @notice What is told of a lease, gathered once.
-/// @param label Status in a word.
-/// @param delivered Hundredths of a percent of what was committed.
-/// @param symbol The token's, harmless but not escaped.
+/// @notice Facts about a lease, gathered once.
+/// @param label Status in one word.
+/// @param delivered Credited work in hundredths of a percent of the committed work.
+/// @param symbol The token's symbol, harmless but not escaped.
 struct Facts {
     address escrow;
     uint256 id;
@@ -22,7 +22,7 @@ struct Facts {
     uint8 decimals;
 }
 
-/// @title What follows from a lease's record and the clock
+/// @title State derived from a lease's record and the clock
 library LeaseState {
     function status(Lease memory lease) internal view returns (Status) {
         if (lease.settled) return Status.Settled;
@@ -35,7 +35,7 @@ library LeaseState {
         return uint256(lease.rate) * lease.duration;
     }
 
-    /// @notice Seconds that the lease has run; it runs no longer than to its end.
+    /// @notice Seconds that the lease has run, at most up to its end.
     function elapsed(Lease memory lease) internal view returns (uint256) {
         if (block.timestamp <= lease.start) return 0;
         return (block.timestamp < lease.end ? block.timestamp : lease.end) - lease.start;

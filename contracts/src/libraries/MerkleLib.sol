@@ -2,8 +2,8 @@
 pragma solidity ^0.8.30;
 
 /// @title Membership in a Merkle tree of sorted pairs
-/// @notice Says that a leaf is in a tree, not where: fit for lists that were signed as a whole. Positions are proven with
-/// `CountTrie`.
+/// @notice Proves that a leaf is in a tree, not where: fit for lists that are signed as a whole.
+/// `CountTrie` proves positions.
 library MerkleLib {
     /// @notice The root that `proof` leads to from `leaf`.
     function root(bytes32 leaf, bytes32[] calldata proof) internal pure returns (bytes32 node) {

@@ -13,7 +13,8 @@ library OfferLib {
     );
     bytes32 internal constant ROOT_TYPEHASH = keccak256("OfferRoot(bytes32 root)");
 
-    /// @notice All fields are static, so their ABI encoding is what EIP-712 hashes.
+    /// @notice Struct hash of an offer. All fields are static, so their ABI encoding is what
+    /// EIP-712 hashes.
     function hash(Offer calldata offer) internal pure returns (bytes32) {
         return keccak256(abi.encode(TYPEHASH, offer));
     }
@@ -23,8 +24,9 @@ library OfferLib {
         return keccak256(abi.encode(ROOT_TYPEHASH, root));
     }
 
-    /// @notice Hash of the `OfferRoot` that `proof` leads to. Leaves are offer hashes, hashed again, so that no inner node
-    /// can be taken for one; pairs are sorted, since it does not matter where an offer stands.
+    /// @notice Hash of the `OfferRoot` that `proof` leads to. A leaf is an offer hash, hashed once
+    /// more, so that no inner node can pass for one. Pairs are sorted, because the position of an
+    /// offer does not matter.
     function hashRoot(bytes32 offerHash, bytes32[] calldata proof) internal pure returns (bytes32) {
         return hashRoot(MerkleLib.root(keccak256(abi.encode(offerHash)), proof));
     }

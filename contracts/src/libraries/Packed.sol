@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice A lease's times and terms that `credit` reads: `rate` 96 bits, `start` 40, `end` 40, `epochLength` 24,
-/// `epochs` as rented 16, `oracle` 16, `weightLog2` 8, `algorithm` 8, `ending` 8, from the lowest bit up. `end` and
-/// `ending` are all that ever changes.
+/// @notice The times and terms of a lease that `credit` reads. From the lowest bit up: `rate` 96
+/// bits, `start` 40, `end` 40, `epochLength` 24, `epochs` as rented 16, `oracle` 16, `weightLog2`
+/// 8, `algorithm` 8, `ending` 8. Only `end` and `ending` ever change.
 type Schedule is uint256;
 
-/// @notice What a lease's oracle said so far: `credited` 96 bits, `due` 96, `asOf` 40, `last` 8, `settled` 8, from the
-/// lowest bit up. One word, since a struct would be written in two steps.
+/// @notice The oracle's figures of a lease so far. From the lowest bit up: `credited` 96 bits,
+/// `due` 96, `asOf` 40, `last` 8, `settled` 8. A single word, because a struct would be written in
+/// two steps.
 type Progress is uint256;
 
-/// @notice An account in one token: `balance` 128 bits, then `withdrawn` since it was last reconciled, 128.
+/// @notice An account in one token: `balance` 128 bits, then `withdrawn` since the last
+/// reconciliation, 128.
 type Purse is uint256;
 
 using ScheduleLib for Schedule global;
@@ -36,7 +38,7 @@ library ScheduleLib {
         return Schedule.wrap(rate_ | times | oracle_ << 216 | weightLog2_ << 232 | algorithm_ << 240);
     }
 
-    /// @notice Hashes per second; zero is no lease.
+    /// @notice Hashes per second; zero means no lease.
     function rate(Schedule s) internal pure returns (uint256) {
         return uint96(Schedule.unwrap(s));
     }
@@ -80,7 +82,7 @@ library ScheduleLib {
         }
     }
 
-    /// @notice Seconds rented: 24 bits times 16.
+    /// @notice Seconds rented, the product of 24 and 16 bits.
     function duration(Schedule s) internal pure returns (uint256) {
         unchecked {
             return s.epochLength() * s.epochs();
@@ -94,7 +96,7 @@ library ScheduleLib {
         }
     }
 
-    /// @notice The same lease with an earlier end, which must have 40 bits.
+    /// @notice The same lease with an earlier end, which must fit 40 bits.
     function shorten(Schedule s, uint256 end_, uint8 ending_) internal pure returns (Schedule) {
         return Schedule.wrap(Schedule.unwrap(s) & UNCHANGING | end_ << 136 | uint256(ending_) << 248);
     }
@@ -146,7 +148,7 @@ library PurseLib {
         return Purse.unwrap(p) >> 128;
     }
 
-    /// @notice The sum must have 128 bits.
+    /// @notice The sum must fit 128 bits.
     function book(Purse p, uint256 amount) internal pure returns (Purse) {
         return Purse.wrap(Purse.unwrap(p) + amount);
     }
@@ -156,7 +158,7 @@ library PurseLib {
         return Purse.wrap(Purse.unwrap(p) - amount);
     }
 
-    /// @notice `amount` must be at most the balance, and all that was withdrawn have 128 bits.
+    /// @notice `amount` must be at most the balance, and the sum of all withdrawals fit 128 bits.
     function withdraw(Purse p, uint256 amount) internal pure returns (Purse) {
         return Purse.wrap(Purse.unwrap(p) - amount + (amount << 128));
     }

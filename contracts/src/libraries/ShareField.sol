@@ -6,9 +6,10 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibString} from "solady/utils/LibString.sol";
 
 /// @title The share field of a lease's picture
-/// @notice Dots laid out as a sunflower lays out its seeds. Each stands for a like part of the work, in the order of its
-/// angle from twelve o'clock on, so that the lit ones sweep round with what is delivered. Which of four spirals, where it
-/// begins, how many dots and how their sizes swirl comes from the lease's seed.
+/// @notice Dots are placed like the seeds of a sunflower. Each stands for an equal part of the work
+/// and they light up by angle from twelve o'clock on, so the lit part sweeps round with the
+/// delivered work. The lease's seed chooses one of four spirals, its rotation, the number of dots
+/// and the swirl of their sizes.
 library ShareField {
     using DynamicBufferLib for DynamicBufferLib.DynamicBuffer;
 
@@ -18,23 +19,23 @@ library ShareField {
     uint256 private constant INNER = 1740;
     uint256 private constant OUTER = 2960;
 
-    /// @dev A point of the unit circle, by its angle in turns of 2^64 and by its coordinates.
+    /// @dev A point of the unit circle: its angle in turns of 2^64, and its coordinates.
     struct Direction {
         uint64 angle;
         int256 x;
         int256 y;
     }
 
-    /// @param seed What makes this field its lease's own.
-    /// @param lit How far round the dots are lit, in turns of 2^64.
-    /// @param gone How far round the others are those whose time is over.
+    /// @param seed Makes each lease's field its own.
+    /// @param lit Angle up to which dots are lit, in turns of 2^64.
+    /// @param gone Angle up to which unlit dots are overdue.
     struct Look {
         uint256 seed;
         uint256 lit;
         uint256 gone;
     }
 
-    /// @notice Path data: three sizes of lit dots, three of those whose time is over, three of those to come.
+    /// @notice Path data: three sizes of lit dots, three of overdue dots, three of dots to come.
     function paths(Look memory look) internal pure returns (string[9] memory data) {
         DynamicBufferLib.DynamicBuffer[9] memory buffers;
         uint256 count = 420 + look.seed % 120;
@@ -48,13 +49,13 @@ library ShareField {
         for (uint256 i; i < count; ++i) {
             _turn(at, step);
             uint256 radius = FixedPointMathLib.sqrt(INNER ** 2 + (OUTER ** 2 - INNER ** 2) * i / count);
-            // a wave round the circle, twisted from the inside to the outside
-            // an angle: what is over a turn is to go
+            // a wave round the circle, twisted from the inside to the outside; the cast wraps the
+            // angle at a full turn
             // forge-lint: disable-next-line(unsafe-typecast)
             uint256 wave = uint64(at.angle * petals + ((i * swirl) << 64) / count);
             uint256 size = (wave > 1 << 63 ? type(uint64).max - wave : wave) * SIZES >> 63;
             uint256 class = at.angle < look.lit ? 0 : at.angle < look.gone ? SIZES : 2 * SIZES;
-            // a buffer returns itself
+            // a buffer returns itself for chaining
             // slither-disable-next-line unused-return
             DynamicBufferLib.p(buffers[class + FixedPointMathLib.min(size, SIZES - 1)], _dot(at, radius));
         }
@@ -63,7 +64,8 @@ library ShareField {
         }
     }
 
-    /// @dev The golden angle and three other noble ones: each fills the circle evenly, with arms of its own.
+    /// @dev The golden angle and three other noble angles: each fills the circle evenly, with its
+    /// own arms.
     function _spiral(uint256 choice) private pure returns (Direction memory) {
         choice %= 4;
         if (choice == 0) return Direction(0x9e3779b97f4a7c15, -737_368_878_078_319_901, -675_490_294_261_523_642);
@@ -79,9 +81,10 @@ library ShareField {
         }
     }
 
-    /// @dev A line of no length, which round caps make a dot. Twelve o'clock is angle zero; the y axis points down.
+    /// @dev A line without length, which round caps turn into a dot. Twelve o'clock is angle zero;
+    /// the y axis points down.
     function _dot(Direction memory at, uint256 radius) private pure returns (bytes memory) {
-        // a radius within the picture
+        // the radius lies within the picture
         // forge-lint: disable-next-line(unsafe-typecast)
         int256 r = int256(radius);
         return abi.encodePacked("M", LibString.toString(at.y * r / ONE), " ", LibString.toString(-at.x * r / ONE), "h0");

@@ -14,13 +14,13 @@ library StatementLib {
 
     bytes32 internal constant ROOT_TYPEHASH = keccak256("Root(bytes32 root)");
 
-    /// @notice Hash of `Root(root)`, whose leaves are statement hashes, hashed again.
+    /// @notice Hash of `Root(root)`. Its leaves are statement hashes, hashed once more.
     function hashRoot(bytes32 root) internal pure returns (bytes32) {
         return keccak256(abi.encode(ROOT_TYPEHASH, root));
     }
 
-    /// @notice Hash of one statement. All fields are static, so their ABI encoding is what EIP-712 hashes; the escrow
-    /// refuses one whose unused bits are not zero.
+    /// @notice Hash of one statement. All fields are static, so their ABI encoding is what EIP-712
+    /// hashes; the escrow refuses a statement with unused bits set.
     function hash(Statement calldata statement) internal pure returns (bytes32 result) {
         bytes32 typehash = STATEMENT_TYPEHASH;
         assembly ("memory-safe") {

@@ -3,25 +3,26 @@ pragma solidity ^0.8.30;
 
 import {MetadataReaderLib} from "solady/utils/MetadataReaderLib.sol";
 
-/// @title What a token says of itself, made harmless
-/// @notice Each question costs at most 100,000 gas, and at most 64 bytes of the answer are looked at, whatever the token
-/// does. What comes out is valid UTF-8 without control, combining or direction characters; quotes and angle brackets
-/// remain, for the user of the text to escape.
+/// @title A token's symbol and decimals, made harmless
+/// @notice Each query costs at most 100,000 gas and reads at most 64 bytes of the answer, whatever
+/// the token does. The result is valid UTF-8 without control, combining or direction characters;
+/// quotes and angle brackets remain, for the caller to escape.
 library TokenLabel {
     uint256 private constant GAS = 100_000;
     uint256 private constant MAX_READ = 64;
     uint256 private constant MAX_SHOWN = 12;
     uint256 private constant MAX_DECIMALS = 36;
 
-    /// @notice Zero when the token does not tell, or something that can't be.
+    /// @notice Zero if the token does not answer, or answers an impossible number.
     function decimals(address token) internal view returns (uint8) {
         uint256 answer = MetadataReaderLib.readUint(token, abi.encodeWithSignature("decimals()"), GAS);
-        // just bounded
+        // bounded in this line
         // forge-lint: disable-next-line(unsafe-typecast)
         return answer > MAX_DECIMALS ? 0 : uint8(answer);
     }
 
-    /// @notice At most 12 characters, and "?" in place of each byte that is not harmless; "token" when there is none.
+    /// @notice At most 12 characters, with "?" for each byte that is not harmless; "token" if there
+    /// is none.
     function symbol(address token) internal view returns (string memory) {
         return clean(MetadataReaderLib.readSymbol(token, MAX_READ, GAS));
     }
@@ -43,8 +44,8 @@ library TokenLabel {
         return string(shown);
     }
 
-    /// @dev Length of the character at `i` if it is one of: printable ASCII, Latin-1 letters and signs, Greek, and the
-    /// block of currency signs. Else zero.
+    /// @dev Length of the character at `i` if it is printable ASCII, a Latin-1 letter or sign,
+    /// Greek, or a currency sign; else zero.
     function _harmless(bytes memory raw, uint256 i) private pure returns (uint256) {
         uint256 a = uint8(raw[i]);
         if (a < 0x80) return a >= 0x20 && a != 0x7f ? 1 : 0;
