@@ -15,11 +15,12 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
 /// @title Checks a deployment against its file and against these sources
-/// @notice Sends nothing. Reads `script/deployments/<chain id>.toml` (or `<HASHLEASE_DEPLOYMENT_NAME>.toml`) and fails
-/// when anything on the chain is not what the sources, the constructor arguments and `script/chains` say, or anybody but
-/// `HASHLEASE_GOVERNOR` and `HASHLEASE_GUARDIAN` has a right. On a local chain both are the deployer when missing.
+/// @notice Sends nothing. Reads `script/deployments/<chain id>.toml` (or
+/// `<HASHLEASE_DEPLOYMENT_NAME>.toml`) and fails if anything on the chain differs from the sources,
+/// the constructor arguments and `script/chains`, or if any account but `HASHLEASE_GOVERNOR` and
+/// `HASHLEASE_GUARDIAN` has a right. On a local chain both default to the deployer.
 contract Check is Plan {
-    /// @dev Blocks asked for at once: endpoints cap it.
+    /// @dev Blocks per log query; endpoints cap it.
     uint256 private constant PIECE = 10_000;
 
     uint256 private _failures;
@@ -30,7 +31,7 @@ contract Check is Plan {
 
     function run() external {
         _toml = vm.readFile(_file());
-        _expect(vm.parseTomlUint(_toml, ".chain_id") == block.chainid, "the file is of this chain");
+        _expect(vm.parseTomlUint(_toml, ".chain_id") == block.chainid, "the file belongs to this chain");
         address deployer = vm.parseTomlAddress(_toml, ".deployer");
         bytes memory seats = vm.parseTomlBytes(_toml, ".contracts.CommitteeOracle.constructor_arguments");
         Committee memory c;
@@ -54,7 +55,7 @@ contract Check is Plan {
         if (!holds) ++_failures;
     }
 
-    /// @dev CREATE2 binds an address to the code and the arguments that made it.
+    /// @dev CREATE2 ties an address to the code and the arguments that created it.
     function _checkPart(Part memory part) private {
         string memory at = string.concat(".contracts.", part.name);
         bytes32 hash = keccak256(bytes.concat(part.creationCode, part.arguments));
@@ -62,11 +63,11 @@ contract Check is Plan {
             && vm.parseTomlBytes32(_toml, string.concat(at, ".initcode_hash")) == hash
             && keccak256(vm.parseTomlBytes(_toml, string.concat(at, ".constructor_arguments")))
                 == keccak256(part.arguments);
-        _expect(isAsWritten, string.concat(part.name, " is what these sources make"));
+        _expect(isAsWritten, string.concat(part.name, " matches these sources"));
         _expect(part.at.code.length != 0, string.concat(part.name, " exists"));
     }
 
-    /// @dev What nodes and pages read of the file.
+    /// @dev The part of the file that nodes and pages read.
     function _checkFile(Parts memory p) private {
         _expectAddress(".access_manager", p.manager.at);
         _expectAddress(".registry", p.registry.at);
@@ -84,11 +85,11 @@ contract Check is Plan {
         LeaseEscrow escrow = LeaseEscrow(payable(p.escrow.at));
         _expect(Registry(p.registry.at).authority() == p.manager.at, "the registry obeys the access manager");
         _expect(escrow.registry() == p.registry.at, "the escrow asks the registry");
-        _expect(escrow.descriptor() == p.descriptor.at, "the escrow's metadata come from the descriptor");
+        _expect(escrow.descriptor() == p.descriptor.at, "the escrow's metadata comes from the descriptor");
         _expect(LeaseLens(p.lens.at).escrow() == p.escrow.at, "the lens reads the escrow");
         CommitteeOracle oracle = CommitteeOracle(p.oracle.at);
         _expect(oracle.escrow() == p.escrow.at, "the committee credits in the escrow");
-        _expect(oracle.threshold() == c.threshold && oracle.memberCount() == c.owners.length, "M and N are as given");
+        _expect(oracle.threshold() == c.threshold && oracle.memberCount() == c.owners.length, "M and N are right");
         for (uint256 i; i < c.owners.length; ++i) {
             (address owner, address key) = oracle.member(i);
             _expect(owner == c.owners[i], string.concat("owner of seat ", vm.toString(i)));
@@ -102,7 +103,7 @@ contract Check is Plan {
         if (facts.wrappedNative != address(0)) {
             _expect(registry.wrappedNative() == facts.wrappedNative, "wrapped native currency");
         }
-        _expect(registry.treasury() != address(0), "a treasury is named");
+        _expect(registry.treasury() != address(0), "a treasury is set");
         uint32 id = SafeCastLib.toUint32(vm.parseTomlUint(_toml, ".oracle_id"));
         Oracle memory oracle = registry.oracle(id);
         _expect(oracle.account == vm.parseTomlAddress(_toml, ".oracle") && oracle.listed, "the committee is listed");
@@ -118,7 +119,7 @@ contract Check is Plan {
         uint64 admin = manager.ADMIN_ROLE();
         _expect(!manager.isTargetClosed(registry), "the registry is not closed");
         _expect(manager.getRoleAdmin(GUARDIAN) == admin, "the governor names guardians");
-        _expect(manager.getRoleGuardian(admin) == admin, "nobody else can call off the governor's decisions");
+        _expect(manager.getRoleGuardian(admin) == admin, "nobody else can cancel the governor's decisions");
         _expect(manager.getTargetFunctionRole(registry, Registry.pause.selector) == GUARDIAN, "guardians may pause");
         bytes4[8] memory others = [
             Registry.registerOracle.selector,
@@ -131,11 +132,11 @@ contract Check is Plan {
             bytes4(keccak256("setAuthority(address)"))
         ];
         for (uint256 i; i < others.length; ++i) {
-            _expect(manager.getTargetFunctionRole(registry, others[i]) == admin, "all else is the governor's");
+            _expect(manager.getTargetFunctionRole(registry, others[i]) == admin, "everything else is the governor's");
         }
     }
 
-    /// @dev Roles can't be listed, so everybody who was ever granted one is looked at.
+    /// @dev Roles can't be listed, so every account that was ever granted one is checked.
     function _checkHolders(AccessManager manager, address deployer) private {
         bool isLocal = block.chainid == LOCAL;
         _governor = isLocal ? vm.envOr("HASHLEASE_GOVERNOR", deployer) : vm.envAddress("HASHLEASE_GOVERNOR");
@@ -144,11 +145,11 @@ contract Check is Plan {
         bool mayBeAtOnce = isLocal && _governor == deployer;
         _expect(isGovernor && (mayBeAtOnce || delay >= TIMELOCK), "the governor has the timelock");
         (bool isGuardian,) = manager.hasRole(GUARDIAN, _guardian);
-        _expect(isGuardian, "the guardian is one");
+        _expect(isGuardian, "the guardian has its role");
         for (uint256 from = vm.parseTomlUint(_toml, ".block"); from <= block.number; from += PIECE) {
             _checkGrants(manager, from, FixedPointMathLib.min(from + PIECE - 1, block.number));
         }
-        // the constructor makes the deployer the first one
+        // the constructor makes the deployer the first admin
         _expect(_looked[manager.ADMIN_ROLE()][deployer], "the rights are known from the beginning on");
     }
 
@@ -165,7 +166,7 @@ contract Check is Plan {
     function _checkHolder(AccessManager manager, uint64 role, address holder) private {
         if (_looked[role][holder]) return;
         _looked[role][holder] = true;
-        // also what is granted for later
+        // a grant that takes effect later counts too
         (uint48 since,,,) = manager.getAccess(role, holder);
         if (since == 0) return;
         bool may = (role == manager.ADMIN_ROLE() && holder == _governor) || (role == GUARDIAN && holder == _guardian);

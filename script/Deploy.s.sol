@@ -8,16 +8,17 @@ import {DemoToken} from "script/DemoToken.sol";
 import {Plan} from "script/Plan.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
-/// @title Deploys everything, or what is missing of it
-/// @notice Run it again after an interruption, for a new token of `script/chains`, or for a further committee: what
-/// exists is left alone. From the environment: `HASHLEASE_COMMITTEE_OWNERS`, `HASHLEASE_COMMITTEE_KEYS`
-/// (comma-separated addresses), `HASHLEASE_COMMITTEE_THRESHOLD`, `HASHLEASE_ORACLE_WINDOW` (seconds, 48 h when
-/// missing), `HASHLEASE_ORACLE_FEE_BPS` (100), `HASHLEASE_ORACLE_PAYEE`; on public chains `HASHLEASE_GOVERNOR` (gets the
-/// AccessManager with a timelock of two days), `HASHLEASE_GUARDIAN` (may pause renting), `HASHLEASE_TREASURY`; on a
-/// local chain the sender stays governor when they are missing. Writes `script/deployments/<chain id>.toml`, or
-/// `<HASHLEASE_DEPLOYMENT_NAME>.toml`.
+/// @title Deploys everything, or whatever is missing
+/// @notice Run it again after an interruption, for a new token in `script/chains`, or for a further
+/// committee: it leaves existing contracts alone. Reads from the environment
+/// `HASHLEASE_COMMITTEE_OWNERS`, `HASHLEASE_COMMITTEE_KEYS` (comma-separated addresses),
+/// `HASHLEASE_COMMITTEE_THRESHOLD`, `HASHLEASE_ORACLE_WINDOW` (seconds, default 48 h),
+/// `HASHLEASE_ORACLE_FEE_BPS` (default 100), `HASHLEASE_ORACLE_PAYEE`; on public chains also
+/// `HASHLEASE_GOVERNOR` (gets the AccessManager with a timelock of two days), `HASHLEASE_GUARDIAN`
+/// (may pause renting), `HASHLEASE_TREASURY`, which on a local chain default to the sender. Writes
+/// `script/deployments/<chain id>.toml`, or `<HASHLEASE_DEPLOYMENT_NAME>.toml`.
 contract Deploy is Plan {
-    /// @notice Who gets which rights.
+    /// @notice Accounts that get rights.
     struct People {
         address governor;
         address guardian;
@@ -42,11 +43,11 @@ contract Deploy is Plan {
             _configure(p, facts, people);
             _handOver(manager, p.registry.at, people);
         } else {
-            console2.log("The governor has taken over: nothing was configured. What is missing needs its own calls.");
+            console2.log("The governor has taken over: nothing was configured. The governor sets what is missing.");
         }
         vm.stopBroadcast();
         if (_oracleId(Registry(p.registry.at), p.oracle.at) == 0) {
-            // a file that names a committee nobody can pin would be read by nodes
+            // nodes would read a file that names a committee which no lease can pin
             console2.log("The committee is not registered: nothing was written. The governor registers it first.");
             return;
         }
@@ -65,7 +66,7 @@ contract Deploy is Plan {
         console2.log("created", part.name, part.at);
     }
 
-    /// @dev Worth nothing, and it refuses to exist on any other chain.
+    /// @dev The token is worth nothing and refuses to exist on any other chain.
     function _withDemoToken(ChainFacts memory facts) private returns (ChainFacts memory) {
         bytes memory code = type(DemoToken).creationCode;
         address at = vm.computeCreate2Address(SALT, keccak256(code), CREATE2_FACTORY);
@@ -121,7 +122,7 @@ contract Deploy is Plan {
         require(at.code.length != 0, string.concat(name, ": no contract at ", vm.toString(at)));
     }
 
-    /// @dev The guardian pauses at once; all else is the governor's, two days after it was announced.
+    /// @dev The guardian pauses at once; everything else takes the governor and two days of notice.
     function _handOver(AccessManager manager, address registry, People memory people) private {
         bytes4[] memory selectors = new bytes4[](1);
         selectors[0] = Registry.pause.selector;
@@ -172,7 +173,7 @@ contract Deploy is Plan {
         vm.writeToml(vm.serializeString(o, "contracts", contracts), _file());
     }
 
-    /// @dev A later run does not move it: logs are read from there.
+    /// @dev A later run keeps the first block, because logs are read from there.
     function _firstBlock(uint256 now_) private view returns (uint256) {
         if (!vm.isFile(_file())) return now_;
         string memory toml = vm.readFile(_file());

@@ -11,14 +11,15 @@ import {Registry} from "contracts/src/Registry.sol";
 import {Bounds} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Script} from "forge-std/Script.sol";
 
-/// @title What a deployment is made of
-/// @notice Every contract is created by CREATE2 with one salt, and no constructor takes a value of one chain only, so
-/// the addresses are the same on every public chain for the same deployer and committee. What differs between chains
-/// (the wrapped native currency, tokens, caps) is set by calls and read from `script/chains/<chain id>.toml`.
+/// @title The parts of a deployment
+/// @notice CREATE2 creates every contract with one salt, and no constructor takes a value specific
+/// to one chain. So the same deployer and committee get the same addresses on every public chain.
+/// What differs between chains (the wrapped native currency, tokens, caps) is set by calls and read
+/// from `script/chains/<chain id>.toml`.
 abstract contract Plan is Script {
     uint256 internal constant LOCAL = 31_337;
     bytes32 internal constant SALT = "Hashlease 1";
-    /// @dev Time between a decision of the governor and its effect.
+    /// @dev Delay between a decision of the governor and its effect.
     uint32 internal constant TIMELOCK = 2 days;
     uint64 internal constant GUARDIAN = 1;
 
@@ -30,14 +31,14 @@ abstract contract Plan is Script {
         address at;
     }
 
-    /// @notice A token of `script/chains`.
+    /// @notice A token in `script/chains`.
     struct TokenFact {
         string symbol;
         address at;
         uint256 cap;
     }
 
-    /// @notice What is known of a chain.
+    /// @notice Facts about a chain.
     struct ChainFacts {
         string name;
         address wrappedNative;
@@ -51,7 +52,7 @@ abstract contract Plan is Script {
         uint256 threshold;
     }
 
-    /// @notice The parts, in the order in which they are created.
+    /// @notice The parts, in order of creation.
     struct Parts {
         Part manager;
         Part registry;
@@ -93,7 +94,8 @@ abstract contract Plan is Script {
         (list[4], list[5], list[6]) = (p.lens, p.directory, p.oracle);
     }
 
-    /// @dev The same on every public chain; seconds on a local one, so that nobody needs to warp a clock.
+    /// @dev The same on every public chain; seconds on a local one, so that nobody needs to move
+    /// its clock.
     function _bounds() internal view returns (Bounds memory) {
         bool isLocal = block.chainid == LOCAL;
         return Bounds({
@@ -111,7 +113,7 @@ abstract contract Plan is Script {
 
     function _chainFacts() internal view returns (ChainFacts memory facts) {
         string memory path = string.concat("script/chains/", vm.toString(block.chainid), ".toml");
-        require(vm.isFile(path), string.concat(path, " is missing: what is known of this chain?"));
+        require(vm.isFile(path), string.concat(path, " is missing: it has the facts about this chain"));
         string memory toml = vm.readFile(path);
         facts.name = vm.parseTomlString(toml, ".name");
         if (vm.keyExistsToml(toml, ".wrapped_native")) {
