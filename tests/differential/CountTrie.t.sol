@@ -4,10 +4,10 @@ pragma solidity ^0.8.30;
 import {CountTrie} from "contracts/src/libraries/CountTrie.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @notice The openings that the nodes make are those that the contracts accept: `tests/vectors/trie.json`, which
-/// `crates/trie/tests/vectors.rs` writes.
+/// @notice The contracts accept the openings that nodes make: `tests/vectors/trie.json`, written by
+/// `crates/trie/tests/vectors.rs`.
 contract CountTrieTest is Test {
-    /// @dev One trie of the file. The steps of all openings follow each other, from the root down.
+    /// @dev One trie of the file. Its openings' steps follow one another, each from the root down.
     struct Set {
         string name;
         bytes32[] keys;
@@ -47,7 +47,7 @@ contract CountTrieTest is Test {
         }
     }
 
-    /// @dev In a call of its own, so that its refusal can be seen.
+    /// @dev An external call, so that a test can see its revert.
     function verify(bytes32 root, uint64 count, uint64 point, bytes32 key, CountTrie.Step[] calldata steps)
         external
         pure
@@ -148,7 +148,7 @@ contract CountTrieTest is Test {
         (Set memory s, CountTrie.Step[] memory steps) = _two();
         vm.expectRevert(abi.encodeWithSelector(CountTrie.PointOutside.selector, 2, 2));
         this.verify(s.root, 2, 2, s.keys[0], steps);
-        // in an empty trie every point is
+        // every point lies outside an empty trie
         vm.expectRevert(abi.encodeWithSelector(CountTrie.PointOutside.selector, 0, 0));
         this.verify(0, 0, 0, s.keys[0], new CountTrie.Step[](0));
     }

@@ -10,8 +10,8 @@ import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @notice What is signed is the same for the contracts as for the nodes: `tests/vectors/eip712.json`, which
-/// `crates/primitives/tests/vectors.rs` writes.
+/// @notice Contracts and nodes compute the same EIP-712 digests: `tests/vectors/eip712.json`,
+/// written by `crates/primitives/tests/vectors.rs`.
 contract Eip712Test is Test {
     string private json;
     LeaseEscrow private escrow;
@@ -20,7 +20,7 @@ contract Eip712Test is Test {
 
     function setUp() public {
         json = vm.readFile("tests/vectors/eip712.json");
-        // at the addresses of the file, since a domain holds its contract
+        // deployed at the file's addresses, because a domain contains its contract
         address at = vm.parseJsonAddress(json, ".domains.escrow.verifyingContract");
         deployCodeTo("LeaseEscrow.sol:LeaseEscrow", abi.encode(address(this), address(this)), at);
         escrow = LeaseEscrow(payable(at));
@@ -50,7 +50,7 @@ contract Eip712Test is Test {
         return vm.parseJsonBytes32(json, _path(name, key));
     }
 
-    /// @dev The signer of the file's signature over the digest that the contract computed.
+    /// @dev The signer of the file's signature, over the digest that the contract computed.
     function _isSigned(string memory name, bytes32 digest) private view {
         assertEq(digest, _word(name, "digest"), name);
         bytes memory signature = vm.parseJsonBytes(json, _path(name, "signature"));

@@ -4,8 +4,9 @@ pragma solidity ^0.8.30;
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @notice The arithmetic of the contracts is that of the plain Rust escrow: `tests/vectors/lease_math.json`, which
-/// `crates/ledger/tests/escrow_vectors.rs` writes. Its columns are named in the file.
+/// @notice The contracts' arithmetic equals that of the plain Rust escrow:
+/// `tests/vectors/lease_math.json`, written by the escrow model's vector test. The file names its
+/// columns.
 contract LeaseMathDifferential is Test {
     uint256 private constant COLUMNS = 22;
     uint256 private constant ROWS = 400;

@@ -6,9 +6,9 @@ import {Lease, Offer, RentRequest, Statement} from "contracts/src/interfaces/Lea
 import {Vm} from "forge-std/Vm.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
-/// @notice Whole lives of leases, step by step, are those of the plain Rust escrow: `tests/vectors/lives.jsonl`, which
-/// `crates/ledger/tests/escrow_vectors.rs` writes. Its columns are named in the file. `HASHLEASE_LIVES_FILE` names another
-/// file with more of them.
+/// @notice Whole lives of leases equal those of the plain Rust escrow, step by step:
+/// `tests/vectors/lives.jsonl`, written by the escrow model's vector test. The file names its
+/// columns. `HASHLEASE_LIVES_FILE` names another file with more lives.
 contract LivesDifferential is Fixture {
     uint256 private constant STEP = 19;
 
@@ -67,7 +67,7 @@ contract LivesDifferential is Fixture {
     function test_EveryLifeOfTheFile_IsLivedTheSame() public {
         uint256 clean = vm.snapshotState();
         uint256 count;
-        // from the first line on, which names the columns
+        // the first line names the columns
         vm.closeFile(path);
         vm.readLine(path);
         for (string memory line = vm.readLine(path); bytes(line).length != 0; line = vm.readLine(path)) {
@@ -114,7 +114,7 @@ contract LivesDifferential is Fixture {
         assertEq(l.weightLog2, t[8], "weight");
     }
 
-    /// @dev 0 when nothing changed, 1 when something did, from 2 on the refusal's place in the list.
+    /// @dev 0 if nothing changed, 1 if something did; from 2 on, the refusal's place in the list.
     function _try(uint256 id, Step memory step) private returns (uint256) {
         if (step.what == 1) return _tryCredit(id, step);
         bytes memory call;

@@ -6,8 +6,8 @@ import {Test} from "forge-std/Test.sol";
 import {EvidenceRules} from "tests/support/EvidenceRules.sol";
 import {KeccakF} from "tests/support/KeccakF.sol";
 
-/// @notice The nodes judge jobs and shares by the rules as they are written in Solidity: `tests/vectors/shares.json`, which
-/// `crates/share/tests/vectors.rs` writes.
+/// @notice Nodes judge jobs and shares by the rules as written in Solidity:
+/// `tests/vectors/shares.json`, written by `crates/share/tests/vectors.rs`.
 contract SharesDifferential is Test {
     string private json;
 
@@ -128,7 +128,7 @@ contract SharesDifferential is Test {
         }
     }
 
-    /// @dev What the nodes say of each share: its job, the rule it breaks, and what was hashed.
+    /// @dev The nodes' verdict on each share: its job, the rule it breaks, and the hashed bytes.
     struct Verdicts {
         uint256[] job;
         string[] refused;
@@ -182,7 +182,7 @@ contract SharesDifferential is Test {
         _headers("sha256d", false);
     }
 
-    /// @dev The EVM has no scrypt: of its hashes only what follows from them is checked.
+    /// @dev The EVM has no scrypt, so the hash itself comes from the file.
     function test_TheVerdictsOfScrypt_AreThoseOfTheRules() public view {
         _headers("scrypt", true);
     }
@@ -208,7 +208,7 @@ contract SharesDifferential is Test {
         }
     }
 
-    /// @dev The EVM has no dataset: a mix is taken as it stands in the file.
+    /// @dev The EVM has no dataset, so the mix comes from the file.
     function test_TheVerdictsOfEthash_AreThoseOfTheRules() public view {
         EvidenceRules.Lease memory l = _lease("ethash");
         EvidenceRules.EthashJob[] memory jobs = _ethashJobs("ethash");
@@ -231,7 +231,7 @@ contract SharesDifferential is Test {
         }
     }
 
-    /// @dev The steps that Keccak-512 is made of give the EVM's own Keccak-256.
+    /// @dev The same steps that compute Keccak-512 give the EVM's own Keccak-256.
     function testFuzz_TheSteps_AreThoseOfTheEvm(bytes calldata message) public pure {
         bytes memory cut = message[:message.length < 135 ? message.length : 135];
         assertEq(bytes32(KeccakF.keccak256_(cut)), keccak256(cut));

@@ -6,9 +6,9 @@ import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice What ending a lease early brings to whom, against the same lease that nobody ended.
-/// @dev Two worlds from one moment on. In both the oracle says the same at the end of the running epoch; in the one the
-/// lease ended there, in the other it runs on, and what comes then is the property's to say.
+/// @notice Outcome of a lease that ended early, compared with the same lease left to run.
+/// @dev Two worlds that fork at one moment. In both the oracle says the same at the end of the
+/// running epoch; in one the lease ended there, in the other it runs on as the property says.
 contract EndingFuzz is Rented {
     struct Terms {
         uint96 rate;
@@ -23,7 +23,7 @@ contract EndingFuzz is Rented {
         bool collects;
     }
 
-    /// @dev What each got in all.
+    /// @dev Everything that each side got.
     struct Takes {
         uint256 owner;
         uint256 provider;
@@ -56,10 +56,10 @@ contract EndingFuzz is Rented {
     function _start(Terms memory t) private returns (Lease memory l) {
         l = _take(t);
         t.at = SafeCastLib.toUint40(bound(t.at, START, l.end - EPOCH - 1));
-        // up to more than the cap lets count, and than can be asked for
+        // may exceed what the cap lets count and what can be asked for
         t.work = SafeCastLib.toUint96(bound(t.work, 0, _upTo(_ran(t) * l.rate * EPOCH * 3 / 2)));
         t.due = SafeCastLib.toUint96(bound(t.due, 0, _upTo(_ran(t) * l.rate * EPOCH * 5 / 4)));
-        // half of the work by the last epoch's end, for a collection to have something
+        // half of the work by the last epoch's end, so that a collection finds something
         uint256 over = (t.at - START) / EPOCH;
         if (over != 0) _credit(id, over, t.work / 2, t.due / 2, false);
         vm.warp(t.at);
@@ -77,7 +77,7 @@ contract EndingFuzz is Rented {
         return (t.at - START) / EPOCH + 1;
     }
 
-    /// @dev The last thing that happens in each world: the oracle is silent from here on.
+    /// @dev The last event of each world; the oracle is silent from here on.
     function _settled(Lease memory l) private returns (Takes memory takes) {
         vm.warp(uint256(l.end) + LONG_WINDOW);
         escrow.settle(id);
@@ -96,10 +96,11 @@ contract EndingFuzz is Rented {
 
     // ---------------------------------------------------------------- cancel
 
-    /// @notice Cancelling never brings the owner more than waiting while nothing more is asked for or delivered: it
-    /// brings exactly the cancel fee less, at most what was released, and that goes to the provider. (Waiting while
-    /// more is asked for and not delivered can only bring her more.) The work is what the oracle counts, which never is
-    /// above the cap; were it so, a cancellation would lose the provider what a later statement could still bring.
+    /// @notice If nothing more is asked for or delivered, cancelling brings the owner exactly the
+    /// cancel fee less than waiting, at most what was released, and the provider exactly that much
+    /// more. (If more is asked for and not delivered, waiting can only bring the owner more.) Work
+    /// means what the oracle counts, which never exceeds the cap; if it did, a cancellation would
+    /// cost the provider what a later statement could still credit.
     function testFuzz_Cancelling_BringsTheOwnerWhatWaitingBringsLessTheFee(Terms memory t) public {
         Lease memory l = _start(t);
         uint256 snapshot = vm.snapshotState();
@@ -125,8 +126,8 @@ contract EndingFuzz is Rented {
         assertEq(cancelled.challenger, waited.challenger, "challenger");
     }
 
-    /// @notice What returns at once never has to be taken back: however much is credited later, it and the fee stay
-    /// covered.
+    /// @notice Money returned at once never has to be taken back: whatever is credited later, it
+    /// and the fee stay covered.
     function testFuzz_WhatReturnsAtOnce_NeverHasToComeBack(Terms memory t) public {
         _start(t);
         uint256 before = _balance(renter);
@@ -141,11 +142,12 @@ contract EndingFuzz is Rented {
 
     // ---------------------------------------------------------------- terminate
 
-    /// @notice Terminating never brings the provider more than staying silent with the same credited work and the same
-    /// due: exactly less by what the termination costs, as far as the bond reaches, and that goes to the owner.
-    /// Neither does it bring more, but for one base unit of rounding, than staying silent while as much goes on being
-    /// asked for as before, up to the end as rented. (It can bring more than staying while more is asked for than
-    /// before: whoever was given no jobs so far leaves free.)
+    /// @notice Terminating brings the provider exactly the termination's cost less than staying
+    /// silent with the same credited and due work, as far as the bond reaches, and the owner that
+    /// much more. It also brings no more, but for one base unit of rounding, than staying silent
+    /// while as much work is asked for as before, up to the end as rented. (It can bring more than
+    /// staying while more is asked for than before: a provider that got no jobs so far leaves
+    /// free.)
     function testFuzz_Terminating_NeverBringsTheProviderMoreThanStayingSilent(Terms memory t) public {
         Lease memory l = _start(t);
         uint256 snapshot = vm.snapshotState();
@@ -173,7 +175,7 @@ contract EndingFuzz is Rented {
         assertLe(left.provider, _settled(l).provider + 1, "while jobs go on");
     }
 
-    /// @dev On the bond as it was locked.
+    /// @dev Of the bond as it was locked.
     function _deductions(Lease memory l) private pure returns (uint256 slash, uint256 cost) {
         uint256 bond = uint256(l.payment) * l.bondBps / 10_000;
         uint256 ran = l.end - l.start;

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// @dev The library behind calls of its own: inlined into the tests it would be more than via-IR has room for.
+/// @dev Calls the library externally: inlined into the tests it is more than via-IR can take.
 contract Arithmetic {
     function payment(uint128 price, uint256 work) external pure returns (uint256) {
         return LeaseMath.payment(price, work);
@@ -51,7 +51,7 @@ contract Arithmetic {
     }
 }
 
-/// @notice Work is what fits 96 bits, money what fits 128, as in the escrow.
+/// @notice Work fits 96 bits and money 128, as in the escrow.
 contract LeaseMathFuzz is Test {
     Arithmetic private immutable math = new Arithmetic();
 
@@ -78,7 +78,7 @@ contract LeaseMathFuzz is Test {
         assertLe(late, payment);
         assertEq(math.released(payment, committed, committed), payment, "all of it for all of the work");
         assertEq(math.released(payment, 0, committed), 0);
-        // never more than the share that was done
+        // never more than the share of the work
         if (less <= committed) assertLe(early * committed, uint256(payment) * less);
     }
 
@@ -172,9 +172,9 @@ contract LeaseMathFuzz is Test {
         if (bps > 0 && payment >= 10_000) assertGt(fee, 0);
     }
 
-    // ---------------------------------------------------------------- when the end came closer
+    // ---------------------------------------------------------------- when the end moved closer
 
-    /// @dev A schedule as renting allows it: the work of all seconds has 96 bits.
+    /// @dev A schedule that renting allows: the work of all seconds fits 96 bits.
     function _schedule(uint96 rate, uint32 ran, uint32 cut) private pure returns (uint96, uint32, uint32) {
         ran = uint32(bound(ran, 1, type(uint32).max - 1));
         cut = uint32(bound(cut, 1, type(uint32).max - ran));
@@ -233,8 +233,8 @@ contract LeaseMathFuzz is Test {
         assertEq(math.termination(bond, due, rate, 0, cut), bond);
     }
 
-    /// @notice Slash and termination together never ask for more than the bond that was locked: the bound in `_settle`
-    /// only bites when epochs were void.
+    /// @notice Slash and termination together never exceed the bond that was locked; the bound in
+    /// `_settle` matters only once epochs were voided.
     function testFuzz_SlashAndTermination_AreTogetherAtMostTheBond(
         uint128 bond,
         uint96 due,
@@ -252,7 +252,8 @@ contract LeaseMathFuzz is Test {
 
     // ---------------------------------------------------------------- widths
 
-    /// @notice The largest value of each argument's width, alone and all at once: nothing overflows.
+    /// @notice The largest value of each argument's width, alone and all at once: nothing
+    /// overflows.
     function testFuzz_TheWidestValues_Fit(uint256 which) public view {
         uint128 money = which & 1 == 0 ? type(uint128).max : 1;
         uint96 work = which & 2 == 0 ? type(uint96).max : 1;
@@ -265,7 +266,7 @@ contract LeaseMathFuzz is Test {
         math.portion(money, 10_000);
         math.weightLog2(work, time, cut);
         assertEq(math.released(money, due, work), due >= work ? money : uint256(money) * due / work);
-        // 1.25 × 2^136 at most: unchecked, and still exact
+        // at most 1.25 × 2^136: unchecked, and still exact
         uint256 cap = uint256(work) * elapsed + uint256(work) * elapsed / 4;
         assertEq(math.creditCap(work, elapsed, type(uint256).max), cap);
         assertLe(math.returned(money, work, elapsed, due), money);

@@ -5,8 +5,9 @@ import {ENDING_AS_RENTED, ENDING_CANCELLED, Lease, Offer, RentRequest} from "con
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice One lease with any terms from renting to settling: two statements, perhaps a collection, a void epoch or a
-/// new owner between, and an end that either side brought closer at any moment, or nobody.
+/// @notice One lease with any terms from renting to settling: two statements, perhaps a collection,
+/// a voided epoch or a new owner in between, and an early end by either side at any moment, or
+/// none.
 contract LifeFuzz is Rented {
     struct Terms {
         uint96 rate;
@@ -18,7 +19,7 @@ contract LifeFuzz is Rented {
         uint96 due;
         uint96 laterWork;
         uint96 laterDue;
-        /// When the end is brought closer, and how.
+        /// When and how the end is moved.
         uint40 at;
         uint8 ending;
         uint32 voided;
@@ -57,7 +58,7 @@ contract LifeFuzz is Rented {
         return SafeCastLib.toUint96(bound(figure, 0, most));
     }
 
-    /// @dev Whatever end the lease has by now.
+    /// @dev Accepts whatever end the lease has by now.
     function _speak(uint256 epochs, uint96 work, uint96 due, bool last) private {
         Lease memory l = escrow.lease(id);
         uint256 ran = (l.end - l.start) / l.epochLength;
@@ -100,7 +101,7 @@ contract LifeFuzz is Rented {
         uint256 returned = _balance(renter) + _balance(stranger);
         uint256 bond = uint256(l.payment) * l.bondBps / 10_000;
         assertEq(earned + returned + _balance(testPayee) + _balance(challenger), l.payment + bond, "adds up");
-        // the worst for each: the whole bond, and a cancel fee as high as what was released
+        // the worst for each: the whole bond, and a cancel fee as high as the released money
         assertGe(earned + _balance(testPayee), released);
         assertLe(earned + _balance(testPayee), 2 * released + bond);
         if (l.ending != ENDING_CANCELLED) {
@@ -109,7 +110,7 @@ contract LifeFuzz is Rented {
         }
         assertEq(_exposure(testOracleId), 0);
 
-        // and everybody gets it: what stays is the fixture's other lease
+        // everybody withdraws; only the fixture's other lease stays
         vm.warp(uint256(END) + 365 days);
         escrow.settle(1);
         _everybodyLeaves();
@@ -142,7 +143,8 @@ contract LifeFuzz is Rented {
         if (l.last) assertEq(l.asOf, END);
     }
 
-    /// @notice Once all was said, who settles and when makes no difference.
+    /// @notice After the oracle's last word the outcome depends on neither the settler nor the
+    /// time.
     function testFuzz_TheMomentOfSettling_ChangesNothing(uint96 work, uint96 due, uint40 later) public {
         _credit(id, 24, work, due, true);
         uint256 snapshot = vm.snapshotState();

@@ -8,8 +8,9 @@ import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
 /// @title Gas of whole transactions, 21,000 and calldata included
-/// @notice Steady state: offers are partly filled, accounts hold tokens and leases already, no balance is zero before
-/// or after. `cargo xtask gas` writes `snapshots/`; `cargo xtask check` compares.
+/// @notice Steady state: offers are partly filled, accounts hold tokens and leases already, and no
+/// balance is zero before or after. `cargo xtask gas` writes `snapshots/`; `cargo xtask check`
+/// compares.
 /// forge-config: default.isolate = true
 contract EscrowGas is Fixture {
     uint96 private constant PROMISE = 3.6e17;
@@ -19,7 +20,7 @@ contract EscrowGas is Fixture {
 
     function setUp() public override {
         super.setUp();
-        // an earlier lease that earned everybody something
+        // an earlier lease that paid everybody something
         uint256 id = _rent();
         _credit(id, 24, COMMITTED / 2, COMMITTED, true);
         escrow.settle(id);
@@ -45,7 +46,7 @@ contract EscrowGas is Fixture {
         escrow.rent{value: PAYMENT}(o, signature, new bytes32[](0), r);
     }
 
-    /// @dev As random as a sealed box is, so that calldata costs what it will.
+    /// @dev Random like a sealed box, so that calldata costs the same.
     function _box(uint256 length) private pure returns (bytes memory box) {
         while (box.length < length) {
             box = bytes.concat(box, keccak256(box));

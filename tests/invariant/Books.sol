@@ -11,10 +11,12 @@ import {RogueOracle} from "tests/invariant/RogueOracle.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
 /// @title Actors and own books
-/// @notice Three tokens (the last is the wrapped native currency), two committees and a rogue oracle, three providers,
-/// three owners, two users, and what the invariants compare the escrow with.
+/// @notice Three tokens (the last is the wrapped native currency), two committees and a rogue
+/// oracle, three providers, three owners, two users, and the books that the invariants compare the
+/// escrow with.
 abstract contract Books is Fixture {
-    /// @dev Own books of a lease: as it was rented, what the events said since, and what its oracle stated at most.
+    /// @dev Own books of a lease: its terms as rented, the events since, and the largest statements
+    /// of its oracle.
     struct Book {
         Lease rented;
         uint128 earned;
@@ -47,7 +49,7 @@ abstract contract Books is Fixture {
         bool settled;
     }
 
-    /// @notice All there is to say about a lease.
+    /// @notice Everything about a lease.
     struct Page {
         uint256 id;
         Lease lease;
@@ -84,7 +86,7 @@ abstract contract Books is Fixture {
     uint256 private constant PURSE = 1e24;
 
     ERC20[TOKENS] public tokens;
-    /// @notice Tokens that nobody asked for and nobody recovered.
+    /// @notice Tokens that were donated and not recovered.
     uint256[TOKENS] public donated;
     WETH internal _wrapped;
     RogueOracle internal _rogue;
@@ -98,25 +100,25 @@ abstract contract Books is Fixture {
     address internal _challenger = makeAddr("challenger");
     address[2] internal _treasuries = [makeAddr("treasury"), makeAddr("another treasury")];
 
-    /// @notice Hash of an oracle as it was registered.
+    /// @notice Hash of an oracle's registration.
     mapping(uint32 oracle => bytes32) public registeredAs;
     mapping(address provider => Offer) internal _latest;
     mapping(uint256 id => Book) internal _books;
     mapping(uint256 id => Seen) internal _seen;
-    /// @notice Whose the lease is, by the transfers.
+    /// @notice Owner of the lease, by the transfers.
     mapping(uint256 id => address) public holder;
-    /// @notice Who was named user last and since when nobody transferred the lease.
+    /// @notice The user that was set last, as long as the lease is not transferred.
     mapping(uint256 id => User) public user;
-    /// @notice What the events say that an account may withdraw.
+    /// @notice Amount that an account may withdraw, by the events.
     mapping(address account => mapping(address token => uint256)) public entitled;
     mapping(uint256 id => mapping(uint32 epoch => bool)) internal _isVoided;
     Fill[] internal _fills;
     mapping(bytes32 offerHash => uint256) internal _fillAt;
     Action[] internal _actions;
     mapping(bytes4 selector => uint256) internal _indexOf;
-    /// @notice What somebody got done that is not his right.
+    /// @notice An action that succeeded without the right to it.
     string[] public intrusions;
-    /// @notice Where an action did something else than it says.
+    /// @notice An action that did something else than it should.
     string[] public surprises;
 
     constructor() {
@@ -156,7 +158,7 @@ abstract contract Books is Fixture {
         vm.stopPrank();
     }
 
-    /// @dev Lists and caps of everything, as the governor.
+    /// @dev Sets lists and caps of everything, as the governor.
     function _openOrClose(bool open) internal {
         for (uint256 i; i < ORACLES; ++i) {
             for (uint256 t; t < TOKENS; ++t) {
@@ -179,7 +181,7 @@ abstract contract Books is Fixture {
         return _actions;
     }
 
-    /// @dev Looks at every lease and listens to what the escrow says from now on.
+    /// @dev Looks at every lease and records the escrow's events from now on.
     function begin(bytes4 selector) external {
         ++_actions[_indexOf[selector] - 1].called;
         for (uint256 id = escrow.leaseCount(); id > 0; --id) {
@@ -195,7 +197,7 @@ abstract contract Books is Fixture {
         ++_actions[_indexOf[selector] - 1].done;
     }
 
-    /// @dev Books what the escrow said since the last time.
+    /// @dev Books the escrow's events since the last time.
     function _enter() internal virtual;
 
     // ---------------------------------------------------------------- looking
@@ -232,7 +234,7 @@ abstract contract Books is Fixture {
         }
     }
 
-    /// @notice Of the leases that are open or were until the latest action.
+    /// @notice The leases that are open, or were until the latest action.
     function openPages() external view returns (Page[] memory open) {
         uint256 count;
         uint256 all = escrow.leaseCount();
@@ -249,7 +251,7 @@ abstract contract Books is Fixture {
         return Page(id, escrow.lease(id), _books[id], _seen[id]);
     }
 
-    /// @notice A settled lease that is no longer as it was settled, or zero.
+    /// @notice A settled lease that has changed since its settlement, or zero.
     function changedAfterwards() external view returns (uint256 id) {
         for (id = escrow.leaseCount(); id > 0; --id) {
             bytes32 settledAs = _books[id].settledAs;
@@ -265,12 +267,12 @@ abstract contract Books is Fixture {
         return surprises.length;
     }
 
-    /// @dev Noted, not asserted: the invariant that it breaks is to fail, no other.
+    /// @dev Notes the fault and asserts nothing, so that only the invariant it breaks fails.
     function _expect(uint256 actual, uint256 expected, string memory what) internal {
         if (actual != expected) surprises.push(what);
     }
 
-    /// @notice Everybody who may have a balance.
+    /// @notice Every account that may have a balance.
     function accounts() public view returns (address[] memory all) {
         all = new address[](14);
         for (uint256 i; i < 3; ++i) {

@@ -6,7 +6,7 @@ import {Lease, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Rents} from "tests/invariant/Rents.sol";
 
-/// @title What oracles say
+/// @title Oracles' statements
 abstract contract Credits is Rents {
     struct Posted {
         uint32 oracle;
@@ -14,14 +14,15 @@ abstract contract Credits is Rents {
         bytes32 sibling;
     }
 
-    /// @dev Statements under a posted root that nobody has credited yet.
+    /// @dev Statements under a posted root that are not credited yet.
     Posted[] private _posted;
-    /// @dev Of which oracle a lease is looked for.
+    /// @dev The oracle whose lease is looked for.
     uint32 private _wanted;
 
     // ---------------------------------------------------------------- statements
 
-    /// @dev Any figures at the end of a random epoch that is over; sometimes far more than can be true.
+    /// @dev Any figures at the end of a random epoch that is over; sometimes far more than can be
+    /// true.
     function _say(uint256 seed, uint256 id) internal view returns (Statement memory s) {
         Lease memory l = escrow.lease(id);
         uint256 over = (block.timestamp < l.end ? block.timestamp : l.end) - l.start;
@@ -43,8 +44,8 @@ abstract contract Credits is Rents {
         if (s.due > b.statedDue) b.statedDue = s.due;
     }
 
-    /// @dev Says it as the oracle `oracleId`, with as many signatures as it takes. Entries of other oracles' leases are
-    /// skipped. Returns how many were.
+    /// @dev Credits as the oracle `oracleId`, with as many signatures as it takes. Entries of other
+    /// oracles' leases are skipped. Returns how many were.
     function _tell(uint32 oracleId, Statement[] memory s) internal returns (uint256) {
         _hear();
         if (oracleId == _oracleIds[2]) {
@@ -113,7 +114,7 @@ abstract contract Credits is Rents {
         _expect(escrow.lease(id).last ? 1 : 0, 1, "last");
     }
 
-    /// @notice A batch in which all is wrong but the middle.
+    /// @notice A batch in which only the middle entry is good.
     function creditBadly(uint256 seed) external {
         uint256 id = _running(seed);
         Lease memory l = escrow.lease(id);
@@ -155,7 +156,7 @@ abstract contract Credits is Rents {
         return keccak256(abi.encode(keccak256(abi.encode(typehash, s))));
     }
 
-    /// @notice Whenever it pays: by then the lease may be settled or end earlier.
+    /// @notice At any time: by then the lease may be settled or end earlier.
     function creditFromRoot(uint256 seed) external {
         if (_posted.length == 0) postRoot(seed);
         uint256 at = _draw(seed, "which") % _posted.length;
@@ -175,7 +176,7 @@ abstract contract Credits is Rents {
 
     // ---------------------------------------------------------------- the rogue oracle
 
-    /// @notice Anything about anybody's leases. Of its own it may say what it likes.
+    /// @notice Anything about anybody's leases. Its own leases accept any figures.
     function creditRoguely(uint256 seed) external {
         uint256 count = escrow.leaseCount();
         if (count == 0) count = rent(seed);
@@ -199,7 +200,7 @@ abstract contract Credits is Rents {
         return _isRogues(l) && !l.settled && l.end > l.start;
     }
 
-    /// @notice One epoch of a lease of its own, or all that are left, over or not.
+    /// @notice Voids one epoch of its own lease, or all that remain, over or not.
     function voidRoguely(uint256 seed) external {
         uint256 id = _find(seed, _isVoidable);
         if (id == 0 || _firstValid(id) == _epochs(id)) id = rentOfRogue(seed);
@@ -220,7 +221,7 @@ abstract contract Credits is Rents {
         return uint32(l.end - l.start) / l.epochLength;
     }
 
-    /// @dev The first epoch that is not void, or their number.
+    /// @dev The first epoch that is not void, or the number of epochs.
     function _firstValid(uint256 id) private view returns (uint32 epoch) {
         uint32 epochs = _epochs(id);
         while (epoch < epochs && escrow.isVoid(id, epoch)) {

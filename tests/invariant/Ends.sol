@@ -32,7 +32,7 @@ abstract contract Ends is Credits {
 
     // ---------------------------------------------------------------- cancel and terminate
 
-    /// @dev Mostly while it runs, at any moment of that.
+    /// @dev At any moment, mostly while the lease runs.
     function _toShorten(uint256 seed) internal returns (uint256 id) {
         id = _any(seed, _isShortenable);
         Lease memory l = escrow.lease(id);
@@ -95,7 +95,7 @@ abstract contract Ends is Credits {
         _expect(escrow.lease(id).settled ? 1 : 0, 1, "settled");
     }
 
-    /// @notice Good calls and bad ones in one batch: the bad ones spoil nothing.
+    /// @notice Good and bad calls in one batch: the good ones take effect.
     function settleMany(uint256 seed) external {
         uint256 over = _toSettle(seed);
         uint256 due = _toCollect(seed);

@@ -15,11 +15,12 @@ import {
 import {LeasePromises} from "tests/invariant/LeasePromises.sol";
 import {World} from "tests/invariant/World.sol";
 
-/// @title What always holds, whoever does what in whichever order
-/// @notice Four campaigns by subject over the promises of `MoneyPromises` and `LeasePromises`, after each action of the
-/// leases that are open or were until then. After every run each action must have succeeded, everybody must get out, and
-/// all promises are checked of all leases; `forge test` prints calls and reverts of each action, with `-vv` also this
-/// suite's own table.
+/// @title What always holds, whatever anyone does in any order
+/// @notice Four campaigns by subject over the promises of `MoneyPromises` and `LeasePromises`. Each
+/// action is followed by a check of the leases that are open, or were until then. After every run
+/// each action must have succeeded, everybody must get out, and all promises are checked of all
+/// leases. `forge test` prints calls and reverts of each action, with `-vv` also this suite's own
+/// table.
 contract EscrowInvariants is LeasePromises {
     function setUp() public {
         world = new World();
@@ -42,22 +43,22 @@ contract EscrowInvariants is LeasePromises {
 
     // ---------------------------------------------------------------- campaigns
 
-    /// @notice Nothing is lost, made up or booked to somebody else.
+    /// @notice No money is lost, created or booked to the wrong account.
     function invariant_TheMoneyIsAllThere() public view {
         _checkMoney(world.openPages());
     }
 
-    /// @notice Work is paid as it was credited, and a lease only goes forward.
+    /// @notice Work is paid as it was credited, and a lease only moves forward.
     function invariant_ALeaseOnlyGoesForward() public view {
         _checkCourse(world.openPages());
     }
 
-    /// @notice However a lease ends, each side gets what it should.
+    /// @notice However a lease ends, each side gets its due.
     function invariant_EveryEndIsFair() public view {
         _checkEnds(world.openPages());
     }
 
-    /// @notice Everybody has the rights of his role and no others.
+    /// @notice Every actor has the rights of its role and no others.
     function invariant_EverybodyKeepsToHisRights() public view {
         promise_TheHolderIsWhoTheTransfersSay();
         promise_AUserNeverGetsMoneyAndNeverOutlivesATransfer();
@@ -96,7 +97,7 @@ contract EscrowInvariants is LeasePromises {
         for (uint256 i; i < actions.length; ++i) {
             Books.Action memory a = actions[i];
             console2.log(a.name, a.called, a.done, a.refused);
-            // an action that chance left out is called now, so that each must have succeeded in every run
+            // calls every action that chance left out, so that each succeeds in every run
             if (a.called != 0) continue;
             (bool isDone,) = a.handler.call(abi.encodeWithSelector(a.selector, i));
             assertTrue(isDone, string.concat("refused: ", a.name));
@@ -116,8 +117,9 @@ contract EscrowInvariants is LeasePromises {
         invariant_EverybodyKeepsToHisRights();
     }
 
-    /// @dev Exit: after the deadlines no oracle, committee, governor or pause is in anybody's way. Everything is settled
-    /// and withdrawn; once reconciled, nothing is owed, and what stays behind is what was donated and not recovered.
+    /// @dev Exit: after the deadlines no oracle, committee, governor or pause stands in anybody's
+    /// way. Everything is settled and withdrawn; once reconciled, nothing is owed, and only
+    /// donations that were not recovered remain.
     function _everybodyGetsOut() private {
         world.windUp();
         Books.Page[] memory pages = world.pages();

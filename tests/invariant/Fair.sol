@@ -4,13 +4,14 @@ pragma solidity ^0.8.30;
 import {ENDING_CANCELLED, ENDING_TERMINATED, Lease} from "contracts/src/interfaces/LeaseTypes.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
-/// @title What is fair
-/// @notice The amounts of a lease, written a second time after the design and not after the contracts. Money that was
-/// voided is left out of what the sides get: it is the same however the lease ends.
+/// @title Fair amounts
+/// @notice The amounts of a lease, written a second time from the design and not from the
+/// contracts. Voided money is left out of the sides' shares, because it is the same however the
+/// lease ends.
 library Fair {
     /// @param provider Work, bond and cancel fee.
     /// @param payee The oracle's fee.
-    /// @param owner What comes back of the payment and what is slashed.
+    /// @param owner The returned payment and the slash.
     struct Outcome {
         uint256 provider;
         uint256 payee;
@@ -23,18 +24,19 @@ library Fair {
         return uint256(l.rate) * l.duration;
     }
 
-    /// @notice The most that can be credited when the lease runs to its end: a quarter more than promised, not more
-    /// than all.
+    /// @notice The most that can be credited if the lease runs to its end: a quarter more than
+    /// promised, at most everything.
     function reachable(Lease memory l) internal pure returns (uint256) {
         return FixedPointMathLib.min(committed(l), FixedPointMathLib.mulDiv(l.rate, uint256(l.end - l.start) * 5, 4));
     }
 
-    /// @notice Rounded down: to the provider no fraction that was not earned.
+    /// @notice Rounded down: the provider gets no fraction that it did not earn.
     function released(Lease memory l) internal pure returns (uint256) {
         return FixedPointMathLib.mulDiv(l.payment, l.credited, committed(l));
     }
 
-    /// @notice What a cancellation gives back, fee included. Rounded down, so that all that can be credited stays.
+    /// @notice The amount that a cancellation returns, fee included. Rounded down, so that
+    /// everything that can be credited stays.
     function unreachable(Lease memory l) internal pure returns (uint256) {
         return l.payment - FixedPointMathLib.mulDivUp(l.payment, reachable(l), committed(l));
     }
@@ -44,22 +46,22 @@ library Fair {
         return FixedPointMathLib.mulDiv(unreachable(l), l.cancelBps, 10_000);
     }
 
-    /// @notice What a bond pays for work that was due and is missing beyond the tolerance.
+    /// @notice The part of a bond that pays for due work missing beyond the tolerance.
     function shortfall(Lease memory l, uint256 bond) internal pure returns (uint256) {
         uint256 chance = FixedPointMathLib.sqrt(961 * (uint256(l.due) << l.weightLog2) / 100);
         uint256 least = uint256(l.credited) + FixedPointMathLib.max(l.due / 20, chance);
         return least >= l.due ? 0 : FixedPointMathLib.mulDiv(bond, l.due - least, committed(l));
     }
 
-    /// @notice What it costs to take back the rest of the time, as far as work was asked for.
+    /// @notice The cost of cancelling the rest of the time, as far as work was asked for.
     function termination(Lease memory l, uint256 bond) internal pure returns (uint256) {
         uint256 ran = l.end - l.start;
         if (ran == 0) return bond;
         return FixedPointMathLib.fullMulDiv(bond * (l.duration - ran), l.due, uint256(l.duration) * l.rate * ran);
     }
 
-    /// @notice What each side has in the end.
-    /// @param l As it was settled; `l.bond` is what the voided epochs left of it.
+    /// @notice Each side's total in the end.
+    /// @param l The settled lease; `l.bond` is what the voided epochs left of the bond.
     /// @param bond The bond as it was locked.
     function outcome(Lease memory l, uint256 bond, uint256 feeBps) internal pure returns (Outcome memory o) {
         uint256 paid = released(l);
@@ -72,7 +74,8 @@ library Fair {
         o.owner = l.payment - paid - o.cancelFee + o.slashed;
     }
 
-    /// @notice What each side would have had with the same credited and due work, had nobody ended the lease early.
+    /// @notice Each side's total with the same credited and due work, had nobody ended the lease
+    /// early.
     function outcomeOfWaiting(Lease memory l, uint256 bond, uint256 feeBps) internal pure returns (Outcome memory) {
         uint8 ending = l.ending;
         l.ending = 0;

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {World} from "tests/invariant/World.sol";
 
-/// @notice One handler per actor. Each of its actions does what it says in every call.
+/// @notice One handler per actor. Every call of an action does what its name says.
 abstract contract Handler {
     World internal immutable WORLD;
 
@@ -118,7 +118,7 @@ contract CommitteeHandler is Handler {
     }
 }
 
-/// @notice An oracle that was registered and is worth nothing.
+/// @notice A registered oracle that can't be trusted.
 contract RogueHandler is Handler {
     constructor(World world) Handler(world) {
         world.enroll(RogueHandler.creditRoguely.selector, "rogue oracle credits anything");
@@ -134,7 +134,7 @@ contract RogueHandler is Handler {
     }
 }
 
-/// @notice What anybody may do, and what nobody may.
+/// @notice Actions open to everybody, and actions open to nobody.
 contract StrangerHandler is Handler {
     constructor(World world) Handler(world) {
         world.enroll(StrangerHandler.collect.selector, "anybody collects");

@@ -7,11 +7,12 @@ import {Books} from "tests/invariant/Books.sol";
 import {Fair} from "tests/invariant/Fair.sol";
 import {MoneyPromises} from "tests/invariant/MoneyPromises.sol";
 
-/// @title What is promised about a lease
-/// @notice Each function is one promise; it holds after every action of anybody.
+/// @title Promises about a lease
+/// @notice Each function is one promise, which holds after every action of anybody.
 abstract contract LeasePromises is MoneyPromises {
-    /// @notice Entitlement: no more is released than the payment's share of the credited work; no more is credited than
-    /// the oracle stated, than the promise and a quarter by then, and than is committed; the fee is its percentage.
+    /// @notice Entitlement: released money is at most the payment's share of the credited work;
+    /// credited work is at most what the oracle stated, a quarter more than was promised by then,
+    /// and what is committed; the fee is its percentage.
     function promise_NothingIsReleasedBeyondCreditedWork(Books.Page[] memory pages) internal view {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -30,8 +31,8 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @notice Monotone: credited and due work, `asOf` and `last`, what is collected and settled never go back, and the
-    /// last word is said once, at the end.
+    /// @notice Monotone: credited and due work, `asOf`, `last`, collected work and settlement never
+    /// go back, and the last word comes once, at the end.
     function promise_CreditNeverGoesBack(Books.Page[] memory pages) internal view {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -49,8 +50,8 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @notice Terms: nothing of a lease changes but its end, which comes closer once, to the end of the epoch that runs
-    /// then (to the start before it), and never moves again.
+    /// @notice Terms: nothing of a lease changes but its end, which moves closer at most once, to
+    /// the end of the running epoch (before the start, to the start).
     function promise_OnlyTheEndOfALeaseChanges(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -71,7 +72,7 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @dev A hash of what a lease may never change.
+    /// @dev Hash of the terms that never change.
     function _terms(Lease memory l) private pure returns (bytes32) {
         return keccak256(
             abi.encode(
@@ -81,8 +82,8 @@ abstract contract LeasePromises is MoneyPromises {
         );
     }
 
-    /// @notice Oracles: the account, window, fee and payee that a lease was rented with are the ones it ends with, whatever
-    /// the governor does.
+    /// @notice Oracles: a lease ends with the account, window, fee and payee that it was rented
+    /// with, whatever the governor does.
     function promise_APinnedOracleNeverChanges() internal view {
         uint32[3] memory ids = world.oracleIds();
         for (uint256 i; i < ids.length; ++i) {
@@ -93,7 +94,7 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @notice Finality: nothing about a settled lease ever changes, and a lease is settled only by settling.
+    /// @notice Finality: a settled lease never changes, and only settling settles a lease.
     function promise_ASettledLeaseNeverChanges(Books.Page[] memory pages) internal view {
         for (uint256 i; i < pages.length; ++i) {
             assertEq(pages[i].lease.settled, pages[i].book.settledAs != 0, "settled only by settling");
@@ -101,16 +102,18 @@ abstract contract LeasePromises is MoneyPromises {
         assertEq(world.changedAfterwards(), 0, "final");
     }
 
-    /// @notice Ownership: whoever holds the NFT at that moment gets refunds and slashes, and only a transfer changes who
-    /// that is. (That a settlement, a cancellation and a void pay the holder is noted when they happen.)
+    /// @notice Ownership: the holder of the NFT at that moment gets refunds and slashes, and only a
+    /// transfer changes the holder. (The handlers note at each settlement, cancellation and void
+    /// whether the holder is paid.)
     function promise_TheHolderIsWhoTheTransfersSay() internal view {
         for (uint256 id = escrow.leaseCount(); id > 0; --id) {
             assertEq(ERC721(address(escrow)).ownerOf(id), world.holder(id), "holder");
         }
     }
 
-    /// @notice Silence never slashes: without a word of the oracle about due work, settling takes nothing of a bond but
-    /// for a termination before the start; and no deduction exceeds what is left of it.
+    /// @notice Silence never slashes: unless the oracle reported due work, settling takes nothing
+    /// of a bond but for a termination before the start; and no deduction exceeds what is left of
+    /// the bond.
     function promise_SilenceNeverSlashes(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -121,7 +124,8 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @notice Cancelling returns at once exactly what no credit can reach any more, the fee of it set aside.
+    /// @notice Cancelling returns at once exactly what no credit can reach any more, with the
+    /// cancel fee set aside.
     function promise_ACancellationReturnsWhatNoCreditCanReach(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -132,7 +136,8 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @notice Fairness: of a settled lease each side got to the base unit what the design says.
+    /// @notice Fairness: each side of a settled lease got its amount by the design, to the base
+    /// unit.
     function promise_EachSideGetsWhatIsFair(Books.Page[] memory pages) internal view {
         for (uint256 i; i < pages.length; ++i) {
             if (!_isJustSettled(pages[i])) continue;
@@ -146,11 +151,12 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @notice Ending early gains nothing. Of a settled lease that was ended early, all that each side got in its life
-    /// (earned, returned early, refund, slashed, bond and cancel fee; voided money apart) is compared with what the
-    /// same credited and due work would have brought, had the lease run as rented: who cancelled has that less the
-    /// cancel fee, which is at most its percentage of what was returned and at most what was released, and exactly
-    /// the provider's gain; who terminated has that less what the owner gained, which is at most the bond.
+    /// @notice Ending early gains nothing. For a settled lease that ended early, each side's total
+    /// (earned, returned early, refund, slash, bond and cancel fee; without voided money) is
+    /// compared with what the same credited and due work would have brought, had the lease run as
+    /// rented. The side that cancelled has the cancel fee less, which is at most its percentage of
+    /// the returned amount and at most the released money, and is exactly the provider's gain. The
+    /// side that terminated has less by what the owner gained, which is at most the bond.
     function promise_EndingEarlyGainsNothing(Books.Page[] memory pages) internal view {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -174,7 +180,7 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @dev What a settlement says never changes, so each is looked at once.
+    /// @dev A settlement never changes, so each is checked once.
     function _isJustSettled(Books.Page memory p) private pure returns (bool) {
         return p.lease.settled && !p.seen.settled;
     }

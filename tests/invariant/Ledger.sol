@@ -8,14 +8,15 @@ import {Vm} from "forge-std/Vm.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Books} from "tests/invariant/Books.sol";
 
-/// @title Books what the escrow says
-/// @notice From events alone: who holds a lease, what each account may withdraw, what became of each payment and bond.
+/// @title Books of the escrow's events
+/// @notice From events alone: the holder of each lease, what each account may withdraw, and where
+/// each payment and bond went.
 abstract contract Ledger is Books {
     using SafeCastLib for uint256;
 
     bytes32 private constant TRANSFER = keccak256("Transfer(address,address,uint256)");
 
-    /// @dev Said since the last `_hear`.
+    /// @dev Events since the last `_hear`.
     struct Heard {
         uint256 skipped;
         uint256 failed;
@@ -24,7 +25,7 @@ abstract contract Ledger is Books {
 
     Heard private _heard;
 
-    /// @dev Books what was said and tells what was said of other things.
+    /// @dev Books the recorded events and returns those about other things.
     function _hear() internal returns (Heard memory heard) {
         _enter();
         heard = _heard;
@@ -125,8 +126,8 @@ abstract contract Ledger is Books {
 
     // ---------------------------------------------------------------- finding leases
 
-    /// @dev The first lease from a random one on that `wanted` accepts, or zero. None of those that were settled by the
-    /// beginning of the action.
+    /// @dev The first lease from a random one on that `wanted` accepts, or zero. Skips leases that
+    /// were settled before the action.
     function _find(uint256 seed, function(Lease memory) view returns (bool) wanted) internal view returns (uint256) {
         uint256 count = escrow.leaseCount();
         for (uint256 i; i < count; ++i) {

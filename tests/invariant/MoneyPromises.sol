@@ -7,15 +7,15 @@ import {Test} from "forge-std/Test.sol";
 import {Books} from "tests/invariant/Books.sol";
 import {World} from "tests/invariant/World.sol";
 
-/// @title What is promised about money
-/// @notice Each function is one promise; it holds after every action of anybody.
+/// @title Promises about money
+/// @notice Each function is one promise, which holds after every action of anybody.
 abstract contract MoneyPromises is Test {
     World internal world;
     ILeaseEscrow internal escrow;
 
-    /// @notice Solvency: the escrow holds exactly what it owes and what was donated to it, and its liabilities are what
-    /// it owes (balances, and what is left of payments and bonds of unsettled leases) and the withdrawals that nobody
-    /// reconciled yet.
+    /// @notice Solvency: the escrow holds exactly what it owes plus donations. Its liabilities are
+    /// what it owes (balances, and what is left of payments and bonds of unsettled leases) plus the
+    /// withdrawals that are not reconciled yet.
     function promise_TheEscrowHoldsWhatItOwes(Books.Page[] memory pages) internal view {
         address[] memory accounts = world.accounts();
         for (uint256 t; t < world.tokenCount(); ++t) {
@@ -34,13 +34,13 @@ abstract contract MoneyPromises is Test {
         }
     }
 
-    /// @dev What is left of the payment (a cancel fee set aside included) and of the bond.
+    /// @dev What is left of the payment (including a cancel fee set aside) and of the bond.
     function _remaining(Books.Page memory p) private pure returns (uint256) {
         if (p.lease.settled) return 0;
         return p.lease.payment - p.book.earned - p.book.fees - p.book.returned + p.lease.bond;
     }
 
-    /// @notice Balances: everybody may withdraw what the events booked to him and nothing else.
+    /// @notice Balances: every account may withdraw exactly what the events booked to it.
     function promise_EveryBalanceIsWhatTheEventsSay() internal view {
         address[] memory accounts = world.accounts();
         for (uint256 t; t < world.tokenCount(); ++t) {
@@ -51,8 +51,9 @@ abstract contract MoneyPromises is Test {
         }
     }
 
-    /// @notice Conservation: of every lease, payment = provider's + fees + returned early + refund + cancel fee + what
-    /// remains, and bond = returned + slashed + voided + what remains; nothing remains of a settled lease.
+    /// @notice Conservation: for every lease, payment = provider's + fees + returned early + refund
+    /// + cancel fee + remainder, and bond = returned + slashed + voided + remainder; a settled
+    /// lease has no remainder.
     function promise_EveryBaseUnitOfALeaseIsAccountedFor(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -69,8 +70,8 @@ abstract contract MoneyPromises is Test {
         }
     }
 
-    /// @notice Exposure: an oracle's exposure in a token is the payments and bonds of its unsettled leases, as they were
-    /// at renting.
+    /// @notice Exposure: an oracle's exposure in a token is the sum of payments and bonds of its
+    /// unsettled leases, as they were at renting.
     function promise_ExposureIsWhatUnsettledLeasesHeldAtRenting(Books.Page[] memory pages) internal view {
         uint32[3] memory oracles = world.oracleIds();
         for (uint256 t; t < world.tokenCount(); ++t) {
@@ -87,7 +88,7 @@ abstract contract MoneyPromises is Test {
         }
     }
 
-    /// @notice Offers: nobody rents more of an offer than its rate, and its fills are counted.
+    /// @notice Offers: nobody rents more of an offer than its rate, and fills are counted.
     function promise_NoOfferIsFilledBeyondItsRate() internal view {
         Books.Fill[] memory fills = world.fills();
         for (uint256 i; i < fills.length; ++i) {
@@ -97,8 +98,8 @@ abstract contract MoneyPromises is Test {
         }
     }
 
-    /// @notice Users: a user controls the destination until it expires or the lease is transferred, and never gets
-    /// money.
+    /// @notice Users: a user controls the destination until it expires or the lease is transferred,
+    /// and never gets money.
     function promise_AUserNeverGetsMoneyAndNeverOutlivesATransfer() internal view {
         address[2] memory users = world.users();
         for (uint256 t; t < world.tokenCount(); ++t) {
@@ -114,13 +115,14 @@ abstract contract MoneyPromises is Test {
         }
     }
 
-    /// @notice Rights: nobody gets done what is not his.
+    /// @notice Rights: nobody succeeds in an action without the right to it.
     function promise_NoStrangerGetsIn() internal view {
         if (world.intrusionCount() != 0) assertEq(world.intrusions(0), "nothing", "got done");
     }
 
-    /// @notice Actions: every action does what it says, amounts arrive where they should, good statements are never
-    /// skipped and bad ones always are, nothing that is closed blocks a credit or an exit.
+    /// @notice Actions: every action does what its name says, amounts arrive where they should,
+    /// good statements are never skipped and bad ones always are, and nothing that is closed blocks
+    /// a credit or an exit.
     function promise_EveryActionDoesWhatItSays() internal view {
         if (world.surpriseCount() != 0) assertEq(world.surprises(0), "as it says");
     }

@@ -10,7 +10,7 @@ abstract contract Purses is Ledger {
     bool internal _isClosed;
     uint256 private _purseCount;
 
-    /// @dev Only renting and depositing need what the governor can close.
+    /// @dev Only renting and depositing depend on what the governor can close.
     function _reopen() internal {
         if (block.timestamp < registry.pausedUntil()) registry.unpause();
         if (_isClosed) _openOrClose(true);
@@ -39,7 +39,7 @@ abstract contract Purses is Ledger {
 
     // ---------------------------------------------------------------- out
 
-    /// @dev Somebody who can withdraw, and what.
+    /// @dev An account that can withdraw, and the amount.
     function _creditor(uint256 seed) private returns (address, ERC20) {
         address[] memory all = accounts();
         uint256 count = all.length * TOKENS;
@@ -52,7 +52,7 @@ abstract contract Purses is Ledger {
         return _creditor(seed);
     }
 
-    /// @dev Mostly a part, sometimes all.
+    /// @dev Mostly a part, sometimes everything.
     function _part(uint256 seed, uint256 all) private pure returns (uint256) {
         return _draw(seed, "all") % 4 == 0 ? all : _draw(seed, "amount") % all + 1;
     }
@@ -103,7 +103,7 @@ abstract contract Purses is Ledger {
         }
     }
 
-    // ---------------------------------------------------------------- what nobody is owed
+    // ---------------------------------------------------------------- surplus
 
     function donate(uint256 seed) public {
         uint256 t = _draw(seed, "token") % TOKENS;
@@ -113,7 +113,7 @@ abstract contract Purses is Ledger {
         require(tokens[t].transfer(address(escrow), amount));
     }
 
-    /// @notice Some account, everybody, or the same one twice.
+    /// @notice One account, all of them, or the same one twice.
     function reconcile(uint256 seed) public {
         uint256 t = _draw(seed, "token") % TOKENS;
         address[] memory all = accounts();
@@ -137,7 +137,7 @@ abstract contract Purses is Ledger {
         _expect(escrow.liabilities(what), before - gone, "reconciled");
     }
 
-    /// @notice Half the time before anybody reconciled.
+    /// @notice Half of the time before anybody reconciled.
     function recoverSurplus(uint256 seed) external {
         uint256 t = _draw(seed, "token") % TOKENS;
         address to = registry.treasury();

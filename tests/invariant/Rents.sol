@@ -6,7 +6,7 @@ import {ERC20} from "solady/tokens/ERC20.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Purses} from "tests/invariant/Purses.sol";
 
-/// @title Offers, renting and what a lease's owner does with the token
+/// @title Offers, renting, and the rights of a lease's owner
 abstract contract Rents is Purses {
     bytes32 private constant PERMIT =
         keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
@@ -22,7 +22,7 @@ abstract contract Rents is Purses {
 
     // ---------------------------------------------------------------- offers
 
-    /// @dev Any offer that can be filled four times.
+    /// @dev An offer that can be filled four times.
     function _newOffer(uint256 seed, address seller) internal view returns (Offer memory o) {
         o.provider = seller;
         o.algorithm = uint8(_draw(seed, "algorithm") % 4 + 1);
@@ -39,7 +39,7 @@ abstract contract Rents is Purses {
         o.oracle = _oracleIds[_draw(seed, "oracle") % ORACLES];
         o.expiry = uint40(block.timestamp + 7 days);
         o.counter = escrow.counter(seller);
-        // no two alike, even of one seed
+        // no two are alike, even with one seed
         o.salt = _draw(seed, vm.toString(_fills.length));
     }
 
@@ -107,7 +107,7 @@ abstract contract Rents is Purses {
         return _rentOut(seed, _deal(seed, seller, _openOffer(seed, seller.addr)), false);
     }
 
-    /// @notice Without an allowance, the permit in the same batch.
+    /// @notice Without an allowance, with the permit in the same batch.
     function rentWithPermit(uint256 seed) external {
         Account memory seller = _providers[_draw(seed, "provider") % 3];
         _rentOut(seed, _deal(seed, seller, _openOffer(seed, seller.addr)), true);
@@ -121,7 +121,7 @@ abstract contract Rents is Purses {
     }
 
     /// @notice Starts where the old one ends.
-    /// @dev One that ran and is not renewed yet.
+    /// @dev A lease that has run and is not renewed yet.
     function _toRenew(uint256 seed) private returns (uint256) {
         uint256 count = escrow.leaseCount();
         for (uint256 i; i < count; ++i) {
@@ -164,7 +164,7 @@ abstract contract Rents is Purses {
 
     function _rentOut(uint256 seed, Deal memory d, bool byPermit) private returns (uint256 id) {
         _reopen();
-        // what it comes to, written out once more
+        // the amounts, computed once more
         uint256 hashes = uint256(d.request.hashRate) * d.request.duration;
         d.payment = (uint256(d.offer.price) * hashes + 1e21 - 1) / 1e21;
         d.bond = d.payment * d.offer.bondBps / 10_000;
@@ -253,7 +253,7 @@ abstract contract Rents is Purses {
         escrow.transferFrom(owner, to, id);
     }
 
-    /// @notice Now and then one that has expired already.
+    /// @notice Sometimes one that has expired already.
     function setUser(uint256 seed) public {
         uint256 count = escrow.leaseCount();
         uint256 id = count == 0 ? rent(seed) : seed % count + 1;

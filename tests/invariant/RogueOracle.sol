@@ -5,7 +5,7 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 
 /// @title A registered oracle that says whatever it is told
-/// @notice A plain contract with the rights of an oracle and none of a committee's checks.
+/// @notice A plain contract with an oracle's rights and none of a committee's checks.
 contract RogueOracle {
     ILeaseEscrow private immutable ESCROW;
 

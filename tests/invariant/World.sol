@@ -6,8 +6,9 @@ import {Lease, Offer, RentRequest, Statement} from "contracts/src/interfaces/Lea
 import {Ends} from "tests/invariant/Ends.sol";
 
 /// @title The world that the handlers act in
-/// @notice What an action needs it brings about first, so no action of a handler is ever in vain. It notes what it
-/// sees and asserts nothing: that is for the invariants. Here: time, the governor, intruders, and the end of it all.
+/// @notice An action first brings about what it needs, so no call of a handler is wasted. It notes
+/// what it sees and asserts nothing; the invariants do that. Here: time, the governor, intruders,
+/// and the end.
 contract World is Ends {
     uint256 private _oracleCount;
 
@@ -21,7 +22,7 @@ contract World is Ends {
         registry.pause();
     }
 
-    /// @notice Everything is delisted and every cap is zero, until somebody has to rent.
+    /// @notice Delists everything and sets every cap to zero, until somebody has to rent.
     function close() public {
         _openOrClose(false);
         _isClosed = true;
@@ -37,7 +38,7 @@ contract World is Ends {
         _expect(id, registry.oracleCount(), "a new oracle");
     }
 
-    /// @notice Everything is closed, and what is open goes on all the same.
+    /// @notice Everything is closed, and open leases go on all the same.
     function freeze(uint256 seed) external {
         uint256 due = _toCollect(seed);
         uint256 over = _toSettle(seed);
@@ -67,9 +68,9 @@ contract World is Ends {
 
     // ---------------------------------------------------------------- intruders
 
-    /// @notice Everything that a stranger, or anybody at the wrong time, must not get done.
+    /// @notice Every action that a stranger, or anybody at the wrong time, must not succeed in.
     function intrude(uint256 seed) external {
-        // one that can still be ended, or any
+        // a lease that can still be ended, or any
         uint256 id = _any(seed, _isShortenable);
         if (_draw(seed, "any") % 2 == 0) id = seed % escrow.leaseCount() + 1;
         bytes32 before = keccak256(abi.encode(escrow.lease(id)));
@@ -97,7 +98,7 @@ contract World is Ends {
             return;
         }
         ++_actions[_indexOf[msg.sig] - 1].refused;
-        // what was said before it was undone is recorded too
+        // the recorder also has the events that were undone
         vm.getRecordedLogs();
     }
 
@@ -124,7 +125,7 @@ contract World is Ends {
         _refused("provider voids", l.provider, voiding);
         if (!_isRogues(l)) _refused("another's oracle voids", address(_rogue), voiding);
         if (l.settled || escrow.isVoid(id, 0)) _refused("voids twice", registry.oracle(l.oracle).account, voiding);
-        // a credit of somebody else is not refused but skipped
+        // another account's credit is skipped, not refused
         vm.prank(stranger);
         escrow.credit(_statements(_entry(id, l.end, type(uint96).max, type(uint96).max, true)));
     }
@@ -154,7 +155,7 @@ contract World is Ends {
                 "recovers debts", stranger, abi.encodeCall(escrow.recoverSurplus, (address(tokens[seed % TOKENS])))
             );
         }
-        // all of it or none
+        // all or nothing
         bytes[] memory calls = new bytes[](2);
         calls[0] = abi.encodeCall(escrow.withdrawFor, (l.token, l.provider));
         calls[1] = abi.encodeCall(escrow.cancel, (id));
@@ -213,8 +214,8 @@ contract World is Ends {
 
     // ---------------------------------------------------------------- the end
 
-    /// @notice After every deadline, with everything closed and paused, every member of every committee gone and the
-    /// rogue oracle silent, everybody gets out.
+    /// @notice After every deadline, with everything closed and paused, every committee gone and
+    /// the rogue oracle silent, everybody gets out.
     function windUp() external {
         vm.recordLogs();
         close();

@@ -7,15 +7,17 @@ import {Rented} from "tests/support/Rented.sol";
 
 /// @notice Known faults of the ways out of a lease: who pays when one side leaves early.
 contract CancellationFaultsTest is Rented {
-    /// @dev Twelve of 24 epochs are delivered, then the provider falls silent while jobs keep coming.
+    /// @dev Twelve of 24 epochs are delivered, then the provider falls silent while jobs keep
+    /// coming.
     function _deliverHalf() private {
         _credit(id, 12, 12 * uint256(PROMISE), 12 * uint256(PROMISE), false);
     }
 
-    /// @notice Today: the renter of a silent provider loses 9,977,776 by cancelling at once, against waiting to the
-    /// end, and the provider in default gains it: the cancel fee, and half a day less of slash.
-    /// @dev Right: a lease that is slashed pays no cancel fee, so cancelling a defaulting provider never costs more
-    /// than waiting.
+    /// @notice Today: the renter of a silent provider loses 9,977,776 by cancelling at once,
+    /// against waiting to the end, and the provider in default gains it: the cancel fee, and half a
+    /// day less of slash.
+    /// @dev Right: a lease that is slashed pays no cancel fee, so cancelling a defaulting provider
+    /// never costs more than waiting.
     function test_KnownFault_CancellingADefaultingProvider_PaysTheProvider() public {
         _deliverHalf();
         uint256 snapshot = vm.snapshotState();
@@ -34,8 +36,8 @@ contract CancellationFaultsTest is Rented {
         assertEq(_balance(provider.addr) - idle, 74_511_110, "the renter cancels");
     }
 
-    /// @notice Today: a provider that must stop after one of 24 epochs gets 6,355,556 by falling silent and 5,397,856
-    /// by terminating, because the tolerance of 5 % applies to silence only.
+    /// @notice Today: a provider that must stop after one of 24 epochs gets 6,355,556 by falling
+    /// silent and 5,397,856 by terminating, because the tolerance of 5 % applies to silence only.
     /// @dev Right: terminating pays at least what falling silent pays.
     function test_KnownFault_FallingSilent_PaysMoreThanTerminating() public {
         _credit(id, 1, PROMISE, PROMISE, false);
@@ -52,9 +54,11 @@ contract CancellationFaultsTest is Rented {
         assertEq(_balance(provider.addr) - idle, 5_397_856, "terminated");
     }
 
-    /// @notice Today: the cancel fee is at most what the lease released. A renter who cancels in the second epoch, when
-    /// a hundredth of one epoch is delivered, pays 44,444 instead of the 1,911,111 that `Cancelled` sets aside.
-    /// @dev Right: the renter of a provider that is not in default pays the whole fee that was set aside.
+    /// @notice Today: the cancel fee is at most what the lease released. A renter who cancels in
+    /// the second epoch, when a hundredth of one epoch is delivered, pays 44,444 instead of the
+    /// 1,911,111 that `Cancelled` sets aside.
+    /// @dev Right: the renter of a provider that is not in default pays the whole fee that was set
+    /// aside.
     function test_KnownFault_AnEarlyCancellation_IsNearlyFree() public {
         _credit(id, 1, PROMISE / 100, PROMISE, false);
         vm.warp(START + EPOCH + 1);
@@ -67,8 +71,9 @@ contract CancellationFaultsTest is Rented {
         escrow.settle(id);
     }
 
-    /// @notice Today: a renter takes a whole offer for a day and cancels one second before the start for nothing: the
-    /// offer is used up and the bond was locked. The provider's own way out of the same lease costs its whole bond.
+    /// @notice Today: a renter takes a whole offer for a day and cancels one second before the
+    /// start for nothing: the offer is used up and the bond was locked. The provider's own way out
+    /// of the same lease costs its whole bond.
     /// @dev Right: the offer's cancel fee is due before the start, too.
     function test_KnownFault_ADaysOptionOnAnOffer_IsFree() public {
         Offer memory o = _offer();

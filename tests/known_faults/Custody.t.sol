@@ -4,7 +4,8 @@ pragma solidity ^0.8.30;
 import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice Holds NFTs for their depositors, as lending markets and NFT pools do. It can't move ERC-20 tokens.
+/// @notice Holds NFTs for their depositors, as lending markets and NFT pools do. It can't move
+/// ERC-20 tokens.
 contract Vault {
     LeaseEscrow private immutable ESCROW;
     mapping(uint256 => address) private _depositors;
@@ -24,11 +25,14 @@ contract Vault {
     }
 }
 
-/// @notice Known faults of refunds: they leave the NFT's side for the account that holds the NFT at that moment.
+/// @notice Known faults of refunds: they leave the NFT's side for the account that holds the NFT at
+/// that moment.
 contract CustodyFaultsTest is Rented {
-    /// @notice Today: a stranger settles while the renter's NFT is in a vault. The vault gets the whole refund, and
-    /// anyone can push it into the vault's own account, from which it can never leave.
-    /// @dev Right: refund and slash stay with the token, and its owner claims them after taking it back.
+    /// @notice Today: a stranger settles while the renter's NFT is in a vault. The vault gets the
+    /// whole refund, and anyone can push it into the vault's own account, from which it can never
+    /// leave.
+    /// @dev Right: refund and slash stay with the token, and its owner claims them after taking it
+    /// back.
     function test_KnownFault_ARefundInCustody_IsLost() public {
         Vault vault = new Vault(escrow);
         vm.startPrank(renter);
@@ -51,8 +55,8 @@ contract CustodyFaultsTest is Rented {
         assertEq(token.balanceOf(address(vault)), PAYMENT);
     }
 
-    /// @notice Today: a seller cancels in front of the sale of the NFT, keeps the whole payment, and the sale still
-    /// goes through: the buyer gets an empty lease.
+    /// @notice Today: a seller cancels in front of the sale of the NFT, keeps the whole payment,
+    /// and the sale still goes through: the buyer gets an empty lease.
     /// @dev Right: a refund that is not claimed yet goes with the token.
     function test_KnownFault_ASeller_KeepsTheRefundOfTheLeaseItSells() public {
         address buyer = makeAddr("buyer");

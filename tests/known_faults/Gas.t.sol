@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import {Test} from "forge-std/Test.sol";
 
-/// @notice Known misses of the gas goals in `docs/benchmarks.md`, by the snapshot that `cargo xtask check` compares.
+/// @notice Known misses of the gas goals in `docs/benchmarks.md`, by the snapshot that `cargo xtask
+/// check` compares.
 contract GasFaultsTest is Test {
     function _gas(string memory what) private view returns (uint256) {
         return vm.parseJsonUint(vm.readFile("snapshots/Escrow.json"), string.concat("$['", what, "']"));

@@ -6,10 +6,11 @@ import {Base64} from "solady/utils/Base64.sol";
 import {LibString} from "solady/utils/LibString.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice Known faults of what a lease's NFT tells.
+/// @notice Known faults of a lease's metadata.
 contract MetadataFaultsTest is Rented {
-    /// @notice Today: a provider that dictates a job signer of its own is shown as not self-attributed, because the
-    /// descriptor compares the signer with the provider's own address only.
+    /// @notice Today: a provider that dictates a job signer of its own is shown as not
+    /// self-attributed, because the descriptor compares the signer with the provider's own address
+    /// only.
     /// @dev Right: the lease keeps whether its offer dictated the signer, and the NFT shows it.
     function test_KnownFault_ADictatedJobSigner_IsShownAsNotSelfAttributed() public {
         Offer memory o = _offer();
@@ -21,7 +22,8 @@ contract MetadataFaultsTest is Rented {
         assertTrue(LibString.contains(json, '{"trait_type":"Self-attributed","value":"no"}'));
     }
 
-    /// @notice Today: a token URI costs more than three million gas, too much for a reader on chain.
+    /// @notice Today: a token URI costs more than three million gas, too much for a reader on
+    /// chain.
     /// @dev Right: less than a million, or a smaller URI for readers on chain.
     function test_KnownFault_ATokenUri_IsTooDearForReadersOnChain() public view {
         uint256 before = gasleft();

@@ -5,11 +5,14 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {ALGORITHM_ETHASH, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice Known faults between the escrow and its oracles, most of which a proof oracle will meet first.
+/// @notice Known faults between the escrow and its oracles, most of which a proof oracle will meet
+/// first.
 contract OracleFaultsTest is Rented {
-    /// @notice Today: a lease of any algorithm and any end, without a bond and with a job signer that nobody has the
-    /// key of, pins a listed oracle, which is not asked. A provider may then be unable to prove its work.
-    /// @dev Right: registration fixes an oracle's algorithms, latest end and least bond, and `admit` enforces them.
+    /// @notice Today: a lease of any algorithm and any end, without a bond and with a job signer
+    /// that nobody has the key of, pins a listed oracle, which is not asked. A provider may then be
+    /// unable to prove its work.
+    /// @dev Right: registration fixes an oracle's algorithms, latest end and least bond, and
+    /// `admit` enforces them.
     function test_KnownFault_AnOracle_IsNotAskedWhichLeasesPinIt() public {
         Offer memory o = _offer();
         (o.oracle, o.algorithm) = (testOracleId, ALGORITHM_ETHASH);
@@ -24,8 +27,9 @@ contract OracleFaultsTest is Rented {
         assertEq(escrow.lease(pinning).end, NOW + 10 minutes + 24 hours + 7 days);
     }
 
-    /// @notice Today: twenty epochs at 1.25 of the promise fill a lease of 24, the provider settles, and a false claim
-    /// for the 21st that is still under challenge can no longer be voided: challenger and owner lose the slash.
+    /// @notice Today: twenty epochs at 1.25 of the promise fill a lease of 24, the provider
+    /// settles, and a false claim for the 21st that is still under challenge can no longer be
+    /// voided: challenger and owner lose the slash.
     /// @dev Right: full credit settles a lease early only once its oracle has no open claim for it.
     function test_KnownFault_SettlingEarly_ShutsOutAVoid() public {
         _beginVoidable();
@@ -39,7 +43,8 @@ contract OracleFaultsTest is Rented {
         assertEq(_balance(renter), 0);
     }
 
-    /// @notice Today: a contract that needs a lease's terms has to read the whole lease, for more than 20,000 gas.
+    /// @notice Today: a contract that needs a lease's terms has to read the whole lease, for more
+    /// than 20,000 gas.
     /// @dev Right: the words that an oracle needs can be read by themselves, for about 9,000.
     function test_KnownFault_ReadingALeaseOnChain_IsDear() public {
         vm.cool(address(escrow));
@@ -49,8 +54,8 @@ contract OracleFaultsTest is Rented {
         assertGt(spent, 20_000);
     }
 
-    /// @notice Today: the registry accepts the escrow itself as an oracle's payee. The oracle's fees are booked to the
-    /// escrow and can never be withdrawn.
+    /// @notice Today: the registry accepts the escrow itself as an oracle's payee. The oracle's
+    /// fees are booked to the escrow and can never be withdrawn.
     /// @dev Right: registration refuses the escrow as payee.
     function test_KnownFault_FeesOfAnOracleWhosePayeeIsTheEscrow_AreStuck() public {
         uint32 oracle = registry.registerOracle(makeAddr("oracle"), WINDOW, 300, address(escrow));
@@ -66,7 +71,8 @@ contract OracleFaultsTest is Rented {
         escrow.withdrawFor(address(token), address(escrow));
     }
 
-    /// @notice Today: any caller makes the escrow report `CreditSkipped` for any lease, a hundred at a time.
+    /// @notice Today: any caller makes the escrow report `CreditSkipped` for any lease, a hundred
+    /// at a time.
     /// @dev Right: a caller that is no lease's oracle leaves no trace.
     function test_KnownFault_Anyone_MakesTheEscrowReportASkippedCredit() public {
         vm.expectEmit(address(escrow));

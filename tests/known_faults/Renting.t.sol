@@ -7,8 +7,8 @@ import {Rented} from "tests/support/Rented.sol";
 
 /// @notice Known faults of what may be rented, and of who can keep others from renting.
 contract RentingFaultsTest is Rented {
-    /// @notice Today: a lease at price 0 is admitted. Its oracle has to check every share of it for nothing, and its
-    /// renter needs no token at all.
+    /// @notice Today: a lease at price 0 is admitted. Its oracle has to check every share of it for
+    /// nothing, and its renter needs no token at all.
     /// @dev Right: a least payment for each oracle and token, beside the exposure cap.
     function test_KnownFault_AFreeLease_MakesItsOracleWorkForNothing() public {
         Offer memory o = _offer();
@@ -23,7 +23,8 @@ contract RentingFaultsTest is Rented {
         assertEq(_exposure(committeeId), PAYMENT + BOND, "only the other lease counts");
     }
 
-    /// @notice Today: a renewal from an offer for another node, with two hours of notice, starts one second ahead.
+    /// @notice Today: a renewal from an offer for another node, with two hours of notice, starts
+    /// one second ahead.
     /// @dev Right: only a renewal on the same node needs no notice.
     function test_KnownFault_ARenewalOnAnotherNode_NeedsNoNotice() public {
         vm.warp(END - 1);
@@ -34,8 +35,8 @@ contract RentingFaultsTest is Rented {
         assertEq(escrow.lease(_rent(o, r)).start, block.timestamp + 1);
     }
 
-    /// @notice Today: until a provider asks to keep its balance, anyone pushes its deposit out to its wallet, and
-    /// every rent of its offers reverts.
+    /// @notice Today: until a provider asks to keep its balance, anyone pushes its deposit out to
+    /// its wallet, and every rent of its offers reverts.
     /// @dev Right: a deposit stays in until its depositor asks for it to be pushed.
     function test_KnownFault_AStranger_PushesADepositOutBeforeARent() public {
         Offer memory o = _offer();
@@ -47,8 +48,8 @@ contract RentingFaultsTest is Rented {
         escrow.rent(o, signature, new bytes32[](0), _request());
     }
 
-    /// @notice Today: two rents fill an exposure cap in front of a victim's, and two cancellations before the start
-    /// free it again behind it. The sandwich costs gas only.
+    /// @notice Today: two rents fill an exposure cap in front of a victim's, and two cancellations
+    /// before the start free it again behind it. The sandwich costs gas only.
     /// @dev Right: the cancel fee is due before the start, too, so that filling a cap has a price.
     function test_KnownFault_AnExposureCap_IsFilledInFrontOfARentForNothing() public {
         registry.setExposureCap(committeeId, address(token), 3 * (PAYMENT + BOND));

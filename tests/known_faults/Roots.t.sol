@@ -8,9 +8,9 @@ import {Rented} from "tests/support/Rented.sol";
 
 /// @notice Known faults of statements that are submitted from a signed root.
 contract RootFaultsTest is Rented {
-    /// @notice Today: a root that is posted one second before the `asOf` of a statement in it, which happens where
-    /// block times lag, never credits that statement: posting it again later, with the same valid signatures, silently
-    /// keeps the first time.
+    /// @notice Today: a root that is posted one second before the `asOf` of a statement in it,
+    /// which happens where block times lag, never credits that statement: posting it again later,
+    /// with the same valid signatures, silently keeps the first time.
     /// @dev Right: posting a root again takes the later time.
     function test_KnownFault_ARootPostedEarly_IsSpoiltForGood() public {
         Statement memory s = _entry(id, START + EPOCH, PROMISE, PROMISE, false);

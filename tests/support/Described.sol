@@ -11,8 +11,9 @@ import {HostileToken} from "tests/support/HostileToken.sol";
 import {Utf8} from "tests/support/Utf8.sol";
 import {Xml} from "tests/support/Xml.sol";
 
-/// @title What tests of a lease's picture start from
-/// @notice An escrow that holds whatever lease a test wants: 100 TH/s of SHA-256d for 24 h, unless it says otherwise.
+/// @title Fixture of the picture tests
+/// @notice An escrow with any lease that a test wants: 100 TH/s of SHA-256d for 24 h, unless the
+/// test changes it.
 abstract contract Described is Test {
     uint40 internal constant START = 1_760_000_000;
     uint40 internal constant END = START + 24 hours;
@@ -39,7 +40,7 @@ abstract contract Described is Test {
         (l.payment, l.bond, l.bondBps, l.cancelBps) = (106_666_666, 21_333_333, 2000, 200);
     }
 
-    /// @dev Credited by the oracle's report of half the time.
+    /// @dev Credited by the oracle's report at half time.
     function _credited(uint96 work) internal view returns (Lease memory l) {
         l = _lease();
         (l.credited, l.due, l.asOf) = (work, work, START + 12 hours);

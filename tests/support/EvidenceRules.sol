@@ -5,8 +5,8 @@ import {Job, JobLib} from "contracts/src/libraries/JobLib.sol";
 import {KeccakF} from "tests/support/KeccakF.sol";
 
 /// @title The evidence rules, written once more
-/// @notice Plain, slow and apart from the nodes' code, to hold theirs against. Nothing here is deployed. A rule that fails
-/// is told by its code, `""` is none.
+/// @notice Plain, slow and independent of the nodes' code, to compare it with. Not deployed.
+/// Returns the code of a rule that fails, or `""`.
 library EvidenceRules {
     struct Lease {
         uint256 id;
@@ -93,7 +93,7 @@ library EvidenceRules {
         (bytes32 r, bytes32 s) = abi.decode(signature, (bytes32, bytes32));
         if (uint256(s) > HIGHEST_S) return "job-signature";
         bytes32 digest = keccak256(abi.encodePacked(hex"1901", lease.separator, structHash));
-        // the precompile takes no `v` but 27 and 28
+        // the precompile accepts only 27 and 28 for `v`
         address signer = ecrecover(digest, uint8(signature[64]), r, s);
         return signer == lease.jobSigner && signer != address(0) ? "" : "job-signature";
     }
@@ -138,7 +138,8 @@ library EvidenceRules {
         return uint8(bytesOfNonce[length]) == epochOf(lease, job.notBefore) % 256 ? "" : "nonce-of-other-epoch";
     }
 
-    /// @notice The last rule: `hash` is at or below the settlement target of a weight of `2**weightLog2` hashes.
+    /// @notice The last rule: `hash` is at or below the settlement target for a weight of
+    /// `2**weightLog2` hashes.
     function ofHash(Lease memory lease, uint256 hash) internal pure returns (string memory) {
         return hash <= type(uint256).max >> lease.weightLog2 ? "" : "above-target";
     }
@@ -164,19 +165,19 @@ library EvidenceRules {
         return sha256(bytes.concat(sha256(message)));
     }
 
-    /// @notice The number that a digest is, its first byte the least.
+    /// @notice A digest as a number, little endian.
     function littleEndian(bytes32 digest) internal pure returns (uint256 number) {
         for (uint256 i = 32; i > 0; --i) {
             number = number << 8 | uint8(digest[i - 1]);
         }
     }
 
-    /// @notice What identifies an Ethash share.
+    /// @notice Identifies an Ethash share.
     function ethashKey(bytes32 sealHash, uint64 nonce) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(sealHash, nonce));
     }
 
-    /// @notice The number that the target is compared with, of a mix.
+    /// @notice The number of a mix that the target is compared with.
     function ethashResult(bytes32 sealHash, uint64 nonce, bytes32 mix) internal pure returns (uint256) {
         bytes memory seed = KeccakF.keccak512(bytes.concat(sealHash, _reversedLong(nonce)));
         return uint256(keccak256(bytes.concat(seed, mix)));

@@ -12,9 +12,9 @@ import {Test} from "forge-std/Test.sol";
 import {DemoToken} from "script/DemoToken.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
-/// @title What most tests start from
-/// @notice An escrow, two committees, one token, and actors with keys. The lease that `_rent()` makes is the example
-/// whose amounts the tests spell out: 100 TH/s for 24 h at a price that does not come out even.
+/// @title Fixture of most tests
+/// @notice An escrow, two committees, one token, and actors with keys. `_rent()` makes the example
+/// lease whose amounts the tests spell out: 100 TH/s for 24 h at a price that leaves a remainder.
 abstract contract Fixture is Test {
     uint40 internal constant NOW = 1_760_000_000;
 
@@ -128,7 +128,7 @@ abstract contract Fixture is Test {
         o.expiry = NOW + 30 days;
     }
 
-    /// @dev The same without a bond, so without a deposit, in another token.
+    /// @dev The same offer without a bond, so without a deposit, in another token.
     function _bondless(address payment) internal view returns (Offer memory o) {
         o = _offer();
         o.token = payment;
@@ -167,7 +167,8 @@ abstract contract Fixture is Test {
 
     // ---------------------------------------------------------------- credit
 
-    /// @dev As the lease's oracle, at the end of epoch `epochs`, once that has come.
+    /// @dev Credits as the lease's oracle at the end of epoch `epochs`, and moves the clock there
+    /// if need be.
     function _credit(uint256 id, uint256 epochs, uint256 work, uint256 due, bool last) internal {
         Lease memory l = escrow.lease(id);
         uint256 asOf = l.start + epochs * l.epochLength;
@@ -196,7 +197,7 @@ abstract contract Fixture is Test {
         statements[0] = s;
     }
 
-    /// @dev Signatures of members `from` up to, not including, `to`.
+    /// @dev Signatures of members `from` up to, but not including, `to`.
     function _signatures(CommitteeOracle oracle, Statement[] memory statements, uint256 from, uint256 to)
         internal
         view

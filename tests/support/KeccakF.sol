@@ -2,10 +2,10 @@
 pragma solidity ^0.8.30;
 
 /// @title Keccak-512, which the EVM lacks
-/// @notice Keccak-f[1600] as FIPS 202 describes it, step by step, with the padding of before the standard. For tests: it
-/// costs about a million gas.
+/// @notice Keccak-f[1600] step by step as FIPS 202 describes it, with the padding from before the
+/// standard. For tests: it costs about a million gas.
 library KeccakF {
-    /// @dev Lane (x, y) stands at x + 5 * y.
+    /// @dev Lane (x, y) is at index x + 5 * y.
     function permute(uint64[25] memory a) internal pure {
         uint8 register = 1;
         for (uint256 round; round < 24; ++round) {
@@ -59,7 +59,7 @@ library KeccakF {
         return _sponge(message, 72, 64);
     }
 
-    /// @notice Keccak-256 by the same steps, of at most 135 bytes: what the EVM can say itself.
+    /// @notice Keccak-256 by the same steps, of at most 135 bytes, to compare with the EVM's own.
     function keccak256_(bytes memory message) internal pure returns (bytes memory) {
         return _sponge(message, 136, 32);
     }

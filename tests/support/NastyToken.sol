@@ -3,8 +3,8 @@ pragma solidity ^0.8.30;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
 
-/// @title A token as tokens really are
-/// @notice It knows no permits. What it does on a transfer is its habit of the moment.
+/// @title A token with the habits of real tokens
+/// @notice Has no permits. Its current habit decides what a transfer does.
 contract NastyToken is ERC20 {
     enum Habit {
         None,
@@ -16,17 +16,17 @@ contract NastyToken is ERC20 {
         ReturnsFalse,
         /// Moves nothing and returns true.
         MovesNothing,
-        /// Moves nothing and says that it did, whoever asks for the balances.
+        /// Moves nothing and pretends that it did when asked for balances.
         Pretends,
-        /// Calls somebody back in the middle of a transfer.
+        /// Calls a contract back in the middle of a transfer.
         CallsBack,
         /// Refuses transfers from and to one address, as issuers of stablecoins can.
         Blocks,
-        /// Uses up all the gas it is given.
+        /// Uses all the gas it is given.
         BurnsGas,
-        /// Reverts with more data than anybody wants to copy.
+        /// Reverts with more data than a caller should copy.
         RevertsWithABomb,
-        /// Moves the amount and returns more data than anybody wants to copy.
+        /// Moves the amount and returns more data than a caller should copy.
         ReturnsABomb,
         /// Reverts without a reason.
         Reverts
@@ -40,7 +40,7 @@ contract NastyToken is ERC20 {
     bytes private _data;
     mapping(address account => uint256) private _lies;
     bool private _mute;
-    /// @notice What the callee answered.
+    /// @notice Result of the callback.
     bool public accepted;
     bytes public answer;
 
@@ -56,12 +56,12 @@ contract NastyToken is ERC20 {
         (habit, _blocked) = (Habit.Blocks, account);
     }
 
-    /// @notice From now on `account`'s balance is said to be `balance_`; zero: the truth again.
+    /// @notice Reports `balance_` as `account`'s balance from now on; zero restores the truth.
     function lie(address account, uint256 balance_) external {
         _lies[account] = balance_;
     }
 
-    /// @notice From now on nobody is told a balance.
+    /// @notice Reverts for every balance from now on.
     function mute() external {
         _mute = true;
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title The tree behind a bulk signature, written apart from the contracts
-/// @notice Pairs are sorted; a node without a neighbour moves up as it is.
+/// @title The tree behind a bulk signature, independent of the contracts
+/// @notice Pairs are sorted; a node without a neighbour moves up unchanged.
 library OfferTree {
     function leaf(bytes32 offerHash) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(offerHash));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title A contract that takes no native currency
+/// @title A contract that refuses native currency
 contract Refuser {
     error NoThanks();
 
@@ -10,11 +10,11 @@ contract Refuser {
     }
 }
 
-/// @title A contract that calls somebody back when native currency arrives
+/// @title A contract that calls back when native currency arrives
 contract Echo {
     address private _callee;
     bytes private _data;
-    /// @notice What the callee answered.
+    /// @notice Result of the callback.
     bool public accepted;
     bytes public answer;
 

@@ -6,12 +6,12 @@ import {Lease, Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 import {TestOracle} from "tests/support/TestOracle.sol";
 
-/// @title What tests of a lease's life start from
-/// @notice The example lease is rented, and nothing else happened yet.
+/// @title Fixture of the tests of a lease's life
+/// @notice The example lease is rented; nothing else has happened yet.
 abstract contract Rented is Fixture {
-    /// @dev What one epoch promises: 100 TH/s for an hour.
+    /// @dev The promise of one epoch: 100 TH/s for an hour.
     uint96 internal constant PROMISE = 3.6e17;
-    /// @dev Of the test oracle, whose credit window is a proof oracle's.
+    /// @dev Credit window of the test oracle, as long as a proof oracle's.
     uint32 internal constant LONG_WINDOW = 168 hours;
     /// @dev A 24th of the payment, rounded down.
     uint128 internal constant EPOCHS_PAY = 4_444_444;
@@ -22,7 +22,7 @@ abstract contract Rented is Fixture {
     address internal challenger = makeAddr("challenger");
 
     uint256 internal id;
-    /// @dev What the provider had left once the bond was locked.
+    /// @dev The provider's balance once the bond was locked.
     uint256 internal idle;
 
     function setUp() public virtual override {
@@ -33,13 +33,13 @@ abstract contract Rented is Fixture {
         _begin(_offer());
     }
 
-    /// @dev From here on the tests' lease is a new one.
+    /// @dev Rents a new lease and makes it the tests' lease.
     function _begin(Offer memory o) internal {
         id = _rent(o, _request());
         idle = _balance(provider.addr);
     }
 
-    /// @dev A lease that the test oracle credits; it may void epochs.
+    /// @dev A lease of the test oracle, which may void its epochs.
     function _beginVoidable() internal {
         Offer memory o = _offer();
         o.oracle = testOracleId;
@@ -70,7 +70,7 @@ abstract contract Rented is Fixture {
 
     // ---------------------------------------------------------------- looking
 
-    /// @dev What was booked since the lease was rented.
+    /// @dev Amounts booked since the lease was rented.
     function _expectBooked(uint256 provider_, uint256 fee, uint256 owner) internal view {
         assertEq(_balance(provider.addr) - idle, provider_, "provider");
         assertEq(_balance(payee), fee, "fee");
@@ -93,7 +93,8 @@ abstract contract Rented is Fixture {
         return escrow.exposure(oracle, address(token));
     }
 
-    /// @dev Every base unit leaves, and the books say so once they are reconciled. For tests with one lease.
+    /// @dev Every base unit leaves, and the books show it once they are reconciled. For tests with
+    /// one lease.
     function _everybodyLeaves() internal {
         address[] memory all = new address[](6);
         (all[0], all[1], all[2]) = (provider.addr, payee, renter);

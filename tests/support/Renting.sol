@@ -5,8 +5,8 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
-/// @title What tests of renting share
-/// @notice A refused rent must leave everything as it was.
+/// @title Shared by the tests of renting
+/// @notice A refused rent must change nothing.
 abstract contract Renting is Fixture {
     bytes32[] internal none;
 
@@ -28,7 +28,7 @@ abstract contract Renting is Fixture {
         bytes32 before = _fingerprint(o);
         vm.prank(renter);
         vm.expectRevert(error);
-        // some tokens and wallets burn all that they can get
+        // some tokens and wallets burn all the gas they get
         escrow.rent{gas: 5_000_000}(o, signature, proof, r);
         assertEq(_fingerprint(o), before, "a refused rent changed something");
     }
@@ -65,7 +65,7 @@ abstract contract Renting is Fixture {
         return escrow.rent(o, signature, proof, r);
     }
 
-    /// @dev Somebody who can pay.
+    /// @dev An account that can pay.
     function _payer(string memory name) internal returns (address payer) {
         payer = makeAddr(name);
         token.mint(payer, DEPOSIT);
@@ -73,7 +73,8 @@ abstract contract Renting is Fixture {
         token.approve(address(escrow), type(uint256).max);
     }
 
-    /// @dev Nothing else binds the provider to an offer, so this is the error of most that is not right with it.
+    /// @dev Only the signature binds a provider to an offer, so this is the error of most bad
+    /// offers.
     function _invalid(address signer) internal pure returns (bytes memory) {
         return _error(ILeaseEscrow.InvalidSignature.selector, signer);
     }

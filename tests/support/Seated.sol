@@ -6,7 +6,7 @@ import {ICommitteeOracle} from "contracts/src/interfaces/ICommitteeOracle.sol";
 import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @title What tests of committees start from
+/// @title Fixture of the tests of committees
 /// @notice The example lease is the 3-of-3 committee's, `other` the 2-of-3's; one epoch has passed.
 abstract contract Seated is Rented {
     uint96 internal constant WORK = 3e17;
@@ -28,7 +28,7 @@ abstract contract Seated is Rented {
         });
     }
 
-    /// @dev Signatures of members `from` up to, not including, `to`.
+    /// @dev Signatures of members `from` up to, but not including, `to`.
     function _over(bytes32 digest, uint256 from, uint256 to) internal view returns (bytes memory all) {
         for (uint256 i = from; i < to; ++i) {
             all = bytes.concat(all, _signature(members[i].key, digest));

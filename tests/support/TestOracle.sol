@@ -5,7 +5,7 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 
 /// @title An oracle for tests: no committee, no proofs
-/// @notice Says whatever its founder wants said, and uses both of an oracle's rights: `credit` and `voidEpoch`.
+/// @notice Credits and voids whatever its founder wants.
 contract TestOracle {
     ILeaseEscrow private immutable ESCROW;
     address private immutable FOUNDER;

@@ -5,7 +5,8 @@ pragma solidity ^0.8.30;
 library Utf8 {
     error NotUtf8(uint256 at);
 
-    /// @notice Reverts with where it is not (RFC 3629: nothing overlong, no surrogates, at most U+10FFFF).
+    /// @notice Reverts with the position of the first byte that is not (RFC 3629: nothing overlong,
+    /// no surrogates, at most U+10FFFF).
     function check(string memory text) internal pure {
         bytes memory s = bytes(text);
         for (uint256 i; i < s.length;) {

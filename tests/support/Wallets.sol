@@ -16,25 +16,25 @@ contract Wallet {
     }
 }
 
-/// @title Wallets that answer as they should not
+/// @title Wallets that answer wrongly
 contract BadWallet {
     enum Answer {
         Reverts,
-        /// All the gas it is given.
+        /// Burns all the gas it is given.
         BurnsGas,
-        /// As much data as the gas it should be given pays for.
+        /// Returns as much data as the gas it should be given pays for.
         ReturnsABomb,
         RevertsWithABomb,
         Nothing,
-        /// The right four bytes, and no more.
+        /// The right four bytes and nothing after them.
         FourBytes,
-        /// The right four bytes and rubbish behind them.
+        /// The right four bytes followed by rubbish.
         Dirty,
-        /// A word that says yes to other questions.
+        /// A word that means yes to other questions.
         One,
         /// The right four bytes at the wrong end of the word.
         RightAligned,
-        /// The right word, but as the reason of a revert.
+        /// The right word, but as revert data.
         RevertsWithMagic
     }
 
@@ -80,7 +80,7 @@ contract BadWallet {
     }
 }
 
-/// @title A wallet whose curve is costly, as a passkey's in plain code is
+/// @title A wallet with a costly curve, such as a passkey's in plain code
 contract SlowWallet {
     uint256 private immutable GAS;
 

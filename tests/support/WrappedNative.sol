@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title Wrapped native currency, in the manner of WETH9
-/// @notice As there: unwrapping leaves the receiver 2300 gas, requirements have no reasons, and a function that it does
-/// not know, `permit` among them, is a deposit of nothing.
+/// @title Wrapped native currency in the manner of WETH9
+/// @notice As in WETH9, unwrapping leaves the receiver 2300 gas, requirements have no reasons, and
+/// an unknown function such as `permit` is a deposit of nothing.
 contract WrappedNative {
     mapping(address account => uint256) public balanceOf;
     mapping(address owner => mapping(address spender => uint256)) public allowance;

@@ -2,14 +2,14 @@
 pragma solidity ^0.8.30;
 
 /// @title Is it well-formed XML?
-/// @notice Of the small part of XML that a picture needs: elements, attributes in double quotes, text, the five
-/// entities. Reverts with where it is not. No comments, no declarations, no processing instructions. Whether it is
-/// UTF-8 is another question.
+/// @notice For the small part of XML that a picture needs: elements, attributes in double quotes,
+/// text, the five entities. Reverts with the position of a fault. No comments, no declarations, no
+/// processing instructions; UTF-8 is checked elsewhere.
 library Xml {
     error NotXml(uint256 at, string why);
 
-    /// @return shape Digest of the elements' and attributes' names in their order: whatever text and values say, it
-    /// stays the same.
+    /// @return shape Digest of the elements' and attributes' names in order; it does not depend on
+    /// text and values.
     function check(string memory text) internal pure returns (bytes32 shape) {
         bytes memory s = bytes(text);
         bytes32[] memory open = new bytes32[](32);

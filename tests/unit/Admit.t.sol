@@ -5,7 +5,8 @@ import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Admission, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice Every refusal is seen at the registry and, with the same reason, at the escrow that asks it.
+/// @notice Every refusal is seen at the registry and, with the same reason, at the escrow that asks
+/// it.
 contract AdmitTest is Renting {
     function _admit(Offer memory o, uint96 hashRate, uint32 duration) private view returns (Admission memory) {
         return registry.admit(o, hashRate, duration);
@@ -23,7 +24,7 @@ contract AdmitTest is Renting {
         _refuses(o, RATE, DURATION, error);
     }
 
-    // ---------------------------------------------------------------- what it comes to
+    // ---------------------------------------------------------------- amounts
 
     function test_AFill_ComesToPaymentBondWeightAndCap() public {
         registry.setExposureCap(committeeId, address(token), 1e9);

@@ -122,7 +122,7 @@ contract BalancesTest is Fixture {
         escrow.withdraw(address(token), address(0), 1);
         vm.expectRevert(_error(ILeaseEscrow.InvalidRecipient.selector, address(0)));
         escrow.withdrawFor(address(token), address(0));
-        // it would be owed to nobody
+        // the escrow would owe it to nobody
         vm.prank(provider.addr);
         vm.expectRevert(_error(ILeaseEscrow.InvalidRecipient.selector, address(escrow)));
         escrow.withdraw(address(token), address(escrow), 1);
@@ -189,7 +189,7 @@ contract BalancesTest is Fixture {
         bytes memory error = _error(ILeaseEscrow.LiabilitiesOverflow.selector, most + 1);
         vm.expectRevert(error);
         escrow.deposit(address(huge), 1);
-        // as long as withdrawals count as owed, they take room
+        // withdrawals that still count as owed take room
         escrow.withdraw(address(huge), stranger, most);
         vm.expectRevert(error);
         escrow.deposit(address(huge), 1);

@@ -109,7 +109,7 @@ contract BatchTest is Renting {
         assertTrue(escrow.lease(1).settled);
         assertFalse(escrow.lease(2).settled);
         assertTrue(escrow.lease(3).settled);
-        // twice the payment less one percent, and the third bond still locked
+        // twice the payment less one percent, and the third bond is still locked
         assertEq(_balance(provider.addr), DEPOSIT + 2 * 105_600_000 - BOND);
         assertEq(_balance(payee), 2 * 1_066_666);
     }
@@ -129,7 +129,7 @@ contract BatchTest is Renting {
         assertEq(_balance(provider.addr), DEPOSIT - 3 * uint256(BOND) + 2 * 4_400_000);
     }
 
-    // ---------------------------------------------------------------- in one another
+    // ---------------------------------------------------------------- a batch within a batch
 
     function test_AStrictBatchInALenientOne_IsDoneWholeOrNotAtAll() public {
         bytes memory inner = abi.encodeCall(ILeaseEscrow.batch, (_two(_withdraw(1), _withdraw(DEPOSIT)), true));
@@ -165,7 +165,8 @@ contract BatchTest is Renting {
         greedy.become(habit);
     }
 
-    /// @dev With 1,300,000 gas, a call that took all it could would leave the others less than a withdrawal needs.
+    /// @dev With 1,300,000 gas, a call that took all of it would leave the others less than a
+    /// withdrawal needs.
     function _spoilsNothing(NastyToken.Habit habit) private {
         address greedy = address(_greedy(habit));
         bytes[] memory calls =
@@ -232,7 +233,8 @@ contract BatchTest is Renting {
         }
     }
 
-    /// @dev A wallet looks for the least gas that does not revert: with it everybody must be paid.
+    /// @dev A wallet searches for the least gas that does not revert: with that much everybody must
+    /// be paid.
     function test_WhateverGasABatchHas_ItPaysOrReverts() public {
         bytes memory call = abi.encodeCall(ILeaseEscrow.batch, (_two(_withdraw(1), _withdraw(2)), false));
         uint256 snapshot = vm.snapshotState();
@@ -264,7 +266,7 @@ contract BatchTest is Renting {
         assertEq(provider.addr.balance, 1);
     }
 
-    /// @dev An empty call is native currency that nobody sent.
+    /// @dev An empty call would be native currency that nobody sent.
     function test_AnEmptyCall_IsRefused() public {
         vm.expectEmit(address(escrow));
         emit ILeaseEscrow.CallFailed(0, _error(ILeaseEscrow.NotWrappedNative.selector, provider.addr));

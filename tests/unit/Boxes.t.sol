@@ -95,7 +95,7 @@ contract BoxesTest is Rented {
         escrow.setBoxes(2, "node", "gateway");
     }
 
-    // ---------------------------------------------------------------- how long
+    // ---------------------------------------------------------------- length
 
     function test_ABox_HasAtMost512Bytes() public {
         _publishes(renter, new bytes(512), new bytes(512));

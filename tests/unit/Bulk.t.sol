@@ -125,7 +125,8 @@ contract BulkTest is Renting {
         _refused(o, signature, proof, _request(), _invalid(provider.addr));
     }
 
-    /// @dev A leaf is the hash of a hash, so an offer's hash as such, which could be the hash of two nodes, is none.
+    /// @dev A leaf is the hash of a hash. An offer's hash itself could be the hash of two nodes, so
+    /// it is no leaf.
     function test_WhenLeavesAreHashedOnceOnly_TheTreeIsRefused() public {
         bytes32[] memory hashes = new bytes32[](2);
         (hashes[0], hashes[1]) = (lens.offerHash(_offerAt(0)), lens.offerHash(_offerAt(1)));
@@ -136,11 +137,12 @@ contract BulkTest is Renting {
         }
     }
 
-    /// @dev The same with an inner node in the place of a leaf: whoever found an offer of this hash must not profit.
+    /// @dev An inner node in place of a leaf: nobody may profit from an offer with this hash.
     function test_AnInnerNode_IsNoLeaf() public {
         bytes32[] memory leaves = _leaves(4);
         bytes32[] memory upper = new bytes32[](2);
-        // were the offer's hash the inner node, and leaves not hashed again, this is the tree that would be signed
+        // the tree that would be signed if leaves were hashed once and the offer's hash were the
+        // inner node
         (upper[0], upper[1]) = (lens.offerHash(_offerAt(0)), OfferTree.proof(leaves, 0)[1]);
         bytes memory signature = _signRoot(OfferTree.root(upper));
         bytes32[] memory proof = OfferTree.proof(upper, 0);
@@ -165,7 +167,7 @@ contract BulkTest is Renting {
         _refused(_offerAt(0), signature, proof, _request(), _invalid(provider.addr));
     }
 
-    // ---------------------------------------------------------------- taken back
+    // ---------------------------------------------------------------- cancelled offers
 
     function test_WhenOneOfferOfATreeIsCancelled_TheOthersStayValid() public {
         bytes32[] memory leaves = _leaves(3);

@@ -7,10 +7,10 @@ import {ENDING_CANCELLED, ENDING_TERMINATED, Lease, Offer} from "contracts/src/i
 import {Vm} from "forge-std/Vm.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice Who may cancel, when, and what returns at once; what the settlement makes of it is in
-/// `CancelSettled.t.sol`.
+/// @notice Who may cancel, when, and what returns at once. `CancelSettled.t.sol` tests the
+/// settlement.
 contract CancelTest is Rented {
-    /// @dev At `time`, as the renter: the lease runs `epochs` in all.
+    /// @dev At `time`, as the renter: the lease then runs `epochs` in all.
     function _cancels(uint256 time, uint40 epochs, uint256 returned, uint256 fee) private {
         uint256 before = _balance(renter);
         uint40 end = START + epochs * EPOCH;
@@ -38,7 +38,7 @@ contract CancelTest is Rented {
     // ---------------------------------------------------------------- when
 
     function test_InTheFirstSecond_TheFirstEpochRuns() public {
-        // 106,666,666 − ⌈106,666,666 × 1.25 / 24⌉ = 101,111,110; two percent of it stay aside
+        // 106,666,666 − ⌈106,666,666 × 1.25 / 24⌉ = 101,111,110; two percent of it are set aside
         _cancels(START, 1, 99_088_888, 2_022_222);
     }
 
@@ -87,7 +87,7 @@ contract CancelTest is Rented {
         assertEq(logs[0].topics[0], IERC4906.MetadataUpdate.selector);
         assertEq(logs[1].topics[0], ILeaseEscrow.Cancelled.selector);
         assertEq(logs[2].topics[0], ILeaseEscrow.Settled.selector);
-        // the fee that was set aside goes back: nothing was released
+        // the fee that was set aside returns: nothing was released
         assertEq(logs[1].data, abi.encode(START, 104_533_333, 2_133_333));
         assertEq(logs[2].data, abi.encode(2_133_333, 0, BOND, 0));
         assertEq(logs[3].topics[0], IERC4906.MetadataUpdate.selector);

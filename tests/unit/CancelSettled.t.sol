@@ -5,8 +5,8 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice A lease that was cancelled in its sixth hour: 73,333,332 returned, less a fee of 1,466,666. Of what stays
-/// the credit can reach 33,333,334, rounded up.
+/// @notice A lease that was cancelled in its sixth hour: 73,333,332 returned, less a fee of
+/// 1,466,666. Credit can still reach 33,333,334 of the rest, rounded up.
 contract CancelSettledTest is Rented {
     uint256 private constant RETURNED = 71_866_666;
     uint40 private constant NEW_END = START + 6 * EPOCH;
@@ -114,7 +114,7 @@ contract CancelSettledTest is Rented {
         _credit(id, 2, 2 * PROMISE, 2 * PROMISE, false);
         escrow.collect(id);
         _cancelInTheSixthHour();
-        // said after the cancellation of epochs before it, then of the last
+        // reported after the cancellation: first the epochs before it, then the last
         _credit(id, 4, 4 * PROMISE, 4 * PROMISE, false);
         escrow.collect(id);
         assertEq(_balance(provider.addr) - idle, 17_600_000);
@@ -124,7 +124,7 @@ contract CancelSettledTest is Rented {
     }
 
     function test_WorkBeyondTheCap_IsLostToEveryLaterStatement() public {
-        // nine epochs' work in the first five: the cap lets 6.25 count, and 7.5 by the new end
+        // nine epochs' work in the first five: the cap counts 6.25 of it, and 7.5 by the new end
         _credit(id, 5, 9 * PROMISE, 0, false);
         assertEq(escrow.lease(id).credited, 2.25e18);
         _cancelInTheSixthHour();
@@ -134,7 +134,7 @@ contract CancelSettledTest is Rented {
 
     function test_AShortfallByTheNewEnd_IsSlashed() public {
         _cancelInTheSixthHour();
-        // 21,333,333 × (3 − 0.3) / 24; what is asked for after the end does not count
+        // 21,333,333 × (3 − 0.3) / 24; work asked for after the end does not count
         _settles(3 * PROMISE, COMMITTED, 20_000_001, 2_399_999, 1_466_666);
         assertEq(escrow.lease(id).due, 2.16e18);
         _expectBooked(13_200_000 + 1_466_666 + BOND - 2_399_999, 133_333, RETURNED + 20_000_001 + 2_399_999);
@@ -183,7 +183,7 @@ contract CancelSettledTest is Rented {
     }
 
     function test_WhenAllIsCreditedInSpiteOfIt_SettlesAtOnce() public {
-        // in the twentieth hour the cap lets everything count
+        // in the twentieth hour the cap counts everything
         vm.warp(START + 20 * EPOCH - 1);
         _cancel();
         _credit(id, 20, COMMITTED, COMMITTED, false);

@@ -87,7 +87,7 @@ contract CollectTest is Rented {
         assertEq(_balance(testPayee), 0);
     }
 
-    // ---------------------------------------------------------------- remembered
+    // ---------------------------------------------------------------- collected work
 
     function test_ATransfer_DoesNotResetIt() public {
         _credit(id, 12, COMMITTED / 2, 0, false);
@@ -110,7 +110,7 @@ contract CollectTest is Rented {
         assertEq(escrow.lease(id).collectedWork, COMMITTED / 2);
     }
 
-    // ---------------------------------------------------------------- after the end came closer
+    // ---------------------------------------------------------------- after the end moved closer
 
     function test_AfterACancellation_ItCollectsAsBefore() public {
         _credit(id, 2, 2 * PROMISE, 0, false);
@@ -142,7 +142,7 @@ contract CollectTest is Rented {
         escrow.collect(id);
         vm.expectRevert(error);
         escrow.collect(id);
-        // what is only asked for releases nothing
+        // due work alone releases nothing
         _credit(id, 2, 1e17, 2 * PROMISE, false);
         vm.expectRevert(error);
         escrow.collect(id);

@@ -139,7 +139,7 @@ contract CommitteeMembersTest is Seated {
         committee.announce(URL);
     }
 
-    // ---------------------------------------------------------------- founding
+    // ---------------------------------------------------------------- construction
 
     function test_ACommittee_ReturnsItsMembersAndThreshold() public view {
         assertEq(committee.escrow(), address(escrow));

@@ -6,7 +6,8 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Seated} from "tests/support/Seated.sol";
 
-/// @notice Signed batches. Who sits on a committee is in `CommitteeMembers.t.sol`, roots are in `CommitteeRoot.t.sol`.
+/// @notice Signed batches. `CommitteeMembers.t.sol` tests seats and keys, `CommitteeRoot.t.sol`
+/// roots.
 contract CommitteeOracleTest is Seated {
     uint256 private constant ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
 
@@ -103,7 +104,7 @@ contract CommitteeOracleTest is Seated {
         _refused(committee, s, _signatures(committee, s, 0, 3), error);
     }
 
-    /// @dev Puts `value` over word `word` of the only statement.
+    /// @dev Puts `value` in place of word `word` of the only statement.
     function _put(bytes memory data, uint256 head, uint256 word, uint256 value) private pure {
         // selector, offsets, count
         uint256 at = 4 + 0x20 * (head + 1 + word);
@@ -167,7 +168,7 @@ contract CommitteeOracleTest is Seated {
         _refused(majority, s, bytes.concat(one, one), error);
         // the order is part of the rule, too
         _refused(majority, s, bytes.concat(one, _signatures(majority, s, 0, 1)), error);
-        // and so it is beyond the threshold
+        // also beyond the threshold
         bytes memory all = bytes.concat(_signatures(majority, s, 0, 2), one);
         _refused(majority, s, all, _error(ICommitteeOracle.SignersNotAscending.selector, 2));
     }
@@ -218,7 +219,7 @@ contract CommitteeOracleTest is Seated {
         Statement[] memory s = new Statement[](2);
         (s[0], s[1]) = (_statement(id), _statement(other));
         bytes memory signatures = _signatures(committee, s, 0, 3);
-        // one of two, and the two the other way round
+        // one of two, and the two in the other order
         vm.expectPartialRevert(ICommitteeOracle.UnknownSigner.selector);
         committee.submit(_statements(s[0]), signatures);
         (s[0], s[1]) = (s[1], s[0]);

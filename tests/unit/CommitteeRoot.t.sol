@@ -28,7 +28,8 @@ contract CommitteeRootTest is Seated {
         return a < b ? keccak256(bytes.concat(a, b)) : keccak256(bytes.concat(b, a));
     }
 
-    /// @dev Root over all nodes and the proof of the one at `index`; a node without a sibling goes up as it is.
+    /// @dev Root over all nodes and the proof of the one at `index`; a node without a sibling moves
+    /// up unchanged.
     function _tree(bytes32[] memory nodes, uint256 index) private pure returns (bytes32 root, bytes32[] memory proof) {
         proof = new bytes32[](0);
         while (nodes.length > 1) {
@@ -60,7 +61,7 @@ contract CommitteeRootTest is Seated {
         assertEq(committee.postedAt(root), 0);
     }
 
-    /// @dev A tree over so many leases of the committee's, the example lease among them.
+    /// @dev A tree over that many leases of the committee, the example lease among them.
     function _grove(uint256 count) private returns (Statement[] memory s) {
         vm.warp(NOW);
         Offer memory o = _offer();
@@ -141,7 +142,7 @@ contract CommitteeRootTest is Seated {
         bytes32[] memory leaves = _leaves(s);
         (bytes32 root,) = _tree(leaves, 0);
         _post(committee, root);
-        // in any order, each on its own; the last has a shorter way
+        // in any order, each on its own; the last has a shorter path
         uint256[5] memory order = [uint256(4), 0, 2, 1, 3];
         for (uint256 i; i < 5; ++i) {
             uint256 at = order[i];
@@ -213,7 +214,7 @@ contract CommitteeRootTest is Seated {
     function test_WhenTheRootWasNotPosted_Reverts() public {
         Statement memory s = _statement(id);
         _unposted(s, new bytes32[](0), _leaf(s));
-        // another committee's root is none of this one's
+        // another committee's root does not count for this one
         _post(majority, _leaf(s));
         _unposted(s, new bytes32[](0), _leaf(s));
         _nothingCame();
@@ -225,7 +226,7 @@ contract CommitteeRootTest is Seated {
         (bytes32 root, bytes32[] memory proof) = _tree(leaves, 0);
         _post(committee, root);
         bytes32 right = _pair(leaves[2], leaves[3]);
-        // that of its sibling
+        // the sibling's proof
         (, bytes32[] memory siblings) = _tree(leaves, 1);
         _unposted(s[0], siblings, _pair(_pair(leaves[0], leaves[0]), right));
         // the other way round
@@ -266,7 +267,8 @@ contract CommitteeRootTest is Seated {
         bytes32[] memory leaves = _leaves(s);
         (bytes32 root,) = _tree(leaves, 0);
         _post(committee, root);
-        // the 64 bytes under an inner node, where a statement's hash would stand: hashed again they are something else
+        // the 64 bytes under an inner node in place of a statement's hash: hashed once more they
+        // are something else
         bytes32[] memory proof = new bytes32[](1);
         proof[0] = _pair(leaves[2], leaves[3]);
         bytes32 inner = _pair(leaves[0], leaves[1]);
@@ -279,7 +281,7 @@ contract CommitteeRootTest is Seated {
 
     function test_WhenUnusedBitsAreSet_Reverts() public {
         Statement memory s = _statement(id);
-        // the hash of what is really sent, so that only its unused bits are wrong
+        // the hash of the bytes that are really sent, so that only its unused bits are wrong
         bytes32 dirty = keccak256(
             abi.encode(
                 STATEMENT, s.lease, (1 << 40) | uint256(s.asOf), uint256(s.work), uint256(s.due), s.evidence, false
@@ -323,8 +325,8 @@ contract CommitteeRootTest is Seated {
         _nothingCame();
     }
 
-    /// @dev Otherwise whoever once had the keys could sign about leases and epochs to come, and replacing the keys would
-    /// not help.
+    /// @dev Otherwise a past holder of the keys could sign about leases and epochs to come, and
+    /// replacing the keys would not help.
     function test_ARoot_SaysNothingOfTimesAfterItsPosting() public {
         Statement memory s = _entry(id, START + 2 * EPOCH, 5e17, 6e17, false);
         vm.warp(START + 2 * EPOCH - 1);

@@ -5,7 +5,7 @@ import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
-/// @notice What an escrow is made with stays for good, so nothing of it may be missing.
+/// @notice The parts of an escrow never change, so none may be missing.
 contract ConstructionTest is Fixture {
     function test_WithoutRegistryOrDescriptor_Reverts() public {
         address descriptor = escrow.descriptor();

@@ -7,9 +7,9 @@ import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice What a good entry does; the bad ones are in `CreditSkipped.t.sol`.
+/// @notice Good entries; `CreditSkipped.t.sol` tests the bad ones.
 contract CreditTest is Rented {
-    // ---------------------------------------------------------------- what is said
+    // ---------------------------------------------------------------- events
 
     function test_ACredit_WritesTheFiguresAndReportsThem() public {
         vm.warp(START + EPOCH);
@@ -46,7 +46,7 @@ contract CreditTest is Rented {
     }
 
     function test_TheMetadataUpdate_SpansWhatChangedAndNothingElse() public {
-        // the lowest and the highest lease that the batch names are not credited
+        // the lowest and the highest lease of the batch are not credited
         for (uint256 i; i < 4; ++i) {
             _rent();
         }
@@ -66,7 +66,7 @@ contract CreditTest is Rented {
         assertEq(logs[5].data, abi.encode(2, 4));
     }
 
-    // ---------------------------------------------------------------- what counts
+    // ---------------------------------------------------------------- caps
 
     function test_Work_CountsUpToAQuarterMoreThanPromised() public {
         _credit(id, 2, 2.5 * 3.6e17 - 1, 0, false);
@@ -171,7 +171,7 @@ contract CreditTest is Rented {
     function test_Last_BeforeTheEndIsOnlyAStatement() public {
         _credit(id, 23, PROMISE, PROMISE, true);
         _expectFigures(PROMISE, PROMISE, START + 23 * EPOCH, false);
-        // an earlier statement said later is no last either
+        // an earlier statement that arrives later does not set `last` either
         _credit(id, 24, PROMISE, PROMISE, false);
         _credit(id, 23, PROMISE, PROMISE, true);
         _expectFigures(PROMISE, PROMISE, END, false);
@@ -186,7 +186,7 @@ contract CreditTest is Rented {
         _expectFigures(2 * PROMISE, 2 * PROMISE, END, true);
     }
 
-    // ---------------------------------------------------------------- after the end came closer
+    // ---------------------------------------------------------------- after the end moved closer
 
     function test_AfterACancellation_LastCountsAtTheNewEnd() public {
         vm.warp(START + 5 * EPOCH + 1);

@@ -8,7 +8,7 @@ import {Rented} from "tests/support/Rented.sol";
 
 /// @notice Entries of `credit` that do not count.
 contract CreditSkippedTest is Rented {
-    /// @dev The one event, and a lease as it was.
+    /// @dev Expects the one event and an unchanged lease.
     function _skipped(Statement memory entry, bytes4 reason) private {
         bytes32 before = _state();
         vm.recordLogs();
@@ -193,7 +193,7 @@ contract CreditSkippedTest is Rented {
 
     // ---------------------------------------------------------------- dirty calldata
 
-    /// @dev Puts `value` over word `word` of the only entry.
+    /// @dev Puts `value` in place of word `word` of the only entry.
     function _put(uint256 word, uint256 value) private returns (bool done, bytes memory reason) {
         bytes memory data =
             abi.encodeCall(escrow.credit, (_statements(_entry(id, START + EPOCH, PROMISE, PROMISE, false))));
@@ -220,7 +220,7 @@ contract CreditSkippedTest is Rented {
         _dirty(2, type(uint256).max);
         _dirty(3, (1 << 96) | PROMISE);
         _dirty(5, 2);
-        // and it is these words that are read
+        // the test wrote the words that are read
         (bool done,) = _put(3, 5);
         assertTrue(done);
         _expectFigures(PROMISE, 5, START + EPOCH, false);

@@ -7,7 +7,8 @@ import {Vm} from "forge-std/Vm.sol";
 import {DemoToken} from "script/DemoToken.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice What the first lease of a provider, token or oracle leaves behind, and how much of an oracle is out at once.
+/// @notice What the first lease of a provider, token or oracle stores, and how much of an oracle's
+/// leases may be open at once.
 contract ExposureTest is Renting {
     function _exposure() private view returns (uint256) {
         return escrow.exposure(committeeId, address(token));
@@ -25,7 +26,7 @@ contract ExposureTest is Renting {
         assertEq(abi.encode(escrow.pinnedOracle(committeeId)), abi.encode(pinned));
     }
 
-    /// @dev At its first lease in another token as little as at its second in this one.
+    /// @dev At its first lease in another token, just as at its second in this one.
     function test_AnOracle_IsPinnedOnce() public {
         vm.recordLogs();
         _rent();

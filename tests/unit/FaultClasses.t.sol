@@ -28,7 +28,7 @@ contract FaultClassesTest is Rented {
         }
     }
 
-    /// @dev Payroll streams: one withdrawal for somebody else, again and again.
+    /// @dev Payroll streams: one withdrawal for somebody else, repeated.
     function test_PushingABalanceTwice_PaysItOnce() public {
         vm.startPrank(stranger);
         escrow.withdrawFor(address(token), provider.addr);

@@ -104,8 +104,8 @@ contract FiguresTest is Test {
     }
 
     function test_EachHarmfulByte_IsAQuestionMark() public pure {
-        // C1 control, soft hyphen, combining, another sign of three bytes, of four, continuations alone, never in UTF-8,
-        // currency signs with a wrong end
+        // C1 control, soft hyphen, combining, another sign of three bytes, of four, lone
+        // continuations, bytes never in UTF-8, currency signs with a wrong end
         bytes[9] memory raw = [
             bytes(hex"c280"),
             hex"c2ad",
@@ -123,7 +123,7 @@ contract FiguresTest is Test {
         }
     }
 
-    /// @dev Mostly of bytes that lead or continue a character.
+    /// @dev Mostly bytes that lead or continue a character.
     function testFuzz_ALabel_IsUtf8(bytes32 seed, uint256 length) public pure {
         bytes6 parts = 0xc2c3cee282ad;
         bytes memory raw = new bytes(length % 33);
@@ -133,7 +133,7 @@ contract FiguresTest is Test {
         Utf8.check(TokenLabel.clean(string(raw)));
     }
 
-    // ---------------------------------------------------------------- what the checks see
+    // ---------------------------------------------------------------- the tests' own checks
 
     function xml(string memory text) external pure returns (bytes32) {
         return Xml.check(text);

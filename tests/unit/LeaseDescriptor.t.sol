@@ -10,8 +10,8 @@ import {Fixture} from "tests/support/Fixture.sol";
 import {HostileToken} from "tests/support/HostileToken.sol";
 import {Xml} from "tests/support/Xml.sol";
 
-/// @notice Metadata and picture of leases in every state. Each reading checks that the JSON parses and that the picture
-/// is well-formed.
+/// @notice Metadata and picture of leases in every state. Each reading checks that the JSON parses
+/// and that the picture is well-formed.
 contract LeaseDescriptorTest is Fixture {
     LeaseDescriptor private descriptor;
     string private json;
@@ -27,7 +27,8 @@ contract LeaseDescriptorTest is Fixture {
         svg = string(_decoded(vm.parseJsonString(json, ".image"), "data:image/svg+xml;base64,"));
         Xml.check(svg);
         assertLt(bytes(svg).length, 16_000);
-        // nothing is loaded from elsewhere; a symbol may look like an address, but its quotes are escaped
+        // nothing is loaded from elsewhere; a symbol may look like an address, but its quotes are
+        // escaped
         assertEq(LibString.indicesOf(svg, '="http').length, 1, "only the namespace");
         assertEq(
             LibString.indicesOf(svg, 'href="').length, LibString.indicesOf(svg, 'href="#').length, "references inside"
@@ -76,7 +77,7 @@ contract LeaseDescriptorTest is Fixture {
         assertEq(LibString.contains(svg, fragment), drawn, fragment);
     }
 
-    // ---------------------------------------------------------------- what is told
+    // ---------------------------------------------------------------- attributes
 
     function test_ALease_IsDescribedByItsAttributes() public {
         uint256 id = _rent();
@@ -144,7 +145,7 @@ contract LeaseDescriptorTest is Fixture {
         escrow.tokenURI(2);
     }
 
-    // ---------------------------------------------------------------- a life
+    // ---------------------------------------------------------------- status
 
     function test_BeforeItsStart_ALeaseIsScheduled() public {
         _read(_rent());
@@ -169,7 +170,7 @@ contract LeaseDescriptorTest is Fixture {
         _expectShown("of 1 d");
         _expectShown("50.00 %");
         _expectShown("4.16 % ahead");
-        // half of the thick ring, the thin one as far as the time, and the mark of eleven hours
+        // half of the thick ring, the thin ring as far as the time, and the mark at eleven hours
         _expectDrawn('stroke-dasharray="1000.00 2009"', true);
         _expectDrawn('stroke-dasharray="1045.13 2159"', true);
         _expectDrawn('stroke-dashoffset="1085.34"', true);
@@ -220,7 +221,7 @@ contract LeaseDescriptorTest is Fixture {
         _expectNumber("date", "End", START + 12 hours);
         _expectShown("30 min");
         _expectShown("ends early, of 1 d");
-        // the thin ring goes half round
+        // the thin ring is half full
         _expectDrawn('stroke-dasharray="1075.00 2159"', true);
         vm.warp(START + 12 hours + WINDOW);
         escrow.settle(id);
@@ -276,7 +277,7 @@ contract LeaseDescriptorTest is Fixture {
 
     /// forge-config: default.fuzz.runs = 96
     function testFuzz_WhateverTheLease_TheMetadataIsValid(Lease memory l, uint40 now_) public {
-        // what renting guarantees
+        // as renting guarantees
         l.epochLength = uint32(bound(l.epochLength, 1, type(uint24).max));
         l.duration =
             uint32(bound(l.duration / l.epochLength, 1, 8192) % (type(uint32).max / l.epochLength)) * l.epochLength;

@@ -6,7 +6,7 @@ import {LeaseView, Settlement, Status} from "contracts/src/interfaces/ILeaseLens
 import {Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
-/// @notice What the lens tells of leases. Whatever it foretells is compared with what the escrow then books.
+/// @notice The lens's view of leases. Every prediction is compared with what the escrow then books.
 contract LeaseLensTest is Fixture {
     function _look(uint256 id) private view returns (LeaseView memory) {
         return lens.leasesFrom(id, 1)[0];
@@ -22,7 +22,7 @@ contract LeaseLensTest is Fixture {
         escrow.terminate(id);
     }
 
-    /// @dev Settles, and checks that everybody is booked what was foretold.
+    /// @dev Settles, and checks that everybody gets the predicted amounts.
     function _settleAsForetold(uint256 id) private {
         LeaseView memory v = _look(id);
         Settlement memory s = v.settlement;
@@ -64,7 +64,7 @@ contract LeaseLensTest is Fixture {
         assertEq(s.from, from, "from");
     }
 
-    // ---------------------------------------------------------------- which
+    // ---------------------------------------------------------------- ids
 
     function test_AnUnknownId_SpoilsNothing() public {
         uint256[] memory ids = new uint256[](4);
@@ -102,7 +102,7 @@ contract LeaseLensTest is Fixture {
         }
     }
 
-    // ---------------------------------------------------------------- what
+    // ---------------------------------------------------------------- facts
 
     function test_ALease_ComesWithEverythingThatBelongsToIt() public {
         uint256 id = _rent();
@@ -213,8 +213,8 @@ contract LeaseLensTest is Fixture {
         uint256 id = _rent();
         _credit(id, 6, COMMITTED / 4, COMMITTED / 4, false);
         _cancel(id);
-        // seven epochs may still earn 0.364583… of the payment: 38,888,889, so 67,777,777 is out of reach, 1,355,555 of
-        // it set aside, and released is 26,666,666
+        // seven epochs may still earn 0.364583… of the payment: 38,888,889, so 67,777,777 is out of
+        // reach, 1,355,555 of it set aside, and 26,666,666 is released
         assertEq(_balance(renter), 66_422_222);
         _expectWhen(id, false, START + 7 hours + WINDOW);
         _expectSettlement(id, 106_666_666 - 26_666_666 - 66_422_222 - 1_355_555, 0, BOND, 1_355_555);
@@ -238,7 +238,7 @@ contract LeaseLensTest is Fixture {
         _credit(id, 11, COMMITTED / 24 * 11, COMMITTED / 24 * 11, false);
         _terminate(id);
         _credit(id, 12, COMMITTED / 2, COMMITTED / 2, true);
-        // half of the time was cut, and work was asked for all along
+        // half of the time was cut, and work was asked for throughout
         _expectSettlement(id, 53_333_333, 10_666_666, 10_666_667, 0);
         _expectWhen(id, true, START + 12 hours);
         _settleAsForetold(id);

@@ -7,7 +7,7 @@ import {Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 import {HostileToken} from "tests/support/HostileToken.sol";
 
-/// @notice What the lens tells of offers, accounts, oracles and tokens.
+/// @notice The lens's view of offers, accounts, oracles and tokens.
 contract LeaseLensMarketTest is Fixture {
     function _query(Offer memory o) private pure returns (OfferQuery memory) {
         return OfferQuery({offer: o, hashRate: RATE, duration: DURATION});
@@ -23,7 +23,7 @@ contract LeaseLensMarketTest is Fixture {
         return _look(_query(o));
     }
 
-    /// @dev The lens's word and the escrow's deed.
+    /// @dev The lens's answer must match what the escrow does.
     function _expectRentable(OfferQuery memory q, bool rentable) private {
         assertEq(_look(q).rentable, rentable, "rentable");
         RentRequest memory r = _request();

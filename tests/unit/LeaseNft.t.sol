@@ -17,7 +17,7 @@ contract TakesNfts {
 contract LeaseNftTest is Rented {
     event Transfer(address indexed from, address indexed to, uint256 indexed id);
 
-    // ---------------------------------------------------------------- what it is
+    // ---------------------------------------------------------------- identity
 
     function test_ALease_IsATokenOfItsRecipient() public {
         assertEq(id, 1);
@@ -141,7 +141,7 @@ contract LeaseNftTest is Rented {
         escrow.transferFrom(renter, address(0), id);
     }
 
-    // ---------------------------------------------------------------- what goes with it
+    // ---------------------------------------------------------------- rights that move with it
 
     function test_TheRightToRefunds_GoesWithIt() public {
         _beginVoidable();

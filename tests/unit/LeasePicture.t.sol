@@ -98,7 +98,7 @@ contract LeasePictureTest is Described {
     // ---------------------------------------------------------------- pace
 
     function test_ThePace_ComparesWithThePromiseByTheLastReport() public {
-        // around half of what was committed, and a ten thousandth of that
+        // about half of the committed work, and a ten thousandth of that
         uint96[6] memory work = [
             uint96(4.176576e18 - 1),
             4.32e18 - 8.64e14,
@@ -174,7 +174,7 @@ contract LeasePictureTest is Described {
 
     // ---------------------------------------------------------------- dots
 
-    /// @return lit Dots of the last group, and before it those overdue and those to come.
+    /// @return lit Dots of the last group, after the overdue dots and those to come.
     function _dots(Lease memory l) private returns (uint256 lit, uint256 overdue, uint256 ahead) {
         string[] memory parts = LibString.split(_svg(l), 'stroke-opacity=".42">');
         parts = LibString.split(parts[1], '<g stroke="#ff9d8f"');
@@ -236,13 +236,13 @@ contract LeasePictureTest is Described {
                 (int256 x, int256 y) = (vm.parseInt(at[0]), vm.parseInt(at[1]));
                 int256 square = x * x + y * y;
                 assertTrue(square > 1737 ** 2 && square <= 2960 ** 2, "out of the field");
-                // the first half of a turn is to the right
+                // the first half of a turn is on the right
                 assertTrue(class < 3 ? x >= 0 : x <= 0, "out of its class");
             }
         }
     }
 
-    // ---------------------------------------------------------------- whatever the token says
+    // ---------------------------------------------------------------- hostile symbols
 
     function _expectSelfContained(string memory svg) private pure {
         assertEq(_count(svg, "http"), _count(svg, 'xmlns="http://www.w3.org/2000/svg"'), "an address");

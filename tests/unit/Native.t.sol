@@ -126,7 +126,7 @@ contract NativeTest is Renting {
         vm.prank(renter);
         vm.expectRevert(_error(ILeaseEscrow.NativeNotTaken.selector, address(0)));
         escrow.withdrawNative(renter, 0);
-        // as a token it is as good as any
+        // a token like any other
         vm.startPrank(renter);
         wrapped.deposit{value: 5}();
         wrapped.approve(address(escrow), 5);
@@ -160,7 +160,7 @@ contract NativeTest is Renting {
         assertEq(address(escrow).balance, 0);
     }
 
-    /// @dev Functions that take none.
+    /// @dev Functions that accept none.
     function test_NativeCurrencyWithAnyOtherCall_IsRefused() public {
         _depositBond();
         bytes[4] memory calls = [
@@ -260,7 +260,7 @@ contract NativeTest is Renting {
         }
         assertEq(address(echo).balance, 4);
         assertEq(_nativeBalance(provider.addr), 1 ether - 4);
-        // and native currency that is sent back in the middle is nobody's
+        // native currency that is sent back in the middle belongs to nobody
         echo.callBack(address(escrow), "");
         vm.prank(provider.addr);
         escrow.withdrawNative(address(echo), 1);
@@ -272,7 +272,7 @@ contract NativeTest is Renting {
         uint256 id = _rentWith(PAYMENT, _offerInNative());
         _credit(id, 24, COMMITTED / 2, COMMITTED / 2, true);
         escrow.settle(id);
-        // half was delivered of half that was asked for
+        // half was delivered of the half that was asked for
         assertEq(_nativeBalance(renter), 53_333_333);
         vm.prank(renter);
         escrow.withdrawNative(renter, 53_333_333);

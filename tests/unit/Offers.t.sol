@@ -7,7 +7,7 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice What an offer binds, how it is used up, and how it is taken back.
+/// @notice What binds a provider to an offer, how an offer is filled, and how it is cancelled.
 contract OffersTest is Renting {
     // ---------------------------------------------------------------- time and counter
 
@@ -176,9 +176,9 @@ contract OffersTest is Renting {
         assertEq(escrow.filled(lens.offerHash(o)), type(uint96).max);
     }
 
-    // ---------------------------------------------------------------- what is signed
+    // ---------------------------------------------------------------- the signed fields
 
-    /// @dev An offer's encoding is a word per field.
+    /// @dev An offer's encoding has one word per field.
     function test_WhenAnyFieldOfASignedOfferIsChanged_Reverts() public {
         bytes memory encoded = abi.encode(_offer());
         bytes memory signature = _sign(_offer());

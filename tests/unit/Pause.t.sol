@@ -5,7 +5,8 @@ import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice A pause, and everything else that the governor can close: new leases stop, what is open goes on.
+/// @notice A pause, and everything else that the governor can close: new leases stop, open leases
+/// go on.
 contract PauseTest is Renting {
     function _now() private view returns (RentRequest memory r) {
         r = _request();
@@ -56,7 +57,7 @@ contract PauseTest is Renting {
         assertEq(_balance(renter), 5);
     }
 
-    /// @dev Paused, delisted and capped at nothing from the moment the leases are open.
+    /// @dev Paused, delisted and with caps at zero from the moment the leases are open.
     function test_WhenEverythingIsClosed_OpenLeasesRunToTheirEnd() public {
         _rent();
         _rent();

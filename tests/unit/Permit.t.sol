@@ -12,7 +12,7 @@ interface IPermitToken {
         external;
 }
 
-/// @notice An allowance and what needs it in one transaction.
+/// @notice An allowance, and the calls that need it, in one transaction.
 contract PermitTest is Renting {
     bytes32 private constant TYPEHASH =
         keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
@@ -62,7 +62,7 @@ contract PermitTest is Renting {
         assertEq(token.allowance(buyer.addr, address(escrow)), 0);
     }
 
-    // ---------------------------------------------------------------- it works
+    // ---------------------------------------------------------------- the allowance suffices
 
     function test_AFreshPermit_PaysForALeaseInOneTransaction() public {
         _permitAndRent(_signed(PAYMENT, NOW), _offer());
@@ -79,7 +79,8 @@ contract PermitTest is Renting {
         assertEq(_balance(buyer.addr), 5);
     }
 
-    /// @dev Whoever sees the permit in the mempool can use it first; that must not stop the caller.
+    /// @dev Anyone who sees the permit in the mempool can use it first; that must not stop the
+    /// caller.
     function test_WhenSomebodyUsedThePermitBefore_TheLeaseIsRentedAllTheSame() public {
         Signed memory p = _signed(PAYMENT, NOW);
         vm.prank(stranger);
@@ -106,7 +107,8 @@ contract PermitTest is Renting {
         assertEq(plain.balanceOf(buyer.addr), DEPOSIT - PAYMENT);
     }
 
-    /// @dev Wrapped native currency takes any call for a deposit, so a permit seems to succeed and allows nothing.
+    /// @dev Wrapped native currency treats any call as a deposit, so a permit seems to succeed and
+    /// allows nothing.
     function test_WhenTheTokenOnlySeemsToKnowPermits_TheAllowanceDecides() public {
         WrappedNative wrapped = new WrappedNative();
         _list(address(wrapped));
@@ -125,7 +127,7 @@ contract PermitTest is Renting {
         assertEq(wrapped.balanceOf(address(escrow)), PAYMENT);
     }
 
-    // ---------------------------------------------------------------- it does nothing
+    // ---------------------------------------------------------------- no effect
 
     function test_WhenThereIsNoTokenThere_NothingHappens() public {
         Signed memory p = _signed(PAYMENT, NOW);
@@ -144,7 +146,7 @@ contract PermitTest is Renting {
         assertEq(token.allowance(buyer.addr, address(escrow)), 0);
     }
 
-    /// @dev A permit is its caller's: nobody spends what another allowed.
+    /// @dev A permit belongs to its caller: nobody spends another account's allowance.
     function test_AnothersPermit_IsOfNoUse() public {
         Signed memory p = _signed(PAYMENT, NOW);
         bytes[] memory calls = new bytes[](2);

@@ -9,7 +9,7 @@ import {NastyToken} from "tests/support/NastyToken.sol";
 import {Renting} from "tests/support/Renting.sol";
 
 /// @notice A token that calls the escrow back in the middle of a transfer.
-/// @dev The token itself has a deposit, and is the owner of lease 1: whatever it may do as an actor, it does.
+/// @dev The token itself has a deposit and owns lease 1; it tries everything that an actor may do.
 contract ReentrancyTest is Renting {
     NastyToken private nasty;
     address private treasury = makeAddr("treasury");
@@ -50,7 +50,7 @@ contract ReentrancyTest is Renting {
         calls[4] = abi.encodeCall(ILeaseEscrow.reconcile, (address(nasty), all));
         calls[5] = abi.encodeCall(ILeaseEscrow.recoverSurplus, (address(nasty)));
         calls[6] = abi.encodeCall(ILeaseEscrow.rent, (_nastyOffer(), signature, none, _request()));
-        // a batch may be entered, what it calls may not
+        // a batch may be entered, but not the functions that it calls
         bytes[] memory one = new bytes[](1);
         one[0] = calls[1];
         calls[7] = abi.encodeCall(ILeaseEscrow.batch, (one, true));
@@ -61,7 +61,8 @@ contract ReentrancyTest is Renting {
         assertEq(nasty.answer(), abi.encodeWithSignature("Reentrancy()"));
     }
 
-    /// @dev What is held is what is owed: balances, and payments and bonds of leases that are open and untouched.
+    /// @dev The escrow holds what it owes: balances, and payments and bonds of open, untouched
+    /// leases.
     function _addsUp() private view {
         uint256 owed;
         address[5] memory accounts = [renter, provider.addr, address(nasty), payee, stranger];
@@ -78,9 +79,9 @@ contract ReentrancyTest is Renting {
         assertEq(escrow.liabilities(address(nasty)), owed + unreconciled);
     }
 
-    // ---------------------------------------------------------------- what moves money
+    // ---------------------------------------------------------------- functions that move money
 
-    /// @dev Everything that moves money, called from within everything that moves tokens.
+    /// @dev Calls every function that moves money from within every function that moves tokens.
     function test_WhenTheTokenCallsBack_NoFunctionThatMovesMoneyCanBeEntered() public {
         bytes[] memory calls = _guarded();
         for (uint256 i; i < calls.length; ++i) {
@@ -112,8 +113,8 @@ contract ReentrancyTest is Renting {
         list[0] = renter;
     }
 
-    /// @dev In the middle of a withdrawal the money is still held but no longer counted, were it reconciled: it would be
-    /// taken for a surplus.
+    /// @dev In the middle of a withdrawal the escrow still holds the money but, were the account
+    /// reconciled, would no longer count it: it would look like a surplus.
     function test_AWithdrawalInTheMiddle_IsNoSurplus() public {
         bytes[] memory both = new bytes[](2);
         address[] memory who = new address[](1);
@@ -130,7 +131,7 @@ contract ReentrancyTest is Renting {
         }
     }
 
-    /// @dev A failed reentry in a batch of the caller's must not leave the guard up for the next call.
+    /// @dev A failed reentry in the caller's batch must not leave the guard up for the next call.
     function test_AfterACallBack_TheGuardIsDownAgain() public {
         nasty.callBack(address(escrow), _guarded()[1]);
         bytes[] memory calls = new bytes[](2);
@@ -141,7 +142,7 @@ contract ReentrancyTest is Renting {
         assertEq(nasty.balanceOf(stranger), 3);
     }
 
-    // ---------------------------------------------------------------- what books
+    // ---------------------------------------------------------------- functions that book balances
 
     function _during(bytes memory call) private {
         nasty.callBack(address(escrow), call);
@@ -159,7 +160,8 @@ contract ReentrancyTest is Renting {
         _addsUp();
     }
 
-    /// @dev The lease that is being paid for exists already: undone as a whole when the payment does not come.
+    /// @dev The lease that is being paid for exists already; if the payment does not arrive, all of
+    /// it is undone.
     function test_ALeaseThatIsCancelledWhileItIsPaidFor_AddsUp() public {
         RentRequest memory r = _request();
         r.recipient = address(nasty);
@@ -170,7 +172,7 @@ contract ReentrancyTest is Renting {
         assertEq(nasty.balanceOf(renter), DEPOSIT - 2 * PAYMENT);
         assertEq(escrow.balance(address(nasty), address(nasty)), DEPOSIT + PAYMENT);
         _addsUp();
-        // and with a payer who has nothing
+        // and with a payer without tokens
         nasty.callBack(address(escrow), abi.encodeCall(ILeaseEscrow.cancel, (3)));
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
@@ -215,7 +217,7 @@ contract ReentrancyTest is Renting {
         _addsUp();
     }
 
-    // ---------------------------------------------------------------- what books nothing
+    // ---------------------------------------------------------------- functions that book nothing
 
     function test_FunctionsThatBookNothing_MayBeEntered() public {
         Offer memory own = _nastyOffer();
@@ -237,7 +239,7 @@ contract ReentrancyTest is Renting {
         assertEq(escrow.ownerOf(1), stranger);
     }
 
-    /// @dev Sold in the middle of its own payment: the new owner has it, and the refund.
+    /// @dev Sold in the middle of its own payment: the new owner gets the lease and the refund.
     function test_ALeaseThatIsSoldWhileItIsPaidFor_BelongsToTheBuyer() public {
         RentRequest memory r = _request();
         r.recipient = address(nasty);

@@ -71,7 +71,7 @@ contract RegistryTest is Fixture {
         assertEq(registry.oracle(registry.registerOracle(renter, 30 days, 0, payee)).window, 30 days);
     }
 
-    /// @dev A lease keeps 16 bits of an oracle's id.
+    /// @dev A lease stores 16 bits of an oracle's id.
     function test_WhenEveryIdIsUsed_NoOracleIsRegistered() public {
         stdstore.enable_packed_slots().target(address(registry)).sig("oracleCount()").checked_write(uint256(65_534));
         assertEq(registry.registerOracle(stranger, 1 days, 0, payee), 65_535);
@@ -119,13 +119,13 @@ contract RegistryTest is Fixture {
         assertEq(registry.exposureCap(committeeId, stranger), 5);
         assertEq(registry.exposureCap(majorityId, stranger), 0);
         assertEq(registry.exposureCap(committeeId, address(token)), type(uint128).max);
-        // a delisted oracle's too, so that it can be lowered before it comes back
+        // a delisted oracle's cap too, so that it can be lowered before the oracle returns
         registry.listOracle(committeeId, false);
         registry.setExposureCap(committeeId, stranger, 4);
         assertEq(registry.exposureCap(committeeId, stranger), 4);
     }
 
-    // ---------------------------------------------------------------- wrapped native currency, treasury
+    // ---------------------------------------------------------------- native currency, treasury
 
     function test_TheWrappedNativeCurrency_IsNamedOnce() public {
         assertEq(registry.wrappedNative(), address(0));
@@ -155,7 +155,7 @@ contract RegistryTest is Fixture {
         registry.setTreasury(address(0));
     }
 
-    // ---------------------------------------------------------------- who
+    // ---------------------------------------------------------------- callers
 
     function test_WhenTheCallerIsNotTheGovernor_Reverts() public {
         bytes[8] memory calls = [
@@ -204,7 +204,7 @@ contract RegistryTest is Fixture {
         b = _bounds();
         b.maxEpoch = b.minEpoch - 1;
         _impossible(b);
-        // 24 bits of a lease
+        // a lease stores 24 bits
         b.maxEpoch = 16_777_216;
         _impossible(b);
         b = _bounds();

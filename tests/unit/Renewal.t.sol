@@ -5,7 +5,7 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {ALGORITHM_SCRYPT, Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice A lease that continues another: a new one, from a fresh offer, without notice.
+/// @notice A lease that continues another: a new lease from a fresh offer, without notice.
 contract RenewalTest is Renting {
     function _renewal() private returns (RentRequest memory r) {
         r = _request();
@@ -58,7 +58,7 @@ contract RenewalTest is Renting {
         assertEq(token.balanceOf(payer), DEPOSIT - PAYMENT);
     }
 
-    /// @dev A stranger could burn the one renewal with the smallest fill.
+    /// @dev Otherwise a stranger could use up the one renewal with the smallest fill.
     function test_WhenTheCallerMayNotActForTheOwner_Reverts() public {
         RentRequest memory r = _renewal();
         address payer = _payer("payer");
@@ -82,7 +82,7 @@ contract RenewalTest is Renting {
         assertEq(escrow.ownerOf(_rent(_offer(), r)), stranger);
     }
 
-    /// @dev Its miners are free, or broken: who wants them again gives notice.
+    /// @dev The old lease's miners are free, or broken: renting them again needs notice.
     function test_WhenTheOldLeaseWasShortened_Reverts() public {
         RentRequest memory r = _renewal();
         uint256 other = _rent(_offer(), _later());
@@ -186,7 +186,7 @@ contract RenewalTest is Renting {
         _refused(o, r, _error(ILeaseEscrow.CounterMismatch.selector, 1, 0));
     }
 
-    /// @dev Without notice only the miners go on that work for her now.
+    /// @dev Only the miners that work for the renter now may go on without notice.
     function test_ALease_IsRenewedOnce() public {
         RentRequest memory r = _renewal();
         r.hashRate = RATE / 4;
@@ -194,13 +194,13 @@ contract RenewalTest is Renting {
         uint256 first = _rent(_offer(), r);
         assertEq(escrow.renewedBy(1), first);
         _refused(_offer(), r, _error(ILeaseEscrow.AlreadyRenewed.selector, 1, first));
-        // but the renewal can be
+        // the renewal itself can be renewed
         (r.continues, r.start) = (first, END + DURATION);
         vm.warp(END + DURATION);
         assertEq(_rent(_offer(), r), 3);
     }
 
-    /// @dev Rates of one algorithm say nothing of another's.
+    /// @dev Rates of different algorithms can't be compared.
     function test_WhenARenewalIsOfAnotherAlgorithm_Reverts() public {
         RentRequest memory r = _renewal();
         vm.warp(END - 1);
@@ -209,7 +209,8 @@ contract RenewalTest is Renting {
         _refused(o, r, _error(ILeaseEscrow.NotARenewal.selector, 1));
     }
 
-    /// @dev Rented and cancelled before its start, a lease costs nothing: with it notice would cost nothing, too.
+    /// @dev A lease cancelled before its start costs nothing; if it could be renewed, skipping the
+    /// notice would cost nothing either.
     function test_ALeaseThatHasNotStarted_CannotBeRenewed() public {
         RentRequest memory r = _renewal();
         vm.warp(START - 1);

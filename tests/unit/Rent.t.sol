@@ -6,11 +6,11 @@ import {Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol
 import {Vm} from "forge-std/Vm.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @dev Takes no NFT by the book: it has no receiver hook.
+/// @dev Not a proper ERC-721 receiver: it has no hook.
 contract Hookless {}
 
 contract RentTest is Renting {
-    // ---------------------------------------------------------------- what a rent does
+    // ---------------------------------------------------------------- effects
 
     function test_ALease_HoldsTheTermsOfTheOffer() public {
         uint256 id = _rent();

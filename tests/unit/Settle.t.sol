@@ -7,10 +7,11 @@ import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice Leases that run as rented. What an earlier end changes is in `CancelSettled.t.sol` and `Terminate.t.sol`,
-/// what a settled lease still allows in `Settled.t.sol`.
+/// @notice Leases that run as rented. `CancelSettled.t.sol` and `Terminate.t.sol` test early ends,
+/// `Settled.t.sol` what a settled lease still allows.
 contract SettleTest is Rented {
-    /// @dev By a stranger. All amounts are spelled out: they add up to payment and bond, and all of it leaves.
+    /// @dev Settles as a stranger. All amounts are spelled out: they add up to payment and bond,
+    /// and all of it leaves.
     function _settles(uint256 released, uint256 fee, uint256 refund, uint256 slashed, uint256 bond) private {
         assertEq(released + refund + slashed + bond, PAYMENT + BOND, "the example adds up");
         vm.recordLogs();
@@ -79,14 +80,14 @@ contract SettleTest is Rented {
     }
 
     function test_WhenTheOracleWentSilent_WhatItCreditedStays() public {
-        // half an hour of work, and nothing was due for the rest
+        // half an hour of work, and nothing due for the rest
         _credit(id, 1, 1.8e17, 1.8e17, false);
         vm.warp(END + WINDOW);
         _settles(2_222_222, 22_222, PAYMENT - 2_222_222, 0, BOND);
     }
 
     function test_WhenTheOracleWentSilent_WhatItFoundMissingIsSlashed() public {
-        // six epochs due of which nothing came, then silence: 21,333,333 × (6 − 0.3) / 24
+        // six epochs due, nothing delivered, then silence: 21,333,333 × (6 − 0.3) / 24
         _credit(id, 6, 0, 6 * PROMISE, false);
         vm.warp(END + WINDOW);
         _settles(0, 0, PAYMENT, 5_066_666, BOND - 5_066_666);
@@ -102,7 +103,7 @@ contract SettleTest is Rented {
 
     function test_WhenHalfIsMissing_TheBondPaysForWhatIsBeyondTheTolerance() public {
         _credit(id, 24, COMMITTED / 2, COMMITTED, true);
-        // short 0.5, tolerance 0.05 of what was committed; 0.45 × 21,333,333, rounded down
+        // short 0.5, tolerance 0.05 of the committed work; 0.45 × 21,333,333, rounded down
         _settles(53_333_333, 533_333, 53_333_333, 9_599_999, 11_733_334);
     }
 
@@ -118,7 +119,7 @@ contract SettleTest is Rented {
     }
 
     function test_WhenTheShortfallIsTheTolerance_NothingIsSlashed() public {
-        // a twentieth of what was due, 4.32 × 10^17
+        // a twentieth of the due work, 4.32 × 10^17
         _credit(id, 24, 8.208e18, COMMITTED, true);
         _settles(101_333_332, 1_013_333, 5_333_334, 0, BOND);
     }

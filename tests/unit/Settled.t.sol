@@ -4,11 +4,11 @@ pragma solidity ^0.8.30;
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Rented} from "tests/support/Rented.sol";
 
-/// @notice Every way to the settlement, and that there is none back.
+/// @notice Every way to the settlement, none of which leads back.
 contract SettledTest is Rented {
     function setUp() public override {
         super.setUp();
-        // one lease only, with the oracle that has both rights
+        // a single lease, with the oracle that has both rights
         vm.prank(renter);
         escrow.cancel(id);
         vm.prank(renter);
@@ -29,7 +29,7 @@ contract SettledTest is Rented {
         );
     }
 
-    /// @dev Settles, with what each was booked in all, then tries everything else.
+    /// @dev Settles, checks each account's total, then tries everything else.
     function _over(uint256 provider_, uint256 fee, uint256 owner) private {
         escrow.settle(id);
         assertEq(_balance(provider.addr) - idle, provider_, "provider");

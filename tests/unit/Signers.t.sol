@@ -8,7 +8,7 @@ import {BadWallet, SlowWallet, Wallet} from "tests/support/Wallets.sol";
 
 /// @notice Who can sign an offer: a key, a contract, and an account that has both.
 contract SignersTest is Renting {
-    /// @dev What `rent` itself needs around the question to a wallet, generously.
+    /// @dev Gas that `rent` itself needs around the call to a wallet, generously.
     uint256 private constant AROUND = 150_000;
     uint256 private constant WALLET_GAS = 500_000;
 
@@ -90,7 +90,7 @@ contract SignersTest is Renting {
 
     function test_WhenTheSignerHasNoCode_NothingSpeaksForIt() public {
         _refused(_offerOf(stranger), "yes", _request(), _invalid(stranger));
-        // precompiles answer without code: here with what they were asked
+        // precompiles answer without code; here with their input
         _refused(_offerOf(address(4)), "yes", _request(), _invalid(address(4)));
     }
 

@@ -6,7 +6,7 @@ import {RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {NastyToken} from "tests/support/NastyToken.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice What is owed to nobody, and how that is found out.
+/// @notice Money that nobody is owed, and how it is found.
 contract SurplusTest is Renting {
     address private treasury = makeAddr("treasury");
 
@@ -138,8 +138,8 @@ contract SurplusTest is Renting {
         escrow.recoverSurplus(address(nasty));
     }
 
-    /// @dev A lease's NFT that was sent to the escrow itself is not a token that could be recovered.
-    /// @dev Nobody could withdraw its refunds.
+    /// @dev A lease NFT in the escrow itself could not be recovered as a token could.
+    /// @dev Nobody could withdraw the lease's refunds.
     function test_ALease_IsNeverTheEscrowsOwn() public {
         uint256 id = _rent();
         vm.prank(renter);
@@ -152,7 +152,7 @@ contract SurplusTest is Renting {
         escrow.recoverSurplus(address(escrow));
     }
 
-    /// @dev ERC-721's functions take native currency; the escrow owes none.
+    /// @dev ERC-721's functions accept native currency; the escrow owes none.
     function test_StrayNativeCurrency_IsSurplus() public {
         uint256 id = _rent();
         vm.deal(renter, 5);

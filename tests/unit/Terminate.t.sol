@@ -8,7 +8,7 @@ import {Vm} from "forge-std/Vm.sol";
 import {Rented} from "tests/support/Rented.sol";
 
 contract TerminateTest is Rented {
-    /// @dev At `time`: the lease runs `epochs` in all.
+    /// @dev At `time`: the lease then runs `epochs` in all.
     function _terminates(uint256 time, uint40 epochs) private {
         uint40 end = START + epochs * EPOCH;
         Lease memory expected = escrow.lease(id);
@@ -24,7 +24,7 @@ contract TerminateTest is Rented {
         assertEq(_exposure(committeeId), PAYMENT + BOND);
     }
 
-    /// @dev With the oracle's last word on so many epochs' work and due at the new end.
+    /// @dev With the oracle's last word at the new end, on that many epochs' work and due work.
     function _settles(uint256 epochs, uint256 work, uint256 due, uint256 refund, uint256 taken) private {
         _credit(id, epochs, work, due, true);
         vm.expectEmit(address(escrow));
@@ -131,7 +131,8 @@ contract TerminateTest is Rented {
 
     function test_WhenTheLastEpochWasNotAskedFor_TheFinalDueCounts() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        // said of the fifth epoch's end: five of the six epochs that the lease ran; ⌊21,333,333 × 18 / 24 × 5 / 6⌋
+        // reported for the fifth epoch's end: five of the six epochs that the lease ran;
+        // ⌊21,333,333 × 18 / 24 × 5 / 6⌋
         _credit(id, 5, 5 * PROMISE, 5 * PROMISE, false);
         _settles(6, 0, 0, 84_444_444, 13_333_333);
     }
@@ -248,7 +249,7 @@ contract TerminateTest is Rented {
         id = 2;
         _revertsFor(ILeaseEscrow.NotLeaseProvider.selector, provider.addr);
         _terminate();
-        // nobody's number is zero
+        // the number zero belongs to nobody
         _revertsFor(ILeaseEscrow.NotLeaseProvider.selector, address(this));
         escrow.terminate(2);
     }

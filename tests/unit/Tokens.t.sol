@@ -6,8 +6,9 @@ import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
 import {NastyToken} from "tests/support/NastyToken.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice What the escrow does when a listed token is not what it should be: only those who use it lose.
-/// @dev The provider deposited `DEPOSIT` of the nasty token and as much of the decent one, each has a lease.
+/// @notice The escrow with listed tokens that misbehave: only their own users lose.
+/// @dev The provider deposited `DEPOSIT` of the nasty token and as much of the decent one; each has
+/// a lease.
 contract TokensTest is Renting {
     NastyToken private nasty;
     uint256 private constant IN_NASTY = 1;
@@ -43,8 +44,8 @@ contract TokensTest is Renting {
         return escrow.balance(account, address(nasty));
     }
 
-    /// @dev The decent lease and its money end as if the other token were not there, and so does the nasty lease but
-    /// for its payout.
+    /// @dev The decent lease and its money end as if the other token did not exist, and so does the
+    /// nasty lease but for its payout.
     function _othersGetOut() private {
         _credit(IN_NASTY, 24, COMMITTED, COMMITTED, true);
         _credit(IN_DECENT, 24, COMMITTED, COMMITTED, true);
@@ -78,7 +79,7 @@ contract TokensTest is Renting {
         assertEq(escrow.unreconciled(provider.addr, address(nasty)), 0);
     }
 
-    // ---------------------------------------------------------------- takes a fee
+    // ---------------------------------------------------------------- fees
 
     function test_WhenTheTokenTakesAFee_NothingComesIn() public {
         nasty.become(NastyToken.Habit.TakesFee);
@@ -99,7 +100,7 @@ contract TokensTest is Renting {
         _othersGetOut();
     }
 
-    // ---------------------------------------------------------------- says something else than it does
+    // ---------------------------------------------------------------- false answers
 
     function test_WhenTheTokenReturnsNothing_EverythingWorks() public {
         nasty.become(NastyToken.Habit.ReturnsNothing);
@@ -180,7 +181,7 @@ contract TokensTest is Renting {
         _othersGetOut();
     }
 
-    // ---------------------------------------------------------------- changes balances by itself
+    // ---------------------------------------------------------------- rebasing
 
     function test_WhenTheTokenRebasesUp_TheTreasuryGetsIt() public {
         nasty.mint(address(escrow), 1000);
@@ -206,7 +207,7 @@ contract TokensTest is Renting {
         assertEq(nasty.balanceOf(provider.addr), owed - 1000);
     }
 
-    // ---------------------------------------------------------------- blocks an address
+    // ---------------------------------------------------------------- blocked addresses
 
     function test_WhenTheTokenBlocksAnAccount_ItIsPaidElsewhere() public {
         nasty.blockAccount(provider.addr);
@@ -227,7 +228,7 @@ contract TokensTest is Renting {
         _othersGetOut();
     }
 
-    // ---------------------------------------------------------------- burns, bombs, reverts
+    // ---------------------------------------------------------------- gas, bombs, reverts
 
     function test_WhenTheTokenBurnsGas_NothingMoves() public {
         nasty.become(NastyToken.Habit.BurnsGas);
@@ -250,7 +251,8 @@ contract TokensTest is Renting {
         _othersGetOut();
     }
 
-    /// @dev Building the bomb takes the token 345,000 gas; copying it would take us as much again.
+    /// @dev Building the bomb costs the token 345,000 gas; copying it would cost the escrow as much
+    /// again.
     function test_WhenTheTokenReturnsABomb_ItIsNotCopied() public {
         nasty.become(NastyToken.Habit.ReturnsABomb);
         uint256 before = gasleft();

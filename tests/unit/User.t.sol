@@ -43,7 +43,7 @@ contract UserTest is Rented {
         _setUser(address(0), 0);
         assertEq(escrow.userOf(id), address(0));
         assertEq(escrow.controllerOf(id), renter);
-        // an expiry without an account is nobody
+        // an expiry without an account means no user
         _setUser(address(0), END);
         assertEq(escrow.controllerOf(id), renter);
     }

@@ -27,7 +27,7 @@ contract VoidEpochTest is Rented {
         assertTrue(escrow.isVoid(id, epoch));
     }
 
-    // ---------------------------------------------------------------- what it does
+    // ---------------------------------------------------------------- effects
 
     function test_AVoidEpoch_CostsTheBondItsPay() public {
         uint256 owed = escrow.liabilities(address(token));
@@ -183,7 +183,7 @@ contract VoidEpochTest is Rented {
     }
 
     function test_WithAllVoidedAndAllSlashed_EveryBaseUnitIsSomebodys() public {
-        // the fixture's first lease goes first
+        // settle the fixture's first lease first
         vm.warp(END + WINDOW);
         escrow.settle(1);
         _void(7);
@@ -238,7 +238,7 @@ contract VoidEpochTest is Rented {
             vm.prank(callers[i]);
             escrow.voidEpoch(id, 0, challenger);
         }
-        // nor may this oracle touch a committee's lease
+        // this oracle may not touch a committee's lease either
         id = 1;
         _revertsFor(ILeaseEscrow.NotLeaseOracle.selector, address(testOracle));
         _void(0);
