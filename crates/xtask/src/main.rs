@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask --help`.
 
 mod fuzz;
+mod graph;
 mod instructions;
 mod mutants;
 mod step;
@@ -10,6 +11,7 @@ mod trees;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
+use graph::Show;
 use hashlease_toolchain::Toolchain;
 use std::{
     path::Path,
@@ -33,8 +35,18 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
-    /// Formatting, lints, documentation warnings, bindings and gas: all as errors.
+    /// Formatting, the graphs, lints, documentation warnings, bindings and gas: all as errors.
     Check,
+    /// Checks what uses what: circles of files, the table of crates in `docs/architecture.md`, and the packages that
+    /// evidence depends on.
+    Graph {
+        /// Bring the table in `docs/architecture.md` up to date first.
+        #[arg(long)]
+        write: bool,
+        /// Print the graphs as JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Writes the ABIs of the contracts into `crates/chain/abi`.
     Bindings,
     /// Writes the gas snapshot into `snapshots`.
@@ -149,6 +161,7 @@ impl Workshop {
             succeed(&mut self.cargo(&["fmt", "--manifest-path", "tests/fuzzing/Cargo.toml", "--check"]))
         })?;
         step("forge fmt", || succeed(&mut self.forge(&["fmt", "--check"])?))?;
+        step("graph", || graph::run(self.root(), Show::Nothing, false))?;
         step("clippy", || {
             let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
             succeed(&mut self.cargo(&arguments))?;
@@ -259,6 +272,10 @@ fn run(task: Task) -> Result<()> {
             workshop.rust(!quick)
         }
         Task::Check => workshop.check(),
+        Task::Graph { write, json } => {
+            let show = if json { Show::Json } else { Show::Table };
+            graph::run(workshop.root(), show, write)
+        }
         Task::Bindings => step("bindings", || workshop.bindings(&[])),
         Task::Gas => step("gas", || workshop.gas(false)),
         Task::Mutants { only } => step("mutants", || mutants::run(&workshop.tools, only.as_deref())),
