@@ -6,7 +6,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use hashlease_caches::{Caches, EthashEpoch, FileError, Settings, Status};
+use hashlease_check::{Caches, EthashEpoch, FileError, Settings, Status};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
 use std::{

@@ -3,11 +3,11 @@
 use crate::verify::{self, VerifyArgs};
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context as _, Result, bail};
-use hashlease_caches::{Caches, Settings};
 use hashlease_chain::{
     Sender,
     bindings::{DemoToken, LeaseEscrow},
 };
+use hashlease_check::{Caches, Settings};
 use hashlease_committee::{MemberClient, propose};
 use hashlease_escrow_model as escrow;
 use hashlease_primitives::{Commitment, Lease, Work};

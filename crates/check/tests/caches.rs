@@ -1,7 +1,7 @@
 //! Caches built once, kept, thrown out, and never taken from a file that is not right.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use hashlease_caches::{
+use hashlease_check::{
     BuildFailed, Caches, Counts, EpochError, Epochs, EthashEpoch, FileError, LightCache, Settings, Status,
     Trouble,
 };

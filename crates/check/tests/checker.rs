@@ -7,9 +7,9 @@ mod common;
 use alloy_primitives::B256;
 use common::{terms, verified};
 use futures::future::join_all;
+use hashlease_check::ShareChecker;
 use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms};
 use hashlease_share::{HeaderShare, Share, VerifiedJob};
-use hashlease_verifier::Verifier;
 use std::sync::Arc;
 
 const TIME: u64 = 1_700_000_000;
@@ -51,7 +51,7 @@ fn seen(
     Ok((opened.key(), opened.hash().to_string(), opened.settle().is_ok()))
 }
 
-async fn all_as_alone(verifier: &Verifier, algorithm: Algorithm, count: u32) {
+async fn all_as_alone(checker: &ShareChecker, algorithm: Algorithm, count: u32) {
     let terms = lease(algorithm);
     let jobs = [job(&terms, 1), job(&terms, 2)];
     // a cancellation came meanwhile
@@ -59,7 +59,7 @@ async fn all_as_alone(verifier: &Verifier, algorithm: Algorithm, count: u32) {
     let asked: Vec<_> = (0..count)
         .map(|nonce| (&jobs[nonce as usize % 2], share(nonce), ends[nonce as usize / 3 % 2]))
         .collect();
-    let verdicts = join_all(asked.iter().map(|(job, share, end)| verifier.open(job, share, *end))).await;
+    let verdicts = join_all(asked.iter().map(|(job, share, end)| checker.open(job, share, *end))).await;
     let mut good = 0;
     for ((job, share, end), verdict) in asked.iter().zip(verdicts) {
         let verdict = seen(verdict);
@@ -71,20 +71,20 @@ async fn all_as_alone(verifier: &Verifier, algorithm: Algorithm, count: u32) {
 
 #[tokio::test]
 async fn verdicts_are_those_of_one_alone() {
-    let verifier = Verifier::new(2);
+    let checker = ShareChecker::new(2);
     for count in [20, 60, 150] {
-        all_as_alone(&verifier, Algorithm::Scrypt, count).await;
+        all_as_alone(&checker, Algorithm::Scrypt, count).await;
     }
-    all_as_alone(&verifier, Algorithm::Sha256d, 60).await;
+    all_as_alone(&checker, Algorithm::Sha256d, 60).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_tasks_ask_at_once() {
-    let verifier = Arc::new(Verifier::new(3));
+    let checker = Arc::new(ShareChecker::new(3));
     let tasks: Vec<_> = (0..8)
         .map(|_| {
-            let verifier = Arc::clone(&verifier);
-            tokio::spawn(async move { all_as_alone(&verifier, Algorithm::Scrypt, 40).await })
+            let checker = Arc::clone(&checker);
+            tokio::spawn(async move { all_as_alone(&checker, Algorithm::Scrypt, 40).await })
         })
         .collect();
     for task in tasks {
@@ -94,25 +94,25 @@ async fn many_tasks_ask_at_once() {
 
 #[tokio::test]
 async fn without_threads_shares_are_checked_where_they_come_in() {
-    all_as_alone(&Verifier::new(0), Algorithm::Scrypt, 20).await;
+    all_as_alone(&ShareChecker::new(0), Algorithm::Scrypt, 20).await;
 }
 
 #[tokio::test]
 async fn an_asker_that_goes_away_takes_nobody_along() {
-    let verifier = Verifier::new(1);
+    let checker = ShareChecker::new(1);
     let terms = lease(Algorithm::Scrypt);
     let job = job(&terms, 1);
     for nonce in 0..50 {
         let share = share(nonce);
         // asked once, then dropped
-        let mut asked = std::pin::pin!(verifier.open(&job, &share, terms.end));
+        let mut asked = std::pin::pin!(checker.open(&job, &share, terms.end));
         assert!(futures::poll!(asked.as_mut()).is_pending() || nonce > 0);
     }
-    all_as_alone(&verifier, Algorithm::Scrypt, 20).await;
+    all_as_alone(&checker, Algorithm::Scrypt, 20).await;
 }
 
 #[test]
 fn at_its_end_the_threads_end() {
     // joined, or this would hang
-    drop(Verifier::new(4));
+    drop(ShareChecker::new(4));
 }

@@ -1,8 +1,8 @@
 //! Who has which cache, who builds it, and who waits for it.
 
 use crate::{
-    epochs::{EpochError, Epochs},
-    file::{self, FileError},
+    cache_file::{self, FileError},
+    dag_epochs::{EpochError, Epochs},
 };
 use hashlease_pow::ethash::{BuildCancelled, EthashEpoch, LightCache};
 use hashlease_primitives::Algorithm;
@@ -333,7 +333,7 @@ impl Ending {
         let (shared, epoch) = (Arc::clone(&self.shared), self.epoch);
         let directory = shared.settings.directory.as_deref();
         let loaded = directory.and_then(|directory| {
-            file::load(directory, epoch).unwrap_or_else(|error| {
+            cache_file::load(directory, epoch).unwrap_or_else(|error| {
                 shared.report(epoch, error);
                 None
             })
@@ -357,14 +357,14 @@ impl Ending {
         let cache = self.end(cache, |counts| counts.built = counts.built.saturating_add(1));
         // Nobody waits for this any more.
         let Some(directory) = directory else { return };
-        match file::save(directory, &cache) {
+        match cache_file::save(directory, &cache) {
             Ok(()) => {
                 let mut state = shared.lock();
                 state.counts.saved = state.counts.saved.saturating_add(1);
             }
             Err(error) => return shared.report(epoch, error),
         }
-        if let Err(error) = file::prune(directory, shared.settings.on_disk.get()) {
+        if let Err(error) = cache_file::prune(directory, shared.settings.on_disk.get()) {
             shared.report(epoch, error);
         }
     }

@@ -1,6 +1,6 @@
 //! scrypt shares per second through the threads, by how many wait at once, beside one by one on the caller's thread.
 //!
-//! `cargo bench -p hashlease-verifier`
+//! `cargo bench -p hashlease-checker`
 #![allow(missing_docs, clippy::unwrap_used)]
 
 #[path = "../../share/tests/common/mod.rs"]
@@ -10,9 +10,9 @@ use alloy_primitives::B256;
 use common::{terms, verified};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::join_all;
+use hashlease_check::ShareChecker;
 use hashlease_primitives::{Algorithm, HeaderJob, LeaseId};
 use hashlease_share::{HeaderShare, Share};
-use hashlease_verifier::Verifier;
 use std::sync::Arc;
 
 const TIME: u64 = 1_700_000_000;
@@ -44,7 +44,7 @@ fn scrypt(criterion: &mut Criterion) {
         .into()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let verifier = Verifier::of_process();
+    let checker = ShareChecker::of_process();
     let mut group = criterion.benchmark_group("scrypt shares");
     group.throughput(Throughput::Elements(1));
     group.bench_function("one by one on the caller's thread", |bencher| {
@@ -55,7 +55,7 @@ fn scrypt(criterion: &mut Criterion) {
         let shares: Vec<Share> = (0..count).map(share).collect();
         group.bench_function(BenchmarkId::new("waiting at once", count), |bencher| {
             bencher.iter(|| {
-                let asked = shares.iter().map(|share| verifier.open(&job, share, terms.end));
+                let asked = shares.iter().map(|share| checker.open(&job, share, terms.end));
                 runtime.block_on(join_all(asked)).len()
             });
         });

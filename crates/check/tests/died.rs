@@ -1,7 +1,7 @@
 //! A thread that dies while it builds keeps nobody waiting. A file of its own: what is logged is the whole program's.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use hashlease_caches::{BuildFailed, Caches, Counts, EthashEpoch, Settings, Status};
+use hashlease_check::{BuildFailed, Caches, Counts, EthashEpoch, Settings, Status};
 use std::{
     sync::{
         Barrier,

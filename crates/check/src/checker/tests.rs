@@ -1,7 +1,7 @@
 //! What becomes of shares whose check panics.
 #![allow(clippy::arithmetic_side_effects)]
 
-#[path = "../../share/tests/common/mod.rs"]
+#[path = "../../../share/tests/common/mod.rs"]
 mod common;
 
 use super::*;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[tokio::test]
 async fn a_panic_ends_no_thread_and_leaves_nobody_waiting() {
     static CHECKED: AtomicUsize = AtomicUsize::new(0);
-    let verifier = Verifier::with(1, |waiting| {
+    let checker = ShareChecker::with(1, |waiting| {
         assert_ne!(CHECKED.fetch_add(1, Ordering::Relaxed) % 2, 0, "every other panics");
         check(waiting);
     });
@@ -35,7 +35,7 @@ async fn a_panic_ends_no_thread_and_leaves_nobody_waiting() {
     for nonce in 0..4 {
         let tail = [1].as_slice().try_into().unwrap();
         let share = HeaderShare { tail, ntime: 10_000, nonce, version: 0 }.into();
-        let verdict = verifier.open(&job, &share, terms.end).await.unwrap();
+        let verdict = checker.open(&job, &share, terms.end).await.unwrap();
         assert_eq!(verdict.hash(), job.open(&share, terms.end).unwrap().hash());
     }
     assert_eq!(CHECKED.load(Ordering::Relaxed), 4, "by its thread");
