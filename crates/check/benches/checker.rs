@@ -44,7 +44,7 @@ fn scrypt(criterion: &mut Criterion) {
         .into()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let checker = ShareChecker::of_process();
+    let checker = ShareChecker::on_all_cores();
     let mut group = criterion.benchmark_group("scrypt shares");
     group.throughput(Throughput::Elements(1));
     group.bench_function("one by one on the caller's thread", |bencher| {

@@ -1,4 +1,4 @@
-//! Caches on disk. Nothing that is read is trusted: what is not exactly what was written is refused.
+//! Caches on disk. No file is trusted: one that differs in any byte from what was written is refused.
 
 use hashlease_pow::ethash::{EthashEpoch, LightCache, WrongCacheLength};
 use sha2::{Digest, Sha256};
@@ -12,63 +12,64 @@ use std::{
 
 const MAGIC: [u8; 8] = *b"HLLIGHTC";
 const VERSION: u32 = 1;
-/// Bytes of a header before its checksum.
+/// Bytes of the header before its checksum.
 const FIELDS: usize = 32;
+/// Bytes before the cache: fields and checksum.
 const HEADER: usize = 64;
 
-/// A temporary file that has not been touched for this long was left by somebody who is gone.
+/// A temporary file unchanged for this long was left behind by a process that died.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// Why a cache was not read from its file, or not written to it.
+/// Why a cache could not be read from its file or written to it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FileError {
-    /// The system refused.
-    #[error("{action} {path}: {source}", path = path.display())]
+pub enum CacheFileError {
+    /// The operating system refused an operation.
+    #[error("can't {action} {path}: {source}", path = path.display())]
     Io {
-        /// What was being done.
+        /// The operation, as a verb.
         action: &'static str,
-        /// To which file or directory.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file is shorter or longer than the cache of its epoch.
-    #[error("{path} has {actual} bytes, not {expected}", path = path.display())]
+    /// The file's length is not that of its epoch.
+    #[error("{path}: expected {expected} bytes, got {actual}", path = path.display())]
     Length {
         /// The file.
         path: PathBuf,
-        /// Bytes that it should have.
+        /// Expected length, bytes.
         expected: u64,
-        /// Bytes that it has.
+        /// Actual length, bytes.
         actual: u64,
     },
-    /// The file begins as no file of this kind does.
-    #[error("{path} is no light cache", path = path.display())]
+    /// The file doesn't start with the magic bytes.
+    #[error("{path} is not a light cache: it doesn't start with HLLIGHTC", path = path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// The file is of a version that is not understood.
-    #[error("{path} has version {actual}, not {VERSION}", path = path.display())]
+    /// The file has an unknown version.
+    #[error("{path}: expected version {VERSION}, got {actual}", path = path.display())]
     Version {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// Version in the file.
         actual: u32,
     },
-    /// The file is of another epoch than its name.
-    #[error("{path} holds another epoch, index {index} and {seed_rounds} rounds of its seed", path = path.display())]
+    /// The file holds another epoch than its name says.
+    #[error("{path} holds another epoch: index {index}, {seed_rounds} seed rounds", path = path.display())]
     Epoch {
         /// The file.
         path: PathBuf,
-        /// Index that it gives.
+        /// Index in the file.
         index: u32,
-        /// Rounds of the seed that it gives.
+        /// Seed rounds in the file.
         seed_rounds: u32,
     },
-    /// The checksum does not match: bits have changed since it was written.
-    #[error("{path} is damaged", path = path.display())]
+    /// The checksum doesn't match: bytes changed since the file was written.
+    #[error("{path} is damaged: its checksum doesn't match", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -80,13 +81,13 @@ fn name(epoch: EthashEpoch) -> String {
     format!("light-{}-{}.cache", epoch.index(), epoch.seed_rounds())
 }
 
-/// Whether this is the name of some epoch's file.
+/// Whether some epoch's file has this name.
 fn is_name(name: &str) -> bool {
     let numbers = name.strip_prefix("light-").and_then(|name| name.strip_suffix(".cache")?.split_once('-'));
     numbers.is_some_and(|(index, rounds)| index.parse::<u32>().is_ok() && rounds.parse::<u32>().is_ok())
 }
 
-/// The header but for its checksum.
+/// The header without its checksum.
 fn fields(epoch: EthashEpoch) -> [u8; FIELDS] {
     let mut fields = [0; FIELDS];
     let parts: [&[u8]; 6] = [
@@ -107,23 +108,23 @@ fn checksum(fields: &[u8; FIELDS], cache: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(fields).chain_update(cache).finalize().into()
 }
 
-/// Reads the cache of an epoch; none when there is no file of it.
-pub(crate) fn load(directory: &Path, epoch: EthashEpoch) -> Result<Option<LightCache>, FileError> {
+/// Reads the cache of an epoch; `None` if it has no file.
+pub(crate) fn load(directory: &Path, epoch: EthashEpoch) -> Result<Option<LightCache>, CacheFileError> {
     let path = directory.join(name(epoch));
     let failed = |action| {
         let path = path.clone();
-        move |source| FileError::Io { action, path, source }
+        move |source| CacheFileError::Io { action, path, source }
     };
     let mut file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed("open")(error)),
     };
-    // Before memory is asked for: the file may be anything.
-    let actual = file.metadata().map_err(failed("look at"))?.len();
+    // before memory is allocated: the file may be anything
+    let actual = file.metadata().map_err(failed("read the length of"))?.len();
     let expected = epoch.cache_size().saturating_add(HEADER as u64);
     if actual != expected {
-        return Err(FileError::Length { path, expected, actual });
+        return Err(CacheFileError::Length { path, expected, actual });
     }
     let (mut found, mut sum) = ([0; FIELDS], [0; 32]);
     file.read_exact(&mut found).map_err(failed("read"))?;
@@ -132,17 +133,17 @@ pub(crate) fn load(directory: &Path, epoch: EthashEpoch) -> Result<Option<LightC
     let mut bytes = vec![0; usize::try_from(epoch.cache_size()).unwrap_or(usize::MAX)];
     file.read_exact(&mut bytes).map_err(failed("read"))?;
     if checksum(&found, &bytes) != sum {
-        return Err(FileError::Damaged { path });
+        return Err(CacheFileError::Damaged { path });
     }
-    // Files are thrown out by age, and this one is of use.
+    // `prune` removes the oldest files, and this one is in use
     let _ = file.set_modified(SystemTime::now());
-    LightCache::from_bytes(epoch, &bytes)
-        .map(Some)
-        .map_err(|WrongCacheLength { expected, actual, .. }| FileError::Length { path, expected, actual })
+    LightCache::from_bytes(epoch, &bytes).map(Some).map_err(
+        |WrongCacheLength { expected, actual, .. }| CacheFileError::Length { path, expected, actual },
+    )
 }
 
-/// Whether the header is the one that this epoch's file has; else what is wrong first.
-fn check(path: &Path, epoch: EthashEpoch, found: &[u8; FIELDS]) -> Result<(), FileError> {
+/// Compares a header with that of this epoch's file, and names the first field that differs.
+fn check(path: &Path, epoch: EthashEpoch, found: &[u8; FIELDS]) -> Result<(), CacheFileError> {
     if *found == fields(epoch) {
         return Ok(());
     }
@@ -151,30 +152,30 @@ fn check(path: &Path, epoch: EthashEpoch, found: &[u8; FIELDS]) -> Result<(), Fi
     let mut number = || numbers.next().unwrap_or_default();
     let (version, index, seed_rounds) = (number(), number(), number());
     Err(if !found.starts_with(&MAGIC) {
-        FileError::Foreign { path }
+        CacheFileError::Foreign { path }
     } else if version != VERSION {
-        FileError::Version { path, actual: version }
+        CacheFileError::Version { path, actual: version }
     } else if (index, seed_rounds) != (epoch.index(), epoch.seed_rounds()) {
-        FileError::Epoch { path, index, seed_rounds }
+        CacheFileError::Epoch { path, index, seed_rounds }
     } else {
-        FileError::Damaged { path }
+        CacheFileError::Damaged { path }
     })
 }
 
-/// Writes a cache so that its file is there as a whole or not at all, also after a power cut.
-pub(crate) fn save(directory: &Path, cache: &LightCache) -> Result<(), FileError> {
+/// Writes a cache atomically: even after a power cut its file is complete or absent.
+pub(crate) fn save(directory: &Path, cache: &LightCache) -> Result<(), CacheFileError> {
     let io = |action, path: &Path| {
         let path = path.to_owned();
-        move |source| FileError::Io { action, path, source }
+        move |source| CacheFileError::Io { action, path, source }
     };
     fs::create_dir_all(directory).map_err(io("create", directory))?;
     let path = directory.join(name(cache.epoch()));
-    // By chance and not by process: containers that share a directory have the same numbers of processes.
+    // random, not the process id: containers that share a directory have the same process ids
     let unique = RandomState::new().build_hasher().finish();
     let temporary = directory.join(format!(".{}.{unique:016x}.tmp", name(cache.epoch())));
     let written = write(&temporary, cache)
         .map_err(io("write", &temporary))
-        .and_then(|()| fs::rename(&temporary, &path).map_err(io("rename to", &path)));
+        .and_then(|()| fs::rename(&temporary, &path).map_err(io("replace", &path)));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -191,24 +192,24 @@ fn write(path: &Path, cache: &LightCache) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes a rename last.
+/// Makes a rename durable.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
-/// Throws out all but the files used last, and what writers that are gone left behind. Touches no file of another
-/// kind.
-pub(crate) fn prune(directory: &Path, keep: usize) -> Result<(), FileError> {
+/// Removes all but the `keep` most recently used files, and temporary files that dead processes left
+/// behind. Other files are not touched.
+pub(crate) fn prune(directory: &Path, keep: usize) -> Result<(), CacheFileError> {
     let failed = |action, path: &Path| {
         let path = path.to_owned();
-        move |source| FileError::Io { action, path, source }
+        move |source| CacheFileError::Io { action, path, source }
     };
     let mut caches = vec![];
     for entry in fs::read_dir(directory).map_err(failed("list", directory))? {
         let entry = entry.map_err(failed("list", directory))?;
         let (path, name) = (entry.path(), entry.file_name());
         let Some(name) = name.to_str() else { continue };
-        // What another process has just moved or removed is no trouble.
+        // another process may have moved or removed it just now
         let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
         let temporary = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")?.rsplit_once('.'));
         if temporary.is_some_and(|(name, _)| is_name(name)) {

@@ -1,7 +1,7 @@
-//! Who has which cache, who builds it, and who waits for it.
+//! The caches in memory, the threads that build them, and the callers that wait for them.
 
 use crate::{
-    cache_file::{self, FileError},
+    cache_file::{self, CacheFileError},
     dag_epochs::{EpochError, Epochs},
 };
 use hashlease_pow::ethash::{BuildCancelled, EthashEpoch, LightCache};
@@ -20,25 +20,27 @@ use std::{
 };
 use tracing::{debug, info, warn};
 
-/// Troubles kept until somebody takes them. The oldest go first; all were logged.
-const TROUBLES_KEPT: usize = 32;
+/// Failures of files kept for [`Caches::take_failed_files`]. The oldest go first; all were logged.
+const MAX_FAILED_FILES: usize = 32;
 
-/// A cache that nobody used for so long may go in favour of one that is only expected to be of use.
+/// A cache unused for this long may make room for one that is only expected to be needed.
 const IDLE: Duration = Duration::from_secs(600);
 
-/// How much to keep, and where.
+/// How many caches to keep, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Where caches are kept between runs; nowhere if none. Made when missing. Several processes can share one.
+pub struct CacheSettings {
+    /// Directory that keeps caches between runs, created if missing; none to keep them in memory
+    /// only. Several processes can share one.
     pub directory: Option<PathBuf>,
-    /// Caches in memory at most, those being built among them. Two for each chain served, this epoch and the next,
-    /// and one more where chains may go back a block at the border of epochs. What users hold beyond that is theirs.
+    /// Most caches in memory, including those being built. Two for each chain served (this epoch
+    /// and the next), and one more where a chain may reorganise across the border of two epochs.
+    /// Caches that callers still hold after they were evicted are not counted.
     pub in_memory: NonZeroUsize,
-    /// Files in the directory at most.
+    /// Most files in the directory.
     pub on_disk: NonZeroUsize,
 }
 
-impl Default for Settings {
+impl Default for CacheSettings {
     /// In memory only, for two chains.
     fn default() -> Self {
         let four = NonZeroUsize::MIN.saturating_add(3);
@@ -46,122 +48,140 @@ impl Default for Settings {
     }
 }
 
-/// Something went wrong with a file. The cache itself is there all the same.
+/// A cache file that could not be read, written or removed. The cache itself is available anyway.
 #[derive(Debug)]
-pub struct Trouble {
-    /// The epoch whose file it was about.
+pub struct FailedFile {
+    /// Epoch whose build met the failure.
     pub epoch: EthashEpoch,
-    /// What went wrong.
-    pub error: FileError,
+    /// The failure.
+    pub error: CacheFileError,
 }
 
-/// A cache could not be had.
+/// Why there is no cache.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildFailed {
-    /// The system gave no thread to build on.
+    /// The system refused to start a thread.
     #[error("no thread to build a light cache on: {0}")]
     Thread(Arc<io::Error>),
-    /// The thread ended before its time.
-    #[error("the thread that built the light cache of epoch {} ended before its time", .0.index())]
+    /// The thread panicked, or was told to stop.
+    #[error("the thread building the light cache of epoch {} ended early", .0.index())]
     Died(EthashEpoch),
 }
 
-/// How far a cache is.
+/// State of one epoch's cache.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Status {
-    /// Neither there nor under way.
+pub enum CacheStatus {
+    /// Neither in memory nor being built.
     Absent,
-    /// Under way; the part of it that is done, from 0 to 1.
+    /// Being built; the fraction done, from 0 to 1.
     Building(f64),
-    /// There.
+    /// In memory.
     Ready,
 }
 
-/// How caches were come by, since the start.
+/// What happened to caches since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct CacheCounts {
     /// Built from their seeds.
     pub built: u64,
     /// Read from files.
     pub loaded: u64,
     /// Written to files.
     pub saved: u64,
-    /// Dropped from memory in favour of others.
+    /// Dropped from memory to make room for others.
     pub evicted: u64,
 }
 
-/// The caches of a process. Share it behind an [`Arc`]; all methods take `&self`.
+/// [`LightCache::build_with`], or what a test puts in its place.
+type BuildCache =
+    dyn Fn(EthashEpoch, &mut dyn FnMut(f64) -> bool) -> Result<LightCache, BuildCancelled> + Send + Sync;
+
+/// Light caches, built once each. Share it behind an [`Arc`]; all methods take `&self`.
 ///
-/// Dropping it calls off the builds under way and waits until files being written are whole.
-#[derive(Debug)]
+/// Dropping it cancels the builds under way and waits until files being written are complete.
 pub struct Caches {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for Caches {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caches").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
 struct Shared {
-    settings: Settings,
+    settings: CacheSettings,
+    build: Box<BuildCache>,
     state: Mutex<State>,
-    /// Told when a build ends.
+    /// Notified when a build ends.
     ended: Condvar,
     stop: AtomicBool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     entries: HashMap<EthashEpoch, Entry>,
-    /// Counts uses, to tell which is the longest ago.
+    /// Number of uses so far, which orders them.
     uses: u64,
-    counts: Counts,
-    troubles: VecDeque<Trouble>,
+    counts: CacheCounts,
+    failed_files: VecDeque<FailedFile>,
     threads: Vec<JoinHandle<()>>,
 }
 
-#[derive(Debug)]
 struct Entry {
-    build: Arc<Build>,
-    /// Which use in a row, and when: clocks may not tell two apart.
+    slot: Arc<Slot>,
+    /// Number and time of the last use. Two uses may have the same time.
     last_use: (u64, Instant),
 }
 
-/// One build, which any number of askers wait for.
-#[derive(Debug, Default)]
-struct Build {
+/// The outcome of one build, for which any number of callers wait.
+#[derive(Default)]
+struct Slot {
     outcome: OnceLock<Result<Arc<LightCache>, BuildFailed>>,
-    /// The part that is done, as the bits of an `f64`.
+    /// The fraction done, as the bits of an `f64`.
     done: AtomicU64,
 }
 
-/// What an asker finds.
 enum Found {
-    /// The build, ended or not.
-    Build(Arc<Build>),
-    /// All places are taken by what has to stay.
+    /// The epoch's slot, whether its build has ended or not.
+    Slot(Arc<Slot>),
+    /// There is no room: every other cache has to stay.
     Full,
 }
 
 impl Caches {
-    /// No caches yet. Reads nothing until asked.
+    /// An empty set. It reads and builds nothing until asked.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let (state, ended, stop) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
-        Self { shared: Arc::new(Shared { settings, state, ended, stop }) }
+    pub fn new(settings: CacheSettings) -> Self {
+        Self::with(settings, LightCache::build_with)
     }
 
-    /// The cache of an epoch, waiting for it if need be: a fraction of a second from a file, up to seconds if built.
+    fn with(
+        settings: CacheSettings,
+        build: impl Fn(EthashEpoch, &mut dyn FnMut(f64) -> bool) -> Result<LightCache, BuildCancelled>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let (state, ended, stop) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { settings, build: Box::new(build), state, ended, stop }) }
+    }
+
+    /// The cache of an epoch. Blocks until it is read, a fraction of a second, or built, up to
+    /// several seconds.
     ///
-    /// When as many are under way as may be in memory, waits for one of those first.
+    /// While as many caches are being built as may be in memory, it first waits for one of those.
     ///
     /// # Errors
-    /// When there was no thread to build on, or it died.
+    /// If there was no thread to build on, or it died.
     pub fn get(&self, epoch: EthashEpoch) -> Result<Arc<LightCache>, BuildFailed> {
         let mut state = self.shared.lock();
         loop {
             match self.shared.find_or_start(&mut state, epoch, Duration::ZERO) {
                 Found::Full => state = self.shared.wait(state),
-                Found::Build(build) => loop {
-                    if let Some(outcome) = build.outcome.get() {
+                Found::Slot(slot) => loop {
+                    if let Some(outcome) = slot.outcome.get() {
                         return outcome.clone();
                     }
                     state = self.shared.wait(state);
@@ -170,29 +190,30 @@ impl Caches {
         }
     }
 
-    /// The cache of an epoch if it is in memory. Starts nothing and never waits for a build.
+    /// The cache of an epoch if it is in memory. Starts no build and never waits for one.
     #[must_use]
     pub fn try_get(&self, epoch: EthashEpoch) -> Option<Arc<LightCache>> {
         let mut state = self.shared.lock();
-        let build = Arc::clone(state.used(epoch)?);
+        let slot = Arc::clone(state.used(epoch)?);
         drop(state);
-        build.outcome.get()?.as_ref().ok().map(Arc::clone)
+        slot.outcome.get()?.as_ref().ok().map(Arc::clone)
     }
 
-    /// Sees to it that the cache of an epoch will be there, and returns at once. `false` if it will not, since all
-    /// places are taken by builds under way; ask again later.
+    /// Starts to read or build the cache of an epoch and returns at once. `false` if there is no
+    /// room because of other builds under way; try again later.
     pub fn prepare(&self, epoch: EthashEpoch) -> bool {
         let mut state = self.shared.lock();
-        matches!(self.shared.find_or_start(&mut state, epoch, Duration::ZERO), Found::Build(_))
+        matches!(self.shared.find_or_start(&mut state, epoch, Duration::ZERO), Found::Slot(_))
     }
 
-    /// Prepares for a chain at this block: its epoch and the one after. Cheap enough to be called for every block.
+    /// Prepares for a chain at this block: its epoch and the next one. Cheap enough to be called
+    /// for every block.
     ///
-    /// The one after takes no place of a cache that was in use within ten minutes. Where there are too few places for
-    /// all chains, it is built when it is asked for.
+    /// The next epoch's cache evicts no cache used within the last ten minutes. Where there is too
+    /// little room for all chains, it is built when it is asked for.
     ///
     /// # Errors
-    /// When there are no caches for that.
+    /// If the algorithm has no light caches, or the block lies beyond the last epoch.
     pub fn follow(&self, algorithm: Algorithm, block: u64) -> Result<Epochs, EpochError> {
         let epochs = Epochs::at(algorithm, block)?;
         let mut state = self.shared.lock();
@@ -204,35 +225,35 @@ impl Caches {
         Ok(epochs)
     }
 
-    /// How far the cache of an epoch is.
+    /// State of an epoch's cache.
     #[must_use]
-    pub fn status(&self, epoch: EthashEpoch) -> Status {
+    pub fn status(&self, epoch: EthashEpoch) -> CacheStatus {
         match self.shared.lock().entries.get(&epoch) {
-            None => Status::Absent,
-            Some(Entry { build, .. }) => match build.outcome.get() {
-                None => Status::Building(f64::from_bits(build.done.load(Ordering::Relaxed))),
-                Some(Ok(_)) => Status::Ready,
-                Some(Err(_)) => Status::Absent,
+            None => CacheStatus::Absent,
+            Some(Entry { slot, .. }) => match slot.outcome.get() {
+                None => CacheStatus::Building(f64::from_bits(slot.done.load(Ordering::Relaxed))),
+                Some(Ok(_)) => CacheStatus::Ready,
+                Some(Err(_)) => CacheStatus::Absent,
             },
         }
     }
 
-    /// How many caches are in memory or under way; never more than the settings say.
+    /// Number of caches in memory or being built, at most [`CacheSettings::in_memory`].
     #[must_use]
     pub fn in_memory(&self) -> usize {
         self.shared.lock().entries.len()
     }
 
-    /// How caches were come by.
+    /// What happened to caches so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> CacheCounts {
         self.shared.lock().counts
     }
 
-    /// What went wrong with files since the last time this was asked, the latest 32 of it.
+    /// Failures of cache files since the last call, the latest 32 of them.
     #[must_use]
-    pub fn take_troubles(&self) -> Vec<Trouble> {
-        self.shared.lock().troubles.drain(..).collect()
+    pub fn take_failed_files(&self) -> Vec<FailedFile> {
+        self.shared.lock().failed_files.drain(..).collect()
     }
 }
 
@@ -241,27 +262,27 @@ impl Drop for Caches {
         self.shared.stop.store(true, Ordering::Relaxed);
         let threads = std::mem::take(&mut self.shared.lock().threads);
         for thread in threads {
-            // One that died was reported when it did.
+            // a thread that panicked has said so itself
             let _ = thread.join();
         }
     }
 }
 
 impl State {
-    /// The build of an epoch, marked as used now.
-    fn used(&mut self, epoch: EthashEpoch) -> Option<&Arc<Build>> {
+    /// The slot of an epoch, marked as used now.
+    fn used(&mut self, epoch: EthashEpoch) -> Option<&Arc<Slot>> {
         let entry = self.entries.get_mut(&epoch)?;
         self.uses = self.uses.saturating_add(1);
         entry.last_use = (self.uses, Instant::now());
-        Some(&entry.build)
+        Some(&entry.slot)
     }
 
-    /// Makes room for one more by dropping what was used the longest ago, and not within `idle`. `false` if there is
-    /// no such one.
-    fn make_room(&mut self, places: NonZeroUsize, idle: Duration) -> bool {
-        while self.entries.len() >= places.get() {
+    /// Makes room for one more by dropping the least recently used cache that was not used for
+    /// `idle`. `false` if there is none.
+    fn make_room(&mut self, limit: NonZeroUsize, idle: Duration) -> bool {
+        while self.entries.len() >= limit.get() {
             let ready = self.entries.iter().filter(|(_, entry)| {
-                entry.build.outcome.get().is_some() && entry.last_use.1.elapsed() >= idle
+                entry.slot.outcome.get().is_some() && entry.last_use.1.elapsed() >= idle
             });
             let Some(epoch) = ready.min_by_key(|(_, entry)| entry.last_use).map(|(epoch, _)| *epoch) else {
                 return false;
@@ -275,7 +296,7 @@ impl State {
 }
 
 impl Shared {
-    /// Nothing is done under the lock that can leave the state half changed, so a poisoned one is as good.
+    /// A poisoned lock is as good: no change under it can be left half done.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -285,19 +306,20 @@ impl Shared {
     }
 
     fn find_or_start(self: &Arc<Self>, state: &mut State, epoch: EthashEpoch, idle: Duration) -> Found {
-        if let Some(build) = state.used(epoch) {
-            return Found::Build(Arc::clone(build));
+        if let Some(slot) = state.used(epoch) {
+            return Found::Slot(Arc::clone(slot));
         }
         if !state.make_room(self.settings.in_memory, idle) {
             return Found::Full;
         }
-        let build = Arc::new(Build::default());
-        state.entries.insert(epoch, Entry { build: Arc::clone(&build), last_use: (0, Instant::now()) });
+        let slot = Arc::new(Slot::default());
+        state.entries.insert(epoch, Entry { slot: Arc::clone(&slot), last_use: (0, Instant::now()) });
         state.used(epoch);
-        // What is owed begins with the thread. Dropped here, when there is none, it would wait for the lock that is held.
-        let (shared, its_build) = (Arc::clone(self), Arc::clone(&build));
+        // The guard is created on the thread: if none starts, dropping the guard here would wait
+        // for the lock that is held.
+        let (shared, filled) = (Arc::clone(self), Arc::clone(&slot));
         let thread = thread::Builder::new().name(format!("light-cache-{}", epoch.index()));
-        match thread.spawn(move || Ending { shared, build: its_build, epoch }.work()) {
+        match thread.spawn(move || BuildGuard { shared, slot: filled, epoch }.build()) {
             Ok(thread) => {
                 state.threads.retain(|thread| !thread.is_finished());
                 state.threads.push(thread);
@@ -305,31 +327,33 @@ impl Shared {
             Err(error) => {
                 warn!(index = epoch.index(), %error, "no thread to build a light cache on");
                 state.entries.remove(&epoch);
-                let _ = build.outcome.set(Err(BuildFailed::Thread(Arc::new(error))));
+                let _ = slot.outcome.set(Err(BuildFailed::Thread(Arc::new(error))));
             }
         }
-        Found::Build(build)
+        Found::Slot(slot)
     }
 
-    fn report(&self, epoch: EthashEpoch, error: FileError) {
-        warn!(index = epoch.index(), seed_rounds = epoch.seed_rounds(), %error, "trouble with the file of a light cache");
+    fn report(&self, epoch: EthashEpoch, error: CacheFileError) {
+        warn!(index = epoch.index(), seed_rounds = epoch.seed_rounds(), %error, "light cache file failed");
         let mut state = self.lock();
-        if state.troubles.len() >= TROUBLES_KEPT {
-            state.troubles.pop_front();
+        if state.failed_files.len() >= MAX_FAILED_FILES {
+            state.failed_files.pop_front();
         }
-        state.troubles.push_back(Trouble { epoch, error });
+        state.failed_files.push_back(FailedFile { epoch, error });
     }
 }
 
-/// What a building thread owes those who wait, paid when it is dropped, however that comes.
-struct Ending {
+/// Held by a building thread. When it is dropped, even by a panic, the slot has an outcome and
+/// everyone who waits for it wakes up.
+struct BuildGuard {
     shared: Arc<Shared>,
-    build: Arc<Build>,
+    slot: Arc<Slot>,
     epoch: EthashEpoch,
 }
 
-impl Ending {
-    fn work(self) {
+impl BuildGuard {
+    /// Reads the cache from its file, or else builds it and writes the file.
+    fn build(self) {
         let (shared, epoch) = (Arc::clone(&self.shared), self.epoch);
         let directory = shared.settings.directory.as_deref();
         let loaded = directory.and_then(|directory| {
@@ -340,12 +364,12 @@ impl Ending {
         });
         if let Some(cache) = loaded {
             info!(index = epoch.index(), seed_rounds = epoch.seed_rounds(), "light cache loaded");
-            self.end(cache, |counts| counts.loaded = counts.loaded.saturating_add(1));
+            self.finish(cache, |counts| counts.loaded = counts.loaded.saturating_add(1));
             return;
         }
         let start = Instant::now();
-        let built = LightCache::build_with(epoch, &mut |done| {
-            self.build.done.store(done.to_bits(), Ordering::Relaxed);
+        let built = (shared.build)(epoch, &mut |done| {
+            self.slot.done.store(done.to_bits(), Ordering::Relaxed);
             !shared.stop.load(Ordering::Relaxed)
         });
         let cache = match built {
@@ -354,8 +378,8 @@ impl Ending {
         };
         let seconds = start.elapsed().as_secs_f64();
         info!(index = epoch.index(), seed_rounds = epoch.seed_rounds(), seconds, "light cache built");
-        let cache = self.end(cache, |counts| counts.built = counts.built.saturating_add(1));
-        // Nobody waits for this any more.
+        let cache = self.finish(cache, |counts| counts.built = counts.built.saturating_add(1));
+        // from here on nobody waits for this thread
         let Some(directory) = directory else { return };
         match cache_file::save(directory, &cache) {
             Ok(()) => {
@@ -369,24 +393,27 @@ impl Ending {
         }
     }
 
-    /// Hands the cache to all who wait.
-    fn end(self, cache: LightCache, count: impl FnOnce(&mut Counts)) -> Arc<LightCache> {
+    /// Hands the cache to everyone who waits for it.
+    fn finish(self, cache: LightCache, count: impl FnOnce(&mut CacheCounts)) -> Arc<LightCache> {
         let cache = Arc::new(cache);
         count(&mut self.shared.lock().counts);
-        let _ = self.build.outcome.set(Ok(Arc::clone(&cache)));
+        let _ = self.slot.outcome.set(Ok(Arc::clone(&cache)));
         cache
     }
 }
 
-impl Drop for Ending {
+impl Drop for BuildGuard {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        if self.build.outcome.get().is_none() {
-            // Whoever asks next has it tried again.
+        if self.slot.outcome.get().is_none() {
+            // the next call tries again
             state.entries.remove(&self.epoch);
-            let _ = self.build.outcome.set(Err(BuildFailed::Died(self.epoch)));
+            let _ = self.slot.outcome.set(Err(BuildFailed::Died(self.epoch)));
         }
         drop(state);
         self.shared.ended.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests;

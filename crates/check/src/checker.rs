@@ -1,9 +1,9 @@
-//! Checks shares on threads of their own, for whoever serves sockets and must not stand still meanwhile.
+//! Checks shares on threads of their own, so that a role that serves sockets never blocks.
 //!
-//! A share of SHA-256d takes less time than handing it over, so it is checked where it comes in. One of scrypt takes a
-//! hundred microseconds, and one of Ethash milliseconds: those wait in a queue, and a thread takes as many as wait to
-//! check them together, which is several times as fast as one by one ([`open_many`]). So the busier it is, the less a
-//! share costs.
+//! A SHA-256d share takes less time to check than to hand over, so it is checked on the caller's
+//! thread. A scrypt share takes a hundred microseconds and an Ethash share milliseconds: those wait
+//! in a queue, from which each thread takes a batch and checks it in one call of [`open_many`],
+//! several times as fast as one by one. So the busier the checker is, the less a share costs.
 
 use hashlease_primitives::Algorithm;
 use hashlease_share::{OpenedShare, Reason, Share, VerifiedJob, open_many};
@@ -11,60 +11,64 @@ use std::{
     collections::VecDeque,
     num::NonZero,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
 };
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-/// Most shares that a thread takes at a time: full vectors for every kernel, and an answer within milliseconds.
-const MOST: usize = 64;
+/// Most shares in a batch: enough to fill the vectors of every kernel, few enough for an answer
+/// within milliseconds.
+const MAX_BATCH: usize = 64;
 
 type Verdict = Result<OpenedShare, Reason>;
 
-/// A share that waits.
-struct Waiting {
+/// A share in the queue.
+struct QueuedShare {
     job: Arc<VerifiedJob>,
     share: Share,
+    /// End of the lease, Unix seconds.
     end: u64,
     answer: oneshot::Sender<Verdict>,
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Waiting>,
-    ended: bool,
+    shares: VecDeque<QueuedShare>,
+    closed: bool,
 }
 
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Told when a share comes, or the end.
-    came: Condvar,
+    /// Notified when a share is queued, and when the queue closes.
+    changed: Condvar,
 }
 
 impl Shared {
+    /// A poisoned lock is as good: no change under it can be left half done.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next shares for one of so many threads; none at the end.
-    fn take(&self, threads: usize) -> Vec<Waiting> {
+    /// Waits for shares and takes a batch for one of `threads` threads; empty once the queue has
+    /// closed.
+    fn next_batch(&self, threads: usize) -> Vec<QueuedShare> {
         let mut queue = self.lock();
-        while queue.waiting.is_empty() && !queue.ended {
-            queue = self.came.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        while queue.shares.is_empty() && !queue.closed {
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        // the others have theirs to do, too
-        let part = queue.waiting.len().div_ceil(threads.max(1)).min(MOST);
-        let taken = queue.waiting.drain(..part).collect();
-        if !queue.waiting.is_empty() {
-            self.came.notify_one();
+        // the rest is for the other threads
+        let size = queue.shares.len().div_ceil(threads.max(1)).min(MAX_BATCH);
+        let batch = queue.shares.drain(..size).collect();
+        if !queue.shares.is_empty() {
+            self.changed.notify_one();
         }
-        taken
+        batch
     }
 }
 
-/// Threads that check shares. Dropping it waits until what was handed over is done.
+/// Threads that check shares. They end when it is dropped, which waits for the batches under way.
 pub struct ShareChecker {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -77,39 +81,44 @@ impl std::fmt::Debug for ShareChecker {
 }
 
 impl ShareChecker {
-    /// So many threads. Where the system gives fewer, it has fewer; with none, shares are checked where they come in.
+    /// A checker with this many threads, or fewer where the system refuses to start them. With
+    /// none, every share is checked on its caller's thread.
     #[must_use]
     pub fn new(threads: usize) -> Self {
         Self::with(threads, check)
     }
 
-    fn with(threads: usize, check: fn(Vec<Waiting>)) -> Self {
+    /// A checker with one thread for each core.
+    #[must_use]
+    pub fn on_all_cores() -> Self {
+        // where the number of cores can't be read, one thread keeps checks off the sockets
+        Self::new(thread::available_parallelism().map_or(1, NonZero::get))
+    }
+
+    fn with(threads: usize, check: impl Fn(Vec<QueuedShare>) + Clone + Send + 'static) -> Self {
         let shared = Arc::new(Shared::default());
         let start = |number: usize| {
-            let shared = Arc::clone(&shared);
+            let (shared, check) = (Arc::clone(&shared), check.clone());
             let work = move || {
                 loop {
-                    let waiting = shared.take(threads);
-                    if waiting.is_empty() {
+                    let mut batch = shared.next_batch(threads);
+                    if batch.is_empty() {
                         return;
                     }
-                    // who waits for these checks them alone, and the thread is there for the next
-                    if catch_unwind(AssertUnwindSafe(|| check(waiting))).is_err() {
+                    // a miner that disconnected must not cost the others their turn
+                    batch.retain(|queued| !queued.answer.is_closed());
+                    // after a panic, those who wait for this batch check their shares themselves,
+                    // and the thread goes on with the next batch
+                    if catch_unwind(AssertUnwindSafe(|| check(batch))).is_err() {
                         error!("checking shares panicked");
                     }
                 }
             };
-            let thread = thread::Builder::new().name(format!("checker-{number}")).spawn(work);
+            let thread = thread::Builder::new().name(format!("share-check-{number}")).spawn(work);
             thread.inspect_err(|error| warn!(%error, "no thread to check shares on")).ok()
         };
         let threads = (0..threads).filter_map(start).collect();
         Self { shared, threads }
-    }
-
-    /// The one of this process, with a thread for each core. It starts with the first call.
-    pub fn of_process() -> &'static Self {
-        static ONE: OnceLock<ShareChecker> = OnceLock::new();
-        ONE.get_or_init(|| Self::new(thread::available_parallelism().map_or(1, NonZero::get)))
     }
 
     /// [`VerifiedJob::open`], on the caller's thread where that takes microseconds.
@@ -121,16 +130,16 @@ impl ShareChecker {
             return job.open(share, end);
         }
         let (answer, verdict) = oneshot::channel();
-        self.shared.lock().waiting.push_back(Waiting {
+        self.shared.lock().shares.push_back(QueuedShare {
             job: Arc::clone(job),
             share: share.clone(),
             end,
             answer,
         });
-        self.shared.came.notify_one();
+        self.shared.changed.notify_one();
         match verdict.await {
             Ok(verdict) => verdict,
-            // its check panicked
+            // the check of its batch panicked
             Err(_) => job.open(share, end),
         }
     }
@@ -138,8 +147,12 @@ impl ShareChecker {
 
 impl Drop for ShareChecker {
     fn drop(&mut self) {
-        self.shared.lock().ended = true;
-        self.shared.came.notify_all();
+        let mut queue = self.shared.lock();
+        queue.closed = true;
+        // `open` borrows the checker, so nobody waits for these any more
+        queue.shares.clear();
+        drop(queue);
+        self.shared.changed.notify_all();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 warn!("a thread that checked shares had died");
@@ -148,24 +161,24 @@ impl Drop for ShareChecker {
     }
 }
 
-/// Checks shares, of leases that may end at different times, and answers who waits for them.
-fn check(waiting: Vec<Waiting>) {
-    let mut answers = Vec::with_capacity(waiting.len());
-    for of_one_end in waiting.chunk_by(|one, next| one.end == next.end) {
-        let Some(first) = of_one_end.first() else { continue };
-        let begin = answers.len();
-        answers.extend(of_one_end.iter().map(|_| None));
-        let shares = of_one_end.iter().map(|waiting| (waiting.job.as_ref(), &waiting.share));
-        open_many(first.end, shares, |at, verdict| {
-            if let Some(answer) = answers.get_mut(begin.saturating_add(at)) {
-                *answer = Some(verdict);
+/// Checks a batch, whose leases may end at different times, and answers those who wait for it.
+fn check(batch: Vec<QueuedShare>) {
+    let mut verdicts = Vec::with_capacity(batch.len());
+    for same_end in batch.chunk_by(|one, next| one.end == next.end) {
+        let Some(first) = same_end.first() else { continue };
+        let offset = verdicts.len();
+        verdicts.extend(same_end.iter().map(|_| None));
+        let shares = same_end.iter().map(|queued| (queued.job.as_ref(), &queued.share));
+        open_many(first.end, shares, |index, verdict| {
+            if let Some(place) = verdicts.get_mut(offset.saturating_add(index)) {
+                *place = Some(verdict);
             }
         });
     }
-    for (waiting, verdict) in waiting.into_iter().zip(answers) {
+    for (queued, verdict) in batch.into_iter().zip(verdicts) {
         if let Some(verdict) = verdict {
-            // who asked may have gone
-            let _ = waiting.answer.send(verdict);
+            // it fails if the asker is gone
+            let _ = queued.answer.send(verdict);
         }
     }
 }

@@ -1,35 +1,35 @@
-//! Where on the way through its epochs a chain is.
+//! The DAG epoch of a block, and the one to prepare for.
 
 use hashlease_pow::ethash::{EpochOutOfRange, EthashEpoch};
 use hashlease_primitives::Algorithm;
 
-/// The epoch of a block, and the one after it.
+/// A block's epoch and the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epochs {
-    /// What the block needs.
+    /// Epoch of the block.
     pub current: EthashEpoch,
-    /// What comes next; none when that is past the last epoch served.
+    /// The next epoch; none if that lies beyond the last supported one.
     pub next: Option<EthashEpoch>,
-    /// The first block that needs the next one.
+    /// First block of the next epoch.
     pub next_from: u64,
 }
 
-/// There is no cache for that.
+/// Why a block has no epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EpochError {
-    /// The algorithm has no epochs.
+    /// The algorithm has no light caches.
     #[error("{0:?} has no light caches")]
     NoCaches(Algorithm),
-    /// The block is too high.
+    /// The block lies beyond the last supported epoch.
     #[error(transparent)]
     OutOfRange(#[from] EpochOutOfRange),
 }
 
 impl Epochs {
-    /// Those at a block of a chain.
+    /// The epochs at a block of a chain.
     ///
     /// # Errors
-    /// When the algorithm is another, or the block past the last epoch served.
+    /// [`EpochError`].
     pub fn at(algorithm: Algorithm, block: u64) -> Result<Self, EpochError> {
         type Of = fn(u64) -> Result<EthashEpoch, EpochOutOfRange>;
         let (of, next_from): (Of, u64) = match algorithm {

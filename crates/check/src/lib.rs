@@ -14,7 +14,7 @@
 //!
 //! A directory that fails stops nothing: a file with any wrong byte is ignored and its cache built
 //! again, and a cache that can't be written stays in memory. Both are logged, and
-//! [`Caches::take_troubles`] returns them.
+//! [`Caches::take_failed_files`] returns them.
 //!
 //! # Cache file
 //! One file `light-<index>-<seed rounds>.cache` for each epoch, whichever algorithm asked for it.
@@ -31,8 +31,8 @@ mod caches;
 mod checker;
 mod dag_epochs;
 
-pub use cache_file::FileError;
-pub use caches::{BuildFailed, Caches, Counts, Settings, Status, Trouble};
+pub use cache_file::CacheFileError;
+pub use caches::{BuildFailed, CacheCounts, CacheSettings, CacheStatus, Caches, FailedFile};
 pub use checker::ShareChecker;
 pub use dag_epochs::{EpochError, Epochs};
 pub use hashlease_pow::ethash::{EthashEpoch, LightCache};

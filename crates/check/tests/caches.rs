@@ -1,9 +1,9 @@
-//! Caches built once, kept, thrown out, and never taken from a file that is not right.
+//! Caches are built once, kept, evicted, and never read from a file that has a wrong byte.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use hashlease_check::{
-    BuildFailed, Caches, Counts, EpochError, Epochs, EthashEpoch, FileError, LightCache, Settings, Status,
-    Trouble,
+    BuildFailed, CacheCounts, CacheFileError, CacheSettings, CacheStatus, Caches, EpochError, Epochs,
+    EthashEpoch, FailedFile, LightCache,
 };
 use hashlease_primitives::Algorithm;
 use std::{
@@ -20,21 +20,21 @@ fn epoch(index: u64) -> EthashEpoch {
     EthashEpoch::of_ethash_block(index * 30_000).unwrap()
 }
 
-fn settings(directory: Option<&Path>, in_memory: usize) -> Settings {
-    Settings {
+fn settings(directory: Option<&Path>, in_memory: usize) -> CacheSettings {
+    CacheSettings {
         directory: directory.map(Path::to_owned),
         in_memory: NonZeroUsize::new(in_memory).unwrap(),
         on_disk: NonZeroUsize::new(2).unwrap(),
     }
 }
 
-/// What the cache of epoch 0 has to be.
+/// The right cache of epoch 0.
 fn first() -> &'static LightCache {
     static FIRST: OnceLock<LightCache> = OnceLock::new();
     FIRST.get_or_init(|| LightCache::build(epoch(0)))
 }
 
-/// A directory with the file of epoch 0, as a run before left it.
+/// A directory with the file of epoch 0, as an earlier run left it.
 fn kept() -> (tempfile::TempDir, PathBuf) {
     static FILE: OnceLock<Vec<u8>> = OnceLock::new();
     let directory = tempfile::tempdir().unwrap();
@@ -52,28 +52,28 @@ fn kept() -> (tempfile::TempDir, PathBuf) {
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "timed out waiting until {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
 
 #[test]
-fn many_askers_have_one_build() {
+fn many_callers_share_one_build() {
     let caches = Caches::new(settings(None, 2));
     let start = Barrier::new(16);
     let all: Vec<Arc<LightCache>> = thread::scope(|scope| {
-        let askers: Vec<_> = (0..16)
-            .map(|asker| {
+        let callers: Vec<_> = (0..16)
+            .map(|caller| {
                 let (caches, start) = (&caches, &start);
                 scope.spawn(move || {
                     start.wait();
-                    caches.get(epoch(asker % 2)).unwrap()
+                    caches.get(epoch(caller % 2)).unwrap()
                 })
             })
             .collect();
-        askers.into_iter().map(|asker| asker.join().unwrap()).collect()
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
     });
-    assert_eq!(caches.counts(), Counts { built: 2, ..Counts::default() });
+    assert_eq!(caches.counts(), CacheCounts { built: 2, ..CacheCounts::default() });
     for pair in all.chunks(2) {
         assert!(Arc::ptr_eq(&pair[0], &all[0]) && Arc::ptr_eq(&pair[1], &all[1]));
     }
@@ -82,25 +82,7 @@ fn many_askers_have_one_build() {
 }
 
 #[test]
-fn asking_without_waiting() {
-    let caches = Caches::new(settings(None, 1));
-    assert!(caches.try_get(epoch(0)).is_none());
-    assert_eq!((caches.status(epoch(0)), caches.in_memory()), (Status::Absent, 0));
-    assert!(caches.prepare(epoch(0)));
-    assert!(caches.try_get(epoch(0)).is_none(), "neither waits for the build");
-    assert!(matches!(caches.status(epoch(0)), Status::Building(_)));
-    assert!(!caches.prepare(epoch(1)), "the only place is taken by a build");
-    wait_until(
-        "some of it is done",
-        || matches!(caches.status(epoch(0)), Status::Building(done) if done > 0.1),
-    );
-    wait_until("it is there", || caches.status(epoch(0)) == Status::Ready);
-    assert_eq!(caches.try_get(epoch(0)).unwrap().as_bytes(), first().as_bytes());
-    assert_eq!(caches.counts().built, 1);
-}
-
-#[test]
-fn memory_is_bounded_and_the_longest_unused_goes() {
+fn memory_is_bounded_and_the_least_recently_used_cache_is_evicted() {
     let caches = Caches::new(settings(None, 2));
     let held = caches.get(epoch(0)).unwrap();
     caches.get(epoch(1)).unwrap();
@@ -112,14 +94,14 @@ fn memory_is_bounded_and_the_longest_unused_goes() {
     assert!(caches.try_get(epoch(0)).is_none(), "0 was asked for before 2");
     assert_eq!(held.as_bytes(), first().as_bytes());
     assert_eq!(Arc::strong_count(&held), 1);
-    assert_eq!(caches.counts(), Counts { built: 4, evicted: 2, ..Counts::default() });
+    assert_eq!(caches.counts(), CacheCounts { built: 4, evicted: 2, ..CacheCounts::default() });
 }
 
 #[test]
-fn askers_beyond_the_bound_wait_for_a_place() {
+fn callers_beyond_the_limit_wait_for_room() {
     let caches = Caches::new(settings(None, 1));
     thread::scope(|scope| {
-        let askers: Vec<_> = (0..4)
+        let callers: Vec<_> = (0..4)
             .map(|index| {
                 scope.spawn({
                     let caches = &caches;
@@ -127,23 +109,25 @@ fn askers_beyond_the_bound_wait_for_a_place() {
                 })
             })
             .collect();
-        while askers.iter().any(|asker| !asker.is_finished()) {
+        while callers.iter().any(|caller| !caller.is_finished()) {
             assert!(caches.in_memory() <= 1);
             thread::sleep(Duration::from_millis(1));
         }
-        for (asker, index) in askers.into_iter().zip(0..) {
-            assert_eq!(asker.join().unwrap(), epoch(index));
+        for (caller, index) in callers.into_iter().zip(0..) {
+            assert_eq!(caller.join().unwrap(), epoch(index));
         }
     });
-    assert_eq!(caches.counts(), Counts { built: 4, evicted: 3, ..Counts::default() });
+    assert_eq!(caches.counts(), CacheCounts { built: 4, evicted: 3, ..CacheCounts::default() });
 }
 
 #[test]
-fn a_chain_has_its_epoch_and_the_next() {
+fn follow_prepares_the_epoch_and_the_next() {
     let caches = Caches::new(settings(None, 2));
     let epochs = caches.follow(Algorithm::Ethash, 29_999).unwrap();
     assert_eq!(epochs, Epochs { current: epoch(0), next: Some(epoch(1)), next_from: 30_000 });
-    wait_until("both are there", || [0, 1].iter().all(|index| caches.status(epoch(*index)) == Status::Ready));
+    wait_until("both are there", || {
+        [0, 1].iter().all(|index| caches.status(epoch(*index)) == CacheStatus::Ready)
+    });
     for _ in 0..10 {
         caches.follow(Algorithm::Ethash, 29_999).unwrap();
     }
@@ -153,13 +137,13 @@ fn a_chain_has_its_epoch_and_the_next() {
 }
 
 #[test]
-fn what_is_only_expected_takes_no_place_of_what_is_used() {
+fn a_cache_that_is_only_expected_evicts_none_in_use() {
     let caches = Caches::new(settings(None, 1));
     for _ in 0..5 {
         caches.follow(Algorithm::Ethash, 0).unwrap();
         caches.get(epoch(0)).unwrap();
     }
-    assert_eq!(caches.counts(), Counts { built: 1, ..Counts::default() });
+    assert_eq!(caches.counts(), CacheCounts { built: 1, ..CacheCounts::default() });
 }
 
 #[test]
@@ -175,60 +159,62 @@ fn epochs_of_both_chains() {
 }
 
 #[test]
-fn the_next_run_reads_what_this_one_wrote() {
+fn the_next_run_reads_the_file_of_this_one() {
     let (directory, path) = kept();
     let caches = Caches::new(settings(Some(directory.path()), 1));
     assert_eq!(caches.get(epoch(0)).unwrap().as_bytes(), first().as_bytes());
-    assert_eq!(caches.counts(), Counts { loaded: 1, ..Counts::default() });
-    assert!(caches.take_troubles().is_empty());
+    assert_eq!(caches.counts(), CacheCounts { loaded: 1, ..CacheCounts::default() });
+    assert!(caches.take_failed_files().is_empty());
     let file = fs::read(path).unwrap();
     assert_eq!(file[64..], *first().as_bytes());
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
-/// The file is changed; the cache is right all the same; the trouble is told; the file is right again afterwards.
-fn rebuilt(change: impl FnOnce(&Path, Vec<u8>)) -> FileError {
+/// Changes the file of epoch 0: its cache is right anyway, the failure is reported, and the file is
+/// right again afterwards. Returns the failure.
+fn rebuilt(change: impl FnOnce(&Path, Vec<u8>)) -> CacheFileError {
     let (directory, path) = kept();
     let good = fs::read(&path).unwrap();
     change(&path, good.clone());
     let caches = Caches::new(settings(Some(directory.path()), 1));
     assert_eq!(caches.get(epoch(0)).unwrap().as_bytes(), first().as_bytes());
-    wait_until("it is written anew", || caches.counts().saved == 1);
-    assert_eq!(caches.counts(), Counts { built: 1, saved: 1, ..Counts::default() });
-    let mut troubles = caches.take_troubles();
-    assert_eq!((troubles.len(), troubles[0].epoch), (1, epoch(0)));
-    assert!(caches.take_troubles().is_empty());
+    wait_until("it is written again", || caches.counts().saved == 1);
+    assert_eq!(caches.counts(), CacheCounts { built: 1, saved: 1, ..CacheCounts::default() });
+    let mut failures = caches.take_failed_files();
+    assert_eq!((failures.len(), failures[0].epoch), (1, epoch(0)));
+    assert!(caches.take_failed_files().is_empty());
     drop(caches);
     assert!(fs::read(&path).unwrap() == good);
-    let error = troubles.remove(0).error;
+    let error = failures.remove(0).error;
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     error
 }
 
-/// What the system refused to do, and to which file or directory.
-fn refused(trouble: &Trouble) -> (&'static str, &Path) {
-    match &trouble.error {
-        FileError::Io { action, path, .. } => (action, path),
+/// The operation that the system refused, and its file or directory.
+fn refused(failure: &FailedFile) -> (&'static str, &Path) {
+    match &failure.error {
+        CacheFileError::Io { action, path, .. } => (action, path),
         other => panic!("{other}"),
     }
 }
 
-/// Troubles of a build of epoch 0 with files here, when so many have come. The cache is there all the same.
-fn troubles(directory: &Path, count: usize) -> Vec<Trouble> {
+/// The failures of a build of epoch 0 with files in `directory`, exactly `count`. The cache is there
+/// anyway.
+fn failures(directory: &Path, count: usize) -> Vec<FailedFile> {
     let caches = Caches::new(settings(Some(directory), 1));
     assert_eq!(caches.get(epoch(0)).unwrap().as_bytes(), first().as_bytes());
-    let mut troubles = vec![];
-    wait_until("the troubles are told", || {
-        troubles.extend(caches.take_troubles());
-        troubles.len() >= count
+    let mut failures = vec![];
+    wait_until("the failures are reported", || {
+        failures.extend(caches.take_failed_files());
+        failures.len() >= count
     });
-    assert_eq!(caches.counts(), Counts { built: 1, ..Counts::default() });
+    assert_eq!(caches.counts(), CacheCounts { built: 1, ..CacheCounts::default() });
     assert!(caches.try_get(epoch(0)).is_some());
-    assert_eq!(caches.status(epoch(0)), Status::Ready);
+    assert_eq!(caches.status(epoch(0)), CacheStatus::Ready);
     drop(caches);
-    assert_eq!(troubles.len(), count, "{troubles:?}");
-    assert!(troubles.iter().all(|trouble| trouble.epoch == epoch(0)));
-    troubles
+    assert_eq!(failures.len(), count, "{failures:?}");
+    assert!(failures.iter().all(|failure| failure.epoch == epoch(0)));
+    failures
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -240,10 +226,10 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Set in a process that runs one test under conditions of its own.
+/// Set in a child process that runs one test under special conditions.
 const ALONE: &str = "HASHLEASE_TEST_ALONE";
 
-/// Runs one test of this file in a process of its own, started by `prepare` and the way to this program.
+/// Runs one test of this file in a child process. `prepare` gets the path of this program.
 fn alone(test: &str, prepare: impl FnOnce(&Path) -> Command) {
     let mut command = prepare(&env::current_exe().unwrap());
     let output = command.args(["--exact", test, "--nocapture"]).env(ALONE, "1").output().unwrap();
@@ -259,16 +245,19 @@ fn changed(at: usize, by: u8) -> impl FnOnce(&Path, Vec<u8>) {
 }
 
 #[test]
-fn a_flipped_bit_is_found_wherever_it_is() {
+fn a_flipped_bit_anywhere_is_found() {
     let last = 64 + first().as_bytes().len() - 1;
-    assert!(matches!(rebuilt(changed(64, 1)), FileError::Damaged { .. }), "in the first byte of the cache");
     assert!(
-        matches!(rebuilt(changed(last, 0x80)), FileError::Damaged { .. }),
+        matches!(rebuilt(changed(64, 1)), CacheFileError::Damaged { .. }),
+        "in the first byte of the cache"
+    );
+    assert!(
+        matches!(rebuilt(changed(last, 0x80)), CacheFileError::Damaged { .. }),
         "in the last byte of the cache"
     );
-    assert!(matches!(rebuilt(changed(40, 4)), FileError::Damaged { .. }), "in the checksum");
-    assert!(matches!(rebuilt(changed(20, 4)), FileError::Damaged { .. }), "in the zeroes");
-    assert!(matches!(rebuilt(changed(24, 4)), FileError::Damaged { .. }), "in the length");
+    assert!(matches!(rebuilt(changed(40, 4)), CacheFileError::Damaged { .. }), "in the checksum");
+    assert!(matches!(rebuilt(changed(20, 4)), CacheFileError::Damaged { .. }), "in the zeroes");
+    assert!(matches!(rebuilt(changed(24, 4)), CacheFileError::Damaged { .. }), "in the length");
 }
 
 #[test]
@@ -279,17 +268,17 @@ fn a_file_of_another_length_is_refused() {
             fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap()
         });
         assert!(
-            matches!(error, FileError::Length { expected: e, actual, .. } if e == expected && actual == length)
+            matches!(error, CacheFileError::Length { expected: e, actual, .. } if e == expected && actual == length)
         );
     }
 }
 
 #[test]
 fn a_file_of_another_kind_version_or_epoch_is_refused() {
-    assert!(matches!(rebuilt(changed(0, 1)), FileError::Foreign { .. }));
-    assert!(matches!(rebuilt(changed(8, 3)), FileError::Version { actual: 2, .. }));
-    assert!(matches!(rebuilt(changed(12, 1)), FileError::Epoch { index: 1, seed_rounds: 0, .. }));
-    // Whole and with the right sizes, but grown from another seed: Ethash and Etchash at one index.
+    assert!(matches!(rebuilt(changed(0, 1)), CacheFileError::Foreign { .. }));
+    assert!(matches!(rebuilt(changed(8, 3)), CacheFileError::Version { actual: 2, .. }));
+    assert!(matches!(rebuilt(changed(12, 1)), CacheFileError::Epoch { index: 1, seed_rounds: 0, .. }));
+    // intact and of the right size, but built from another seed: Ethash and Etchash at one index
     let (ethash, etchash) = (epoch(195), EthashEpoch::of_etchash_block(11_700_000).unwrap());
     let directory = tempfile::tempdir().unwrap();
     let [of_ethash, of_etchash] =
@@ -301,79 +290,79 @@ fn a_file_of_another_kind_version_or_epoch_is_refused() {
     let caches = Caches::new(settings(Some(directory.path()), 1));
     assert_eq!(caches.get(etchash).unwrap().epoch(), etchash);
     assert_eq!((caches.counts().built, caches.counts().loaded), (1, 0));
-    let troubles = caches.take_troubles();
+    let failures = caches.take_failed_files();
     assert!(
-        matches!(troubles[0].error, FileError::Epoch { index: 195, seed_rounds: 195, .. }),
-        "{troubles:?}"
+        matches!(failures[0].error, CacheFileError::Epoch { index: 195, seed_rounds: 195, .. }),
+        "{failures:?}"
     );
 }
 
 #[test]
-fn a_directory_in_place_of_the_file_stops_nothing() {
+fn a_directory_in_place_of_the_file_costs_no_cache() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("light-0-0.cache");
     fs::create_dir(&path).unwrap();
-    let troubles = troubles(directory.path(), 2);
-    assert!(!troubles[0].error.to_string().is_empty(), "it can't be read, in words of the system");
-    assert_eq!(refused(&troubles[1]), ("rename to", path.as_path()));
+    let failures = failures(directory.path(), 2);
+    assert!(!failures[0].error.to_string().is_empty(), "the error of the system");
+    assert_eq!(refused(&failures[1]), ("replace", path.as_path()));
     assert_eq!(names(directory.path()), ["light-0-0.cache"], "no temporary file is left");
 }
 
 #[test]
-fn a_place_that_cannot_be_written_stops_nothing() {
+fn an_unwritable_directory_costs_no_cache() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     fs::write(&file, "x").unwrap();
-    // A file in place of the directory, and below a file there can be none, for nobody.
+    // a file in place of the directory, and a directory below a file: not even root can create it
     for place in [file.clone(), file.join("below")] {
-        let troubles = troubles(&place, 2);
-        assert_eq!(refused(&troubles[0]), ("open", place.join("light-0-0.cache").as_path()));
-        assert_eq!(refused(&troubles[1]), ("create", place.as_path()));
+        let failures = failures(&place, 2);
+        assert_eq!(refused(&failures[0]), ("open", place.join("light-0-0.cache").as_path()));
+        assert_eq!(refused(&failures[1]), ("create", place.as_path()));
     }
     assert_eq!((fs::read(&file).unwrap().as_slice(), names(directory.path()).len()), (&b"x"[..], 1));
     if cfg!(target_os = "linux") {
-        // A file system that takes no files, not even from root.
+        // a file system that refuses files even from root
         let place = PathBuf::from("/proc/self/caches");
-        assert_eq!(refused(&troubles(&place, 1)[0]), ("create", place.as_path()));
-        let trouble = &troubles(Path::new("/proc"), 1)[0];
-        let (action, path) = refused(trouble);
+        assert_eq!(refused(&failures(&place, 1)[0]), ("create", place.as_path()));
+        let failure = &failures(Path::new("/proc"), 1)[0];
+        let (action, path) = refused(failure);
         assert_eq!((action, path.parent()), ("write", Some(Path::new("/proc"))));
     }
 }
 
-/// A limit on the length of files is met in the midst of writing, as a full disk is.
+/// A write that exceeds the limit on file sizes fails halfway, as on a full disk.
 #[cfg(unix)]
 #[test]
-fn a_full_disk_stops_nothing() {
+fn a_full_disk_costs_no_cache() {
     if env::var_os(ALONE).is_none() {
-        return alone("a_full_disk_stops_nothing", |program| {
+        return alone("a_full_disk_costs_no_cache", |program| {
             let mut command = Command::new("sh");
             command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]).arg(program);
             command
         });
     }
     let directory = tempfile::tempdir().unwrap();
-    let trouble = &troubles(directory.path(), 1)[0];
-    let (action, path) = refused(trouble);
+    let failure = &failures(directory.path(), 1)[0];
+    let (action, path) = refused(failure);
     assert_eq!((action, path.parent()), ("write", Some(directory.path())));
-    assert!(trouble.error.to_string().contains("File too large"), "{}", trouble.error);
-    assert!(names(directory.path()).is_empty(), "neither half a file nor a temporary one is left");
+    assert!(failure.error.to_string().contains("File too large"), "{}", failure.error);
+    assert!(names(directory.path()).is_empty(), "no partial or temporary file is left");
 
-    // A file that is there is as it was after what could not be written over it.
+    // a file that could not be replaced is unchanged
     let path = directory.path().join("light-0-0.cache");
     fs::write(&path, "short").unwrap();
-    let troubles = troubles(directory.path(), 2);
-    assert!(matches!(troubles[0].error, FileError::Length { actual: 5, .. }));
-    assert_eq!(refused(&troubles[1]).0, "write");
+    let failures = failures(directory.path(), 2);
+    assert!(matches!(failures[0].error, CacheFileError::Length { actual: 5, .. }));
+    assert_eq!(refused(&failures[1]).0, "write");
     assert_eq!((fs::read(&path).unwrap().as_slice(), names(directory.path()).len()), (&b"short"[..], 1));
 }
 
-/// The system gives no thread: no stack is that large.
+/// The system starts no thread: no stack is that large.
 #[cfg(target_os = "linux")]
 #[test]
-fn without_a_thread_there_is_no_cache_and_nobody_waits() {
+fn without_a_thread_callers_get_an_error() {
     if env::var_os(ALONE).is_none() {
-        return alone("without_a_thread_there_is_no_cache_and_nobody_waits", |program| {
+        return alone("without_a_thread_callers_get_an_error", |program| {
             let mut command = Command::new(program);
             command.env("RUST_MIN_STACK", (1_u64 << 50).to_string());
             command
@@ -384,49 +373,50 @@ fn without_a_thread_there_is_no_cache_and_nobody_waits() {
         let error = caches.get(epoch(index)).unwrap_err();
         assert!(matches!(error, BuildFailed::Thread(_)), "{error}");
         assert!(error.to_string().starts_with("no thread to build a light cache on: "), "{error}");
-        assert_eq!((caches.status(epoch(index)), caches.in_memory()), (Status::Absent, 0));
+        assert_eq!((caches.status(epoch(index)), caches.in_memory()), (CacheStatus::Absent, 0));
         assert!(caches.try_get(epoch(index)).is_none());
     }
-    assert_eq!(caches.counts(), Counts::default());
+    assert_eq!(caches.counts(), CacheCounts::default());
 }
 
-/// One that can't be removed is told, and keeps nobody from the others.
+/// The cache is saved anyway.
 #[test]
-fn what_can_not_be_removed_is_told() {
+fn a_file_that_cannot_be_removed_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let stuck = directory.path().join("light-9-9.cache");
     fs::create_dir(&stuck).unwrap();
-    let caches = Caches::new(Settings { on_disk: NonZeroUsize::MIN, ..settings(Some(directory.path()), 1) });
+    let caches =
+        Caches::new(CacheSettings { on_disk: NonZeroUsize::MIN, ..settings(Some(directory.path()), 1) });
     caches.get(epoch(0)).unwrap();
-    let mut troubles = vec![];
-    wait_until("the trouble is told", || {
-        troubles.extend(caches.take_troubles());
-        !troubles.is_empty()
+    let mut failures = vec![];
+    wait_until("the failure is reported", || {
+        failures.extend(caches.take_failed_files());
+        !failures.is_empty()
     });
-    assert_eq!((troubles.len(), refused(&troubles[0])), (1, ("remove", stuck.as_path())));
-    assert_eq!(caches.counts(), Counts { built: 1, saved: 1, ..Counts::default() });
+    assert_eq!((failures.len(), refused(&failures[0])), (1, ("remove", stuck.as_path())));
+    assert_eq!(caches.counts(), CacheCounts { built: 1, saved: 1, ..CacheCounts::default() });
     assert_eq!(names(directory.path()), ["light-0-0.cache", "light-9-9.cache"]);
 }
 
 #[test]
-fn only_the_latest_troubles_are_kept() {
+fn only_the_latest_failures_are_kept() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     fs::write(&file, "x").unwrap();
     let caches = Caches::new(settings(Some(&file), 1));
-    // two a build: it can be neither read nor written
+    // two failures a build: its file can be neither read nor written
     for index in 0..18 {
         caches.get(epoch(index)).unwrap();
     }
-    // the last one's are told when its thread is gone
-    let mut all = caches.take_troubles();
+    // the last ones are reported by a thread that nobody waits for
+    let mut all = caches.take_failed_files();
     let before = all.len();
-    wait_until("the last is told", || {
-        all.extend(caches.take_troubles());
-        all.iter().any(|trouble| trouble.epoch == epoch(17) && refused(trouble).0 == "create")
+    wait_until("the last is reported", || {
+        all.extend(caches.take_failed_files());
+        all.iter().any(|failure| failure.epoch == epoch(17) && refused(failure).0 == "create")
     });
     assert!(before <= 32, "{before}");
-    assert_eq!(all.iter().filter(|trouble| trouble.epoch == epoch(0)).count(), 0, "the oldest go first");
+    assert_eq!(all.iter().filter(|failure| failure.epoch == epoch(0)).count(), 0, "the oldest go first");
 }
 
 #[test]
@@ -463,26 +453,11 @@ fn files_are_bounded_and_no_others_are_touched() {
     let fresh = at(".light-8-8.cache.0123456789abcdef.tmp", SystemTime::now());
     fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
     let caches = Caches::new(settings(Some(directory.path()), 2));
-    // Reading counts as use, so the other one goes.
+    // reading counts as use, so the other file is removed
     caches.get(epoch(0)).unwrap();
     caches.get(epoch(1)).unwrap();
     drop(caches);
     assert!(!unused.exists() && !abandoned.exists());
     assert!(fresh.exists() && others.iter().all(|path| path.exists()));
     assert!(path.exists() && directory.path().join("light-1-1.cache").exists());
-}
-
-#[test]
-fn dropping_calls_builds_off() {
-    let directory = tempfile::tempdir().unwrap();
-    let caches = Caches::new(settings(Some(directory.path()), 1));
-    caches.prepare(epoch(2047));
-    wait_until(
-        "it is under way",
-        || matches!(caches.status(epoch(2047)), Status::Building(done) if done > 0.0),
-    );
-    let start = Instant::now();
-    drop(caches);
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }

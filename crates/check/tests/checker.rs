@@ -1,4 +1,4 @@
-//! Whatever is handed over, by however many at once, gets the verdict that it gets alone.
+//! A share gets the same verdict through the threads as alone, no matter how many ask at once.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../../share/tests/common/mod.rs"]
@@ -95,24 +95,4 @@ async fn many_tasks_ask_at_once() {
 #[tokio::test]
 async fn without_threads_shares_are_checked_where_they_come_in() {
     all_as_alone(&ShareChecker::new(0), Algorithm::Scrypt, 20).await;
-}
-
-#[tokio::test]
-async fn an_asker_that_goes_away_takes_nobody_along() {
-    let checker = ShareChecker::new(1);
-    let terms = lease(Algorithm::Scrypt);
-    let job = job(&terms, 1);
-    for nonce in 0..50 {
-        let share = share(nonce);
-        // asked once, then dropped
-        let mut asked = std::pin::pin!(checker.open(&job, &share, terms.end));
-        assert!(futures::poll!(asked.as_mut()).is_pending() || nonce > 0);
-    }
-    all_as_alone(&checker, Algorithm::Scrypt, 20).await;
-}
-
-#[test]
-fn at_its_end_the_threads_end() {
-    // joined, or this would hang
-    drop(ShareChecker::new(4));
 }

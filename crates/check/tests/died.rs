@@ -1,7 +1,8 @@
-//! A thread that dies while it builds keeps nobody waiting. A file of its own: what is logged is the whole program's.
+//! A panic of a building thread leaves no caller waiting. It needs a test program of its own, since
+//! the log subscriber that panics is global.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use hashlease_check::{BuildFailed, Caches, Counts, EthashEpoch, Settings, Status};
+use hashlease_check::{BuildFailed, CacheCounts, CacheSettings, CacheStatus, Caches, EthashEpoch};
 use std::{
     sync::{
         Barrier,
@@ -11,10 +12,10 @@ use std::{
 };
 use tracing::{Event, Metadata, Subscriber, span};
 
-/// Whether threads that build die.
+/// Whether building threads panic.
 static DEADLY: AtomicBool = AtomicBool::new(true);
 
-/// Panics at whatever a building thread says, once it has built.
+/// Panics at the first event that a building thread logs, which is after the build.
 struct Deadly;
 
 impl Subscriber for Deadly {
@@ -35,11 +36,11 @@ impl Subscriber for Deadly {
 }
 
 #[test]
-fn whoever_waits_is_told_and_whoever_asks_next_has_it_built() {
+fn waiting_callers_get_an_error_and_the_next_call_builds_again() {
     tracing::subscriber::set_global_default(Deadly).unwrap();
     let epoch = EthashEpoch::of_ethash_block(0).unwrap();
-    let caches = Caches::new(Settings::default());
-    // Some wait for one build, some come after it and start another: all are told.
+    let caches = Caches::new(CacheSettings::default());
+    // some wait for the same build, some may start another one later: all get the error
     let start = Barrier::new(4);
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -47,14 +48,14 @@ fn whoever_waits_is_told_and_whoever_asks_next_has_it_built() {
                 start.wait();
                 let error = caches.get(epoch).unwrap_err();
                 assert!(matches!(error, BuildFailed::Died(died) if died == epoch), "{error}");
-                let words = "the thread that built the light cache of epoch 0 ended before its time";
+                let words = "the thread building the light cache of epoch 0 ended early";
                 assert_eq!(error.to_string(), words);
             });
         }
     });
-    assert_eq!((caches.status(epoch), caches.in_memory()), (Status::Absent, 0));
-    assert_eq!((caches.try_get(epoch).is_none(), caches.counts()), (true, Counts::default()));
+    assert_eq!((caches.status(epoch), caches.in_memory()), (CacheStatus::Absent, 0));
+    assert_eq!((caches.try_get(epoch).is_none(), caches.counts()), (true, CacheCounts::default()));
     DEADLY.store(false, Ordering::Relaxed);
     assert_eq!(caches.get(epoch).unwrap().epoch(), epoch);
-    assert_eq!(caches.counts(), Counts { built: 1, ..Counts::default() });
+    assert_eq!(caches.counts(), CacheCounts { built: 1, ..CacheCounts::default() });
 }

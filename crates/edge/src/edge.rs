@@ -7,6 +7,7 @@ use crate::{
     server,
     session_numbers::SessionNumbers,
 };
+use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
 use hashlease_primitives::{SharedClock, Terms};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
@@ -72,6 +73,7 @@ impl Edge {
         config: EdgeConfig,
         book: Book,
         leases: watch::Receiver<Arc<Vec<EdgeLease>>>,
+        checker: Arc<ShareChecker>,
         clock: SharedClock,
     ) -> Result<Self, EdgeError> {
         let EdgeConfig { listen, session_numbers, agent } = config;
@@ -82,7 +84,7 @@ impl Edge {
         let address = listener.local_addr().map_err(error)?;
         let served = watch::Sender::new(Arc::new(ServedLeases::new()));
         let (watched, sessions) = (served.subscribe(), served.subscribe());
-        let choice = LeaseChoice::new(book.clone(), sessions, numbers, Arc::clone(&clock));
+        let choice = LeaseChoice::new(book.clone(), sessions, numbers, checker, Arc::clone(&clock));
         let tasks = vec![
             tokio::spawn(server::accept(listener, choice)),
             tokio::spawn(leases::follow(leases, agent, book, served, clock)),

@@ -5,6 +5,7 @@ use crate::{
     served_lease::{CONNECT_AHEAD, Served, ServedLeases},
     session_numbers::SessionNumbers,
 };
+use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
 use hashlease_primitives::{LeaseId, SharedClock, Terms, Work};
 use std::sync::Arc;
@@ -60,6 +61,7 @@ pub(crate) struct LeaseChoice {
     pub(crate) book: Book,
     pub(crate) leases: watch::Receiver<Arc<ServedLeases>>,
     pub(crate) numbers: SessionNumbers,
+    pub(crate) checker: Arc<ShareChecker>,
     clock: SharedClock,
 }
 
@@ -68,9 +70,10 @@ impl LeaseChoice {
         book: Book,
         leases: watch::Receiver<Arc<ServedLeases>>,
         numbers: SessionNumbers,
+        checker: Arc<ShareChecker>,
         clock: SharedClock,
     ) -> Self {
-        Self { book, leases, numbers, clock }
+        Self { book, leases, numbers, checker, clock }
     }
 
     /// The time now, Unix seconds.

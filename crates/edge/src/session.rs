@@ -401,9 +401,10 @@ impl Session {
     fn submit(&mut self, id: Id, submit: Submit) {
         let prepared = self.prepare(&submit);
         let (book, peer) = (self.choice.book.clone(), self.peer);
+        let checker = Arc::clone(&self.choice.checker);
         self.answers.push_back(Box::pin(async move {
             let result = match prepared {
-                Ok((served, job, submitted)) => take_share(&served, &job, &book, submitted).await.map(drop),
+                Ok((served, job, submitted)) => take_share(&served, &job, &book, &checker, submitted).await.map(drop),
                 Err(reason) => Err(reason),
             };
             if let Err(reason) = &result {

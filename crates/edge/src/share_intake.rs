@@ -1,10 +1,10 @@
 //! What becomes of a share: checked in full, forwarded, written, answered.
 
 use crate::served_lease::{LiveJob, Served};
+use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
 use hashlease_share::{HeaderShare, Reason, Share};
 use hashlease_stratum::client::SubmitOutcome;
-use hashlease_verifier::Verifier;
 use std::sync::Arc;
 use tracing::{debug, warn};
 
@@ -61,6 +61,7 @@ pub(crate) async fn take_share(
     served: &Arc<Served>,
     job: &Arc<LiveJob>,
     book: &Book,
+    checker: &ShareChecker,
     submitted: Submitted,
 ) -> Result<Taken, Reason> {
     let terms = served.terms();
@@ -76,7 +77,7 @@ pub(crate) async fn take_share(
         return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
     }
     let whole = Share::Header(share.clone());
-    let opened = Verifier::of_process().open(&job.verified, &whole, terms.end).await?;
+    let opened = checker.open(&job.verified, &whole, terms.end).await?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
     let reserved = opened.settle().and_then(|settled| Ok((book.reserve(&settled)?, settled)));

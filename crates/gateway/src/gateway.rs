@@ -1,6 +1,7 @@
 //! Starts and ends: the listener, the leases, the lock on the data directory.
 
 use crate::{JobSigner, LeaseStatus, link, served::Served, upstream};
+use hashlease_check::ShareChecker;
 use hashlease_primitives::{GatewayBox, LeaseId, SharedClock, Terms};
 use std::{
     collections::BTreeMap,
@@ -101,6 +102,7 @@ impl Gateway {
         config: GatewayConfig,
         signer: impl JobSigner + 'static,
         assignments: watch::Receiver<Arc<Vec<Assignment>>>,
+        checker: Arc<ShareChecker>,
         clock: SharedClock,
     ) -> Result<GatewayHandle, GatewayError> {
         let data = |source| GatewayError::Data { path: config.data_dir.clone(), source };
@@ -117,7 +119,15 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![
             tokio::spawn(link::accept(listener, Arc::clone(&leases), stopped.clone())),
-            tokio::spawn(follow(config, Arc::new(signer), assignments, Arc::clone(&leases), stopped, clock)),
+            tokio::spawn(follow(
+                config,
+                Arc::new(signer),
+                assignments,
+                Arc::clone(&leases),
+                stopped,
+                checker,
+                clock,
+            )),
         ];
         info!(%address, "gateway listens");
         Ok(GatewayHandle { address, leases, stop, tasks, _lock: lock })
@@ -183,6 +193,7 @@ async fn follow(
     mut assignments: watch::Receiver<Arc<Vec<Assignment>>>,
     leases: ServedLeases,
     mut stopped: watch::Receiver<bool>,
+    checker: Arc<ShareChecker>,
     clock: SharedClock,
 ) {
     let mut running: BTreeMap<LeaseId, Running> = BTreeMap::new();
@@ -216,7 +227,13 @@ async fn follow(
                 continue;
             }
             let sequences = config.data_dir.join(format!("lease-{id}.sequence"));
-            match Served::new(assignment, Arc::clone(&signer), &sequences, Arc::clone(&clock)) {
+            match Served::new(
+                assignment,
+                Arc::clone(&signer),
+                &sequences,
+                Arc::clone(&checker),
+                Arc::clone(&clock),
+            ) {
                 Ok(served) => {
                     let served = Arc::new(served);
                     info!(lease = %id, "serving lease");

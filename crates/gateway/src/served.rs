@@ -6,10 +6,10 @@ use crate::{
     shares::Shares,
     status::{LeaseStatus, PoolState, Verdicts},
 };
+use hashlease_check::ShareChecker;
 use hashlease_primitives::{HeaderJob, LeaseId, SharedClock, Target, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob};
 use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
-use hashlease_verifier::Verifier;
 use std::{
     collections::BTreeMap,
     io,
@@ -72,6 +72,7 @@ pub(crate) struct Served {
     maker: Arc<Mutex<JobMaker>>,
     state: Mutex<State>,
     events: broadcast::Sender<LinkEvent>,
+    checker: Arc<ShareChecker>,
     clock: SharedClock,
 }
 
@@ -106,6 +107,7 @@ impl Served {
         assignment: Assignment,
         signer: Arc<dyn JobSigner>,
         sequences: &Path,
+        checker: Arc<ShareChecker>,
         clock: SharedClock,
     ) -> io::Result<Self> {
         Ok(Self {
@@ -113,6 +115,7 @@ impl Served {
             maker: Arc::new(Mutex::new(JobMaker::open(signer, sequences)?)),
             state: Mutex::default(),
             events: broadcast::Sender::new(EVENTS),
+            checker,
             clock,
         })
     }
@@ -276,7 +279,7 @@ impl Served {
     pub(crate) async fn submit(&self, job: &LiveJob, header: HeaderShare) -> Result<(), Refusal> {
         let share = Share::Header(header.clone());
         let terms = self.terms();
-        let opened = Verifier::of_process().open(&job.verified, &share, terms.end).await?;
+        let opened = self.checker.open(&job.verified, &share, terms.end).await?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
         let most = terms.most_shares();

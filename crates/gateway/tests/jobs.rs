@@ -5,6 +5,7 @@
 mod known_faults;
 mod world;
 
+use hashlease_check::ShareChecker;
 use hashlease_gateway::{Gateway, GatewayConfig, GatewayError, PoolState};
 use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, SystemClock, Terms};
 use serde_json::{Value, json};
@@ -228,7 +229,14 @@ async fn sequences_go_on_after_a_gateway_that_was_killed() {
             data_dir: dir.path().to_owned(),
             agent: "second".into(),
         };
-        let second = Gateway::start(config, signer(), assignments, SystemClock::shared()).await;
+        let second = Gateway::start(
+            config,
+            signer(),
+            assignments,
+            Arc::new(ShareChecker::new(1)),
+            SystemClock::shared(),
+        )
+        .await;
         assert!(matches!(second, Err(GatewayError::Locked { .. })), "one gateway to a data directory");
         let (job, _) = Node::of(&world.gateway, 1).await.job(&terms).await;
         assert!(job.job().sequence() > last);

@@ -11,7 +11,7 @@ use crate::{
     turns::{Claim, Turn},
 };
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use hashlease_caches::{Caches, EthashEpoch, LightCache};
+use hashlease_check::{Caches, EthashEpoch, LightCache};
 use hashlease_committee::MemberClient;
 use hashlease_evidence::{Evidence, EvidenceError, EvidenceHead, EvidenceReader, Recheck, Report};
 use hashlease_primitives::{Commitment, LeaseId, Terms};

@@ -9,7 +9,7 @@ use crate::{
     store::{Outcome, Store, StoreError},
     turns::Turns,
 };
-use hashlease_caches::{Caches, Settings};
+use hashlease_check::{CacheSettings, Caches};
 use hashlease_primitives::{Lease, LeaseId, LocalSigner, SharedClock};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -112,7 +112,7 @@ impl Member {
         let address = listener.local_addr().map_err(listen)?;
         let (running, ends) = watch::channel(());
         let directory = Some(config.data_dir.join("light-caches"));
-        let caches = Arc::new(Caches::new(Settings { directory, ..Settings::default() }));
+        let caches = Arc::new(Caches::new(CacheSettings { directory, ..CacheSettings::default() }));
         let state = Arc::new(State {
             fetches: Turns::new(config.fetch.at_once, Arc::clone(&clock)),
             checks: Turns::new(config.checks, Arc::clone(&clock)),

@@ -7,7 +7,7 @@ use crate::{
     turns::Turns,
 };
 use alloy_primitives::Address;
-use hashlease_caches::Caches;
+use hashlease_check::Caches;
 use hashlease_committee::{JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView};
 use hashlease_primitives::{
     Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms,

@@ -6,7 +6,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use hashlease_check::{Caches, EthashEpoch, FileError, Settings, Status};
+use hashlease_check::{CacheFileError, CacheSettings, CacheStatus, Caches, EthashEpoch};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -69,15 +69,15 @@ fn sum(file: &[u8]) -> [u8; 32] {
 }
 
 /// Whether the refusal names what is wrong first.
-fn is_named(error: &FileError, right: &[u8; FIELDS], found: &[u8], length: Option<u64>) -> bool {
+fn is_named(error: &CacheFileError, right: &[u8; FIELDS], found: &[u8], length: Option<u64>) -> bool {
     let same = |range: std::ops::Range<usize>| found[range.clone()] == right[range];
     match error {
-        FileError::Length { actual, .. } => Some(*actual) == length,
+        CacheFileError::Length { actual, .. } => Some(*actual) == length,
         _ if length.is_some() => false,
-        FileError::Foreign { .. } => !same(0..8),
-        FileError::Version { .. } => same(0..8) && !same(8..12),
-        FileError::Epoch { .. } => same(0..12) && !same(12..20),
-        FileError::Damaged { .. } => same(0..20),
+        CacheFileError::Foreign { .. } => !same(0..8),
+        CacheFileError::Version { .. } => same(0..8) && !same(8..12),
+        CacheFileError::Epoch { .. } => same(0..12) && !same(12..20),
+        CacheFileError::Damaged { .. } => same(0..20),
         _ => false,
     }
 }
@@ -118,13 +118,13 @@ fuzz_target!(|input: Input| {
     let link = directory.path().join("light-0-0.cache");
     symlink(format!("/proc/self/fd/{}", file.as_raw_fd()), link).unwrap();
     let kept_in = Some(directory.path().to_owned());
-    let caches = Caches::new(Settings { directory: kept_in, ..Settings::default() });
+    let caches = Caches::new(CacheSettings { directory: kept_in, ..CacheSettings::default() });
     assert!(caches.prepare(epoch()));
     let refused = loop {
-        if let Some(trouble) = caches.take_troubles().into_iter().next() {
-            break Some(trouble);
+        if let Some(failed) = caches.take_failed_files().into_iter().next() {
+            break Some(failed);
         }
-        if caches.status(epoch()) == Status::Ready {
+        if caches.status(epoch()) == CacheStatus::Ready {
             break None;
         }
         sleep(Duration::from_micros(100));
@@ -138,9 +138,9 @@ fuzz_target!(|input: Input| {
             assert!(right && caches.counts().loaded == 1, "accepted: {:?}", caches.counts());
             assert!(caches.try_get(epoch()).unwrap().as_bytes() == &bytes[HEADER..]);
         }
-        Some(trouble) => {
-            assert!(!right, "refused: {}", trouble.error);
-            assert!(is_named(&trouble.error, &right_fields, bytes, wrong_length), "{}", trouble.error);
+        Some(failed) => {
+            assert!(!right, "refused: {}", failed.error);
+            assert!(is_named(&failed.error, &right_fields, bytes, wrong_length), "{}", failed.error);
         }
     }
     drop(caches);

@@ -7,7 +7,7 @@ use hashlease_chain::{
     Sender,
     bindings::{DemoToken, LeaseEscrow},
 };
-use hashlease_check::{Caches, Settings};
+use hashlease_check::{CacheSettings, Caches};
 use hashlease_committee::{MemberClient, propose};
 use hashlease_escrow_model as escrow;
 use hashlease_primitives::{Commitment, Lease, Work};
@@ -63,7 +63,7 @@ impl Books {
             let wanted = VerifyArgs::default();
             let deployment = world.chain.deployment().clone();
             let checking = tokio::task::spawn_blocking(move || {
-                let caches = Caches::new(Settings::default());
+                let caches = Caches::new(CacheSettings::default());
                 verify::check(bytes.as_slice(), &wanted, Some(&deployment), &caches, |_| {
                     ProgressBar::hidden()
                 })

@@ -4,12 +4,14 @@ use super::{AGENT, COMMITTEE_AGE, chain, ended, ready};
 use crate::{keys, settings::GatewayArgs};
 use anyhow::Result;
 use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow};
+use hashlease_check::ShareChecker;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig};
 use hashlease_primitives::{GatewayBox, LeaseId, NodeKey, SystemClock};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 use tracing::warn;
 
@@ -32,7 +34,8 @@ pub(crate) async fn run(settings: GatewayArgs) -> Result<()> {
         known: BTreeMap::new(),
     };
     let (assignments, _following) = follow(watcher, settings.chain.pause(), view, Vec::new());
-    let gateway = Gateway::start(config, signer, assignments, SystemClock::shared()).await?;
+    let checker = Arc::new(ShareChecker::on_all_cores());
+    let gateway = Gateway::start(config, signer, assignments, checker, SystemClock::shared()).await?;
     let mut line = ready_line;
     if let Some(fields) = line.as_object_mut() {
         fields.insert("link".into(), json!(gateway.local_addr().to_string()));

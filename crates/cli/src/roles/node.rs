@@ -5,6 +5,7 @@ use crate::{keys, settings::NodeArgs};
 use anyhow::{Context as _, Result};
 use hashlease_api::{EvidenceFiles, LeaseStatus, NodeApi};
 use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow};
+use hashlease_check::ShareChecker;
 use hashlease_edge::{Edge, EdgeConfig, EdgeLease, LeaseState};
 use hashlease_ledger::Book;
 use hashlease_primitives::{Lease, LeaseId, NodeBox, NodeKey, SystemClock};
@@ -59,8 +60,9 @@ pub(crate) async fn run(settings: NodeArgs) -> Result<()> {
         session_numbers: data_dir.join("sessions"),
         agent: AGENT.to_owned(),
     };
+    let checker = Arc::new(ShareChecker::on_all_cores());
     let address = provider.address();
-    let edge = Edge::start(config, book.clone(), leases, Arc::clone(&clock)).await?;
+    let edge = Edge::start(config, book.clone(), leases, checker, Arc::clone(&clock)).await?;
     let states = edge.states();
     let status = move || states().into_iter().map(status).collect();
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };

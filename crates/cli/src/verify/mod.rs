@@ -6,8 +6,8 @@ mod single;
 use alloy_primitives::{Address, B256};
 use anyhow::{Result, bail};
 use clap::Args;
-use hashlease_caches::{Caches, EthashEpoch, LightCache, Settings};
 use hashlease_chain::Deployment;
+use hashlease_check::{CacheSettings, Caches, EthashEpoch, LightCache};
 use hashlease_evidence::{EvidenceHead, EvidenceReader, Recheck, Report};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
@@ -149,7 +149,7 @@ fn progress(shares: u64) -> ProgressBar {
 
 /// The caches of a run: the same for all files.
 fn caches(arguments: &VerifyArgs) -> Caches {
-    Caches::new(Settings { directory: arguments.cache_dir.clone(), ..Settings::default() })
+    Caches::new(CacheSettings { directory: arguments.cache_dir.clone(), ..CacheSettings::default() })
 }
 
 /// A light cache, built here if no thread can be had for it. What goes wrong with its file is logged where it does, also

@@ -2,7 +2,7 @@
 
 use super::{Checked, VerifyArgs, light_cache, single as one};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
-use hashlease_caches::Caches;
+use hashlease_check::Caches;
 use hashlease_evidence::SingleShare;
 use hashlease_share::Reason;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The program, and evidence for it: files whose shares cost a few hashes.
 
 use alloy_primitives::{Address, B256};
-use hashlease_caches::{EthashEpoch, LightCache};
+use hashlease_check::{EthashEpoch, LightCache};
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
 use hashlease_primitives::{
     Algorithm, Commitment, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner,

@@ -180,7 +180,14 @@ async fn a_restart_does_not_forget_what_was_counted() {
         version_mask: 0,
     };
     let served = world.served(1);
-    let result = take_share(&served, &served.job(1).unwrap(), &world.book, again).await;
+    let result = take_share(
+        &served,
+        &served.job(1).unwrap(),
+        &world.book,
+        &hashlease_check::ShareChecker::new(1),
+        again,
+    )
+    .await;
     assert_eq!(result, Err(Reason::Duplicate));
     assert_eq!(world.counted(1), 1);
 }

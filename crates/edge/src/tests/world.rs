@@ -152,7 +152,9 @@ impl World {
         let numbers = SessionNumbers::open(dir.join("sessions")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let choice = LeaseChoice::new(book.clone(), leases.subscribe(), numbers, SystemClock::shared());
+        let checker = Arc::new(hashlease_check::ShareChecker::new(1));
+        let choice =
+            LeaseChoice::new(book.clone(), leases.subscribe(), numbers, checker, SystemClock::shared());
         let accepting = tokio::spawn(server::accept(listener, choice));
         Self { book, address, dir: dir.to_owned(), leases, accepting }
     }

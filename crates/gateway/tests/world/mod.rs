@@ -3,6 +3,7 @@
 
 use alloy_primitives::Address;
 use arrayvec::ArrayVec;
+use hashlease_check::ShareChecker;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig, GatewayHandle, LeaseStatus};
 use hashlease_primitives::{
     Algorithm, Difficulty, DifficultyBase, Domain, GatewayBox, HashRate, LeaseId, LocalSigner, Secret,
@@ -83,7 +84,15 @@ pub async fn start(dir: &Path, leases: Vec<Assignment>) -> World {
         agent: "gateway/test".into(),
     };
     World {
-        gateway: Gateway::start(config, signer(), receiver, SystemClock::shared()).await.unwrap(),
+        gateway: Gateway::start(
+            config,
+            signer(),
+            receiver,
+            Arc::new(ShareChecker::new(1)),
+            SystemClock::shared(),
+        )
+        .await
+        .unwrap(),
         leases: sender,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use alloy_primitives::B256;
-use hashlease_caches::{EthashEpoch, LightCache};
+use hashlease_check::{EthashEpoch, LightCache};
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
 use hashlease_primitives::{
     Algorithm, Commitment, EthashJob, HashRate, Job, Lease, LeaseId, SettlementWeight, SignedEpochRoot,
