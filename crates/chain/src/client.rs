@@ -5,8 +5,10 @@ use alloy::{
     eips::BlockId,
     providers::{Provider as _, ProviderBuilder, RootProvider},
 };
-use alloy_primitives::{Address, U256, aliases::U96};
-use hashlease_primitives::{Algorithm, Domain, HashRate, Lease, LeaseId, SettlementWeight, Terms, Work};
+use alloy_primitives::{Address, U256};
+use hashlease_primitives::{
+    Algorithm, Domain, HashRate, Lease, LeaseId, SettlementWeight, Terms, UnixSeconds, Work,
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -33,10 +35,6 @@ pub struct Chain {
     provider: Provider,
     deployment: Deployment,
     oracles: Arc<Mutex<BTreeMap<u32, Oracle>>>,
-}
-
-pub(crate) fn work(value: U96) -> Work {
-    Work(value.to::<u128>())
 }
 
 impl Chain {
@@ -104,13 +102,15 @@ impl Chain {
         Ok(self.provider.get_block_number().await?)
     }
 
-    /// Time of the newest block, Unix seconds.
+    /// Time of the newest block.
     ///
     /// # Errors
     /// [`ChainError::Rpc`].
-    pub async fn time(&self) -> Result<u64, ChainError> {
+    pub async fn time(&self) -> Result<UnixSeconds, ChainError> {
         let block = self.provider.get_block(BlockId::latest()).await?;
-        block.map(|block| block.header.timestamp).ok_or_else(|| ChainError::Rpc("no newest block".into()))
+        block
+            .map(|block| UnixSeconds::new(block.header.timestamp))
+            .ok_or_else(|| ChainError::Rpc("no newest block".into()))
     }
 
     /// A lease as the escrow holds it.
@@ -135,9 +135,9 @@ impl Chain {
                 .map_err(|_| unexpected("lease's algorithm", "1 to 4", found.algorithm.to_string()))?,
             weight: SettlementWeight::from_log2(found.weightLog2)
                 .ok_or_else(|| unexpected("lease's weight", "below 2^96", found.weightLog2.to_string()))?,
-            rate: HashRate(found.rate.to::<u128>()),
-            start: found.start.to::<u64>(),
-            end: found.end.to::<u64>(),
+            rate: HashRate::from(found.rate),
+            start: UnixSeconds::new(found.start.to::<u64>()),
+            end: UnixSeconds::new(found.end.to::<u64>()),
             duration: found.duration,
             epoch_length: found.epochLength,
         };
@@ -147,10 +147,10 @@ impl Chain {
             window: oracle.window,
             payment: found.payment,
             bond: found.bond,
-            credited: work(found.credited),
-            due: work(found.due),
-            as_of: found.asOf.to::<u64>(),
-            collected: work(found.collectedWork),
+            credited: Work::from(found.credited),
+            due: Work::from(found.due),
+            as_of: UnixSeconds::new(found.asOf.to::<u64>()),
+            collected: Work::from(found.collectedWork),
             last: found.last,
             settled: found.settled,
         })

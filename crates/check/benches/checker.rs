@@ -11,7 +11,7 @@ use common::{terms, verified};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::join_all;
 use hashlease_check::ShareChecker;
-use hashlease_primitives::{Algorithm, HeaderJob, LeaseId};
+use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, UnixSeconds};
 use hashlease_share::{HeaderShare, Share};
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ fn scrypt(criterion: &mut Criterion) {
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0,
-        not_before: TIME,
-        not_after: TIME + 100,
+        not_before: UnixSeconds::new(TIME),
+        not_after: UnixSeconds::new(TIME + 100),
         coinbase_prefix: vec![1; 130].into(),
         tail_length: 8,
         coinbase_suffix: vec![2; 112].into(),
@@ -55,7 +55,7 @@ fn scrypt(criterion: &mut Criterion) {
         let shares: Vec<Share> = (0..count).map(share).collect();
         group.bench_function(BenchmarkId::new("waiting at once", count), |bencher| {
             bencher.iter(|| {
-                let asked = shares.iter().map(|share| checker.open(&job, share, terms.end));
+                let asked = shares.iter().map(|share| checker.open(&job, share, terms.end.get()));
                 runtime.block_on(join_all(asked)).len()
             });
         });

@@ -5,7 +5,7 @@
 //! in a queue, from which each thread takes a batch and checks it in one call of [`open_many`],
 //! several times as fast as one by one. So the busier the checker is, the less a share costs.
 
-use hashlease_primitives::Algorithm;
+use hashlease_primitives::{Algorithm, UnixSeconds};
 use hashlease_share::{OpenedShare, Reason, Share, VerifiedJob, open_many};
 use std::{
     collections::VecDeque,
@@ -127,7 +127,7 @@ impl ShareChecker {
     /// As [`VerifiedJob::open`].
     pub async fn open(&self, job: &Arc<VerifiedJob>, share: &Share, end: u64) -> Verdict {
         if job.terms().algorithm == Algorithm::Sha256d || self.threads.is_empty() {
-            return job.open(share, end);
+            return job.open(share, UnixSeconds::new(end));
         }
         let (answer, verdict) = oneshot::channel();
         self.shared.lock().shares.push_back(QueuedShare {
@@ -140,7 +140,7 @@ impl ShareChecker {
         match verdict.await {
             Ok(verdict) => verdict,
             // the check of its batch panicked
-            Err(_) => job.open(share, end),
+            Err(_) => job.open(share, UnixSeconds::new(end)),
         }
     }
 }
@@ -169,7 +169,7 @@ fn check(batch: Vec<QueuedShare>) {
         let offset = verdicts.len();
         verdicts.extend(same_end.iter().map(|_| None));
         let shares = same_end.iter().map(|queued| (queued.job.as_ref(), &queued.share));
-        open_many(first.end, shares, |index, verdict| {
+        open_many(UnixSeconds::new(first.end), shares, |index, verdict| {
             if let Some(place) = verdicts.get_mut(offset.saturating_add(index)) {
                 *place = Some(verdict);
             }

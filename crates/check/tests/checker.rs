@@ -8,7 +8,7 @@ use alloy_primitives::B256;
 use common::{terms, verified};
 use futures::future::join_all;
 use hashlease_check::ShareChecker;
-use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms};
+use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, Share, VerifiedJob};
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ fn job(terms: &Terms, sequence: u64) -> Arc<VerifiedJob> {
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0,
-        not_before: TIME,
-        not_after: TIME + 100,
+        not_before: UnixSeconds::new(TIME),
+        not_after: UnixSeconds::new(TIME + 100),
         coinbase_prefix: vec![sequence as u8; 50].into(),
         tail_length: 2,
         coinbase_suffix: vec![2; 60].into(),
@@ -55,11 +55,12 @@ async fn all_as_alone(checker: &ShareChecker, algorithm: Algorithm, count: u32) 
     let terms = lease(algorithm);
     let jobs = [job(&terms, 1), job(&terms, 2)];
     // a cancellation came meanwhile
-    let ends = [terms.end, TIME + 50];
+    let ends = [terms.end, UnixSeconds::new(TIME + 50)];
     let asked: Vec<_> = (0..count)
         .map(|nonce| (&jobs[nonce as usize % 2], share(nonce), ends[nonce as usize / 3 % 2]))
         .collect();
-    let verdicts = join_all(asked.iter().map(|(job, share, end)| checker.open(job, share, *end))).await;
+    let verdicts =
+        join_all(asked.iter().map(|(job, share, end)| checker.open(job, share, (*end).get()))).await;
     let mut good = 0;
     for ((job, share, end), verdict) in asked.iter().zip(verdicts) {
         let verdict = seen(verdict);

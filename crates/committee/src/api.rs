@@ -13,23 +13,23 @@
 //! Errors are `{"code": <kebab-case>, "message": <text>}`.
 
 use alloy_primitives::{Address, B256, Bytes};
-use hashlease_primitives::{LeaseId, SignedEpochRoot, Statement};
+use hashlease_primitives::{LeaseId, SignedEpochRoot, Statement, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// A job was taken, and is on the jobs route from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobReceipt {
-    /// When it came first, Unix milliseconds.
-    pub received: u64,
+    /// When it came first.
+    pub received: UnixMillis,
 }
 
 /// A root was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RootReceipt {
-    /// When it came first, Unix milliseconds.
-    pub received: u64,
+    /// When it came first.
+    pub received: UnixMillis,
     /// Before the epoch's deadline.
     pub in_time: bool,
 }
@@ -38,8 +38,8 @@ pub struct RootReceipt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RootView {
-    /// When it came, Unix milliseconds.
-    pub received: u64,
+    /// When it came.
+    pub received: UnixMillis,
     /// Before the epoch's deadline, by this member's own clock.
     pub in_time: bool,
     /// The provider's word.

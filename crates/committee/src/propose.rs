@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// without a slash, and members see the same jobs within moments. Less would free the provider of what it owes.
 #[must_use]
 pub fn least_last_due(own: Work) -> Work {
-    own.saturating_sub(Work(own.0 / 20))
+    own.saturating_sub(Work::capped(own.hashes() / 20))
 }
 
 /// The strongest statement that `threshold` of the members can sign: the evidence that so many agree on, and of their
@@ -38,14 +38,14 @@ pub fn propose(views: &[StatementView], threshold: usize) -> Option<Statement> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hashlease_primitives::LeaseId;
+    use hashlease_primitives::{LeaseId, UnixSeconds};
 
     fn view(evidence: u8, due: u128, last: bool, pending: bool) -> StatementView {
         let statement = Statement {
             lease: LeaseId(1),
-            as_of: 10,
-            work: Work(5),
-            due: Work(due),
+            as_of: UnixSeconds::new(10),
+            work: Work::new(5),
+            due: Work::capped(due),
             evidence: B256::repeat_byte(evidence),
             last,
         };
@@ -56,13 +56,13 @@ mod tests {
     fn the_proposal_is_what_enough_members_can_sign() {
         let views = [view(1, 30, true, false), view(1, 10, true, false), view(1, 20, false, false)];
         let three = propose(&views, 3).unwrap();
-        assert_eq!((three.due, three.last), (Work(10), false), "all must reach it");
+        assert_eq!((three.due, three.last), (Work::new(10), false), "all must reach it");
         let two = propose(&views, 2).unwrap();
-        assert_eq!((two.due, two.last), (Work(20), false), "of those who reach 20 only one says last");
+        assert_eq!((two.due, two.last), (Work::new(20), false), "of those who reach 20 only one says last");
         let one = propose(&views, 1).unwrap();
-        assert_eq!((one.due, one.last), (Work(30), true));
+        assert_eq!((one.due, one.last), (Work::new(30), true));
         let close = [view(1, 100, true, false), view(1, 95, true, false)];
-        assert!(propose(&close, 2).is_some_and(|last| last.last && last.due == Work(95)));
+        assert!(propose(&close, 2).is_some_and(|last| last.last && last.due == Work::new(95)));
         let apart = [view(1, 100, true, false), view(1, 94, true, false)];
         assert!(
             propose(&apart, 2).is_some_and(|last| !last.last),
@@ -77,9 +77,9 @@ mod tests {
     #[test]
     fn known_fault_least_work_of_a_group_is_proposed() {
         let mut liar = view(1, 20, true, false);
-        liar.statement.work = Work(0);
+        liar.statement.work = Work::ZERO;
         let views = [liar, view(1, 20, true, false), view(1, 20, true, false)];
-        assert_eq!(propose(&views, 2).unwrap().work, Work(0));
+        assert_eq!(propose(&views, 2).unwrap().work, Work::ZERO);
     }
 
     /// Today: the moment is that of whoever answers first, right or wrong. Right: a view of another moment or lease
@@ -87,10 +87,10 @@ mod tests {
     #[test]
     fn known_fault_moment_of_the_first_view_is_proposed() {
         let mut liar = view(1, 20, true, false);
-        liar.statement.as_of = 999;
+        liar.statement.as_of = UnixSeconds::new(999);
         liar.statement.lease = LeaseId(2);
         let views = [liar, view(1, 20, true, false), view(1, 20, true, false)];
         let proposed = propose(&views, 2).unwrap();
-        assert_eq!((proposed.as_of, proposed.lease), (999, LeaseId(2)));
+        assert_eq!((proposed.as_of, proposed.lease), (UnixSeconds::new(999), LeaseId(2)));
     }
 }

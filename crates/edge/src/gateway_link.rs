@@ -90,7 +90,7 @@ pub(crate) async fn keep(
         if now >= terms.end {
             break;
         }
-        if now.saturating_add(CONNECT_AHEAD) < terms.start {
+        if now.plus(CONNECT_AHEAD) < terms.start {
             sleep(Duration::from_secs(1)).await;
             continue;
         }
@@ -129,7 +129,7 @@ pub(crate) async fn follow(served: &Served, book: &Book, mut events: UpstreamEve
     let mut authorised = false;
     let mut pool_target = None;
     let mut clean_of = HashMap::new();
-    let deadline = || served.terms().end.saturating_sub(served.now());
+    let deadline = || served.terms().end.since(served.now());
     loop {
         let event = tokio::select! {
             event = events.next() => event,

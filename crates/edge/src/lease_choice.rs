@@ -7,7 +7,7 @@ use crate::{
 };
 use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
-use hashlease_primitives::{LeaseId, SharedClock, Terms, Work};
+use hashlease_primitives::{LeaseId, SharedClock, Terms, UnixSeconds, Work};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -25,8 +25,8 @@ pub(crate) struct Standing<'a> {
 impl Standing<'_> {
     /// Work promised by now and not yet counted.
     #[must_use]
-    pub(crate) fn deficit(&self, now: u64) -> Work {
-        let elapsed = now.min(self.terms.end).saturating_sub(self.terms.start);
+    pub(crate) fn deficit(&self, now: UnixSeconds) -> Work {
+        let elapsed = now.min(self.terms.end).since(self.terms.start);
         self.terms.rate.over(elapsed).saturating_sub(self.counted)
     }
 }
@@ -43,7 +43,7 @@ pub(crate) fn pinned(worker: &str) -> Option<LeaseId> {
 #[must_use]
 pub(crate) fn choose<'a>(
     worker: &str,
-    now: u64,
+    now: UnixSeconds,
     leases: impl Iterator<Item = Standing<'a>>,
 ) -> Option<LeaseId> {
     let active = leases.filter(|lease| lease.terms.is_active(now));
@@ -76,9 +76,9 @@ impl LeaseChoice {
         Self { book, leases, numbers, checker, clock }
     }
 
-    /// The time now, Unix seconds.
-    pub(crate) fn now(&self) -> u64 {
-        self.clock.seconds().get()
+    /// The second that it is now.
+    pub(crate) fn now(&self) -> UnixSeconds {
+        self.clock.seconds()
     }
 
     /// The lease that a worker should mine for now.
@@ -105,7 +105,7 @@ impl LeaseChoice {
         let leases = self.leases.borrow();
         leases.values().filter(|served| pinned.is_none_or(|id| id == served.id())).any(|served| {
             let terms = served.terms();
-            now < terms.start && terms.start <= now.saturating_add(CONNECT_AHEAD)
+            now < terms.start && terms.start <= now.plus(CONNECT_AHEAD)
         })
     }
 
@@ -140,34 +140,44 @@ mod tests {
             job_signer: Address::ZERO,
             algorithm: Algorithm::Sha256d,
             weight: SettlementWeight::from_log2(4).unwrap(),
-            rate: HashRate(rate),
-            start: 100,
-            end: 200,
+            rate: HashRate::capped(rate),
+            start: UnixSeconds::new(100),
+            end: UnixSeconds::new(200),
             duration: 100,
             epoch_length: 10,
         }
     }
 
     fn standing(terms: &Terms, counted: u128) -> Standing<'_> {
-        Standing { terms, counted: Work(counted), has_job: true }
+        Standing { terms, counted: Work::capped(counted), has_job: true }
     }
 
     #[test]
     fn a_pinned_worker_gets_its_lease_or_none() {
         let (a, b) = (terms(1, 10), terms(2, 1_000));
         let leases = || [standing(&a, 0), standing(&b, 0)].into_iter();
-        assert_eq!(choose("1.rig", 150, leases()), Some(LeaseId(1)));
-        assert_eq!(choose("1", 150, leases()), Some(LeaseId(1)));
-        assert_eq!(choose("3.rig", 150, leases()), None);
-        assert_eq!(choose("1.rig", 250, leases()), None, "over");
+        assert_eq!(choose("1.rig", UnixSeconds::new(150), leases()), Some(LeaseId(1)));
+        assert_eq!(choose("1", UnixSeconds::new(150), leases()), Some(LeaseId(1)));
+        assert_eq!(choose("3.rig", UnixSeconds::new(150), leases()), None);
+        assert_eq!(choose("1.rig", UnixSeconds::new(250), leases()), None, "over");
     }
 
     #[test]
     fn others_go_where_most_is_missing() {
         let (a, b) = (terms(1, 10), terms(2, 1_000));
-        assert_eq!(choose("rig", 150, [standing(&a, 0), standing(&b, 0)].into_iter()), Some(LeaseId(2)));
-        assert_eq!(choose("rig", 150, [standing(&a, 0), standing(&b, 49_900)].into_iter()), Some(LeaseId(1)));
+        assert_eq!(
+            choose("rig", UnixSeconds::new(150), [standing(&a, 0), standing(&b, 0)].into_iter()),
+            Some(LeaseId(2))
+        );
+        assert_eq!(
+            choose("rig", UnixSeconds::new(150), [standing(&a, 0), standing(&b, 49_900)].into_iter()),
+            Some(LeaseId(1))
+        );
         let idle = Standing { has_job: false, ..standing(&b, 0) };
-        assert_eq!(choose("rig", 150, [standing(&a, 0), idle].into_iter()), Some(LeaseId(1)), "b has no job");
+        assert_eq!(
+            choose("rig", UnixSeconds::new(150), [standing(&a, 0), idle].into_iter()),
+            Some(LeaseId(1)),
+            "b has no job"
+        );
     }
 }

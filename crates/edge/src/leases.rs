@@ -79,11 +79,10 @@ pub(crate) async fn follow(
                 }
                 continue;
             }
-            let Some(node_box) = wanted.node_box.as_ref().filter(|_| clock.seconds().get() < terms.end)
-            else {
+            let Some(node_box) = wanted.node_box.as_ref().filter(|_| clock.seconds() < terms.end) else {
                 continue;
             };
-            info!(lease = %terms.id, gateway = node_box.gateway, rate = %terms.rate, start = terms.start, end = terms.end, "lease found");
+            info!(lease = %terms.id, gateway = node_box.gateway, rate = %terms.rate, start = %terms.start, end = %terms.end, "lease found");
             let served = Arc::new(Served::new(wanted.lease.clone(), Arc::clone(&clock)));
             let (sender, receiver) = watch::channel(target(node_box));
             let link =

@@ -2,7 +2,7 @@
 
 use crate::extranonce::Layout;
 use alloy_primitives::B256;
-use hashlease_primitives::{HeaderJob, Lease, LeaseId, SharedClock, Target, Terms};
+use hashlease_primitives::{HeaderJob, Lease, LeaseId, SharedClock, Target, Terms, UnixSeconds};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::client::UpstreamHandle;
 use std::{
@@ -105,9 +105,9 @@ impl Served {
         }
     }
 
-    /// The time now, Unix seconds.
-    pub(crate) fn now(&self) -> u64 {
-        self.clock.seconds().get()
+    /// The second that it is now.
+    pub(crate) fn now(&self) -> UnixSeconds {
+        self.clock.seconds()
     }
 
     /// The lease's id.
@@ -168,7 +168,7 @@ impl Served {
         }
         jobs.insert(job.sequence(), Arc::clone(&job));
         // a job whose window ended long ago can get no share that keeps the local rules
-        jobs.retain(|_, job| job.verified.job().not_after().saturating_add(60) >= now);
+        jobs.retain(|_, job| job.verified.job().not_after().plus(60) >= now);
         while jobs.len() > MAX_JOBS {
             jobs.pop_first();
         }

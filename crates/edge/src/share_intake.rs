@@ -3,6 +3,7 @@
 use crate::served_lease::{LiveJob, Served};
 use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
+use hashlease_primitives::UnixSeconds;
 use hashlease_share::{HeaderShare, Reason, Share};
 use hashlease_stratum::client::SubmitOutcome;
 use std::sync::Arc;
@@ -72,12 +73,14 @@ pub(crate) async fn take_share(
     let Submitted { tail, ntime, nonce, version_bits, version_mask, .. } = &submitted;
     let share = HeaderShare::submitted(signed, *version_mask, tail, (*ntime, *nonce), *version_bits)?;
     let now = served.now();
-    let ntime = u64::from(share.ntime);
-    if ntime.abs_diff(now) > CLOCK_TOLERANCE && (signed.not_before..=signed.not_after).contains(&ntime) {
+    let ntime = UnixSeconds::from(share.ntime);
+    if ntime.get().abs_diff(now.get()) > CLOCK_TOLERANCE
+        && (signed.not_before..=signed.not_after).contains(&ntime)
+    {
         return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
     }
     let whole = Share::Header(share.clone());
-    let opened = checker.open(&job.verified, &whole, terms.end).await?;
+    let opened = checker.open(&job.verified, &whole, terms.end.get()).await?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
     let reserved = opened.settle().and_then(|settled| Ok((book.reserve(&settled)?, settled)));

@@ -15,7 +15,8 @@ fn mul_div(a: u128, b: u128, c: u128) -> u128 {
 /// `ceil(price × rate × duration / 10^21)`; `None` above 128 bits.
 #[must_use]
 pub fn payment(price: u128, rate: HashRate, duration: u32) -> Option<u128> {
-    let product = U512::from(price).saturating_mul(U512::from(rate.0)).saturating_mul(U512::from(duration));
+    let product =
+        U512::from(price).saturating_mul(U512::from(rate.per_second())).saturating_mul(U512::from(duration));
     let unit = U512::from(PRICE_UNIT);
     let rounded = product.saturating_add(unit.saturating_sub(U512::ONE)).checked_div(unit)?;
     u128::try_from(rounded).ok()
@@ -30,14 +31,14 @@ pub fn bond(payment: u128, bps: u16) -> u128 {
 /// The most that may be credited by a time: `min(committed, 1.25 × rate × elapsed)`.
 #[must_use]
 pub fn credit_cap(rate: HashRate, duration: u32, elapsed: u64) -> Work {
-    let cap = rate.0.saturating_mul(u128::from(elapsed)).saturating_mul(5) / 4;
-    Work(cap).min(rate.over(u64::from(duration)))
+    let cap = rate.per_second().saturating_mul(u128::from(elapsed)).saturating_mul(5) / 4;
+    Work::capped(cap).min(rate.over(u64::from(duration)))
 }
 
 /// `floor(payment × min(credited, committed) / committed)`.
 #[must_use]
 pub fn released(payment: u128, credited: Work, committed: Work) -> u128 {
-    mul_div(payment, credited.min(committed).0, committed.0)
+    mul_div(payment, credited.min(committed).hashes(), committed.hashes())
 }
 
 /// `floor(released × bps / 10,000)` of all that was released so far; a single collection books the difference.
@@ -50,12 +51,12 @@ pub fn fee(released: u128, bps: u16) -> u128 {
 #[must_use]
 pub fn tolerance(due: Work, weight: Work) -> Work {
     let square = U256::from(961u16)
-        .saturating_mul(U256::from(weight.0))
-        .saturating_mul(U256::from(due.0))
+        .saturating_mul(U256::from(weight.hashes()))
+        .saturating_mul(U256::from(due.hashes()))
         .checked_div(U256::from(100u8))
         .unwrap_or_default();
     let root: u128 = square.root(2).saturating_to();
-    Work((due.0 / 20).max(root))
+    Work::capped((due.hashes() / 20).max(root))
 }
 
 /// `floor(bond × (short − tolerance) / committed)` with `short = due − min(credited, due)`, at most the bond.
@@ -63,15 +64,15 @@ pub fn tolerance(due: Work, weight: Work) -> Work {
 pub fn slash(bond: u128, due: Work, credited: Work, committed: Work, weight: Work) -> u128 {
     let short = due.saturating_sub(credited.min(due));
     let beyond = short.saturating_sub(tolerance(due, weight));
-    mul_div(bond, beyond.0, committed.0).min(bond)
+    mul_div(bond, beyond.hashes(), committed.hashes()).min(bond)
 }
 
 /// What no credit can reach any more once a cancelled lease runs `ran` seconds in all:
 /// `payment − ⌈payment × min(committed, 1.25 × rate × ran) / committed⌉`.
 #[must_use]
 pub fn returned(payment: u128, rate: HashRate, ran: u64, duration: u32) -> u128 {
-    let committed = U256::from(rate.over(u64::from(duration)).0);
-    let reach = U256::from(credit_cap(rate, duration, ran).0);
+    let committed = U256::from(rate.over(u64::from(duration)).hashes());
+    let reach = U256::from(credit_cap(rate, duration, ran).hashes());
     let product = U256::from(payment).saturating_mul(reach);
     let rounded_up = product.saturating_add(committed.saturating_sub(U256::ONE)).checked_div(committed);
     payment.saturating_sub(rounded_up.unwrap_or_default().saturating_to())
@@ -84,10 +85,10 @@ pub fn termination(bond: u128, due: Work, rate: HashRate, ran: u64, cut: u64) ->
     if ran == 0 {
         return bond;
     }
-    let share = U512::from(bond).saturating_mul(U512::from(cut)).saturating_mul(U512::from(due.0));
+    let share = U512::from(bond).saturating_mul(U512::from(cut)).saturating_mul(U512::from(due.hashes()));
     let whole = U512::from(ran)
         .saturating_add(U512::from(cut))
-        .saturating_mul(U512::from(rate.0))
+        .saturating_mul(U512::from(rate.per_second()))
         .saturating_mul(U512::from(ran));
     share.checked_div(whole).unwrap_or_default().saturating_to()
 }
@@ -107,18 +108,18 @@ mod tests {
     proptest! {
         #[test]
         fn silence_never_slashes(bond: u128, credited: u64, committed in 1..u64::MAX) {
-            let (credited, committed) = (Work(credited.into()), Work(committed.into()));
-            prop_assert_eq!(slash(bond, Work(0), credited, committed, Work(1)), 0);
+            let (credited, committed) = (Work::capped(credited.into()), Work::capped(committed.into()));
+            prop_assert_eq!(slash(bond, Work::ZERO, credited, committed, Work::new(1)), 0);
         }
     }
 
     #[test]
     fn known_amounts() {
         // 100 TH/s for 24 h are 8.64 × 10^18 hashes: 0.00864 of the price, rounded up
-        assert_eq!(payment(1_000_000, HashRate(100_000_000_000_000), 86_400), Some(8_640));
-        assert_eq!(payment(1, HashRate(1), 1), Some(1), "rounded up");
-        assert_eq!(payment(u128::MAX, HashRate((1 << 96) - 1), u32::MAX), None);
+        assert_eq!(payment(1_000_000, HashRate::new(100_000_000_000_000), 86_400), Some(8_640));
+        assert_eq!(payment(1, HashRate::new(1), 1), Some(1), "rounded up");
+        assert_eq!(payment(u128::MAX, HashRate::capped((1 << 96) - 1), u32::MAX), None);
         // half of the work missing, tolerance a twentieth of what was due
-        assert_eq!(slash(1_000, Work(10_000), Work(5_000), Work(10_000), Work(1)), 450);
+        assert_eq!(slash(1_000, Work::new(10_000), Work::new(5_000), Work::new(10_000), Work::new(1)), 450);
     }
 }

@@ -174,11 +174,11 @@ impl Life {
             end: conditions.start.saturating_add(u64::from(conditions.duration())),
             ending: None,
             bond: bond(conditions.payment, conditions.bond_bps),
-            credited: Work(0),
-            due: Work(0),
+            credited: Work::ZERO,
+            due: Work::ZERO,
             as_of: 0,
             last: false,
-            collected: Work(0),
+            collected: Work::ZERO,
             settled: false,
             booked: Booked::default(),
             void: BTreeSet::new(),
@@ -399,7 +399,7 @@ mod tests {
                 bond_bps,
                 cancel_bps: cancel_bps.min(bond_bps),
                 fee_bps,
-                rate: HashRate(rate.into()),
+                rate: HashRate::capped(rate.into()),
                 weight: SettlementWeight::from_log2(20).unwrap(),
                 start: 1_000_000,
                 epoch_length,
@@ -419,8 +419,8 @@ mod tests {
         match what % 6 {
             0 | 1 => {
                 let as_of = start + length * over;
-                let promise = rate.over(as_of - start).0;
-                let part = |permille: u64| Work(promise / 1_000 * u128::from(permille % 1_500));
+                let promise = rate.over(as_of - start).hashes();
+                let part = |permille: u64| Work::capped(promise / 1_000 * u128::from(permille % 1_500));
                 let said = Figures { as_of, work: part(share), due: part(due), last: when % 3 == 0 };
                 let _ = life.credit(now, &said);
             }
@@ -473,7 +473,7 @@ mod tests {
             bond_bps: 2_000,
             cancel_bps: 200,
             fee_bps: 100,
-            rate: HashRate(1_000_000),
+            rate: HashRate::new(1_000_000),
             weight: SettlementWeight::from_log2(10).unwrap(),
             start: 1_000,
             epoch_length: 100,
@@ -490,7 +490,8 @@ mod tests {
         assert_eq!(life.end, 1_300);
         assert_eq!(life.booked.owner, 612_500);
         // what was asked for in three epochs came: 300,000 of the payment
-        let said = Figures { as_of: 1_300, work: Work(300_000_000), due: Work(300_000_000), last: true };
+        let said =
+            Figures { as_of: 1_300, work: Work::new(300_000_000), due: Work::new(300_000_000), last: true };
         assert_eq!(life.credit(1_400, &said), Ok(true));
         life.settle(1_400).unwrap();
         let all =
@@ -502,7 +503,8 @@ mod tests {
     fn a_provider_who_leaves_half_way_loses_half_of_the_bond() {
         let mut life = Life::begin(example());
         life.terminate(1_499).unwrap();
-        let said = Figures { as_of: 1_500, work: Work(500_000_000), due: Work(500_000_000), last: true };
+        let said =
+            Figures { as_of: 1_500, work: Work::new(500_000_000), due: Work::new(500_000_000), last: true };
         life.credit(1_500, &said).unwrap();
         life.settle(1_500).unwrap();
         let split = life.settlement();

@@ -81,26 +81,26 @@ fn amounts() {
         let epoch_length = u32::try_from(draw.below(86_400) + 1).unwrap();
         let epochs = u32::try_from(draw.below(8_192) + 1).unwrap().min(2_592_000 / epoch_length);
         let duration = epoch_length * epochs.max(1);
-        let rate = HashRate(draw.bits(96 - 22).max(1));
+        let rate = HashRate::capped(draw.bits(96 - 22).max(1));
         let committed = rate.over(u64::from(duration));
         let ran = u64::try_from(draw.below(u128::from(duration) + 1)).unwrap();
         let cut = u64::from(duration) - ran;
-        let due = Work(draw.below(rate.over(ran).0 + 1));
-        let credited = Work(draw.below(committed.0 + 1));
+        let due = Work::capped(draw.below(rate.over(ran).hashes() + 1));
+        let credited = Work::capped(draw.below(committed.hashes() + 1));
         let weight = SettlementWeight::of_lease(rate, epoch_length, duration);
         let log2 = weight.map_or(0, SettlementWeight::log2);
-        let w = weight.map_or(Work(1), SettlementWeight::work);
+        let w = weight.map_or(Work::new(1), SettlementWeight::work);
         let paid = payment(price, rate, duration);
         rows.push(numbers([
             price,
             money,
             bps.into(),
-            rate.0,
+            rate.per_second(),
             epoch_length.into(),
             duration.into(),
             ran.into(),
-            due.0,
-            credited.0,
+            due.hashes(),
+            credited.hashes(),
             // results
             paid.unwrap_or_default(),
             u128::from(paid.is_some()),
@@ -108,9 +108,9 @@ fn amounts() {
             log2.into(),
             bond(money, bps),
             fee(money, bps),
-            credit_cap(rate, duration, ran).0,
+            credit_cap(rate, duration, ran).hashes(),
             released(money, credited, committed),
-            tolerance(due, w).0,
+            tolerance(due, w).hashes(),
             slash(money, due, credited, committed, w),
             returned(money, rate, ran, duration),
             termination(money, due, rate, ran, cut),
@@ -188,7 +188,7 @@ fn conditions(draw: &mut Draw) -> (Conditions, u128) {
         let most = (2_592_000 / epoch_length).min(40);
         let epochs = u32::try_from(draw.below(most.into()) + 1).unwrap();
         let duration = epoch_length * epochs;
-        let rate = HashRate(draw.bits(70));
+        let rate = HashRate::capped(draw.bits(70));
         let price = draw.bits(120);
         let bond_bps = u16::try_from(if draw.one_in(4) { 0 } else { draw.below(10_001) }).unwrap();
         let cancel_bps = u16::try_from(draw.below(u128::from(bond_bps) + 1)).unwrap();
@@ -198,7 +198,10 @@ fn conditions(draw: &mut Draw) -> (Conditions, u128) {
         else {
             continue;
         };
-        if duration < 3_600 || paid > u128::MAX / 4 || rate.0.saturating_mul(duration.into()) >= 1 << 96 {
+        if duration < 3_600
+            || paid > u128::MAX / 4
+            || rate.per_second().saturating_mul(duration.into()) >= 1 << 96
+        {
             continue;
         }
         let terms = Conditions {
@@ -229,12 +232,13 @@ fn try_one(draw: &mut Draw, life: &mut Life, now: u64) -> [u128; 6] {
                 epoch = u128::from((life.end - start) / length);
             }
             let as_of = start + length * u64::try_from(epoch).unwrap() + u64::from(draw.one_in(20));
-            let promise = rate.0 * u128::from(as_of - start);
-            let part = |draw: &mut Draw| Work((promise / 1_000 * draw.below(1_400)).min(Work::MAX.0));
+            let promise = rate.per_second() * u128::from(as_of - start);
+            let part =
+                |draw: &mut Draw| Work::capped((promise / 1_000 * draw.below(1_400)).min(Work::MAX.hashes()));
             let (work, due) = if draw.one_in(30) { (Work::MAX, Work::MAX) } else { (part(draw), part(draw)) };
             let said = Figures { as_of, work, due, last: draw.one_in(2) };
             let result = outcome(life.credit(now, &said));
-            [Event::Credit as u128, as_of.into(), work.0, due.0, said.last.into(), result]
+            [Event::Credit as u128, as_of.into(), work.hashes(), due.hashes(), said.last.into(), result]
         }
         6 => {
             let epoch = u32::try_from(draw.below(u128::from(epochs) + 1)).unwrap();
@@ -271,8 +275,8 @@ fn life(seed: &str) -> Value {
             booked.owner,
             booked.payee,
             booked.challenger,
-            life.credited.0,
-            life.due.0,
+            life.credited.hashes(),
+            life.due.hashes(),
             life.as_of.into(),
             life.end.into(),
             life.ending.map_or(0, |ending| if ending == Ending::Cancelled { 1 } else { 2 }),
@@ -287,7 +291,7 @@ fn life(seed: &str) -> Value {
             terms.payment,
             terms.bond_bps.into(),
             terms.cancel_bps.into(),
-            terms.rate.0,
+            terms.rate.per_second(),
             terms.start.into(),
             terms.epoch_length.into(),
             terms.epochs.into(),

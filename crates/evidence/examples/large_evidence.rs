@@ -8,6 +8,7 @@ use alloy_primitives::{Address, B256};
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
 use hashlease_primitives::{
     Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
+    UnixSeconds,
 };
 use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
 use hashlease_trie::Trie;
@@ -29,9 +30,9 @@ fn main() {
         job_signer: signer.address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(0).unwrap(),
-        rate: HashRate(6),
-        start: 0,
-        end: 3_600,
+        rate: HashRate::new(6),
+        start: UnixSeconds::new(0),
+        end: UnixSeconds::new(3_600),
         duration: 3_600,
         epoch_length: 3_600,
     };
@@ -43,8 +44,8 @@ fn main() {
             n_bits: 0x1703_4219,
             version: 0x2000_0000,
             version_mask: 0x1fff_e000,
-            not_before: sequence * 30,
-            not_after: sequence * 30 + 29,
+            not_before: UnixSeconds::new(sequence * 30),
+            not_after: UnixSeconds::new(sequence * 30 + 29),
             coinbase_prefix: vec![1; 140].into(),
             tail_length: 8,
             coinbase_suffix: vec![2; 102].into(),

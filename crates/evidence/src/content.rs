@@ -42,7 +42,7 @@ impl EvidenceHead {
         if epoch_length == 0 || duration.checked_rem(epoch_length) != Some(0) {
             return Some(format!("duration: expected whole epochs of {epoch_length} s, got {duration} s"));
         }
-        let last = start.saturating_add(u64::from(duration));
+        let last = start.plus(u64::from(duration));
         if !(start..=last).contains(&end) {
             return Some(format!("end: expected {start} to {last}, got {end}"));
         }

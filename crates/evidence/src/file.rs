@@ -1,7 +1,7 @@
 //! Bytes of an evidence file.
 
 use crate::content::{Evidence, EvidenceHead, EvidenceShare};
-use hashlease_primitives::{Commitment, JobKind};
+use hashlease_primitives::{Commitment, JobKind, UnixSeconds};
 use hashlease_share::{
     MAX_TAIL, Share,
     wire::{self, Fields, WireError, put_job, put_share, put_terms},
@@ -224,7 +224,7 @@ impl<R: Read> EvidenceReader<R> {
 
     /// Takes the lease's end as the chain has it instead of the file's.
     pub const fn set_end(&mut self, end: u64) {
-        self.head.terms.end = end;
+        self.head.terms.end = UnixSeconds::new(end);
     }
 
     /// What the file says before its shares.

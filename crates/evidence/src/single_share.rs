@@ -6,7 +6,7 @@ use crate::{
 };
 use alloy_primitives::{Address, Bytes};
 use hashlease_primitives::{
-    Algorithm, Commitment, Domain, HashRate, LeaseId, SettlementWeight, SignedJob, Terms,
+    Algorithm, Commitment, Domain, HashRate, LeaseId, SettlementWeight, SignedJob, Terms, UnixSeconds,
 };
 use hashlease_share::{EthashShare, HeaderShare, MAX_TAIL, OpenedShare, Reason, Share, VerifiedJob};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -136,12 +136,12 @@ mod digits {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     pub(super) fn serialize<S: Serializer>(rate: &HashRate, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&rate.0)
+        to.collect_str(&rate.per_second())
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<HashRate, D::Error> {
         let text = String::deserialize(from)?;
-        let rate = text.parse().ok().filter(|rate| *rate < 1 << 96).map(HashRate);
+        let rate = text.parse().ok().filter(|rate| *rate < 1 << 96).map(HashRate::capped);
         rate.ok_or_else(|| {
             D::Error::custom(format!("rate: expected digits of at most 96 bits, got {text:?}"))
         })
@@ -160,8 +160,8 @@ impl From<SingleShare> for Fields {
             algorithm: terms.algorithm,
             weight_log2: terms.weight,
             rate: terms.rate,
-            start: terms.start,
-            end: terms.end,
+            start: terms.start.get(),
+            end: terms.end.get(),
             duration: terms.duration,
             epoch_length: terms.epoch_length,
         };
@@ -192,8 +192,8 @@ impl TryFrom<Fields> for SingleShare {
             algorithm: lease.algorithm,
             weight: lease.weight_log2,
             rate: lease.rate,
-            start: lease.start,
-            end: lease.end,
+            start: UnixSeconds::new(lease.start),
+            end: UnixSeconds::new(lease.end),
             duration: lease.duration,
             epoch_length: lease.epoch_length,
         };

@@ -9,7 +9,7 @@ use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare, Recheck, Report}
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight,
-    SignedJob, Terms,
+    SignedJob, Terms, UnixSeconds,
 };
 use hashlease_share::{EthashShare, HeaderShare, Share, VerifiedJob};
 use hashlease_trie::Trie;
@@ -50,7 +50,7 @@ fn signer() -> LocalSigner {
 }
 
 fn terms(algorithm: Algorithm) -> Terms {
-    let (rate, duration) = (HashRate(30), 2 * EPOCH);
+    let (rate, duration) = (HashRate::new(30), 2 * EPOCH);
     Terms {
         id: LeaseId(77),
         domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(0x1a) },
@@ -60,8 +60,8 @@ fn terms(algorithm: Algorithm) -> Terms {
         algorithm,
         weight: SettlementWeight::of_lease(rate, EPOCH, duration).unwrap(),
         rate,
-        start: START,
-        end: START + u64::from(duration),
+        start: UnixSeconds::new(START),
+        end: UnixSeconds::new(START + u64::from(duration)),
         duration,
         epoch_length: EPOCH,
     }
@@ -86,8 +86,8 @@ fn header_job(sequence: u64) -> HeaderJob {
         n_bits: 0x1703_4219,
         version: 0x2000_0000,
         version_mask: 0x1fff_e000,
-        not_before: FROM + 30 * sequence,
-        not_after: FROM + 30 * sequence + 119,
+        not_before: UnixSeconds::new(FROM + 30 * sequence),
+        not_after: UnixSeconds::new(FROM + 30 * sequence + 119),
         coinbase_prefix: bytes(90 + sequence as usize, 1).into(),
         tail_length: 6,
         coinbase_suffix: bytes(60, 2).into(),
@@ -112,8 +112,8 @@ fn ethash_job(sequence: u64) -> EthashJob {
         seal_hash: hash(sequence),
         block_number: 29_990 + sequence,
         nonce_prefix: hash(9)[..sequence as usize].to_vec().into(),
-        not_before: FROM + 12 * sequence,
-        not_after: FROM + 12 * sequence + 60,
+        not_before: UnixSeconds::new(FROM + 12 * sequence),
+        not_after: UnixSeconds::new(FROM + 12 * sequence + 60),
     }
 }
 
@@ -211,9 +211,10 @@ fn headers_refused(algorithm: Algorithm) -> Evidence {
     evidence.head.jobs.push(with(26, &|job| job.branch = (0..16).map(hash).collect()));
     evidence.head.jobs.push(with(27, &|job| job.tail_length = 32));
     // around the epoch and the lease, where the job's own window allows more
-    let edge =
-        |sequence: u64, from: u64| with(sequence, &|job| (job.not_before, job.not_after) = (from, from + 9));
-    evidence.head.jobs.push(edge(30, FROM - 5));
+    let edge = |sequence: u64, from: UnixSeconds| {
+        with(sequence, &|job| (job.not_before, job.not_after) = (from, from + 9))
+    };
+    evidence.head.jobs.push(edge(30, UnixSeconds::new(FROM - 5)));
     evidence.head.jobs.push(edge(31, terms.end - 5));
 
     let spoil = |at: usize, change: &dyn Fn(&mut EvidenceShare)| {
@@ -249,7 +250,7 @@ fn headers_refused(algorithm: Algorithm) -> Evidence {
         spoil(7, &|share| header(share, &|share| share.nonce ^= 2)),
         spoil(7, &|share| header(share, &|share| share.nonce ^= 4)),
         on_edge(30, FROM - 1),
-        on_edge(31, terms.end),
+        on_edge(31, terms.end.get()),
         evidence.shares[17].clone(),
         evidence.shares[2].clone(),
     ];
@@ -271,7 +272,7 @@ fn ethash_refused() -> Evidence {
         with(10, &|job| job.not_after = job.not_before + 601),
         with(11, &|job| job.nonce_prefix = vec![1; 7].into()),
         with(12, &|job| job.block_number = 2_048 * 30_000),
-        with(13, &|job| job.not_before = FROM - 1),
+        with(13, &|job| job.not_before = UnixSeconds::new(FROM - 1)),
         with(14, &|job| (job.not_before, job.not_after) = (terms.end - 1, terms.end)),
     ];
     let unsigned = |sequence| EthashJob { sequence, ..ethash_job(2) }.into();
@@ -286,7 +287,7 @@ fn ethash_refused() -> Evidence {
     // a job of the lease's other epoch
     let earlier = with(50, &|job| {
         job.nonce_prefix = vec![].into();
-        (job.not_before, job.not_after) = (FROM - 60, FROM - 1);
+        (job.not_before, job.not_after) = (UnixSeconds::new(FROM - 60), UnixSeconds::new(FROM - 1));
     });
     evidence.head.jobs.push(earlier);
     evidence.shares.push(EvidenceShare { job: 50, share: EthashShare { nonce: 5 }.into() });
@@ -328,9 +329,9 @@ fn above_target(evidence: &Evidence, at: usize) -> EvidenceShare {
 
 /// More shares than an epoch can be worth.
 fn capped() -> Evidence {
-    let (rate, duration) = (HashRate(3), 20 * EPOCH);
+    let (rate, duration) = (HashRate::new(3), 20 * EPOCH);
     let mut terms = terms(Algorithm::Sha256d);
-    (terms.rate, terms.duration, terms.end) = (rate, duration, START + u64::from(duration));
+    (terms.rate, terms.duration, terms.end) = (rate, duration, UnixSeconds::new(START) + u64::from(duration));
     assert_eq!(terms.weight, SettlementWeight::of_lease(rate, EPOCH, duration).unwrap());
     good(&terms, &[header_job(1).into()], 1_700)
 }
@@ -338,7 +339,7 @@ fn capped() -> Evidence {
 /// Good shares of a lease that can't be: its rate would have another weight.
 fn impossible() -> Evidence {
     let mut terms = terms(Algorithm::Sha256d);
-    terms.rate = HashRate(300);
+    terms.rate = HashRate::new(300);
     good(&terms, &[header_job(1).into()], 3)
 }
 
@@ -389,7 +390,7 @@ fn verdict(name: &str, evidence: &Evidence) -> (Value, Report) {
             .map(|share| json!([share.index, share.key, share.refused.code()])).collect::<Vec<_>>(),
         "root": report.rebuilt.root,
         "count": report.rebuilt.count,
-        "work": report.work.0.to_string(),
+        "work": report.work.hashes().to_string(),
     });
     (value, report)
 }

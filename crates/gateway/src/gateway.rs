@@ -218,7 +218,7 @@ async fn follow(
         running = kept;
         for assignment in wanted.iter().cloned() {
             let id = assignment.terms.id;
-            if running.contains_key(&id) || clock.seconds().get() >= assignment.terms.end {
+            if running.contains_key(&id) || clock.seconds() >= assignment.terms.end {
                 continue;
             }
             if assignment.terms.job_signer != signer.address() {

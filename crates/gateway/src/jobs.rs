@@ -2,7 +2,7 @@
 
 use crate::{JobSigner, sequence::Sequence};
 use alloy_primitives::Bytes;
-use hashlease_primitives::{HeaderJob, Job, SignedJob, Terms};
+use hashlease_primitives::{HeaderJob, Job, SignedJob, Terms, UnixSeconds};
 use hashlease_share::{MAX_JOB_WINDOW, MAX_TAIL, Reason, VerifiedJob};
 use hashlease_stratum::Notify;
 use std::{io, path::Path, sync::Arc};
@@ -22,13 +22,13 @@ pub enum JobError {
     #[error("pool's ntime {ntime} is more than {MAX_AHEAD} s ahead of our clock {now}")]
     Ahead {
         /// The pool's time.
-        ntime: u64,
+        ntime: UnixSeconds,
         /// Ours.
-        now: u64,
+        now: UnixSeconds,
     },
     /// Not inside the lease.
     #[error("the lease is not running at {0}")]
-    NotRunning(u64),
+    NotRunning(UnixSeconds),
     /// The pool's numbers can't be used.
     #[error(
         "pool's extranonce2 of {0} bytes: expected {MIN_TAIL} to {MAX_TAIL}, so that miners can be told apart"
@@ -72,7 +72,7 @@ impl JobMaker {
         Ok(Self { signer, sequence: Sequence::open(file)? })
     }
 
-    /// Makes and signs a job for the time `now` (Unix seconds).
+    /// Makes and signs a job for the time `now`.
     ///
     /// # Errors
     /// [`JobError`]; nothing is handed out then.
@@ -81,13 +81,13 @@ impl JobMaker {
         terms: &Terms,
         notify: &Notify,
         session: &Extranonce,
-        now: u64,
+        now: UnixSeconds,
     ) -> Result<VerifiedJob, JobError> {
         if let [_, _, _, _, 0, 1, ..] = notify.coinb1.as_slice() {
             return Err(JobError::Witness);
         }
-        let ntime = u64::from(notify.ntime);
-        if ntime > now.saturating_add(MAX_AHEAD) {
+        let ntime = UnixSeconds::from(notify.ntime);
+        if ntime > now.plus(MAX_AHEAD) {
             return Err(JobError::Ahead { ntime, now });
         }
         let tail_length = match u8::try_from(session.extranonce2_size) {
@@ -97,11 +97,11 @@ impl JobMaker {
         let not_before = ntime.max(now).max(terms.start);
         // three intervals, so that one lost job leaves no gap
         let window = terms.job_interval().saturating_mul(3).clamp(10, MAX_JOB_WINDOW);
-        let last = terms.end.saturating_sub(1);
+        let last = terms.end.minus(1);
         if not_before > last {
             return Err(JobError::NotRunning(not_before));
         }
-        let not_after = not_before.saturating_add(window).min(last);
+        let not_after = not_before.plus(window).min(last);
         let prefix = [notify.coinb1.as_slice(), &session.extranonce1].concat();
         let job = HeaderJob {
             lease: terms.id,
@@ -138,9 +138,9 @@ mod tests {
             job_signer: signer.address(),
             algorithm: Algorithm::Sha256d,
             weight: SettlementWeight::from_log2(8).unwrap(),
-            rate: HashRate(1_000),
-            start: 1_000,
-            end: 1_060,
+            rate: HashRate::new(1_000),
+            start: UnixSeconds::new(1_000),
+            end: UnixSeconds::new(1_060),
             duration: 60,
             epoch_length: 20,
         }
@@ -167,18 +167,36 @@ mod tests {
         let mut maker = JobMaker::open(Arc::new(signer.clone()), &dir.path().join("s")).unwrap();
         let session = Extranonce { extranonce1: vec![7; 4], extranonce2_size: 8, version_mask: 0x1fff_e000 };
         let terms = terms(&signer);
-        let early = maker.make(&terms, &notify(), &session, 990).unwrap();
-        assert_eq!((early.job().not_before(), early.job().not_after()), (1_005, 1_015));
+        let early = maker.make(&terms, &notify(), &session, UnixSeconds::new(990)).unwrap();
+        assert_eq!(
+            (early.job().not_before(), early.job().not_after()),
+            (UnixSeconds::new(1_005), UnixSeconds::new(1_015))
+        );
         assert!(early.job().header().unwrap().coinbase_prefix.ends_with(&[7; 4]));
-        let late = maker.make(&terms, &notify(), &session, 1_055).unwrap();
-        assert_eq!((late.job().not_before(), late.job().not_after()), (1_055, 1_059));
+        let late = maker.make(&terms, &notify(), &session, UnixSeconds::new(1_055)).unwrap();
+        assert_eq!(
+            (late.job().not_before(), late.job().not_after()),
+            (UnixSeconds::new(1_055), UnixSeconds::new(1_059))
+        );
         assert!(late.job().sequence() > early.job().sequence());
-        assert!(matches!(maker.make(&terms, &notify(), &session, 1_060), Err(JobError::NotRunning(_))));
+        assert!(matches!(
+            maker.make(&terms, &notify(), &session, UnixSeconds::new(1_060)),
+            Err(JobError::NotRunning(_))
+        ));
         let short = Extranonce { extranonce2_size: 1, ..session.clone() };
-        assert!(matches!(maker.make(&terms, &notify(), &short, 1_010), Err(JobError::Tail(1))));
+        assert!(matches!(
+            maker.make(&terms, &notify(), &short, UnixSeconds::new(1_010)),
+            Err(JobError::Tail(1))
+        ));
         let witness = Notify { coinb1: vec![2, 0, 0, 0, 0, 1, 1], ..notify() };
-        assert!(matches!(maker.make(&terms, &witness, &session, 1_010), Err(JobError::Witness)));
+        assert!(matches!(
+            maker.make(&terms, &witness, &session, UnixSeconds::new(1_010)),
+            Err(JobError::Witness)
+        ));
         let ahead = Notify { ntime: 9_000, ..notify() };
-        assert!(matches!(maker.make(&terms, &ahead, &session, 1_010), Err(JobError::Ahead { .. })));
+        assert!(matches!(
+            maker.make(&terms, &ahead, &session, UnixSeconds::new(1_010)),
+            Err(JobError::Ahead { .. })
+        ));
     }
 }

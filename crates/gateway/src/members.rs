@@ -102,7 +102,7 @@ async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>, clock: Shared
         while let Ok(job) = jobs.try_recv() {
             waiting.push_back(job);
         }
-        let now = clock.seconds().get();
+        let now = clock.seconds();
         waiting.retain(|job| job.job.not_after() >= now);
         while waiting.len() > QUEUE {
             waiting.pop_front();

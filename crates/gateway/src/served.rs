@@ -124,14 +124,14 @@ impl Served {
         &self.clock
     }
 
-    /// The time now, Unix seconds.
-    pub(crate) fn now(&self) -> u64 {
-        self.clock.seconds().get()
+    /// The second that it is now.
+    pub(crate) fn now(&self) -> UnixSeconds {
+        self.clock.seconds()
     }
 
-    /// How long it is until a time in Unix seconds; zero when it has come.
-    pub(crate) fn until(&self, seconds: u64) -> Duration {
-        self.clock.now().until(UnixSeconds::new(seconds).millis())
+    /// How long it is until that second begins; zero when it has.
+    pub(crate) fn until(&self, second: UnixSeconds) -> Duration {
+        self.clock.now().until(second.millis())
     }
 
     /// Takes what may change in a lease's life: its end, its pool, its token, the members' addresses. `false` when
@@ -251,7 +251,7 @@ impl Served {
         let terms = self.terms();
         let mut state = lock(&self.state);
         state.jobs.insert(job.verified.job().sequence(), Arc::clone(&job));
-        state.jobs.retain(|_, job| job.verified.job().not_after().saturating_add(KEEP) >= now);
+        state.jobs.retain(|_, job| job.verified.job().not_after().plus(KEEP) >= now);
         while state.jobs.len() > MAX_JOBS {
             state.jobs.pop_first();
         }
@@ -279,7 +279,7 @@ impl Served {
     pub(crate) async fn submit(&self, job: &LiveJob, header: HeaderShare) -> Result<(), Refusal> {
         let share = Share::Header(header.clone());
         let terms = self.terms();
-        let opened = self.checker.open(&job.verified, &share, terms.end).await?;
+        let opened = self.checker.open(&job.verified, &share, terms.end.get()).await?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
         let most = terms.most_shares();

@@ -7,7 +7,7 @@ use crate::{
     served::{LiveJob, Served, lock},
     status::PoolState,
 };
-use hashlease_primitives::{Difficulty, DifficultyBase, Target, Terms};
+use hashlease_primitives::{Difficulty, DifficultyBase, Target, Terms, UnixSeconds};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::{
     Notify,
@@ -59,7 +59,7 @@ pub(crate) async fn run(served: Arc<Served>, agent: String) {
         if is_over(&current.terms, served.now()) {
             break;
         }
-        let begin = served.until(current.terms.start.saturating_sub(CONNECT_AHEAD));
+        let begin = served.until(current.terms.start.minus(CONNECT_AHEAD));
         if !begin.is_zero() {
             wait(&mut assignment, begin.min(LOOK)).await;
             continue;
@@ -112,8 +112,8 @@ pub(crate) async fn run(served: Arc<Served>, agent: String) {
     info!(lease = %id, "lease is over");
 }
 
-fn is_over(terms: &Terms, now: u64) -> bool {
-    now >= terms.end.saturating_add(GRACE)
+fn is_over(terms: &Terms, now: UnixSeconds) -> bool {
+    now >= terms.end.plus(GRACE)
 }
 
 /// Waits, but not on when the assignment changes; says whether it did.

@@ -7,7 +7,7 @@ mod world;
 
 use hashlease_check::ShareChecker;
 use hashlease_gateway::{Gateway, GatewayConfig, GatewayError, PoolState};
-use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, SystemClock, Terms};
+use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, SystemClock, Terms, UnixSeconds};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, sync::watch};
@@ -44,7 +44,10 @@ async fn a_pools_job_comes_out_signed_with_its_exact_bytes() {
     assert_eq!((job.version, job.version_mask, job.n_bits), (0x2000_0000, 0x00c0_0000, 0x1d00_ffff));
     assert_eq!((job.prev_hash.0, job.branch.len(), job.branch[0].0), ([1; 32], 1, [7; 32]));
     // not before the pool's time, nor before now; three intervals, at least 10 s
-    assert!(job.not_before + 3 >= before && job.not_after == job.not_before + 10, "{job:?}");
+    assert!(
+        job.not_before + 3 >= UnixSeconds::new(before) && job.not_after == job.not_before + 10,
+        "{job:?}"
+    );
 }
 
 #[tokio::test]
@@ -255,16 +258,16 @@ async fn a_cancelled_lease_ends_earlier_and_lets_its_nodes_go() {
     let (job, _) = node.job(&terms).await;
     let share = mine(&job, &terms, 0, settles_only(&terms));
     assert_eq!(node.submit(1, &share).await["result"], true);
-    let sooner = Terms { end: now() + 3, ..terms.clone() };
+    let sooner = Terms { end: UnixSeconds::new(now() + 3), ..terms.clone() };
     world.leases.send_replace(Arc::new(vec![assignment(sooner.clone(), pool.address)]));
     let rest = node.rest().await;
-    assert!(now() >= sooner.end, "not before its end");
+    assert!(now() >= sooner.end.get(), "not before its end");
     let jobs: Vec<_> = rest.iter().filter(|message| message["method"] == "hashlease.job").collect();
     assert!(!jobs.is_empty(), "jobs came to the end");
     for job in jobs {
-        assert!(job["params"][1]["job"]["notAfter"].as_u64().unwrap() < terms.end);
+        assert!(job["params"][1]["job"]["notAfter"].as_u64().unwrap() < terms.end.get());
     }
-    assert_eq!(jobs_after(&rest, sooner.end), 0);
+    assert_eq!(jobs_after(&rest, sooner.end.get()), 0);
     let status = world.until("over", |status| status.pool == PoolState::Over).await;
     assert_eq!(status.counted.values().sum::<u64>(), 1, "the count outlives the change");
     let answer = Node::connect(&world.gateway).await.ask("mining.authorize", json!(["1", TOKEN])).await;
@@ -361,7 +364,7 @@ async fn a_full_epoch_counts_no_more_but_the_pool_gets_its_shares() {
     let pool = Pool::start(Script::default()).await;
     let dir = tempfile::tempdir().unwrap();
     // 25 hashes can be credited: two shares of 2^4, of which eight times as many are counted
-    let terms = Terms { rate: HashRate(1), ..terms(1) };
+    let terms = Terms { rate: HashRate::new(1), ..terms(1) };
     assert_eq!(terms.most_shares(), 16);
     let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
     let mut node = Node::of(&world.gateway, 1).await;

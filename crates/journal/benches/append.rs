@@ -8,6 +8,7 @@ use arrayvec::ArrayVec;
 use hashlease_journal::{Journal, Options, Record, read};
 use hashlease_primitives::{
     Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
+    UnixMillis, UnixSeconds,
 };
 use hashlease_share::{HeaderShare, VerifiedJob, VerifiedShare};
 use std::{
@@ -33,9 +34,9 @@ fn shares() -> Vec<VerifiedShare> {
         job_signer: signer.address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(0).unwrap(),
-        rate: HashRate(1_000_000),
-        start: 1_000,
-        end: 4_600,
+        rate: HashRate::new(1_000_000),
+        start: UnixSeconds::new(1_000),
+        end: UnixSeconds::new(4_600),
         duration: 3_600,
         epoch_length: 3_600,
     };
@@ -46,8 +47,8 @@ fn shares() -> Vec<VerifiedShare> {
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0,
-        not_before: 1_000,
-        not_after: 1_600,
+        not_before: UnixSeconds::new(1_000),
+        not_after: UnixSeconds::new(1_600),
         coinbase_prefix: vec![1; 50].into(),
         tail_length: 8,
         coinbase_suffix: vec![2; 60].into(),
@@ -81,7 +82,8 @@ fn main() {
         let mut seen = HashSet::with_capacity(SHARES);
         for batch in shares.chunks(BATCH) {
             let records = batch.iter().filter(|share| seen.insert(share.key()));
-            let records = records.map(|share| Record::share(1_000_000, share, "rig.1")).collect();
+            let records =
+                records.map(|share| Record::share(UnixMillis::new(1_000_000), share, "rig.1")).collect();
             journal.append_all(records).await.unwrap();
         }
     });

@@ -6,7 +6,7 @@ use crate::{
     read,
 };
 use alloy_primitives::B256;
-use hashlease_primitives::LeaseId;
+use hashlease_primitives::{LeaseId, UnixMillis};
 use proptest::prelude::*;
 use std::{
     convert::Infallible,
@@ -69,7 +69,13 @@ impl Disk for Faulty {
 }
 
 fn record(n: u64) -> Record {
-    Record::Verdict { at: n, lease: LeaseId(1), key: B256::ZERO, accepted: true, code: "x".into() }
+    Record::Verdict {
+        at: UnixMillis::new(n),
+        lease: LeaseId(1),
+        key: B256::ZERO,
+        accepted: true,
+        code: "x".into(),
+    }
 }
 
 fn open(disk: &Faulty, dir: &Path, segment_bytes: u64) -> Journal {

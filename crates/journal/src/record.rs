@@ -21,7 +21,7 @@ pub(crate) mod tests;
 
 use crate::wire::fitting;
 use alloy_primitives::B256;
-use hashlease_primitives::{Commitment, LeaseId, SignedJob, Terms};
+use hashlease_primitives::{Commitment, LeaseId, SignedJob, Terms, UnixMillis};
 use hashlease_share::{Share, VerifiedShare, wire::WireError};
 
 /// Longest body of a record, bytes.
@@ -35,7 +35,7 @@ pub enum Record {
     /// A verified job, before any miner gets it.
     Job {
         /// When it came, Unix milliseconds.
-        at: u64,
+        at: UnixMillis,
         /// The job and its signature.
         signed: SignedJob,
     },
@@ -50,7 +50,7 @@ pub enum Record {
     #[non_exhaustive]
     Share {
         /// When it came, Unix milliseconds.
-        at: u64,
+        at: UnixMillis,
         /// Lease.
         lease: LeaseId,
         /// Sequence of its job.
@@ -67,7 +67,7 @@ pub enum Record {
     /// The pool's verdict on a share.
     Verdict {
         /// When it came, Unix milliseconds.
-        at: u64,
+        at: UnixMillis,
         /// Lease.
         lease: LeaseId,
         /// Key of the share.
@@ -80,7 +80,7 @@ pub enum Record {
     /// An epoch was closed.
     EpochClosed {
         /// When, Unix milliseconds.
-        at: u64,
+        at: UnixMillis,
         /// Lease.
         lease: LeaseId,
         /// Epoch.
@@ -114,7 +114,7 @@ pub enum RecordError {
 impl Record {
     /// The record of a counted share: only the verifier makes what it takes. `worker` is cut to 255 bytes.
     #[must_use]
-    pub fn share(at: u64, share: &VerifiedShare, worker: &str) -> Self {
+    pub fn share(at: UnixMillis, share: &VerifiedShare, worker: &str) -> Self {
         Self::Share {
             at,
             lease: share.lease(),

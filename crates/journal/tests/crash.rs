@@ -3,7 +3,7 @@
 
 use alloy_primitives::B256;
 use hashlease_journal::{Journal, JournalError, Options, Record, RecordError, read};
-use hashlease_primitives::LeaseId;
+use hashlease_primitives::{LeaseId, UnixMillis, UnixSeconds};
 use proptest::prelude::*;
 use std::{
     convert::Infallible,
@@ -18,7 +18,7 @@ const BODY: usize = 53;
 
 fn record(n: u64) -> Record {
     Record::Verdict {
-        at: n,
+        at: UnixMillis::new(n),
         lease: LeaseId(1),
         key: B256::with_last_byte(n as u8),
         accepted: true,
@@ -242,7 +242,13 @@ async fn what_a_stranger_wrote_does_not_pass_for_a_frame() {
     journal.append(record(0)).await.unwrap();
     let path = dir.path().join(format!("{:020}.hlj", 0));
     journal
-        .append(Record::Verdict { at: 0, lease: LeaseId(1), key: B256::ZERO, accepted: false, code })
+        .append(Record::Verdict {
+            at: UnixMillis::new(0),
+            lease: LeaseId(1),
+            key: B256::ZERO,
+            accepted: false,
+            code,
+        })
         .await
         .unwrap();
     drop(journal);
@@ -306,7 +312,7 @@ async fn a_record_too_long_is_refused_and_the_next_is_taken() {
     let (journal, _) = open(&dir).unwrap();
     let hash = B256::ZERO;
     let long = Record::Job {
-        at: 0,
+        at: UnixMillis::new(0),
         signed: hashlease_primitives::SignedJob {
             job: hashlease_primitives::HeaderJob {
                 lease: LeaseId(1),
@@ -315,8 +321,8 @@ async fn a_record_too_long_is_refused_and_the_next_is_taken() {
                 n_bits: 0,
                 version: 0,
                 version_mask: 0,
-                not_before: 0,
-                not_after: 0,
+                not_before: UnixSeconds::new(0),
+                not_after: UnixSeconds::new(0),
                 coinbase_prefix: vec![0; 65_535].into(),
                 tail_length: 0,
                 coinbase_suffix: vec![0; 65_535].into(),

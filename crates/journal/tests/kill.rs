@@ -3,7 +3,7 @@
 
 use alloy_primitives::B256;
 use hashlease_journal::{Journal, Options, Record, read};
-use hashlease_primitives::LeaseId;
+use hashlease_primitives::{LeaseId, UnixMillis};
 use std::{
     convert::Infallible,
     env,
@@ -15,7 +15,13 @@ use std::{
 const DIR: &str = "JOURNAL_OF_THE_WRITER";
 
 fn record(n: u64) -> Record {
-    Record::Verdict { at: n, lease: LeaseId(1), key: B256::ZERO, accepted: true, code: "x".repeat(200) }
+    Record::Verdict {
+        at: UnixMillis::new(n),
+        lease: LeaseId(1),
+        key: B256::ZERO,
+        accepted: true,
+        code: "x".repeat(200),
+    }
 }
 
 fn options(dir: &Path) -> Options {

@@ -8,7 +8,7 @@ use crate::{EpochShares, LeaseLedger, Ledger, LedgerError};
 use alloy_primitives::B256;
 use hashlease_evidence::MAX_JOBS;
 use hashlease_journal::{Journal, JournalError, Options, Record};
-use hashlease_primitives::{Commitment, LeaseId, SharedClock, SignedJob, Terms, Work};
+use hashlease_primitives::{Commitment, LeaseId, SharedClock, SignedJob, Terms, UnixMillis, Work};
 use hashlease_share::{Reason, VerifiedShare};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -144,8 +144,8 @@ impl Book {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> u64 {
-        self.clock.now().get()
+    fn now(&self) -> UnixMillis {
+        self.clock.now()
     }
 
     async fn write(&self, record: Record) -> Result<(), BookError> {

@@ -207,7 +207,7 @@ impl LeaseLedger {
     #[must_use]
     pub fn work(&self) -> Work {
         let cap = self.terms.epoch_cap();
-        self.epochs.keys().fold(Work(0), |sum, epoch| sum.saturating_add(self.epoch_work(*epoch).min(cap)))
+        self.epochs.keys().fold(Work::ZERO, |sum, epoch| sum.saturating_add(self.epoch_work(*epoch).min(cap)))
     }
 
     /// What the pool said of the shares.

@@ -7,7 +7,8 @@ use hashlease_evidence::Evidence;
 use hashlease_journal::Record;
 use hashlease_ledger::{Ledger, LedgerError};
 use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms,
+    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms, UnixMillis,
+    UnixSeconds,
 };
 use hashlease_share::{HeaderShare, Reason, VerifiedJob, VerifiedShare};
 use k256::ecdsa::SigningKey;
@@ -31,9 +32,9 @@ fn terms() -> Terms {
         job_signer: address(&key()),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(3).unwrap(),
-        rate: HashRate(1_000),
-        start: 1_000,
-        end: 1_100,
+        rate: HashRate::new(1_000),
+        start: UnixSeconds::new(1_000),
+        end: UnixSeconds::new(1_100),
         duration: 100,
         epoch_length: 50,
     }
@@ -58,8 +59,8 @@ fn job(terms: &Terms, sequence: u64) -> SignedJob {
             n_bits: 0x1d00_ffff,
             version: 0x2000_0000,
             version_mask: 0x1fff_e000,
-            not_before: 1_000,
-            not_after: 1_099,
+            not_before: UnixSeconds::new(1_000),
+            not_after: UnixSeconds::new(1_099),
             coinbase_prefix: vec![1; 50].into(),
             tail_length: 4,
             coinbase_suffix: vec![2; 60].into(),
@@ -84,10 +85,10 @@ fn ledger(shares: &[VerifiedShare], jobs: &[SignedJob]) -> Ledger {
     let mut ledger = Ledger::default();
     ledger.apply(&Record::Lease(terms())).unwrap();
     for signed in jobs {
-        ledger.apply(&Record::Job { at: 0, signed: signed.clone() }).unwrap();
+        ledger.apply(&Record::Job { at: UnixMillis::new(0), signed: signed.clone() }).unwrap();
     }
     for share in shares {
-        ledger.apply(&Record::share(0, share, "w")).unwrap();
+        ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
     ledger
 }
@@ -108,9 +109,9 @@ fn honest_evidence_holds_after_a_round_trip() {
     assert_eq!(read, evidence);
     let report = read.recheck();
     assert!(report.holds(), "{:?}", report.complaint());
-    assert_eq!(report.work.0, 40 * 8);
+    assert_eq!(report.work.hashes(), 40 * 8);
     assert_eq!(read.head.differs_from(&terms()), None);
-    let other = Terms { rate: HashRate(1_001), ..terms() };
+    let other = Terms { rate: HashRate::new(1_001), ..terms() };
     assert_eq!(read.head.differs_from(&other).as_deref(), Some("rate: expected 1001, got 1000"));
 }
 
@@ -184,7 +185,7 @@ fn only_what_counts_is_handed_on() {
         ]
     );
     assert_eq!(report.named[3].refused, Reason::OutOfOrder { after: all[21] });
-    assert_eq!((report.shares, report.refused, report.work.0), (40, 4, 36 * 8));
+    assert_eq!((report.shares, report.refused, report.work.hashes()), (40, 4, 36 * 8));
 }
 
 #[test]
@@ -206,15 +207,25 @@ fn the_ledger_refuses_what_does_not_fit() {
     let job = job(&terms, 1);
     let shares = mine(&terms, &job, 3, 1_010);
     let mut book = ledger(&shares[..2], std::slice::from_ref(&job));
-    assert!(matches!(book.apply(&Record::share(0, &shares[0], "w")), Err(LedgerError::Duplicate { .. })));
+    assert!(matches!(
+        book.apply(&Record::share(UnixMillis::new(0), &shares[0], "w")),
+        Err(LedgerError::Duplicate { .. })
+    ));
     let right = book.lease(LeaseId(1)).unwrap().commitment(0).unwrap();
-    let close = |commitment| Record::EpochClosed { at: 0, lease: LeaseId(1), epoch: 0, commitment };
+    let close =
+        |commitment| Record::EpochClosed { at: UnixMillis::new(0), lease: LeaseId(1), epoch: 0, commitment };
     let wrong = hashlease_primitives::Commitment { count: 3, ..right };
     assert!(matches!(book.apply(&close(wrong)), Err(LedgerError::RootDiffers { .. })));
     book.apply(&close(right)).unwrap();
-    assert!(matches!(book.apply(&Record::share(0, &shares[2], "w")), Err(LedgerError::Closed { .. })));
+    assert!(matches!(
+        book.apply(&Record::share(UnixMillis::new(0), &shares[2], "w")),
+        Err(LedgerError::Closed { .. })
+    ));
     let mut empty = Ledger::default();
-    assert!(matches!(empty.apply(&Record::share(0, &shares[2], "w")), Err(LedgerError::UnknownLease(_))));
+    assert!(matches!(
+        empty.apply(&Record::share(UnixMillis::new(0), &shares[2], "w")),
+        Err(LedgerError::UnknownLease(_))
+    ));
 }
 
 proptest! {

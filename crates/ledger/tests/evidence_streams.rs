@@ -8,7 +8,7 @@ use hashlease_ledger::Ledger;
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, JobKind, LeaseId, LocalSigner, SettlementWeight,
-    SignedJob, Terms,
+    SignedJob, Terms, UnixMillis, UnixSeconds,
 };
 use hashlease_share::{EthashShare, HeaderShare, Reason, Share, VerifiedJob, VerifiedShare};
 use sha2::{Digest as _, Sha256};
@@ -36,9 +36,9 @@ fn terms(algorithm: Algorithm) -> Terms {
         job_signer: signer().address(),
         algorithm,
         weight: SettlementWeight::from_log2(1).unwrap(),
-        rate: HashRate(200),
-        start: 1_000,
-        end: 1_300,
+        rate: HashRate::new(200),
+        start: UnixSeconds::new(1_000),
+        end: UnixSeconds::new(1_300),
         duration: 300,
         epoch_length: 100,
     }
@@ -53,10 +53,10 @@ fn evidence(terms: &Terms, epoch: u32, jobs: &[SignedJob], shares: &[VerifiedSha
     let mut ledger = Ledger::default();
     ledger.apply(&Record::Lease(terms.clone())).unwrap();
     for signed in jobs {
-        ledger.apply(&Record::Job { at: 0, signed: signed.clone() }).unwrap();
+        ledger.apply(&Record::Job { at: UnixMillis::new(0), signed: signed.clone() }).unwrap();
     }
     for share in shares {
-        ledger.apply(&Record::share(0, share, "w")).unwrap();
+        ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
     ledger.lease(terms.id).unwrap().evidence(epoch).unwrap()
 }
@@ -71,8 +71,8 @@ fn ethash() -> Evidence {
             seal_hash: B256::repeat_byte(9),
             block_number: 7,
             nonce_prefix: vec![0xab, 0xcd].into(),
-            not_before: 1_100,
-            not_after: 1_199,
+            not_before: UnixSeconds::new(1_100),
+            not_after: UnixSeconds::new(1_199),
         };
         sign(&terms, job)
     };
@@ -93,8 +93,8 @@ fn sha256d(count: usize) -> Evidence {
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0,
-        not_before: 1_000,
-        not_after: 1_099,
+        not_before: UnixSeconds::new(1_000),
+        not_after: UnixSeconds::new(1_099),
         coinbase_prefix: vec![1; 50].into(),
         tail_length: 0,
         coinbase_suffix: vec![2; 30].into(),
@@ -133,7 +133,7 @@ fn evidence_of_an_ethash_lease_holds_after_a_round_trip() {
         named: 10,
     });
     assert!(report.holds(), "{:?}", report.complaint());
-    assert_eq!((report.work.0, built.get(), keys.len()), (18, 1, 9));
+    assert_eq!((report.work.hashes(), built.get(), keys.len()), (18, 1, 9));
     assert!(keys.is_sorted());
 }
 

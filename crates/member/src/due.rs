@@ -1,18 +1,18 @@
 //! Work that was asked for: rate times the seconds in which signed jobs were on the table.
 
-use hashlease_primitives::{Terms, Work};
+use hashlease_primitives::{Terms, UnixSeconds, Work};
 use std::collections::BTreeMap;
 
 /// The seconds in which at least one job was on the table, as disjoint half-open intervals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DueCounter {
     // start → end; neighbours never touch
-    intervals: BTreeMap<u64, u64>,
+    intervals: BTreeMap<UnixSeconds, UnixSeconds>,
 }
 
 impl DueCounter {
     /// Adds the seconds `[from, to)`.
-    pub(crate) fn insert(&mut self, from: u64, to: u64) {
+    pub(crate) fn insert(&mut self, from: UnixSeconds, to: UnixSeconds) {
         if from >= to {
             return;
         }
@@ -30,13 +30,18 @@ impl DueCounter {
     }
 
     /// Adds a job: from the later of its window's begin and `served` on, through its window's last second.
-    pub(crate) fn insert_job(&mut self, not_before: u64, not_after: u64, served: u64) {
-        self.insert(not_before.max(served), not_after.saturating_add(1));
+    pub(crate) fn insert_job(
+        &mut self,
+        not_before: UnixSeconds,
+        not_after: UnixSeconds,
+        served: UnixSeconds,
+    ) {
+        self.insert(not_before.max(served), not_after.plus(1));
     }
 
     /// Seconds within `[from, to)`.
     #[must_use]
-    pub(crate) fn seconds(&self, from: u64, to: u64) -> u64 {
+    pub(crate) fn seconds(&self, from: UnixSeconds, to: UnixSeconds) -> u64 {
         if from >= to {
             return 0;
         }
@@ -44,13 +49,13 @@ impl DueCounter {
         before
             .into_iter()
             .chain(self.intervals.range(from..to))
-            .map(|(start, end)| (*end).min(to).saturating_sub((*start).max(from)))
+            .map(|(start, end)| (*end).min(to).since((*start).max(from)))
             .fold(0, u64::saturating_add)
     }
 
     /// Work that was due from the lease's start up to `as_of`.
     #[must_use]
-    pub(crate) fn due(&self, terms: &Terms, as_of: u64) -> Work {
+    pub(crate) fn due(&self, terms: &Terms, as_of: UnixSeconds) -> Work {
         terms.rate.over(self.seconds(terms.start, as_of.min(terms.end)))
     }
 }
@@ -69,22 +74,30 @@ mod tests {
             let mut counter = DueCounter::default();
             let mut row = [false; 200];
             for (a, b) in inserts {
-                counter.insert(a, b);
+                counter.insert(UnixSeconds::new(a), UnixSeconds::new(b));
                 for second in a..b {
                     row[second as usize] = true;
                 }
             }
             let expected = (from..to).filter(|second| row[*second as usize]).count();
-            prop_assert_eq!(counter.seconds(from, to), expected as u64);
+            prop_assert_eq!(counter.seconds(UnixSeconds::new(from), UnixSeconds::new(to)), expected as u64);
         }
     }
 
     #[test]
     fn a_job_counts_from_when_it_was_served() {
         let mut counter = DueCounter::default();
-        counter.insert_job(100, 109, 104);
-        assert_eq!(counter.seconds(0, 1_000), 6, "104 to 109, both counted");
-        counter.insert_job(100, 109, 200);
-        assert_eq!(counter.seconds(0, 1_000), 6, "served after its window: nothing");
+        counter.insert_job(UnixSeconds::new(100), UnixSeconds::new(109), UnixSeconds::new(104));
+        assert_eq!(
+            counter.seconds(UnixSeconds::new(0), UnixSeconds::new(1_000)),
+            6,
+            "104 to 109, both counted"
+        );
+        counter.insert_job(UnixSeconds::new(100), UnixSeconds::new(109), UnixSeconds::new(200));
+        assert_eq!(
+            counter.seconds(UnixSeconds::new(0), UnixSeconds::new(1_000)),
+            6,
+            "served after its window: nothing"
+        );
     }
 }

@@ -114,7 +114,7 @@ async fn run(member: Arc<State>, lease: LeaseId, epoch: u32) {
         if let Ok(view) = member.view(lease)
             && let Some(mut stored) = member.stored(lease, epoch)
         {
-            if over(&view.lease, member.clock.now().get()) {
+            if over(&view.lease, member.clock.now()) {
                 return;
             }
             let trouble = match attempt(&member, &view, epoch, &mut stored).await {
@@ -250,7 +250,7 @@ struct Asked {
 fn claim(view: &LeaseView, stored: &StoredRoot) -> Claim {
     let terms = &view.lease.terms;
     // from then on an epoch without a verdict counts as empty
-    let deadline = terms.end.saturating_add(u64::from(view.lease.window / 2));
+    let deadline = terms.end.plus(u64::from(view.lease.window / 2));
     Claim { provider: terms.provider, failed: stored.failed, deadline }
 }
 
@@ -356,7 +356,7 @@ fn judge(
     let newest =
         reader.head().jobs.iter().filter_map(|signed| signed.job.ethash()).map(|job| job.block_number).max();
     // a cancellation brings it closer
-    reader.set_end(asked.terms.end);
+    reader.set_end(asked.terms.end.get());
     let mut keys = BufWriter::new(File::create(&scratch.keys).map_err(CheckError::Disk)?);
     let mut written = Ok(());
     let report = reader.recheck_until_refused(Recheck {

@@ -151,7 +151,7 @@ async fn drop_jobs(member: Arc<State>) {
         let views = leases.borrow_and_update().clone();
         let dropping = Arc::clone(&member);
         let dropped = spawn_blocking(move || {
-            let now = dropping.clock.now().get();
+            let now = dropping.clock.now();
             let over_now = views.values().filter(|view| over(&view.lease, now));
             for LeaseView { lease: Lease { terms, .. }, .. } in over_now {
                 if let Err(error) = dropping.drop_jobs(terms) {

@@ -2,23 +2,23 @@
 
 use crate::figures::Figures;
 use hashlease_committee::{EpochState, Refusal, least_last_due};
-use hashlease_primitives::{Lease, Statement};
+use hashlease_primitives::{Lease, Statement, UnixMillis};
 
 impl Figures {
     /// Whether a member can sign `asked`: its own evidence and work, and no `due` above its own count.
-    pub(crate) fn check(&self, lease: &Lease, asked: &Statement, now: u64) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, lease: &Lease, asked: &Statement, now: UnixMillis) -> Result<(), Refusal> {
         let terms = &lease.terms;
         let refuse =
             |code: &str, message: String| Err(Refusal { lease: terms.id, code: code.to_owned(), message });
-        let elapsed = asked.as_of.checked_sub(terms.start).filter(|elapsed| *elapsed > 0);
+        let elapsed = Some(asked.as_of.since(terms.start)).filter(|elapsed| *elapsed > 0);
         let length = u64::from(terms.epoch_length);
         let whole = elapsed.filter(|elapsed| elapsed.is_multiple_of(length) && asked.as_of <= terms.end);
         let Some(elapsed) = whole else {
             let expected = format!("expected {} + k × {length}, at most {}", terms.start, terms.end);
             return refuse("not-an-epoch-end", format!("asOf {}: {expected}", asked.as_of));
         };
-        if asked.as_of.saturating_mul(1_000) > now {
-            return refuse("epoch-not-over", format!("asOf {}: now is {}", asked.as_of, now / 1_000));
+        if asked.as_of.millis() > now {
+            return refuse("epoch-not-over", format!("asOf {}: now is {}", asked.as_of, now.seconds()));
         }
         let epoch = elapsed.checked_div(length).and_then(|count| u32::try_from(count.saturating_sub(1)).ok());
         let own = self.statement(lease, epoch.unwrap_or_default(), now);
@@ -73,7 +73,9 @@ impl Figures {
 mod tests {
     use super::*;
     use alloy_primitives::Address;
-    use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, Terms, Work};
+    use hashlease_primitives::{
+        Algorithm, Domain, HashRate, LeaseId, SettlementWeight, Terms, UnixSeconds, Work,
+    };
 
     /// One epoch of 100 s that began at 1,000; two hashes per second.
     fn over() -> Lease {
@@ -85,9 +87,9 @@ mod tests {
             job_signer: Address::ZERO,
             algorithm: Algorithm::Sha256d,
             weight: SettlementWeight::from_log2(0).unwrap(),
-            rate: HashRate(2),
-            start: 1_000,
-            end: 1_100,
+            rate: HashRate::new(2),
+            start: UnixSeconds::new(1_000),
+            end: UnixSeconds::new(1_100),
             duration: 100,
             epoch_length: 100,
         };
@@ -97,10 +99,10 @@ mod tests {
             window: 1_000,
             payment: 1,
             bond: 1,
-            credited: Work(0),
-            due: Work(0),
-            as_of: 0,
-            collected: Work(0),
+            credited: Work::ZERO,
+            due: Work::ZERO,
+            as_of: UnixSeconds::new(0),
+            collected: Work::ZERO,
             last: false,
             settled: false,
         }
@@ -110,12 +112,12 @@ mod tests {
     fn the_last_word_does_not_free_a_provider_of_what_was_due() {
         let (lease, now) = (over(), 1_200_000);
         let mut figures = Figures::default();
-        figures.add_due(vec![(1_000, 100)]);
-        let own = figures.statement(&lease, 0, now).statement;
-        assert!(own.last && own.due == Work(200));
+        figures.add_due(vec![(UnixSeconds::new(1_000), 100)]);
+        let own = figures.statement(&lease, 0, UnixMillis::new(now)).statement;
+        assert!(own.last && own.due == Work::new(200));
         let asked = |due: u128, last: bool| {
             figures
-                .check(&lease, &Statement { due: Work(due), last, ..own }, now)
+                .check(&lease, &Statement { due: Work::capped(due), last, ..own }, UnixMillis::new(now))
                 .map_err(|refusal| refusal.code)
         };
         assert_eq!(asked(200, true), Ok(()));

@@ -10,7 +10,7 @@ use alloy_primitives::Address;
 use hashlease_check::Caches;
 use hashlease_committee::{JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView};
 use hashlease_primitives::{
-    Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms,
+    Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms, UnixSeconds,
 };
 use hashlease_share::{Reason, VerifiedJob};
 use std::{
@@ -60,7 +60,7 @@ pub(crate) enum RequestError {
     #[error("{0}")]
     Job(#[from] Reason),
     #[error("job is for {not_before} to {not_after}: expected within {start} to {end}, the end excluded")]
-    JobOutsideLease { not_before: u64, not_after: u64, start: u64, end: u64 },
+    JobOutsideLease { not_before: UnixSeconds, not_after: UnixSeconds, start: UnixSeconds, end: UnixSeconds },
     #[error("epoch {epoch} has {most} jobs already, the most that are kept")]
     TooManyJobs { epoch: u32, most: u64 },
     #[error("lease {0} is over")]
@@ -70,7 +70,7 @@ pub(crate) enum RequestError {
     #[error("root is of {count} shares: expected at most {most}, many more than can be credited")]
     RootCount { count: u64, most: u64 },
     #[error("epoch {epoch} is not over: it ends at {end}")]
-    EpochNotOver { epoch: u32, end: u64 },
+    EpochNotOver { epoch: u32, end: UnixSeconds },
     #[error("epoch {epoch} is outside the lease: it has {epochs}")]
     NoSuchEpoch { epoch: u32, epochs: u32 },
     #[error("another root of epoch {0} came first")]
@@ -144,7 +144,7 @@ impl State {
 
     /// Keeps a job after verifying it. The first receipt counts, and of two jobs under one sequence the first one.
     pub(crate) fn accept_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestError> {
-        let received = self.clock.now().get();
+        let received = self.clock.now();
         let view = self.view(signed.job.lease())?;
         let terms = &view.lease.terms;
         if over(&view.lease, received) {
@@ -197,7 +197,7 @@ impl State {
 
     /// Keeps a root. The first root of an epoch counts, and its evidence has to be checked.
     pub(crate) fn accept_root(&self, root: SignedEpochRoot) -> Result<AcceptedRoot, RequestError> {
-        let received = self.clock.now().get();
+        let received = self.clock.now();
         let (lease, epoch) = (root.root.lease, root.root.epoch);
         let view = self.view(lease)?;
         let terms = &view.lease.terms;
@@ -212,7 +212,7 @@ impl State {
             return Err(RequestError::RootCount { count, most });
         }
         let end = terms.epoch_end(epoch);
-        if received < end.saturating_mul(1_000) {
+        if received < end.millis() {
             return Err(RequestError::EpochNotOver { epoch, end });
         }
         let scheme = root.root.evidence.parse::<Url>().map(|url| url.scheme().to_owned());
@@ -262,12 +262,12 @@ impl State {
         if epoch >= epochs {
             return Err(RequestError::NoSuchEpoch { epoch, epochs });
         }
-        Ok(self.figures().entry(lease).or_default().statement(&view.lease, epoch, self.clock.now().get()))
+        Ok(self.figures().entry(lease).or_default().statement(&view.lease, epoch, self.clock.now()))
     }
 
     /// Signs a batch if it can sign every statement of it.
     pub(crate) fn sign(&self, statements: &[Statement]) -> Result<SignedBatch, SignError> {
-        let now = self.clock.now().get();
+        let now = self.clock.now();
         let mut refusals = Vec::new();
         let mut domain = None;
         for statement in statements {

@@ -2,7 +2,7 @@
 //! and every key that it counted.
 
 use alloy_primitives::B256;
-use hashlease_primitives::{Commitment, LeaseId, SignedEpochRoot, SignedJob};
+use hashlease_primitives::{Commitment, LeaseId, SignedEpochRoot, SignedJob, UnixMillis, UnixSeconds};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -79,7 +79,7 @@ pub(crate) enum Outcome {
 /// A root as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredRoot {
-    pub(crate) received: u64,
+    pub(crate) received: UnixMillis,
     pub(crate) root: SignedEpochRoot,
     pub(crate) outcome: Outcome,
     /// Late here, but enough members had it in time.
@@ -115,9 +115,9 @@ redb_errors!(
     redb::CommitError
 );
 
-pub(crate) type StoredJobs = Vec<(u64, SignedJob)>;
+pub(crate) type StoredJobs = Vec<(UnixMillis, SignedJob)>;
 pub(crate) type StoredRoots = Vec<(LeaseId, u32, StoredRoot)>;
-pub(crate) type StoredDue = Vec<(LeaseId, Vec<(u64, u64)>)>;
+pub(crate) type StoredDue = Vec<(LeaseId, Vec<(UnixSeconds, u64)>)>;
 
 impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
@@ -137,7 +137,7 @@ impl Store {
         for entry in read.open_table(JOBS)?.iter()? {
             let (_, value) = entry?;
             let (received, bytes) = value.value();
-            jobs.push((received, serde_json::from_slice(bytes)?));
+            jobs.push((UnixMillis::new(received), serde_json::from_slice(bytes)?));
         }
         let mut roots = Vec::new();
         for entry in read.open_table(ROOTS)?.iter()? {
@@ -148,12 +148,12 @@ impl Store {
         Ok((jobs, roots))
     }
 
-    pub(crate) fn put_job(&self, received: u64, job: &SignedJob) -> Result<(), StoreError> {
+    pub(crate) fn put_job(&self, received: UnixMillis, job: &SignedJob) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(job)?;
         let write = self.database.begin_write()?;
         write
             .open_table(JOBS)?
-            .insert((job.job.lease().0, job.job.sequence()), (received, bytes.as_slice()))?;
+            .insert((job.job.lease().0, job.job.sequence()), (received.get(), bytes.as_slice()))?;
         Ok(write.commit()?)
     }
 
@@ -169,7 +169,7 @@ impl Store {
     }
 
     /// Lets a lease's jobs go and keeps the seconds that they made due.
-    pub(crate) fn drop_jobs(&self, lease: LeaseId, due: &[(u64, u64)]) -> Result<(), StoreError> {
+    pub(crate) fn drop_jobs(&self, lease: LeaseId, due: &[(UnixSeconds, u64)]) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(due)?;
         loop {
             let write = self.database.begin_write()?;
@@ -274,7 +274,7 @@ mod tests {
             evidence: String::new(),
         };
         StoredRoot {
-            received: 1,
+            received: UnixMillis::new(1),
             root: SignedEpochRoot { root, signature: [0; 65] },
             outcome: Outcome::Verified(Commitment::default()),
             vouched: false,

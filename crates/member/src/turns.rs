@@ -2,7 +2,7 @@
 //! nothing wait for the others: nobody can hold up everybody.
 
 use alloy_primitives::Address;
-use hashlease_primitives::SharedClock;
+use hashlease_primitives::{SharedClock, UnixSeconds};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -41,8 +41,8 @@ pub(crate) struct Claim {
     pub(crate) provider: Address,
     /// Attempts at this very thing that came to nothing.
     pub(crate) failed: u32,
-    /// Unix seconds. What is past it is no longer urgent.
-    pub(crate) deadline: u64,
+    /// What is past it is no longer urgent.
+    pub(crate) deadline: UnixSeconds,
 }
 
 /// A turn. It ends when this is dropped.
@@ -140,7 +140,7 @@ impl State {
         if self.free == 0 {
             return None;
         }
-        let now = self.clock.seconds().get();
+        let now = self.clock.seconds();
         let standing = |claim: &Claim| self.providers.get(&claim.provider).copied().unwrap_or_default();
         let able = self.waiting.iter().filter(|(_, waiting)| !standing(&waiting.claim).has_turn);
         let next = able.min_by_key(|(came, Waiting { claim, .. })| {
@@ -180,9 +180,9 @@ mod tests {
     use hashlease_primitives::SystemClock;
     use std::pin::Pin;
 
-    const LATER: u64 = 1 << 40;
+    const LATER: UnixSeconds = UnixSeconds::new(1 << 40);
 
-    fn claim(provider: u8, failed: u32, deadline: u64) -> Claim {
+    fn claim(provider: u8, failed: u32, deadline: UnixSeconds) -> Claim {
         Claim { provider: Address::repeat_byte(provider), failed, deadline }
     }
 
@@ -244,7 +244,7 @@ mod tests {
     async fn failures_and_a_deadline_that_is_past_count_before_the_deadline() {
         let turns = Turns::new(1, SystemClock::shared());
         let turn = turns.take(claim(1, 0, LATER)).await;
-        let past = waits(&turns, claim(2, 0, 1));
+        let past = waits(&turns, claim(2, 0, UnixSeconds::new(1)));
         let tried = waits(&turns, claim(3, 1, LATER));
         // as urgent as can be, but its provider's last turn comes to nothing
         let failing = waits(&turns, claim(1, 0, LATER));

@@ -38,8 +38,8 @@ async fn an_honest_epoch_is_verified_stated_and_signed() {
     let expected = Statement {
         lease: LeaseId(1),
         as_of: terms.epoch_end(1),
-        work: Work(320),
-        due: Work(0),
+        work: Work::new(320),
+        due: Work::ZERO,
         evidence: chain(&[EMPTY, file.head.commitment]),
         last: false,
     };
@@ -60,7 +60,7 @@ async fn an_epoch_without_shares_is_evidence_too() {
     world.show(&lease);
     world.deliver(&lease.terms, &evidence(&lease.terms, 0, &[])).await;
     let view = world.verified(0, LeaseId(1), 0).await;
-    assert_eq!((view.statement.work, view.statement.evidence), (Work(0), chain(&[EMPTY])));
+    assert_eq!((view.statement.work, view.statement.evidence), (Work::ZERO, chain(&[EMPTY])));
     world.client(0).sign(&[view.statement]).await.unwrap();
 }
 
@@ -69,14 +69,14 @@ async fn an_epoch_brings_at_most_a_quarter_more_than_its_promise() {
     let world = World::start(1, 1).await;
     let mut lease = lease(1, 1, 2, 60);
     lease.terms.weight = SettlementWeight::from_log2(7).unwrap();
-    lease.terms.rate = HashRate(2);
+    lease.terms.rate = HashRate::new(2);
     world.show(&lease);
     let terms = &lease.terms;
     // 71 × 128 = 9,088 hashes, of which 1.25 × 2 × 3,600 = 9,000 count
     world.deliver(terms, &evidence(terms, 0, &[(&job_in(terms, 0, 1), 71)])).await;
     let view = world.verified(0, terms.id, 0).await;
     assert_eq!((view.epochs[0].count, view.epochs[0].work.as_str()), (71, "9000"));
-    assert_eq!(view.statement.work, Work(9_000));
+    assert_eq!(view.statement.work, Work::new(9_000));
 }
 
 async fn views(world: &World, members: std::ops::Range<usize>) -> Vec<hashlease_committee::StatementView> {
@@ -95,7 +95,7 @@ async fn three_of_three_members_sign_one_statement() {
     world.show(&lease);
     world.deliver(terms, &evidence(terms, 0, &[(&job_in(terms, 0, 1), 10)])).await;
     let statement = propose(&views(&world, 0..3).await, 3).unwrap();
-    assert_eq!(statement.work, Work(80));
+    assert_eq!(statement.work, Work::new(80));
     // whatever the order in which they are asked, the oracle wants ascending seats
     let mut seats = world.seats();
     seats.reverse();
@@ -169,7 +169,7 @@ async fn a_root_whose_evidence_was_pending_is_verified_after_a_restart() {
     until("another attempt", async || (world.files.hits("file") > before).then_some(())).await;
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
     world.files.serve("file", Served::Bytes(file.encode().unwrap()));
-    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work(80));
+    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work::new(80));
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_root_of_a_lease_that_is_not_confirmed_yet_after_a_restart_waits_for_i
     assert_eq!(code(world.client(0).statement(terms.id, 0).await), "unknown-lease");
     world.files.serve("file", Served::Bytes(file.encode().unwrap()));
     world.show(&lease);
-    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work(80));
+    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work::new(80));
 }
 
 #[tokio::test]

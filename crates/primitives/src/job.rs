@@ -1,6 +1,6 @@
 //! Jobs as the job signer hands them out, and the provider's commitment to an epoch.
 
-use crate::{Domain, LeaseId, recover_signer, typed};
+use crate::{Domain, LeaseId, UnixSeconds, recover_signer, typed};
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40};
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +21,10 @@ pub struct HeaderJob {
     pub version: u32,
     /// Bits of the version that a miner may choose (BIP 310).
     pub version_mask: u32,
-    /// First header time allowed, Unix seconds.
-    pub not_before: u64,
-    /// Last header time allowed, Unix seconds.
-    pub not_after: u64,
+    /// First header time allowed.
+    pub not_before: UnixSeconds,
+    /// Last header time allowed.
+    pub not_after: UnixSeconds,
     /// Witness-stripped coinbase up to the free part of the extranonce.
     pub coinbase_prefix: Bytes,
     /// Length of the free part, bytes.
@@ -49,10 +49,10 @@ pub struct EthashJob {
     pub block_number: u64,
     /// First bytes of the nonce. The byte after them is the lease's epoch modulo 256, the rest is the miner's.
     pub nonce_prefix: Bytes,
-    /// Begin of the window, Unix seconds. The header's own time is inside the hash, so the window tells the epoch.
-    pub not_before: u64,
-    /// End of the window, Unix seconds.
-    pub not_after: u64,
+    /// First second of the window. The header's own time is inside the hash, so the window tells the epoch.
+    pub not_before: UnixSeconds,
+    /// Last second of the window.
+    pub not_after: UnixSeconds,
 }
 
 /// The two kinds of jobs and shares.
@@ -74,8 +74,8 @@ pub enum Job {
     Ethash(EthashJob),
 }
 
-fn uint40(seconds: u64) -> U40 {
-    U40::saturating_from(seconds)
+fn uint40(seconds: UnixSeconds) -> U40 {
+    U40::saturating_from(seconds.get())
 }
 
 impl HeaderJob {
@@ -134,10 +134,10 @@ impl Job {
         lease: LeaseId,
         /// Counts a lease's jobs, strictly increasing.
         sequence: u64,
-        /// Begin of the window, Unix seconds.
-        not_before: u64,
-        /// End of the window, Unix seconds.
-        not_after: u64,
+        /// First second of the window.
+        not_before: UnixSeconds,
+        /// Last second of the window.
+        not_after: UnixSeconds,
     }
 
     /// The digest that the job signer signs; `domain` names the escrow.
@@ -204,8 +204,8 @@ impl From<EthashJob> for Job {
 struct Fields {
     lease: LeaseId,
     sequence: u64,
-    not_before: u64,
-    not_after: u64,
+    not_before: UnixSeconds,
+    not_after: UnixSeconds,
     prev_hash: Option<B256>,
     n_bits: Option<u32>,
     version: Option<u32>,

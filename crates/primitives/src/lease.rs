@@ -1,6 +1,6 @@
 //! A lease as the escrow holds it.
 
-use crate::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, Work};
+use crate::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, UnixSeconds, Work};
 use alloy_primitives::{Address, U256};
 
 /// What of a lease decides whether a share counts. Fixed at renting, but for `end`.
@@ -22,10 +22,10 @@ pub struct Terms {
     pub weight: SettlementWeight,
     /// Hashes per second.
     pub rate: HashRate,
-    /// First second, Unix.
-    pub start: u64,
-    /// First second after the lease, Unix. A cancellation brings it closer.
-    pub end: u64,
+    /// First second.
+    pub start: UnixSeconds,
+    /// First second after the lease. A cancellation brings it closer.
+    pub end: UnixSeconds,
     /// Seconds as rented: `committed = rate × duration`.
     pub duration: u32,
     /// Seconds of an epoch.
@@ -49,8 +49,8 @@ pub struct Lease {
     pub credited: Work,
     /// Work that was asked for, as far as stated.
     pub due: Work,
-    /// End of the epoch up to which statements came, 0 if none.
-    pub as_of: u64,
+    /// End of the epoch up to which statements came, second 0 if none.
+    pub as_of: UnixSeconds,
     /// Credit for which money was booked.
     pub collected: Work,
     /// The oracle said its last word.
@@ -63,12 +63,12 @@ pub struct Lease {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("time {time} is outside the lease: expected {start} to {end}, the end excluded")]
 pub struct EpochError {
-    /// The time asked for, Unix seconds.
-    pub time: u64,
+    /// The time asked for.
+    pub time: UnixSeconds,
     /// The lease's start.
-    pub start: u64,
+    pub start: UnixSeconds,
     /// The lease's end.
-    pub end: u64,
+    pub end: UnixSeconds,
 }
 
 impl Terms {
@@ -82,53 +82,50 @@ impl Terms {
     ///
     /// # Errors
     /// [`EpochError`] when the time is not inside the lease.
-    pub fn epoch_of(&self, time: u64) -> Result<u32, EpochError> {
+    pub fn epoch_of(&self, time: UnixSeconds) -> Result<u32, EpochError> {
         let outside = EpochError { time, start: self.start, end: self.end };
         if time < self.start || time >= self.end {
             return Err(outside);
         }
-        let epoch = time
-            .checked_sub(self.start)
-            .and_then(|seconds| seconds.checked_div(u64::from(self.epoch_length)))
-            .ok_or(outside)?;
+        let epoch = time.since(self.start).checked_div(u64::from(self.epoch_length)).ok_or(outside)?;
         u32::try_from(epoch).map_err(|_| outside)
     }
 
     /// First second of an epoch.
     #[must_use]
-    pub fn epoch_start(&self, epoch: u32) -> u64 {
-        self.start.saturating_add(u64::from(epoch).saturating_mul(u64::from(self.epoch_length)))
+    pub fn epoch_start(&self, epoch: u32) -> UnixSeconds {
+        self.start.plus(u64::from(epoch).saturating_mul(u64::from(self.epoch_length)))
     }
 
     /// First second after an epoch.
     #[must_use]
-    pub fn epoch_end(&self, epoch: u32) -> u64 {
-        self.epoch_start(epoch).saturating_add(u64::from(self.epoch_length))
+    pub fn epoch_end(&self, epoch: u32) -> UnixSeconds {
+        self.epoch_start(epoch).plus(u64::from(self.epoch_length))
     }
 
     /// Number of epochs up to the lease's end.
     #[must_use]
     pub fn epochs(&self) -> u32 {
-        let seconds = self.end.saturating_sub(self.start);
+        let seconds = self.end.since(self.start);
         u32::try_from(seconds.checked_div(u64::from(self.epoch_length)).unwrap_or(0)).unwrap_or(u32::MAX)
     }
 
     /// Whether `time` lies inside the lease.
     #[must_use]
-    pub fn is_active(&self, time: u64) -> bool {
+    pub fn is_active(&self, time: UnixSeconds) -> bool {
         self.start <= time && time < self.end
     }
 
     /// When a node closes an epoch: 10 minutes after its end, a sixth of an epoch if that is shorter.
     #[must_use]
-    pub fn epoch_closes(&self, epoch: u32) -> u64 {
-        self.epoch_end(epoch).saturating_add(u64::from((self.epoch_length / 6).min(600)))
+    pub fn epoch_closes(&self, epoch: u32) -> UnixSeconds {
+        self.epoch_end(epoch).plus(u64::from((self.epoch_length / 6).min(600)))
     }
 
     /// Until when a member takes an epoch's root: 15 minutes after its end, a quarter of an epoch if that is shorter.
     #[must_use]
-    pub fn root_deadline(&self, epoch: u32) -> u64 {
-        self.epoch_end(epoch).saturating_add(u64::from((self.epoch_length / 4).min(900)))
+    pub fn root_deadline(&self, epoch: u32) -> UnixSeconds {
+        self.epoch_end(epoch).plus(u64::from((self.epoch_length / 4).min(900)))
     }
 
     /// How often the job signer sends a fresh job: `min(30 s, L/10)`, at least one second.
@@ -140,7 +137,7 @@ impl Terms {
     /// The most that one epoch can bring: 1.25 of its promise, rounded down and capped at [`Work::MAX`].
     #[must_use]
     pub fn epoch_cap(&self) -> Work {
-        Work(self.rate.over(u64::from(self.epoch_length)).0.saturating_mul(5) / 4).min(Work::MAX)
+        Work::capped(self.rate.over(u64::from(self.epoch_length)).hashes().saturating_mul(5) / 4)
     }
 
     /// Most shares that the root of an epoch may have: eight times what can be credited of them, ten times what was
@@ -148,7 +145,7 @@ impl Terms {
     /// cost nothing, could give whoever checks it any number of them to keep.
     #[must_use]
     pub fn most_shares(&self) -> u64 {
-        let creditable = self.epoch_cap().0.div_ceil(self.weight.work().0.max(1));
+        let creditable = self.epoch_cap().hashes().div_ceil(self.weight.work().hashes().max(1));
         u64::try_from(creditable).unwrap_or(u64::MAX).saturating_mul(8)
     }
 
@@ -169,16 +166,16 @@ impl Terms {
 impl Lease {
     /// From when on anybody can settle without the oracle.
     #[must_use]
-    pub fn settle_after(&self) -> u64 {
-        self.terms.end.saturating_add(u64::from(self.window))
+    pub fn settle_after(&self) -> UnixSeconds {
+        self.terms.end.plus(u64::from(self.window))
     }
 
     /// Money released for so much credited work: `floor(payment × min(work, committed) / committed)`, base units.
     #[must_use]
     pub fn released(&self, work: Work) -> u128 {
         let committed = self.terms.committed();
-        let product = U256::from(self.payment).saturating_mul(U256::from(work.min(committed).0));
-        product.checked_div(U256::from(committed.0)).unwrap_or_default().saturating_to()
+        let product = U256::from(self.payment).saturating_mul(U256::from(work.min(committed).hashes()));
+        product.checked_div(U256::from(committed.hashes())).unwrap_or_default().saturating_to()
     }
 }
 
@@ -196,8 +193,8 @@ mod tests {
             algorithm: Algorithm::Sha256d,
             weight: SettlementWeight::from_log2(0).unwrap(),
             rate,
-            start: 0,
-            end: u64::from(epoch_length),
+            start: UnixSeconds::new(0),
+            end: UnixSeconds::new(u64::from(epoch_length)),
             duration: epoch_length,
             epoch_length,
         }
@@ -205,23 +202,23 @@ mod tests {
 
     #[test]
     fn an_epoch_brings_at_most_a_quarter_more_than_promised() {
-        assert_eq!(terms(HashRate(1_000), 3_600).epoch_cap(), Work(4_500_000));
-        assert_eq!(terms(HashRate(1), 3).epoch_cap(), Work(3), "rounded down");
-        let most = HashRate(Work::MAX.0 / 5 * 4);
-        assert_eq!(terms(most, 1).epoch_cap(), Work(Work::MAX.0 / 5 * 5));
+        assert_eq!(terms(HashRate::new(1_000), 3_600).epoch_cap(), Work::new(4_500_000));
+        assert_eq!(terms(HashRate::new(1), 3).epoch_cap(), Work::new(3), "rounded down");
+        let most = HashRate::capped(Work::MAX.hashes() / 5 * 4);
+        assert_eq!(terms(most, 1).epoch_cap(), Work::capped(Work::MAX.hashes() / 5 * 5));
     }
 
     #[test]
     fn an_epochs_shares_have_a_limit() {
         let of_weight = |log2, rate| Terms {
             weight: SettlementWeight::from_log2(log2).unwrap(),
-            ..terms(HashRate(rate), 3_600)
+            ..terms(HashRate::capped(rate), 3_600)
         };
         // credited are 4,500,000 hashes at the most
         assert_eq!(of_weight(0, 1_000).most_shares(), 8 * 4_500_000);
         assert_eq!(of_weight(11, 1_000).most_shares(), 8 * 2_198, "the last one in part");
         assert_eq!(of_weight(95, 1_000).most_shares(), 8);
-        assert_eq!(of_weight(0, HashRate::MAX.0).most_shares(), u64::MAX);
+        assert_eq!(of_weight(0, HashRate::MAX.per_second()).most_shares(), u64::MAX);
     }
 
     /// A lease's whole work fits a `uint96`, but not always a quarter more of it.
@@ -229,6 +226,6 @@ mod tests {
     fn an_epochs_most_fits_the_chain() {
         assert_eq!(terms(HashRate::MAX, 1).committed(), Work::MAX);
         assert_eq!(terms(HashRate::MAX, 1).epoch_cap(), Work::MAX);
-        assert_eq!(terms(HashRate(u128::MAX), u32::MAX).epoch_cap(), Work::MAX);
+        assert_eq!(terms(HashRate::capped(u128::MAX), u32::MAX).epoch_cap(), Work::MAX);
     }
 }

@@ -7,8 +7,8 @@
 //! use hashlease_primitives::{HashRate, SettlementWeight};
 //!
 //! // 100 TH/s for 24 h in epochs of 1 h: every share is worth 2^48 expected hashes.
-//! let w = SettlementWeight::of_lease(HashRate(100_000_000_000_000), 3_600, 86_400).unwrap();
-//! assert_eq!(w.work().0, 1 << 48);
+//! let w = SettlementWeight::of_lease(HashRate::new(100_000_000_000_000), 3_600, 86_400).unwrap();
+//! assert_eq!(w.work().hashes(), 1 << 48);
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
@@ -17,6 +17,7 @@ mod clock;
 mod commitment;
 mod difficulty;
 mod domain;
+mod epoch_id;
 mod job;
 mod lease;
 mod sealed;
@@ -31,6 +32,7 @@ pub use clock::{Clock, SharedClock, SystemClock};
 pub use commitment::Commitment;
 pub use difficulty::{Difficulty, DifficultyBase, DifficultyError};
 pub use domain::{Domain, recover_signer};
+pub use epoch_id::EpochId;
 pub use job::{EpochRoot, EthashJob, HeaderJob, Job, JobKind, SignedEpochRoot, SignedJob};
 pub use lease::{EpochError, Lease, Terms};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};

@@ -1,6 +1,6 @@
 //! What a committee says of a lease.
 
-use crate::{LeaseId, Work, typed};
+use crate::{LeaseId, UnixSeconds, Work, typed};
 use alloy_primitives::{
     B256, U256,
     aliases::{U40, U96},
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Statement {
     /// Lease.
     pub lease: LeaseId,
-    /// End of the epoch up to which the figures count, Unix seconds.
-    pub as_of: u64,
+    /// End of the epoch up to which the figures count.
+    pub as_of: UnixSeconds,
     /// Verified work.
     #[serde(with = "decimal")]
     pub work: Work,
@@ -33,9 +33,9 @@ impl Statement {
     pub fn typed(&self) -> typed::Statement {
         typed::Statement {
             lease: U256::from(self.lease.0),
-            asOf: U40::saturating_from(self.as_of),
-            work: U96::saturating_from(self.work.0),
-            due: U96::saturating_from(self.due.0),
+            asOf: U40::saturating_from(self.as_of.get()),
+            work: U96::saturating_from(self.work.hashes()),
+            due: U96::saturating_from(self.due.hashes()),
             evidence: self.evidence,
             last: self.last,
         }

@@ -1,7 +1,12 @@
 //! Points in time. Seconds and milliseconds are types of their own, so that neither passes for the other.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    num::TryFromIntError,
+    ops::{Add, AddAssign, Sub, SubAssign},
+    time::Duration,
+};
 
 /// Seconds since 1970-01-01T00:00:00Z, as block timestamps and header times count them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,6 +96,54 @@ impl UnixMillis {
     #[must_use]
     pub const fn until(self, later: Self) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+}
+
+/// [`UnixSeconds::plus`].
+impl Add<u64> for UnixSeconds {
+    type Output = Self;
+
+    fn add(self, seconds: u64) -> Self {
+        self.plus(seconds)
+    }
+}
+
+/// [`UnixSeconds::minus`].
+impl Sub<u64> for UnixSeconds {
+    type Output = Self;
+
+    fn sub(self, seconds: u64) -> Self {
+        self.minus(seconds)
+    }
+}
+
+/// [`UnixSeconds::plus`].
+impl AddAssign<u64> for UnixSeconds {
+    fn add_assign(&mut self, seconds: u64) {
+        *self = self.plus(seconds);
+    }
+}
+
+/// [`UnixSeconds::minus`].
+impl SubAssign<u64> for UnixSeconds {
+    fn sub_assign(&mut self, seconds: u64) {
+        *self = self.minus(seconds);
+    }
+}
+
+/// A header's time.
+impl From<u32> for UnixSeconds {
+    fn from(ntime: u32) -> Self {
+        Self(u64::from(ntime))
+    }
+}
+
+/// A header's time; an error after 2106.
+impl TryFrom<UnixSeconds> for u32 {
+    type Error = TryFromIntError;
+
+    fn try_from(time: UnixSeconds) -> Result<Self, TryFromIntError> {
+        Self::try_from(time.0)
     }
 }
 

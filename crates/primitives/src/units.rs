@@ -1,7 +1,7 @@
 //! Units: one for work (expected hashes), one for speed (hashes per second), one for targets (256-bit integers).
 //! Difficulty exists only at the edges, because its base differs per coin.
 
-use alloy_primitives::U256;
+use alloy_primitives::{U256, aliases::U96};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub struct AboveUint96 {
 /// Work in expected hashes. On chain it is a `uint96`: what comes from outside is never above [`Work::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u128", into = "u128")]
-pub struct Work(pub u128);
+pub struct Work(u128);
 
 impl TryFrom<u128> for Work {
     type Error = AboveUint96;
@@ -40,6 +40,12 @@ impl TryFrom<u128> for Work {
     }
 }
 
+impl From<U96> for Work {
+    fn from(hashes: U96) -> Self {
+        Self(hashes.to::<u128>())
+    }
+}
+
 impl From<Work> for u128 {
     fn from(work: Work) -> Self {
         work.0
@@ -47,8 +53,28 @@ impl From<Work> for u128 {
 }
 
 impl Work {
+    /// No work.
+    pub const ZERO: Self = Self(0);
     /// The most that fits the chain's `uint96`.
     pub const MAX: Self = Self((1 << 96) - 1);
+
+    /// So many hashes. Every `u64` fits.
+    #[must_use]
+    pub const fn new(hashes: u64) -> Self {
+        Self(hashes as u128)
+    }
+
+    /// So many hashes, at most [`Work::MAX`].
+    #[must_use]
+    pub const fn capped(hashes: u128) -> Self {
+        if hashes > Self::MAX.0 { Self::MAX } else { Self(hashes) }
+    }
+
+    /// The number of hashes.
+    #[must_use]
+    pub const fn hashes(self) -> u128 {
+        self.0
+    }
 
     /// Sum, capped at [`Work::MAX`].
     #[must_use]
@@ -72,7 +98,7 @@ impl fmt::Display for Work {
 /// Speed in hashes per second. On chain it is a `uint96`: what comes from outside is never above [`HashRate::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u128", into = "u128")]
-pub struct HashRate(pub u128);
+pub struct HashRate(u128);
 
 impl TryFrom<u128> for HashRate {
     type Error = AboveUint96;
@@ -80,6 +106,12 @@ impl TryFrom<u128> for HashRate {
     fn try_from(hashes: u128) -> Result<Self, AboveUint96> {
         let rate = Self(hashes);
         if rate <= Self::MAX { Ok(rate) } else { Err(AboveUint96 { unit: "rate", got: hashes }) }
+    }
+}
+
+impl From<U96> for HashRate {
+    fn from(hashes: U96) -> Self {
+        Self(hashes.to::<u128>())
     }
 }
 
@@ -92,6 +124,24 @@ impl From<HashRate> for u128 {
 impl HashRate {
     /// The most that fits the chain's `uint96`.
     pub const MAX: Self = Self(Work::MAX.0);
+
+    /// So many hashes per second. Every `u64` fits.
+    #[must_use]
+    pub const fn new(hashes: u64) -> Self {
+        Self(hashes as u128)
+    }
+
+    /// So many hashes per second, at most [`HashRate::MAX`].
+    #[must_use]
+    pub const fn capped(hashes: u128) -> Self {
+        if hashes > Self::MAX.0 { Self::MAX } else { Self(hashes) }
+    }
+
+    /// The number of hashes per second.
+    #[must_use]
+    pub const fn per_second(self) -> u128 {
+        self.0
+    }
 
     /// Expected hashes in so many seconds, capped at [`Work::MAX`].
     #[must_use]

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use alloy_primitives::B256;
-use hashlease_primitives::{EthashJob, HeaderJob, Job, LeaseId, SignedJob};
+use hashlease_primitives::{EthashJob, HeaderJob, Job, LeaseId, SignedJob, UnixSeconds};
 use serde_json::{Value, json};
 
 fn both() -> [SignedJob; 2] {
@@ -14,8 +14,8 @@ fn both() -> [SignedJob; 2] {
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0x1fff_e000,
-        not_before,
-        not_after,
+        not_before: UnixSeconds::new(not_before),
+        not_after: UnixSeconds::new(not_after),
         coinbase_prefix: vec![1; 50].into(),
         tail_length: 8,
         coinbase_suffix: vec![2; 60].into(),
@@ -27,8 +27,8 @@ fn both() -> [SignedJob; 2] {
         seal_hash: B256::repeat_byte(7),
         block_number: 30_000,
         nonce_prefix: vec![0xab].into(),
-        not_before,
-        not_after,
+        not_before: UnixSeconds::new(not_before),
+        not_after: UnixSeconds::new(not_after),
     };
     [Job::from(header), Job::from(ethash)].map(|job| SignedJob { job, signature: [3; 65] })
 }

@@ -7,8 +7,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40, aliases::U96, hex, keccak256};
 use alloy_sol_types::SolStruct;
 use hashlease_primitives::{
-    Domain, EpochRoot, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, Statement, Work, recover_signer,
-    typed,
+    Domain, EpochRoot, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, Statement, UnixSeconds, Work,
+    recover_signer, typed,
 };
 use serde_json::{Map, Value, json};
 use std::{fs, path::PathBuf};
@@ -107,8 +107,8 @@ fn job(branch: Vec<B256>, tail_length: u8) -> Value {
         n_bits: 0x170e_d0eb,
         version: 0x2000_0004,
         version_mask: 0x1fff_e000,
-        not_before: 1_760_000_000,
-        not_after: 1_760_000_060,
+        not_before: UnixSeconds::new(1_760_000_000),
+        not_after: UnixSeconds::new(1_760_000_060),
         coinbase_prefix: (0..100).collect::<Vec<u8>>().into(),
         tail_length,
         coinbase_suffix: (0..77).rev().collect::<Vec<u8>>().into(),
@@ -140,8 +140,8 @@ fn ethash_job() -> Value {
         seal_hash: keccak256("seal"),
         block_number: 20_000_000,
         nonce_prefix: Bytes::from_static(&[0xab, 0x00, 0x07]),
-        not_before: 1_760_000_000,
-        not_after: 1_760_000_060,
+        not_before: UnixSeconds::new(1_760_000_000),
+        not_after: UnixSeconds::new(1_760_000_060),
     };
     let typed = job.typed();
     assert_eq!(Job::from(job).digest(&ESCROW), ESCROW.digest(&typed));
@@ -160,13 +160,13 @@ fn ethash_job() -> Value {
 fn statements() -> [Statement; 2] {
     let first = Statement {
         lease: LeaseId(7),
-        as_of: 1_760_003_600,
-        work: Work(0x0123_4567_89ab_cdef_0123),
-        due: Work(0x0123_4567_89ab_cdef_ffff),
+        as_of: UnixSeconds::new(1_760_003_600),
+        work: Work::capped(0x0123_4567_89ab_cdef_0123),
+        due: Work::capped(0x0123_4567_89ab_cdef_ffff),
         evidence: keccak256("evidence"),
         last: false,
     };
-    let last = Statement { lease: LeaseId(9), work: Work::MAX, due: Work(0), last: true, ..first };
+    let last = Statement { lease: LeaseId(9), work: Work::MAX, due: Work::ZERO, last: true, ..first };
     [first, last]
 }
 

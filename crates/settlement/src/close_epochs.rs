@@ -8,7 +8,7 @@ use crate::{
     error::SettleError,
 };
 use hashlease_committee::Seat;
-use hashlease_primitives::{Commitment, EpochRoot, Lease, SignedEpochRoot, Terms};
+use hashlease_primitives::{Commitment, EpochRoot, Lease, SignedEpochRoot, Terms, UnixMillis};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -43,7 +43,7 @@ pub(crate) async fn close_in_time(context: Arc<Context>, lease: watch::Receiver<
         let terms = lease.borrow().terms.clone();
         let outcome = step(&context, &terms, &mut delivered).await;
         let pause = match &outcome {
-            Ok(true) => until_next_close(&terms, context.clock.now().get()).min(LOOK),
+            Ok(true) => until_next_close(&terms, context.clock.now()).min(LOOK),
             Ok(false) | Err(_) => AGAIN,
         };
         let code = outcome.as_ref().err().map(SettleError::code);
@@ -58,15 +58,15 @@ pub(crate) async fn close_in_time(context: Arc<Context>, lease: watch::Receiver<
 }
 
 /// Time until the next epoch has to be closed.
-fn until_next_close(terms: &Terms, now: u64) -> Duration {
-    let closes = (0..terms.epochs()).map(|epoch| terms.epoch_closes(epoch).saturating_mul(1_000));
+fn until_next_close(terms: &Terms, now: UnixMillis) -> Duration {
+    let closes = (0..terms.epochs()).map(|epoch| terms.epoch_closes(epoch).millis());
     let next = closes.into_iter().find(|closes| *closes > now);
-    next.map_or(LOOK, |closes| Duration::from_millis(closes.saturating_sub(now)))
+    next.map_or(LOOK, |closes| now.until(closes))
 }
 
 /// Closes what has to be closed and offers the roots; says whether every member has every root.
 async fn step(context: &Context, terms: &Terms, delivered: &mut Delivered) -> Result<bool, SettleError> {
-    let now = context.clock.seconds().get();
+    let now = context.clock.seconds();
     if context.book.read(terms.id, |_| ()).is_none() {
         // its terms are not in the book yet
         return Ok(false);

@@ -14,7 +14,7 @@ impl Context {
     /// Credits up to the newest closed epoch whose deadline is over, unless that stands on the chain already.
     pub(crate) async fn credit_newest(&self, lease: &Lease) -> Result<(), SettleError> {
         let terms = &lease.terms;
-        let now = self.clock.seconds().get();
+        let now = self.clock.seconds();
         let closed = |epoch| self.book.read(terms.id, |found| found.is_closed(epoch)).unwrap_or_default();
         let over = (0..terms.epochs()).take_while(|epoch| now > terms.root_deadline(*epoch));
         let Some(newest) = over.filter(|epoch| closed(*epoch)).last() else { return Ok(()) };

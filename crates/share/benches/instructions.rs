@@ -7,6 +7,7 @@ use gungraun::{
 };
 use hashlease_primitives::{
     Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
+    UnixSeconds,
 };
 use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
 use std::hint::black_box;
@@ -30,9 +31,9 @@ fn signed() -> (Terms, SignedJob) {
         job_signer: signer.address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(32).unwrap(),
-        rate: HashRate(1),
+        rate: HashRate::new(1),
         start: START.into(),
-        end: u64::from(START) + 7_200,
+        end: UnixSeconds::new(u64::from(START) + 7_200),
         duration: 7_200,
         epoch_length: 3_600,
     };
@@ -44,7 +45,7 @@ fn signed() -> (Terms, SignedJob) {
         version: 0x2000_0000,
         version_mask: 0x1fff_e000,
         not_before: START.into(),
-        not_after: u64::from(START) + 60,
+        not_after: UnixSeconds::new(u64::from(START) + 60),
         coinbase_prefix: vec![1; 58].into(),
         tail_length: 8,
         coinbase_suffix: vec![2; 184].into(),

@@ -20,7 +20,7 @@ use channels_sv2::{
 };
 use common::{sign, terms, verified};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms};
+use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
 use mining_sv2::SubmitSharesExtendedOwned;
 use std::{hint::black_box, num::NonZero, thread};
@@ -53,8 +53,8 @@ fn job() -> HeaderJob {
         n_bits: 0x1703_4219,
         version: 0x2000_0000,
         version_mask: 0x1fff_e000,
-        not_before: TIME,
-        not_after: TIME + 100,
+        not_before: UnixSeconds::new(TIME),
+        not_after: UnixSeconds::new(TIME + 100),
         coinbase_prefix: coinbase[..tail].to_vec().into(),
         tail_length: 8,
         coinbase_suffix: coinbase[tail + 8..].to_vec().into(),

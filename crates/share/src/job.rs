@@ -5,14 +5,16 @@ use hashlease_pow::{
     ethash::{EthashEpoch, LightCache},
     sha256::HeaderTemplate,
 };
-use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, SignedJob, Terms, recover_signer};
+use hashlease_primitives::{
+    Algorithm, EthashJob, HeaderJob, Job, SignedJob, Terms, UnixSeconds, recover_signer,
+};
 use std::sync::Arc;
 
 /// Longest window of a job, seconds. A verifier on chain has to have the same limits:
 /// `tests/vectors/shares.json`.
 pub const MAX_JOB_WINDOW: u64 = 600;
 /// Last time that a signature can be over, a `uint40`; later ones would all sign the same.
-const LAST_TIME: u64 = (1 << 40) - 1;
+const LAST_TIME: UnixSeconds = UnixSeconds::new((1 << 40) - 1);
 /// Longest coinbase, bytes; one of 64 is refused as well.
 pub const MAX_COINBASE: usize = 1_024;
 /// Longest Merkle branch, hashes.
@@ -58,15 +60,10 @@ impl VerifiedJob {
         if job.lease() != terms.id {
             return Err(Reason::OtherLease { expected: terms.id, actual: job.lease() });
         }
-        match job.not_after().checked_sub(job.not_before()) {
-            Some(window) if window <= MAX_JOB_WINDOW && job.not_after() <= LAST_TIME => {}
-            _ => {
-                return Err(Reason::JobWindow {
-                    not_before: job.not_before(),
-                    not_after: job.not_after(),
-                    max: MAX_JOB_WINDOW,
-                });
-            }
+        let (not_before, not_after) = (job.not_before(), job.not_after());
+        let ordered = not_before <= not_after && not_after <= LAST_TIME;
+        if !ordered || not_after.since(not_before) > MAX_JOB_WINDOW {
+            return Err(Reason::JobWindow { not_before, not_after, max: MAX_JOB_WINDOW });
         }
         let work = match (terms.algorithm, job) {
             (Algorithm::Sha256d | Algorithm::Scrypt, Job::Header(job)) => header_work(job)?,

@@ -12,7 +12,7 @@ use hashlease_pow::{
     hash_as_integer, scrypt,
     sha256::{Choice, Engine, HashedHeader, HeaderTemplate, hash_headers},
 };
-use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, Target, Terms};
+use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, Target, Terms, UnixSeconds};
 use std::cell::RefCell;
 
 /// Shares of a batch that are hashed together at a time.
@@ -55,7 +55,7 @@ impl<'a> HeaderToHash<'a> {
         job: &'a HeaderJob,
         template: &'a HeaderTemplate,
         share: &'a HeaderShare,
-        end: u64,
+        end: UnixSeconds,
     ) -> Result<Self, Reason> {
         if share.tail.len() != usize::from(job.tail_length) {
             return Err(Reason::ExtranonceLength {
@@ -70,7 +70,7 @@ impl<'a> HeaderToHash<'a> {
                 mask: job.version_mask,
             });
         }
-        let ntime = u64::from(share.ntime);
+        let ntime = UnixSeconds::from(share.ntime);
         if ntime < job.not_before {
             return Err(Reason::NtimeTooEarly { ntime, not_before: job.not_before });
         }
@@ -111,7 +111,7 @@ impl<'a> SealToHash<'a> {
         job: &'a EthashJob,
         work: &'a SealWork,
         share: EthashShare,
-        end: u64,
+        end: UnixSeconds,
     ) -> Result<Self, Reason> {
         let nonce = share.nonce.to_be_bytes();
         let (prefix, rest) = nonce.split_at_checked(job.nonce_prefix.len()).unwrap_or_default();
@@ -154,7 +154,7 @@ impl<'a> SealToHash<'a> {
 
 impl VerifiedJob {
     /// Every evidence rule but proof of work.
-    fn check<'a>(&'a self, share: &'a Share, end: u64) -> Result<ToHash<'a>, Reason> {
+    fn check<'a>(&'a self, share: &'a Share, end: UnixSeconds) -> Result<ToHash<'a>, Reason> {
         let terms = &self.terms;
         match (self.job(), &self.work, share) {
             (Job::Header(job), JobWork::Header(template), Share::Header(share)) => {
@@ -178,7 +178,7 @@ impl VerifiedJob {
     ///
     /// # Errors
     /// The [`Reason`] of the first rule that fails.
-    pub fn open(&self, share: &Share, end: u64) -> Result<OpenedShare, Reason> {
+    pub fn open(&self, share: &Share, end: UnixSeconds) -> Result<OpenedShare, Reason> {
         match self.check(share, end)? {
             ToHash::Header(header) => {
                 let hashed = header.template.hash(header.choice());
@@ -205,7 +205,7 @@ impl VerifiedJob {
     pub fn open_claimed(
         &self,
         share: &Share,
-        end: u64,
+        end: UnixSeconds,
         mix: &B256,
         target: Target,
     ) -> Result<OpenedShare, Reason> {
@@ -228,7 +228,7 @@ impl VerifiedJob {
 /// time: several times as fast as one by one. Each verdict is handed out with its place in `shares`, in any order. Nothing
 /// is allocated for a share.
 pub fn open_many<'a>(
-    end: u64,
+    end: UnixSeconds,
     shares: impl IntoIterator<Item = (&'a VerifiedJob, &'a Share)>,
     mut take: impl FnMut(usize, Result<OpenedShare, Reason>),
 ) {

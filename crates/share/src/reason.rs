@@ -1,7 +1,7 @@
 //! Why a job or a share does not count: one stable name per rule.
 
 use alloy_primitives::{B256, Bytes};
-use hashlease_primitives::{Algorithm, LeaseId};
+use hashlease_primitives::{Algorithm, LeaseId, UnixSeconds};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 /// Why a job or a share was refused. Its [`code`](Reason::code) is stable and the same towards the miner, in the
@@ -29,9 +29,9 @@ pub enum Reason {
     #[error("job window {not_before} to {not_after}: expected 0 to {max} seconds, before 2^40")]
     JobWindow {
         /// First header time.
-        not_before: u64,
+        not_before: UnixSeconds,
         /// Last header time.
-        not_after: u64,
+        not_after: UnixSeconds,
         /// Longest window, seconds.
         max: u64,
     },
@@ -88,9 +88,9 @@ pub enum Reason {
     #[error("job window {not_before} to {not_after} is not inside one epoch of the lease")]
     JobOutsideEpoch {
         /// Begin of the window.
-        not_before: u64,
+        not_before: UnixSeconds,
         /// End of the window.
-        not_after: u64,
+        not_after: UnixSeconds,
     },
 
     // ---- evidence rules on shares
@@ -116,23 +116,23 @@ pub enum Reason {
     #[error("ntime {ntime} is before the job's window: expected {not_before} or later")]
     NtimeTooEarly {
         /// The share's time.
-        ntime: u64,
+        ntime: UnixSeconds,
         /// First time allowed.
-        not_before: u64,
+        not_before: UnixSeconds,
     },
     /// The header time is after the job's window.
     #[error("ntime {ntime} is after the job's window: expected {not_after} or earlier")]
     NtimeTooLate {
         /// The share's time.
-        ntime: u64,
+        ntime: UnixSeconds,
         /// Last time allowed.
-        not_after: u64,
+        not_after: UnixSeconds,
     },
     /// The header time lies in no epoch of the lease.
     #[error("ntime {ntime} is outside the lease")]
     OutsideEpoch {
         /// The share's time.
-        ntime: u64,
+        ntime: UnixSeconds,
     },
     /// The share is of another epoch than the one that is being counted.
     #[error("share is of epoch {actual}: expected {expected}")]
@@ -218,9 +218,9 @@ pub enum Reason {
     #[error("ntime {ntime} is far from the clock {now}: expected within {tolerance} s")]
     NtimeFarFromClock {
         /// The share's time.
-        ntime: u64,
+        ntime: UnixSeconds,
         /// The node's time.
-        now: u64,
+        now: UnixSeconds,
         /// Distance allowed, seconds.
         tolerance: u64,
     },

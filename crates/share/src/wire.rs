@@ -21,7 +21,7 @@ use alloy_primitives::{Address, B256};
 use arrayvec::ArrayVec;
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, JobKind, LeaseId, SettlementWeight, SignedJob,
-    Terms,
+    Terms, UnixSeconds,
 };
 
 /// Bytes that can't be read, or a field that can't be written.
@@ -187,9 +187,9 @@ pub fn put_terms(out: &mut Vec<u8>, terms: &Terms) {
         out.extend(address.as_slice());
     }
     out.extend([terms.algorithm as u8, terms.weight.log2()]);
-    out.extend(terms.rate.0.to_le_bytes());
-    out.extend(terms.start.to_le_bytes());
-    out.extend(terms.end.to_le_bytes());
+    out.extend(terms.rate.per_second().to_le_bytes());
+    out.extend(terms.start.get().to_le_bytes());
+    out.extend(terms.end.get().to_le_bytes());
     out.extend(terms.duration.to_le_bytes());
     out.extend(terms.epoch_length.to_le_bytes());
 }
@@ -217,8 +217,8 @@ pub fn terms(fields: &mut Fields<'_>) -> Result<Terms, WireError> {
             let rate = fields.u128("rate")?;
             HashRate::try_from(rate).map_err(|_| fields.error("rate", "below 2^96", rate))?
         },
-        start: fields.u64("start")?,
-        end: fields.u64("end")?,
+        start: UnixSeconds::new(fields.u64("start")?),
+        end: UnixSeconds::new(fields.u64("end")?),
         duration: fields.u32("duration")?,
         epoch_length: fields.u32("epoch length")?,
     })
@@ -236,8 +236,8 @@ pub fn put_job(out: &mut Vec<u8>, SignedJob { job, signature }: &SignedJob) -> R
             for word in [job.n_bits, job.version, job.version_mask] {
                 out.extend(word.to_le_bytes());
             }
-            out.extend(job.not_before.to_le_bytes());
-            out.extend(job.not_after.to_le_bytes());
+            out.extend(job.not_before.get().to_le_bytes());
+            out.extend(job.not_after.get().to_le_bytes());
             out.extend(fitting("job's coinbase prefix", job.coinbase_prefix.len(), u16::MAX)?.to_le_bytes());
             out.extend(&job.coinbase_prefix);
             out.push(job.tail_length);
@@ -253,8 +253,8 @@ pub fn put_job(out: &mut Vec<u8>, SignedJob { job, signature }: &SignedJob) -> R
             out.extend(job.block_number.to_le_bytes());
             out.push(fitting("job's nonce prefix", job.nonce_prefix.len(), u8::MAX)?);
             out.extend(&job.nonce_prefix);
-            out.extend(job.not_before.to_le_bytes());
-            out.extend(job.not_after.to_le_bytes());
+            out.extend(job.not_before.get().to_le_bytes());
+            out.extend(job.not_after.get().to_le_bytes());
         }
     }
     out.extend(signature);
@@ -275,8 +275,8 @@ pub fn job(fields: &mut Fields<'_>, kind: JobKind, lease: LeaseId) -> Result<Sig
             n_bits: fields.u32("job's nbits")?,
             version: fields.u32("job's version")?,
             version_mask: fields.u32("job's version mask")?,
-            not_before: fields.u64("job's not before")?,
-            not_after: fields.u64("job's not after")?,
+            not_before: UnixSeconds::new(fields.u64("job's not before")?),
+            not_after: UnixSeconds::new(fields.u64("job's not after")?),
             coinbase_prefix: fields.long("job's coinbase prefix")?.to_vec().into(),
             tail_length: fields.u8("job's tail length")?,
             coinbase_suffix: fields.long("job's coinbase suffix")?.to_vec().into(),
@@ -291,8 +291,8 @@ pub fn job(fields: &mut Fields<'_>, kind: JobKind, lease: LeaseId) -> Result<Sig
             seal_hash: fields.hash("job's seal hash")?,
             block_number: fields.u64("job's block number")?,
             nonce_prefix: fields.short("job's nonce prefix")?.to_vec().into(),
-            not_before: fields.u64("job's not before")?,
-            not_after: fields.u64("job's not after")?,
+            not_before: UnixSeconds::new(fields.u64("job's not before")?),
+            not_after: UnixSeconds::new(fields.u64("job's not after")?),
         }),
     };
     Ok(SignedJob { job, signature: fields.array("job's signature")? })

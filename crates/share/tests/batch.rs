@@ -6,7 +6,7 @@ mod common;
 use alloy_primitives::{B256, U256};
 use common::{signer, terms, verified};
 use hashlease_primitives::{
-    Algorithm, Domain, HeaderJob, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
+    Algorithm, Domain, HeaderJob, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms, UnixSeconds,
 };
 use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob, open_many};
 use proptest::prelude::*;
@@ -30,13 +30,13 @@ fn plainly(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> Verdict {
         return Err("version-outside-mask");
     }
     let ntime = u64::from(share.ntime);
-    if ntime < job.not_before {
+    if ntime < job.not_before.get() {
         return Err("ntime-too-early");
     }
-    if ntime > job.not_after {
+    if ntime > job.not_after.get() {
         return Err("ntime-too-late");
     }
-    if ntime < terms.start || ntime >= terms.end {
+    if ntime < terms.start.get() || ntime >= terms.end.get() {
         return Err("outside-epoch");
     }
     let coinbase = [job.coinbase_prefix.as_ref(), &share.tail, &job.coinbase_suffix].concat();
@@ -56,10 +56,10 @@ fn plainly(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> Verdict {
         let params = scrypt::Params::new(10, 1, 1).unwrap();
         scrypt::scrypt(&header, &header, &params, &mut proof).unwrap();
     }
-    let epoch = u32::try_from((ntime - terms.start) / u64::from(terms.epoch_length)).unwrap();
+    let epoch = u32::try_from((ntime - terms.start.get()) / u64::from(terms.epoch_length)).unwrap();
     let hash = U256::from_le_bytes(proof);
     // at most 2^256 / weight - 1, which is the number of hashes that it is worth
-    let counts = hash.checked_mul(U256::from(terms.weight.work().0)).is_some();
+    let counts = hash.checked_mul(U256::from(terms.weight.work().hashes())).is_some();
     Ok((sha256d(&header), header, hash, epoch, counts.then_some(job.sequence)))
 }
 
@@ -90,8 +90,8 @@ fn job() -> impl Strategy<Value = HeaderJob> {
                 n_bits: 0x1d00_ffff,
                 version,
                 version_mask,
-                not_before: TIME,
-                not_after: TIME + 100,
+                not_before: UnixSeconds::new(TIME),
+                not_after: UnixSeconds::new(TIME + 100),
                 coinbase_prefix: prefix.into(),
                 tail_length,
                 coinbase_suffix: suffix.into(),
@@ -153,8 +153,8 @@ proptest! {
     #[test]
     fn shares_around_the_ends_of_a_lease((jobs, shares) in prop::collection::vec(job(), 1..3).prop_flat_map(shares)) {
         let whole = terms(Algorithm::Sha256d, 1, TIME, 0);
-        check(&Terms { start: TIME + 40, ..whole.clone() }, &jobs, &shares);
-        check(&Terms { end: TIME + 60, ..whole }, &jobs, &shares);
+        check(&Terms { start: UnixSeconds::new(TIME + 40), ..whole.clone() }, &jobs, &shares);
+        check(&Terms { end: UnixSeconds::new(TIME + 60), ..whole }, &jobs, &shares);
     }
 }
 
@@ -176,8 +176,8 @@ fn usual_job(lease: u64, sequence: u64) -> HeaderJob {
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0x1fff_e000,
-        not_before: TIME,
-        not_after: TIME + 100,
+        not_before: UnixSeconds::new(TIME),
+        not_after: UnixSeconds::new(TIME + 100),
         coinbase_prefix: vec![1; 100].into(),
         tail_length: 4,
         coinbase_suffix: vec![2; 60].into(),

@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use hashlease_pow::sha256d;
 use hashlease_primitives::{
     Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Target,
-    Terms,
+    Terms, UnixSeconds,
 };
 use hashlease_share::{HeaderShare, OpenedShare, Reason, VerifiedJob};
 use serde_json::Value;
@@ -58,7 +58,7 @@ impl Block {
 
     fn terms(&self) -> Terms {
         let start = u64::from(self.word(68)) - 100;
-        let log2 = self.target().work().0.ilog2().try_into().unwrap();
+        let log2 = self.target().work().hashes().ilog2().try_into().unwrap();
         Terms {
             id: LeaseId(1),
             domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
@@ -67,9 +67,9 @@ impl Block {
             job_signer: signer().address(),
             algorithm: Algorithm::Sha256d,
             weight: SettlementWeight::from_log2(log2).unwrap(),
-            rate: HashRate(1),
-            start,
-            end: start + 7_200,
+            rate: HashRate::new(1),
+            start: UnixSeconds::new(start),
+            end: UnixSeconds::new(start + 7_200),
             duration: 7_200,
             epoch_length: 3_600,
         }
@@ -99,8 +99,8 @@ impl Block {
             n_bits: self.word(72),
             version: version & !MASK,
             version_mask: MASK,
-            not_before: u64::from(ntime) - 30,
-            not_after: u64::from(ntime) + 60,
+            not_before: UnixSeconds::new(u64::from(ntime) - 30),
+            not_after: UnixSeconds::new(u64::from(ntime) + 60),
             coinbase_prefix: prefix.to_vec().into(),
             tail_length: length.try_into().unwrap(),
             coinbase_suffix: suffix.to_vec().into(),
@@ -201,14 +201,15 @@ fn a_share_after_the_end_as_it_is_now_is_refused() {
     let (job, share) = block.cut(block.cuts(4)[0], 4);
     let verified = VerifiedJob::verify(&terms, sign(&terms, job)).unwrap();
     let ntime = u64::from(share.ntime);
-    let open = |end: u64| verified.open(&share.clone().into(), end).map(|opened| opened.epoch());
-    assert_eq!(open(terms.end), Ok(0));
+    let open =
+        |end: u64| verified.open(&share.clone().into(), UnixSeconds::new(end)).map(|opened| opened.epoch());
+    assert_eq!(open(terms.end.get()), Ok(0));
     assert_eq!(open(ntime + 1), Ok(0));
-    assert_eq!(open(ntime), Err(Reason::OutsideEpoch { ntime }));
-    let ended = Terms { end: ntime, ..terms.clone() };
+    assert_eq!(open(ntime), Err(Reason::OutsideEpoch { ntime: UnixSeconds::new(ntime) }));
+    let ended = Terms { end: UnixSeconds::new(ntime), ..terms.clone() };
     let verified = VerifiedJob::verify(&ended, verified.signed().clone()).unwrap();
-    let refused = verified.open(&share.into(), u64::MAX).unwrap_err();
-    assert_eq!(refused, Reason::OutsideEpoch { ntime });
+    let refused = verified.open(&share.into(), UnixSeconds::new(u64::MAX)).unwrap_err();
+    assert_eq!(refused, Reason::OutsideEpoch { ntime: UnixSeconds::new(ntime) });
 }
 
 /// Every job that differs from this in one bit of what the header or its signature covers.

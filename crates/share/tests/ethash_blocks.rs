@@ -6,7 +6,7 @@ mod common;
 use alloy_primitives::{B256, U256, keccak256};
 use common::{EPOCH, meets_from_its_hash_on, sign, terms, verified};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
-use hashlease_primitives::{Algorithm, EthashJob, LeaseId, SettlementWeight, Target, Terms};
+use hashlease_primitives::{Algorithm, EthashJob, LeaseId, SettlementWeight, Target, Terms, UnixSeconds};
 use hashlease_share::{EthashShare, HeaderShare, MAX_NONCE_PREFIX, Reason, Share, VerifiedJob, open_many};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
@@ -58,8 +58,8 @@ impl Block {
             seal_hash: self.seal_hash,
             block_number: self.number,
             nonce_prefix: nonce[..prefix].to_vec().into(),
-            not_before: TIME,
-            not_after: TIME + 60,
+            not_before: UnixSeconds::new(TIME),
+            not_after: UnixSeconds::new(TIME + 60),
         };
         (terms, job)
     }
@@ -89,7 +89,7 @@ fn real_blocks_are_shares() {
         assert!(meets_from_its_hash_on(&opened), "{name}");
         assert_eq!(opened.epoch(), u32::from(nonce[2]), "{name}");
         let share = opened.settle().unwrap();
-        assert_eq!(share.work().0, 1 << block.difficulty.ilog2(), "{name}");
+        assert_eq!(share.work().hashes(), 1 << block.difficulty.ilog2(), "{name}");
         // another nonce of the same prefix and epoch byte is no work
         let other = EthashShare { nonce: block.nonce ^ 1 }.into();
         assert_eq!(job.open(&other, terms.end).unwrap().settle().unwrap_err(), Reason::AboveTarget, "{name}");
@@ -140,8 +140,8 @@ fn every_rule_on_jobs_has_its_name() {
     let job = || good.clone();
 
     assert_eq!(refused(EthashJob { lease: LeaseId(2), ..job() }).code(), "other-lease");
-    assert_eq!(refused(EthashJob { not_after: TIME + 601, ..job() }).code(), "job-window");
-    assert_eq!(refused(EthashJob { not_after: TIME - 1, ..job() }).code(), "job-window");
+    assert_eq!(refused(EthashJob { not_after: UnixSeconds::new(TIME + 601), ..job() }).code(), "job-window");
+    assert_eq!(refused(EthashJob { not_after: UnixSeconds::new(TIME - 1), ..job() }).code(), "job-window");
     let long = EthashJob { nonce_prefix: vec![0; MAX_NONCE_PREFIX + 1].into(), ..job() };
     assert_eq!(refused(long), Reason::JobNoncePrefix { length: 7, max: 6 });
     let absurd = EthashJob { block_number: u64::MAX, ..job() };

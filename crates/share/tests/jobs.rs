@@ -5,7 +5,7 @@ mod common;
 
 use alloy_primitives::B256;
 use common::{sign, terms};
-use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId};
+use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId, UnixSeconds};
 use hashlease_share::{HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, Reason, VerifiedJob};
 use proptest::prelude::*;
 
@@ -21,8 +21,8 @@ fn header_job() -> HeaderJob {
         n_bits: 0x1d00_ffff,
         version: 0x2000_6000,
         version_mask: 0x1fff_e000,
-        not_before: TIME,
-        not_after: TIME + 100,
+        not_before: UnixSeconds::new(TIME),
+        not_after: UnixSeconds::new(TIME + 100),
         coinbase_prefix: vec![1; 100].into(),
         tail_length: 4,
         coinbase_suffix: vec![2; 60].into(),
@@ -37,8 +37,8 @@ fn ethash_job() -> EthashJob {
         seal_hash: B256::repeat_byte(1),
         block_number: 1,
         nonce_prefix: vec![1, 2].into(),
-        not_before: TIME,
-        not_after: TIME + 100,
+        not_before: UnixSeconds::new(TIME),
+        not_after: UnixSeconds::new(TIME + 100),
     }
 }
 
@@ -55,19 +55,44 @@ fn a_job_later_than_its_signature_can_tell_is_refused() {
     let domain = terms(Algorithm::Sha256d, 1, TIME, 0).domain;
     let digest = |job: HeaderJob| Job::from(job).digest(&domain);
     let last = TOO_LATE - 1;
-    assert_ne!(digest(header(last - 9, last)), digest(header(last - 9, last - 1)));
-    assert_eq!(digest(header(last - 9, last)), digest(header(last - 9, last + 1)), "or the rule is idle");
+    assert_ne!(
+        digest(header(UnixSeconds::new(last - 9), UnixSeconds::new(last))),
+        digest(header(UnixSeconds::new(last - 9), UnixSeconds::new(last - 1)))
+    );
+    assert_eq!(
+        digest(header(UnixSeconds::new(last - 9), UnixSeconds::new(last))),
+        digest(header(UnixSeconds::new(last - 9), UnixSeconds::new(last + 1))),
+        "or the rule is idle"
+    );
 
-    assert_eq!(refused(Algorithm::Sha256d, TOO_LATE, header(last - 9, last)), None);
-    assert_eq!(refused(Algorithm::Ethash, TOO_LATE, ethash(last - 9, last)), None);
+    assert_eq!(
+        refused(Algorithm::Sha256d, TOO_LATE, header(UnixSeconds::new(last - 9), UnixSeconds::new(last))),
+        None
+    );
+    assert_eq!(
+        refused(Algorithm::Ethash, TOO_LATE, ethash(UnixSeconds::new(last - 9), UnixSeconds::new(last))),
+        None
+    );
     let far = u64::MAX - MAX_JOB_WINDOW;
     for (from, to) in [(last, TOO_LATE), (TOO_LATE, TOO_LATE), (TOO_LATE, TOO_LATE + 60), (far, u64::MAX)] {
-        let window = Some(Reason::JobWindow { not_before: from, not_after: to, max: MAX_JOB_WINDOW });
-        assert_eq!(refused(Algorithm::Sha256d, TOO_LATE, header(from, to)), window);
-        assert_eq!(refused(Algorithm::Ethash, TOO_LATE, ethash(from, to)), window);
+        let window = Some(Reason::JobWindow {
+            not_before: UnixSeconds::new(from),
+            not_after: UnixSeconds::new(to),
+            max: MAX_JOB_WINDOW,
+        });
+        assert_eq!(
+            refused(Algorithm::Sha256d, TOO_LATE, header(UnixSeconds::new(from), UnixSeconds::new(to))),
+            window
+        );
+        assert_eq!(
+            refused(Algorithm::Ethash, TOO_LATE, ethash(UnixSeconds::new(from), UnixSeconds::new(to))),
+            window
+        );
     }
     assert_eq!(
-        refused(Algorithm::Sha256d, TOO_LATE, header(last, TOO_LATE)).unwrap().to_string(),
+        refused(Algorithm::Sha256d, TOO_LATE, header(UnixSeconds::new(last), UnixSeconds::new(TOO_LATE)))
+            .unwrap()
+            .to_string(),
         "job window 1099511627775 to 1099511627776: expected 0 to 600 seconds, before 2^40"
     );
 }

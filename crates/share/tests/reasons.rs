@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use alloy_primitives::{B256, bytes};
-use hashlease_primitives::{Algorithm, LeaseId};
+use hashlease_primitives::{Algorithm, LeaseId, UnixSeconds};
 use hashlease_share::Reason;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -14,7 +14,11 @@ fn every() -> Vec<Reason> {
         Reason::OtherLease { expected: LeaseId(1), actual: LeaseId(2) },
         Reason::JobUnsigned,
         Reason::JobSignature,
-        Reason::JobWindow { not_before, not_after, max: 600 },
+        Reason::JobWindow {
+            not_before: UnixSeconds::new(not_before),
+            not_after: UnixSeconds::new(not_after),
+            max: 600,
+        },
         Reason::JobCoinbase { length: 64, max: 1_024 },
         Reason::JobTail { length: 33, max: 32 },
         Reason::JobBranch { length: 17, max: 16 },
@@ -22,12 +26,15 @@ fn every() -> Vec<Reason> {
         Reason::JobNoncePrefix { length: 7, max: 6 },
         Reason::JobBlock { block: 1 << 40 },
         Reason::JobDag { epoch: 5, max: 4 },
-        Reason::JobOutsideEpoch { not_before, not_after },
+        Reason::JobOutsideEpoch {
+            not_before: UnixSeconds::new(not_before),
+            not_after: UnixSeconds::new(not_after),
+        },
         Reason::ExtranonceLength { expected: 4, actual: 5 },
         Reason::VersionOutsideMask { version: 1, job: 2, mask: 0 },
-        Reason::NtimeTooEarly { ntime: 1, not_before },
-        Reason::NtimeTooLate { ntime: 9, not_after },
-        Reason::OutsideEpoch { ntime: 1 },
+        Reason::NtimeTooEarly { ntime: UnixSeconds::new(1), not_before: UnixSeconds::new(not_before) },
+        Reason::NtimeTooLate { ntime: UnixSeconds::new(9), not_after: UnixSeconds::new(not_after) },
+        Reason::OutsideEpoch { ntime: UnixSeconds::new(1) },
         Reason::OtherEpoch { expected: 1, actual: 2 },
         Reason::ShareKind(Algorithm::Ethash),
         Reason::NonceOutsidePrefix { nonce: 1, prefix: bytes!("ab") },
@@ -41,7 +48,11 @@ fn every() -> Vec<Reason> {
         Reason::CacheNotReady { epoch: 1 },
         Reason::UnknownJob { job: "7".into() },
         Reason::JobSuperseded { job: "7".into() },
-        Reason::NtimeFarFromClock { ntime: 1, now: 9_999, tolerance: 600 },
+        Reason::NtimeFarFromClock {
+            ntime: UnixSeconds::new(1),
+            now: UnixSeconds::new(9_999),
+            tolerance: 600,
+        },
         Reason::SeenInOtherLease(LeaseId(3)),
         Reason::EpochClosed(4),
         Reason::Malformed("field".into()),

@@ -59,7 +59,7 @@ fn real_blocks_are_shares() {
     let all = blocks();
     assert!(all.len() >= 3);
     for (name, header, coinbase, branch, target) in all {
-        let log2 = u8::try_from(target.work().0.ilog2()).unwrap();
+        let log2 = u8::try_from(target.work().hashes().ilog2()).unwrap();
         let terms = terms(Algorithm::Scrypt, log2, time(&header), 0);
         // the script of the only input begins at byte 42
         let (job, share) = cut(&header, &coinbase, 43..46, &branch);
@@ -69,7 +69,7 @@ fn real_blocks_are_shares() {
         assert_eq!(opened.key(), sha256d(&header), "{name}: the identity is not the proof of work");
         assert!(opened.meets(target), "{name}");
         let share_of_it = opened.settle().unwrap();
-        assert_eq!((share_of_it.epoch(), share_of_it.work().0), (0, 1 << log2), "{name}");
+        assert_eq!((share_of_it.epoch(), share_of_it.work().hashes()), (0, 1 << log2), "{name}");
 
         // its SHA-256d would be no proof of anything
         let sha = hashlease_primitives::Terms { algorithm: Algorithm::Sha256d, ..terms.clone() };

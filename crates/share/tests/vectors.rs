@@ -9,7 +9,9 @@ mod common;
 use alloy_primitives::{Address, B256, U256, keccak256, uint};
 use common::sign;
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
-use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, SignedJob, Terms};
+use hashlease_primitives::{
+    Algorithm, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, SignedJob, Terms, UnixSeconds,
+};
 use hashlease_share::{EthashShare, HeaderShare, Reason, Share, VerifiedJob};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, sync::Arc};
@@ -82,8 +84,8 @@ fn header_job() -> HeaderJob {
         n_bits: 0x1702_8c61,
         version: 0x2000_0000,
         version_mask: 0x1fff_e000,
-        not_before: NOW - MINUTE,
-        not_after: NOW + MINUTE,
+        not_before: UnixSeconds::new(NOW - MINUTE),
+        not_after: UnixSeconds::new(NOW + MINUTE),
         coinbase_prefix: filled(130, 1).into(),
         tail_length: 8,
         coinbase_suffix: filled(112, 2).into(),
@@ -106,7 +108,9 @@ fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         })
     };
     let branches = |count: u32| with(&|job| job.branch = (0..count).map(|at| hash(200 + at)).collect());
-    let window = |from: u64, to: u64| with(&|job| (job.not_before, job.not_after) = (from, to));
+    let window = |from: u64, to: u64| {
+        with(&|job| (job.not_before, job.not_after) = (UnixSeconds::new(from), UnixSeconds::new(to)))
+    };
     let mask = |mask: u32| with(&|job| job.version_mask = mask);
     let mut jobs = vec![
         ("as pools make them", sign(terms, header_job())),
@@ -131,9 +135,9 @@ fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("a window of 600 seconds", window(NOW, NOW + 600)),
         ("a window of 601 seconds", window(NOW, NOW + 601)),
         ("a window backwards", window(NOW + 1, NOW)),
-        ("around the lease's begin", window(terms.start - 2, terms.start + 2)),
-        ("around an epoch's begin", window(terms.start + 3_598, terms.start + 3_602)),
-        ("around the lease's end", window(terms.end - 2, terms.end + 2)),
+        ("around the lease's begin", window((terms.start - 2).get(), (terms.start + 2).get())),
+        ("around an epoch's begin", window((terms.start + 3_598).get(), (terms.start + 3_602).get())),
+        ("around the lease's end", window((terms.end - 2).get(), (terms.end + 2).get())),
         ("of another lease", with(&|job| job.lease = LeaseId(2))),
         ("of the lease in 64 bits", with(&|job| job.lease = LeaseId(u64::MAX))),
     ];
@@ -170,7 +174,7 @@ fn header_shares(job: &HeaderJob) -> Vec<HeaderShare> {
         version,
     };
     let tail = usize::from(job.tail_length);
-    let (from, to) = (job.not_before, job.not_after);
+    let (from, to) = (job.not_before.get(), job.not_after.get());
     let mut shares: Vec<HeaderShare> = (0..12).map(|nonce| share(nonce, from, job.version, tail)).collect();
     shares.extend(
         [from - 1, from + 1, (from + to) / 2, to - 1, to, to + 1]
@@ -193,8 +197,8 @@ fn ethash_job() -> EthashJob {
         seal_hash: hash(3),
         block_number: 29_999,
         nonce_prefix: vec![0xab, 0xcd].into(),
-        not_before: NOW,
-        not_after: NOW + MINUTE,
+        not_before: UnixSeconds::new(NOW),
+        not_after: UnixSeconds::new(NOW + MINUTE),
     }
 }
 
@@ -205,7 +209,9 @@ fn ethash_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         sign(terms, job)
     };
     let prefix = |length: usize| with(&|job| job.nonce_prefix = filled(length, 5).into());
-    let window = |from: u64, to: u64| with(&|job| (job.not_before, job.not_after) = (from, to));
+    let window = |from: u64, to: u64| {
+        with(&|job| (job.not_before, job.not_after) = (UnixSeconds::new(from), UnixSeconds::new(to)))
+    };
     let mut jobs = vec![
         ("as pools make them", sign(terms, ethash_job())),
         ("no prefix", prefix(0)),
@@ -214,12 +220,12 @@ fn ethash_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("a window of one second", window(NOW, NOW)),
         ("a window of 601 seconds", window(NOW, NOW + 601)),
         ("a window backwards", window(NOW + 1, NOW)),
-        ("from the lease's begin", window(terms.start, terms.start + 9)),
-        ("around the lease's begin", window(terms.start - 1, terms.start + 9)),
-        ("to an epoch's last second", window(terms.start + 3_590, terms.start + 3_599)),
-        ("around an epoch's begin", window(terms.start + 3_590, terms.start + 3_600)),
-        ("to the lease's last second", window(terms.end - 9, terms.end - 1)),
-        ("around the lease's end", window(terms.end - 9, terms.end)),
+        ("from the lease's begin", window(terms.start.get(), (terms.start + 9).get())),
+        ("around the lease's begin", window((terms.start - 1).get(), (terms.start + 9).get())),
+        ("to an epoch's last second", window((terms.start + 3_590).get(), (terms.start + 3_599).get())),
+        ("around an epoch's begin", window((terms.start + 3_590).get(), (terms.start + 3_600).get())),
+        ("to the lease's last second", window((terms.end - 9).get(), (terms.end - 1).get())),
+        ("around the lease's end", window((terms.end - 9).get(), terms.end.get())),
         ("of another lease", with(&|job| job.lease = LeaseId(2))),
         ("of the last DAG", with(&|job| job.block_number = 2_048 * 30_000 - 1)),
         ("of a DAG too large", with(&|job| job.block_number = 2_048 * 30_000)),
@@ -276,8 +282,8 @@ fn job_columns(jobs: &[(&str, SignedJob)], verdicts: &[Result<VerifiedJob, Reaso
         "name": jobs.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
         "lease": numbers(&|job| job.lease().0),
         "sequence": numbers(&Job::sequence),
-        "notBefore": numbers(&Job::not_before),
-        "notAfter": numbers(&Job::not_after),
+        "notBefore": numbers(&|job| job.not_before().get()),
+        "notAfter": numbers(&|job| job.not_after().get()),
         "signature": jobs.iter().map(|(_, signed)| hex(&signed.signature)).collect::<Vec<_>>(),
         "refused": verdicts.iter().map(|verdict| code(verdict.as_ref().err())).collect::<Vec<_>>(),
     })

@@ -4,7 +4,7 @@
 use alloy_primitives::{Address, B256};
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, JobKind, LeaseId, SettlementWeight, SignedJob,
-    Terms,
+    Terms, UnixSeconds,
 };
 use hashlease_share::{
     EthashShare, HeaderShare, Share,
@@ -24,9 +24,9 @@ fn terms() -> impl Strategy<Value = Terms> {
             job_signer,
             algorithm: Algorithm::try_from(algorithm).unwrap(),
             weight: SettlementWeight::from_log2(weight).unwrap(),
-            rate: HashRate(rate & HashRate::MAX.0),
-            start: longs[2],
-            end: longs[3],
+            rate: HashRate::capped(rate & HashRate::MAX.per_second()),
+            start: UnixSeconds::new(longs[2]),
+            end: UnixSeconds::new(longs[3]),
             duration: ints[0],
             epoch_length: ints[1],
         }
@@ -45,8 +45,8 @@ fn job() -> impl Strategy<Value = SignedJob> {
             n_bits: ints[0],
             version: ints[1],
             version_mask: ints[2],
-            not_before: longs[2],
-            not_after: longs[3],
+            not_before: UnixSeconds::new(longs[2]),
+            not_after: UnixSeconds::new(longs[3]),
             coinbase_prefix: prefix.into(),
             tail_length,
             coinbase_suffix: suffix.into(),
@@ -61,8 +61,8 @@ fn job() -> impl Strategy<Value = SignedJob> {
                 seal_hash: seal.into(),
                 block_number: longs[2],
                 nonce_prefix: prefix.into(),
-                not_before: longs[3],
-                not_after: longs[4],
+                not_before: UnixSeconds::new(longs[3]),
+                not_after: UnixSeconds::new(longs[4]),
             })
         });
     (prop_oneof![header, ethash], any::<[u8; 32]>(), any::<[u8; 32]>(), any::<u8>()).prop_map(
@@ -174,7 +174,7 @@ fn errors_name_the_place_of_the_field() {
     assert_eq!(refused(96, 9), "byte 96: algorithm: expected 1 to 4, got 9");
     assert_eq!(refused(97, 96), "byte 97: weight: expected below 96, got 96");
     // the first byte above 96 bits
-    let got = terms.rate.0 + (1 << 96);
+    let got = terms.rate.per_second() + (1 << 96);
     assert_eq!(refused(110, 1), format!("byte 98: rate: expected below 2^96, got {got}"));
     let error = wire::terms(&mut Fields::new(&out[..100])).unwrap_err();
     assert_eq!(error.to_string(), "byte 98: rate: expected 16 bytes, got 2 left");

@@ -112,7 +112,7 @@ impl Actors {
         let Deployment { escrow, token, oracle_id, .. } = *chain.deployment();
         let now = chain.time().await?;
         let duration = wanted.epoch_length.saturating_mul(wanted.epochs);
-        let rate = U96::saturating_from(wanted.rate.0);
+        let rate = U96::saturating_from(wanted.rate.per_second());
         let offer = typed::Offer {
             provider: self.provider.address(),
             algorithm: 1,
@@ -129,7 +129,7 @@ impl Actors {
             oracle: oracle_id,
             jobSigner: Address::ZERO,
             nodeKey: self.node_key.public().into(),
-            expiry: U40::saturating_from(now.saturating_add(3_600)),
+            expiry: U40::saturating_from(now.plus(3_600).get()),
             counter: U256::ZERO,
             salt: U256::from_be_bytes(rand::random::<[u8; 32]>()),
         };
@@ -145,7 +145,7 @@ impl Actors {
         let request = LeaseEscrow::RentRequest {
             recipient: self.renter.address(),
             hashRate: rate,
-            start: U40::saturating_from(now.saturating_add(wanted.lead)),
+            start: U40::saturating_from(now.plus(wanted.lead).get()),
             duration,
             maxPayment: u128::MAX,
             jobSigner: self.job_signer.address(),
@@ -157,7 +157,7 @@ impl Actors {
         let payment = wanted
             .rate
             .over(u64::from(duration))
-            .0
+            .hashes()
             .saturating_mul(wanted.price)
             .div_ceil(1_000_000_000_000_000_000_000);
         let amount = U256::from(payment);

@@ -231,7 +231,7 @@ impl World {
             .clone()
             .unwrap_or_else(|| Upstream { pool: self.pool.address().to_string(), worker: "renter.1".into() });
         Ok(Renting {
-            rate: hashlease_primitives::HashRate(0),
+            rate: hashlease_primitives::HashRate::new(0),
             price: 0,
             epoch_length: 0,
             epochs: 0,

@@ -5,7 +5,7 @@
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result, ensure};
 use hashlease_evidence::{Evidence, Report};
-use hashlease_primitives::{HashRate, Lease, LeaseId, Terms};
+use hashlease_primitives::{Clock as _, HashRate, Lease, LeaseId, SystemClock, Terms, UnixSeconds};
 use hashlease_sim::{
     miner::{MinerConfig, MinerHandle},
     sha256d,
@@ -56,8 +56,8 @@ pub fn tools() -> Result<Toolchain> {
 
 /// Unix seconds.
 #[must_use]
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+pub fn now() -> UnixSeconds {
+    SystemClock.seconds()
 }
 
 /// Waits until no epoch's root is on its way to the members: one that a kill delays beyond its deadline is lost by
@@ -65,7 +65,7 @@ pub fn now() -> u64 {
 pub async fn no_root_on_its_way(terms: &Terms) {
     for epoch in 0..terms.epochs() {
         if (terms.epoch_closes(epoch) - 2..=terms.root_deadline(epoch)).contains(&now()) {
-            at(terms.root_deadline(epoch) + 1).await;
+            at((terms.root_deadline(epoch) + 1).get()).await;
         }
     }
 }
@@ -96,7 +96,7 @@ pub async fn world(dir: &Path, name: &str, threshold: usize) -> Result<World> {
 pub async fn rent(world: &World, epochs: u32, lead: u64) -> Result<Lease> {
     world.actors.deposit(&world.chain, 1_000_000_000).await?;
     let mut wanted = world.renting()?;
-    wanted.rate = HashRate(u128::from(RATE));
+    wanted.rate = HashRate::capped(u128::from(RATE));
     wanted.price = PRICE;
     wanted.epoch_length = EPOCH;
     wanted.epochs = epochs;
@@ -126,7 +126,10 @@ pub async fn settled(world: &World, id: LeaseId) -> Result<Lease> {
         if lease.settled {
             return Ok(lease);
         }
-        ensure!(now() < lease.settle_after() + 30, "lease {id} was not settled: {lease:?}");
+        ensure!(
+            now() < UnixSeconds::new((lease.settle_after() + 30).get()),
+            "lease {id} was not settled: {lease:?}"
+        );
         sleep(Duration::from_millis(500)).await;
     }
 }

@@ -25,7 +25,7 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     let miner = miner(&world, "rig", 1.1, None)?;
 
     // epoch 0: the pool is down at first
-    at(terms.start + 5).await;
+    at((terms.start + 5).get()).await;
     let said = log(&world, "gateway")?;
     ensure!(said.contains("no session at the pool"), "the gateway says nothing of it:\n{said}");
     assert_eq!(miner.stats().accepted, 0, "nothing was asked for");
@@ -33,19 +33,19 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     let progress = async |what: &str| {
         let before = counted(&world, id).await?;
         until(what, Duration::from_secs(25), async || {
-            counted(&world, id).await.ok().filter(|now| *now > before + 20 * terms.weight.work().0)
+            counted(&world, id).await.ok().filter(|now| *now > before + 20 * terms.weight.work().hashes())
         })
         .await
     };
     progress("shares once the pool is up").await?;
 
     // epoch 1: the node's RPC is gone; shares go on being counted
-    at(terms.epoch_start(1) + 1).await;
+    at((terms.epoch_start(1) + 1).get()).await;
     world.node_rpc.set_cut(true);
     tokio::time::sleep(Duration::from_secs(3)).await;
     progress("shares without a chain").await?;
     // until after its end: its root reaches the members in time, chain or not
-    at(terms.root_deadline(1) + 1).await;
+    at((terms.root_deadline(1) + 1).get()).await;
     let behind = world.chain.lease(id).await?;
     ensure!(behind.as_of <= terms.epoch_end(0), "a credit without a chain: {behind:?}");
     world.node_rpc.set_cut(false);
@@ -87,11 +87,11 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     let settled = settled(&world, id).await?;
     drop(miner);
     let recounted = recounted(&world, &settled).await?;
-    let work: u128 = recounted.iter().map(|(_, report, _)| report.work.0).sum();
-    assert_eq!(settled.credited.0, work.min(terms.committed().0));
+    let work: u128 = recounted.iter().map(|(_, report, _)| report.work.hashes()).sum();
+    assert_eq!(settled.credited.hashes(), work.min(terms.committed().hashes()));
     // time without jobs is not due: five seconds of the first epoch at least, and what the gateway's retries take
-    let missing = terms.committed().0 - settled.due.0;
-    let second = terms.rate.0;
+    let missing = terms.committed().hashes() - settled.due.hashes();
+    let second = terms.rate.per_second();
     ensure!(missing >= 5 * second && missing <= 16 * second, "{} s are not due", missing / second);
     ensure!(settled.last, "the members had their last word");
     Ok(())

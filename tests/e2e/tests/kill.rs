@@ -28,7 +28,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
         miner(&world, "rig-a", 0.55, Some(logs[0].clone()))?,
         miner(&world, &format!("{id}.rig-b"), 0.55, Some(logs[1].clone()))?,
     ];
-    at(terms.start + 5).await;
+    at((terms.start + 5).get()).await;
     for round in 0..kills {
         // where in the second it strikes is another each time
         tokio::time::sleep(Duration::from_millis(137 * (round % 7))).await;
@@ -44,7 +44,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
     // the evidence of an epoch that was closed before a kill is the same after it
-    at(terms.root_deadline(0) + 1).await;
+    at((terms.root_deadline(0) + 1).get()).await;
     let before = world.evidence(id, 0).await?;
     no_root_on_its_way(&terms).await;
     world.kill_node().await?;
@@ -60,7 +60,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
             ensure!(counted.insert(*key), "{key} is in the evidence twice");
         }
     }
-    let weight = terms.weight.work().0;
+    let weight = terms.weight.work().hashes();
     let mut told = BTreeSet::new();
     for log in &logs {
         told.extend(acknowledged(log, weight)?);
@@ -78,8 +78,8 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
     let most = usize::try_from(kills + 1)? * 600;
     ensure!(in_flight <= most, "{in_flight} shares were counted that no miner was told of");
 
-    let work: u128 = recounted.iter().map(|(_, report, _)| report.work.0).sum();
-    assert_eq!(settled.credited.0, work.min(terms.committed().0), "credited once, all of it");
+    let work: u128 = recounted.iter().map(|(_, report, _)| report.work.hashes()).sum();
+    assert_eq!(settled.credited.hashes(), work.min(terms.committed().hashes()), "credited once, all of it");
 
     // the journal alone gives the same roots
     world.kill_node().await?;

@@ -56,7 +56,7 @@ async fn rent(
         // the world's gateway can open the lease's box as well: it finds no pool there
         wanted.pool = "127.0.0.1:9".into();
     }
-    wanted.rate = HashRate((RATE as f64 * PART) as u128);
+    wanted.rate = HashRate::capped((RATE as f64 * PART) as u128);
     wanted.price = 16_666_666_666_666_667_000_000;
     wanted.epoch_length = epoch_length;
     wanted.epochs = epochs;
@@ -223,11 +223,11 @@ async fn known_fault_job_signer_takes_the_bond() -> Result<()> {
         let committed = lease.terms.committed();
         let done = settled(&world, lease.terms.id).await?;
         let stats = rig.stats();
-        assert!(done.due.0 > committed.0 / 2, "{jobs:?}: {done:?}");
+        assert!(done.due.hashes() > committed.hashes() / 2, "{jobs:?}: {done:?}");
         if jobs == Jobs::Honest {
-            assert!(stats.accepted > 0 && done.credited.0 > 0, "{done:?}, {stats:?}");
+            assert!(stats.accepted > 0 && done.credited.hashes() > 0, "{done:?}, {stats:?}");
         } else {
-            assert_eq!((stats.accepted, done.credited), (0, Work(0)), "{jobs:?}: {stats:?}");
+            assert_eq!((stats.accepted, done.credited), (0, Work::ZERO), "{jobs:?}: {stats:?}");
         }
     }
     Ok(())
@@ -246,7 +246,7 @@ async fn lie(
 ) -> Json<Option<StatementView>> {
     let view = honest.statement(LeaseId(id), query.epoch).await.ok();
     Json(view.map(|mut view| {
-        view.statement.work = Work(0);
+        view.statement.work = Work::ZERO;
         view
     }))
 }
@@ -270,7 +270,7 @@ async fn known_fault_one_lying_member_blocks_every_credit() -> Result<()> {
     let rig = rig(&world, &lease)?;
     let done = settled(&world, lease.terms.id).await?;
     assert!(rig.stats().accepted > 0, "{:?}", rig.stats());
-    assert_eq!(done.credited, Work(0), "{done:?}");
+    assert_eq!(done.credited, Work::ZERO, "{done:?}");
     Ok(())
 }
 
@@ -287,7 +287,7 @@ async fn known_fault_pool_whose_clock_is_ahead_takes_the_bond() -> Result<()> {
     let done = settled(&world, lease.terms.id).await?;
     let stats = rig.stats();
     assert!(stats.submitted > 0, "{stats:?}");
-    assert_eq!((stats.accepted, done.credited), (0, Work(0)), "{stats:?}");
-    assert!(done.due.0 > 0, "{done:?}");
+    assert_eq!((stats.accepted, done.credited), (0, Work::ZERO), "{stats:?}");
+    assert!(done.due.hashes() > 0, "{done:?}");
     Ok(())
 }

@@ -34,7 +34,7 @@ pub fn terms(algorithm: Algorithm) -> Terms {
         job_signer: SIGNER.address(),
         algorithm,
         weight: SettlementWeight::from_log2(0).unwrap(),
-        rate: HashRate(1),
+        rate: HashRate::new(1),
         start: START.into(),
         end: u64::from(START) + 7_200,
         duration: 7_200,

@@ -6,7 +6,7 @@ mod common;
 
 use super::*;
 use futures::{FutureExt as _, future::join_all, poll};
-use hashlease_primitives::HeaderJob;
+use hashlease_primitives::{HeaderJob, UnixSeconds};
 use hashlease_share::HeaderShare;
 use std::{
     pin::Pin,
@@ -27,8 +27,8 @@ fn job(algorithm: Algorithm) -> Arc<VerifiedJob> {
         n_bits: 0x1d00_ffff,
         version: 0,
         version_mask: 0,
-        not_before: TIME,
-        not_after: TIME + 100,
+        not_before: UnixSeconds::new(TIME),
+        not_after: UnixSeconds::new(TIME + 100),
         coinbase_prefix: vec![1; 50].into(),
         tail_length: 1,
         coinbase_suffix: vec![2; 60].into(),
@@ -77,7 +77,7 @@ impl Gated {
     async fn ask<'a>(&'a self, job: &'a Arc<VerifiedJob>, shares: &'a [Share]) -> Vec<Asked<'a>> {
         let mut asked = Vec::new();
         for share in shares {
-            let mut verdict: Asked<'_> = Box::pin(self.checker.open(job, share, job.terms().end));
+            let mut verdict: Asked<'_> = Box::pin(self.checker.open(job, share, job.terms().end.get()));
             assert!(poll!(verdict.as_mut()).is_pending(), "it is queued");
             asked.push(verdict);
         }
@@ -106,7 +106,7 @@ async fn a_panic_ends_no_thread_and_leaves_nobody_waiting() {
     let job = job(Algorithm::Scrypt);
     for nonce in 0..4 {
         let share = share(nonce);
-        let verdict = checker.open(&job, &share, job.terms().end).await;
+        let verdict = checker.open(&job, &share, job.terms().end.get()).await;
         assert_eq!(hash(verdict), hash(job.open(&share, job.terms().end)));
     }
     assert_eq!(checked.load(Ordering::Relaxed), 4, "by its thread");
@@ -162,7 +162,7 @@ async fn sha256d_shares_never_wait_in_the_queue() {
     let job = job(Algorithm::Sha256d);
     for nonce in 0..10 {
         let share = share(nonce);
-        let verdict = checker.open(&job, &share, job.terms().end).now_or_never().expect("no await");
+        let verdict = checker.open(&job, &share, job.terms().end.get()).now_or_never().expect("no await");
         assert_eq!(hash(verdict), hash(job.open(&share, job.terms().end)));
     }
     drop(checker);

@@ -55,7 +55,7 @@ impl Books {
         }
         let threshold = world.chain.committee(terms.oracle).await?.threshold;
         let mut epochs = Vec::new();
-        let (mut evidence, mut work, mut due) = (B256::ZERO, Work(0), Work(0));
+        let (mut evidence, mut work, mut due) = (B256::ZERO, Work::ZERO, Work::ZERO);
         for epoch in 0..terms.epochs() {
             let bytes = world.evidence(terms.id, epoch).await?;
             let file = dir.join(format!("lease-{}-epoch-{epoch}.hlev", terms.id));
@@ -157,7 +157,7 @@ pub(super) async fn settle_up(world: &World, lease: &Lease, deposit: u128) -> Re
         fee_bps,
         rate: terms.rate,
         weight: terms.weight,
-        start: terms.start,
+        start: terms.start.get(),
         epoch_length: terms.epoch_length,
         epochs: terms.duration.checked_div(terms.epoch_length).unwrap_or_default(),
         window: lease.window,

@@ -1,7 +1,7 @@
 //! What the demo shows while it runs: a bar on a terminal, lines elsewhere.
 
 use super::{report, unix_seconds};
-use hashlease_primitives::{Lease, Work};
+use hashlease_primitives::{Lease, UnixSeconds, Work};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     sync::{Mutex, PoisonError},
@@ -55,7 +55,7 @@ impl Live {
     pub(super) fn show(&self, lease: &Lease, counted: u128, hashes: u64, idle: bool) {
         let terms = &lease.terms;
         let now = unix_seconds();
-        let epoch = terms.epoch_of(now).ok();
+        let epoch = terms.epoch_of(UnixSeconds::new(now)).ok();
         let news = {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             let mut news = Vec::new();
@@ -68,7 +68,7 @@ impl Live {
                 let released = report::money(lease.released(lease.credited));
                 news.push(format!(
                     "credited on chain: {}, {released} released",
-                    report::work(lease.credited.0)
+                    report::work(lease.credited.hashes())
                 ));
             }
             if lease.collected != last.collected {
@@ -85,10 +85,10 @@ impl Live {
         }
         let when = match epoch {
             Some(epoch) => {
-                let left = terms.epoch_end(epoch).saturating_sub(now);
+                let left = terms.epoch_end(epoch).minus(now);
                 format!("epoch {epoch} of {}, {left:2} s left", terms.epochs())
             }
-            None if now < terms.start => format!("starts in {} s", terms.start.saturating_sub(now)),
+            None if now < terms.start.get() => format!("starts in {} s", terms.start.minus(now)),
             None => "over: closing, co-signing, settling".to_owned(),
         };
         let idle = if idle { " · IDLE" } else { "" };
@@ -96,8 +96,8 @@ impl Live {
             "{when}{idle} · hashed {} · counted {} · credited {} of {} · released {} of {}",
             report::work(u128::from(hashes)),
             report::work(counted),
-            report::work(lease.credited.0),
-            report::work(terms.committed().0),
+            report::work(lease.credited.hashes()),
+            report::work(terms.committed().hashes()),
             report::money(lease.released(lease.credited)),
             report::money(lease.payment),
         ));

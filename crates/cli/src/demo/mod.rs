@@ -10,7 +10,7 @@ mod report;
 use account::Books;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use hashlease_primitives::{HashRate, Lease, LeaseId};
+use hashlease_primitives::{HashRate, Lease, LeaseId, UnixSeconds};
 use hashlease_sim::{
     measure_hash_rate,
     miner::{MinerConfig, MinerHandle},
@@ -160,11 +160,11 @@ async fn rent(world: &World, arguments: &DemoArgs, rate: u64, live: &Live) -> Re
     live.step("provider deposits, signs an offer; renter rents");
     world.actors.deposit(&world.chain, DEPOSIT).await?;
     let mut wanted = world.renting()?;
-    wanted.rate = HashRate(u128::from(rate));
+    wanted.rate = HashRate::new(rate);
     wanted.epoch_length = arguments.epoch_length;
     wanted.epochs = arguments.epochs;
     wanted.lead = LEAD;
-    let work = wanted.rate.over(u64::from(arguments.epoch_length) * u64::from(arguments.epochs)).0;
+    let work = wanted.rate.over(u64::from(arguments.epoch_length) * u64::from(arguments.epochs)).hashes();
     wanted.price = PAYMENT.saturating_mul(hashlease_escrow_model::PRICE_UNIT) / work;
     let id = world.actors.rent(&world.chain, &wanted).await?;
     let lease = world.chain.lease(id).await?;
@@ -210,7 +210,7 @@ impl Played<'_> {
     async fn through(&self) -> Result<Outcome> {
         let miners = self.miners()?;
         let terms = &self.lease.terms;
-        let idle_begins = terms.epoch_start(1) as f64 + IDLE_FROM * f64::from(terms.epoch_length);
+        let idle_begins = terms.epoch_start(1).get() as f64 + IDLE_FROM * f64::from(terms.epoch_length);
         let idle_ends = idle_begins + IDLE_FOR * f64::from(terms.epoch_length);
         let deadline = self.lease.settle_after() + 30;
         let mut idle = false;
@@ -239,10 +239,10 @@ impl Played<'_> {
             if lease.settled {
                 break lease;
             }
-            if unix_seconds() > deadline {
+            if unix_seconds() > deadline.get() {
                 bail!(
                     "the lease was not settled {} s after its window",
-                    unix_seconds() - lease.settle_after()
+                    unix_seconds() - lease.settle_after().get()
                 );
             }
             sleep(Duration::from_millis(250)).await;
@@ -251,7 +251,7 @@ impl Played<'_> {
         let hashes: u64 = miners
             .iter()
             .flat_map(MinerHandle::hashes_by_second)
-            .filter(|(second, _)| terms.is_active(u64::from(*second)))
+            .filter(|(second, _)| terms.is_active(UnixSeconds::new(u64::from(*second))))
             .map(|(_, hashes)| hashes)
             .sum();
         let shares = miners.iter().map(|miner| miner.stats().accepted).sum();
@@ -313,11 +313,11 @@ struct Standing {
 async fn keep(world: &World, rate: u64) -> Result<()> {
     world.actors.deposit(&world.chain, DEPOSIT).await?;
     let mut wanted = world.renting()?;
-    wanted.rate = HashRate(u128::from(rate));
+    wanted.rate = HashRate::new(rate);
     wanted.epoch_length = 60;
     wanted.epochs = 60;
     wanted.lead = LEAD;
-    let work = wanted.rate.over(3_600).0;
+    let work = wanted.rate.over(3_600).hashes();
     wanted.price = PAYMENT.saturating_mul(hashlease_escrow_model::PRICE_UNIT) / work;
     let id = world.actors.rent(&world.chain, &wanted).await?;
     let Some(stratum) = world.stratum().ok() else { bail!("the node says no address") };

@@ -75,14 +75,14 @@ impl Outcome {
     }
 
     fn delivered(&self) -> Work {
-        self.books.epochs.iter().fold(Work(0), |sum, epoch| sum.saturating_add(epoch.delivered))
+        self.books.epochs.iter().fold(Work::ZERO, |sum, epoch| sum.saturating_add(epoch.delivered))
     }
 
     /// Distance between credited work and the miners' own count, as a part of that count, and what chance allows:
     /// four standard errors.
     fn agreement(&self) -> (f64, f64) {
         let hashes = self.hashes.max(1) as f64;
-        let off = (self.lease.credited.0 as f64 - hashes).abs() / hashes;
+        let off = (self.lease.credited.hashes() as f64 - hashes).abs() / hashes;
         (off, 4.0 / (self.shares().max(1) as f64).sqrt())
     }
 
@@ -121,7 +121,7 @@ impl Outcome {
         json!({
             "sound": self.is_sound(),
             "lease": self.lease.terms.id,
-            "rate": self.lease.terms.rate.0.to_string(),
+            "rate": self.lease.terms.rate.per_second().to_string(),
             "weight": self.lease.terms.weight.work().to_string(),
             "credited": self.lease.credited.to_string(),
             "due": self.lease.due.to_string(),
@@ -192,9 +192,9 @@ impl Outcome {
         for (number, epoch) in self.books.epochs.iter().enumerate() {
             table.add_row([
                 number.to_string(),
-                work(epoch.promised.0),
-                work(epoch.due.0),
-                work(epoch.delivered.0),
+                work(epoch.promised.hashes()),
+                work(epoch.due.hashes()),
+                work(epoch.delivered.hashes()),
                 epoch.shares.to_string(),
                 money(epoch.released),
                 signed_money(epoch.refunded),
@@ -203,9 +203,9 @@ impl Outcome {
         let expected = &self.money.expected;
         table.add_row([
             "all".to_owned(),
-            work(self.lease.terms.committed().0),
-            work(self.lease.due.0),
-            work(self.delivered().0),
+            work(self.lease.terms.committed().hashes()),
+            work(self.lease.due.hashes()),
+            work(self.delivered().hashes()),
             self.shares().to_string(),
             money(expected.provider + expected.fee),
             money(expected.refund),

@@ -3,7 +3,7 @@
 use crate::program::*;
 use alloy_primitives::B256;
 use hashlease_evidence::{Evidence, EvidenceHead};
-use hashlease_primitives::{Algorithm, Commitment, SignedJob};
+use hashlease_primitives::{Algorithm, Commitment, SignedJob, UnixSeconds};
 use hashlease_share::Reason;
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ fn each_way_of_tampering_is_refused_by_its_rule() {
     );
     let other_epoch = Reason::OtherEpoch { expected: 1, actual: 0 };
     assert_eq!(refused(&|evidence| evidence.head.epoch = 1), format!("share 0: {other_epoch} (other-epoch)"));
-    let late = Reason::NtimeTooLate { ntime: 1_050, not_after: 1_049 };
+    let late = Reason::NtimeTooLate { ntime: UnixSeconds::new(1_050), not_after: UnixSeconds::new(1_049) };
     assert_eq!(
         refused(&|evidence| evidence.shares[29].share.header_mut().unwrap().ntime = 1_050),
         format!("share 29: {late} (ntime-too-late)")

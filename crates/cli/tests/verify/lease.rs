@@ -3,7 +3,7 @@
 use crate::program::*;
 use alloy_primitives::{Address, B256};
 use hashlease_evidence::EvidenceHead;
-use hashlease_primitives::{Algorithm, HashRate, SettlementWeight};
+use hashlease_primitives::{Algorithm, HashRate, SettlementWeight, UnixSeconds};
 use hashlease_trie::Trie;
 use serde_json::{Value, json};
 
@@ -131,11 +131,11 @@ fn terms_that_no_lease_can_have_do_not_hold() {
         "weight: expected 2^2 for this rate and duration, got 2^95",
     );
     refused(&|head| head.epoch = 2, "epoch: expected below 2, got 2");
-    refused(&|head| head.terms.end = 1_101, "end: expected 1000 to 1100, got 1101");
+    refused(&|head| head.terms.end = UnixSeconds::new(1_101), "end: expected 1000 to 1100, got 1101");
     refused(&|head| head.terms.epoch_length = 0, "duration: expected whole epochs of 0 s, got 100 s");
     refused(&|head| head.terms.epoch_length = 30, "duration: expected whole epochs of 30 s, got 100 s");
     refused(
-        &|head| head.terms.rate = HashRate((1 << 96) - 1),
-        &format!("rate: no lease can be of {} for 100 s", HashRate((1 << 96) - 1)),
+        &|head| head.terms.rate = HashRate::capped((1 << 96) - 1),
+        &format!("rate: no lease can be of {} for 100 s", HashRate::capped((1 << 96) - 1)),
     );
 }

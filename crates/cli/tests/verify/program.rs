@@ -5,7 +5,7 @@ use hashlease_check::{EthashEpoch, LightCache};
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
 use hashlease_primitives::{
     Algorithm, Commitment, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner,
-    SettlementWeight, SignedJob, Terms,
+    SettlementWeight, SignedJob, Terms, UnixSeconds,
 };
 use hashlease_share::{EthashShare, HeaderShare, OpenedShare, Share, VerifiedJob};
 use hashlease_trie::Trie;
@@ -37,9 +37,9 @@ pub(crate) fn evidence_of(algorithm: Algorithm, count: usize) -> Evidence {
         job_signer: signer.address(),
         algorithm,
         weight: SettlementWeight::from_log2(2).unwrap(),
-        rate: HashRate(1_000),
-        start: 1_000,
-        end: 1_100,
+        rate: HashRate::new(1_000),
+        start: UnixSeconds::new(1_000),
+        end: UnixSeconds::new(1_100),
         duration: 100,
         epoch_length: 50,
     };
@@ -50,8 +50,8 @@ pub(crate) fn evidence_of(algorithm: Algorithm, count: usize) -> Evidence {
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0x1fff_e000,
-        not_before: 1_000,
-        not_after: 1_049,
+        not_before: UnixSeconds::new(1_000),
+        not_after: UnixSeconds::new(1_049),
         coinbase_prefix: vec![1; 50].into(),
         tail_length: 4,
         coinbase_suffix: vec![2; 60].into(),
@@ -63,8 +63,8 @@ pub(crate) fn evidence_of(algorithm: Algorithm, count: usize) -> Evidence {
         seal_hash: B256::repeat_byte(9),
         block_number: 1,
         nonce_prefix: vec![0xab].into(),
-        not_before: 1_000,
-        not_after: 1_049,
+        not_before: UnixSeconds::new(1_000),
+        not_after: UnixSeconds::new(1_049),
     };
     let of_header = matches!(algorithm, Algorithm::Sha256d | Algorithm::Scrypt);
     let job = if of_header { Job::Header(header) } else { Job::Ethash(seal) };

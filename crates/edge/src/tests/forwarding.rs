@@ -196,7 +196,7 @@ async fn a_share_sent_with_the_last_breath_is_forwarded() {
 async fn a_full_epoch_counts_no_more_but_the_pool_gets_its_shares() {
     let pool = target(10);
     // 75 hashes can be credited: two shares of 2^6, of which eight times as many are counted
-    let small = Terms { rate: HashRate(1), epoch_length: 60, ..terms(1) };
+    let small = Terms { rate: HashRate::new(1), epoch_length: 60, ..terms(1) };
     assert_eq!(small.most_shares(), 16);
     let mut all = forwarding_for(small, pool).await;
     for _ in 0..16 {

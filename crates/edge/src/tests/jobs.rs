@@ -6,7 +6,7 @@ use super::{
 };
 use crate::served_lease::LiveJob;
 use alloy_primitives::B256;
-use hashlease_primitives::{Difficulty, DifficultyBase};
+use hashlease_primitives::{Difficulty, DifficultyBase, UnixSeconds};
 use hashlease_primitives::{HeaderJob, Target};
 
 /// A target after it went over the wire as a decimal number.
@@ -70,7 +70,7 @@ async fn a_job_is_told_as_it_was_signed() {
     assert_eq!(told.prev_hash, prev_hash.as_slice());
     assert_eq!(told.version, 0x3000_0004);
     assert!(told.clean, "the first one of a connection");
-    assert!((offered.not_before..=offered.not_after).contains(&u64::from(told.ntime)));
+    assert!((offered.not_before..=offered.not_after).contains(&UnixSeconds::from(told.ntime)));
     assert!(told.coinb1.starts_with(&offered.coinbase_prefix));
     world.counts(&mut miner, &told).await;
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Two leases with a job each; more is missing of the first.
 async fn two_leases(dir: &std::path::Path, tails: [u8; 2]) -> World {
-    let smaller = Terms { rate: HashRate(1_000), ..terms(2) };
+    let smaller = Terms { rate: HashRate::new(1_000), ..terms(2) };
     let world = World::start(dir, [terms(1), smaller]).await;
     for (lease, tail) in [1, 2].into_iter().zip(tails) {
         world.offer(with_tail(job(&world.terms(lease), 1), tail)).await;
@@ -50,7 +50,7 @@ async fn a_worker_is_pinned_to_the_lease_in_its_name_and_others_go_where_most_is
 #[tokio::test]
 async fn a_lease_without_a_job_is_not_chosen_while_another_has_one() {
     let dir = tempfile::tempdir().unwrap();
-    let smaller = Terms { rate: HashRate(1_000), ..terms(2) };
+    let smaller = Terms { rate: HashRate::new(1_000), ..terms(2) };
     let world = World::start(dir.path(), [terms(1), smaller]).await;
     world.offer(job(&world.terms(2), 1)).await;
     let mut miner = world.miner("rig").await;

@@ -14,7 +14,7 @@ use hashlease_journal::Record;
 use hashlease_ledger::Book;
 use hashlease_primitives::{
     Algorithm, Domain, HashRate, HeaderJob, Job, Lease, LeaseId, LocalSigner, SettlementWeight, SignedJob,
-    SystemClock, Target, Terms, Work,
+    SystemClock, Target, Terms, UnixSeconds, Work,
 };
 use hashlease_share::VerifiedJob;
 use std::{
@@ -43,8 +43,8 @@ pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Unix seconds.
-pub(super) fn now() -> u64 {
-    SystemClock::shared().seconds().get()
+pub(super) fn now() -> UnixSeconds {
+    SystemClock::shared().seconds()
 }
 
 pub(super) fn signer() -> LocalSigner {
@@ -62,7 +62,7 @@ pub(super) fn terms(id: u64) -> Terms {
         job_signer: signer().address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(6).unwrap(),
-        rate: HashRate(1_000_000),
+        rate: HashRate::new(1_000_000),
         start,
         end: start + 7_200,
         duration: 7_200,
@@ -78,10 +78,10 @@ pub(super) fn lease(terms: Terms) -> Lease {
         window: 3_600,
         payment: 1_000,
         bond: 200,
-        credited: Work(0),
-        due: Work(0),
-        as_of: 0,
-        collected: Work(0),
+        credited: Work::ZERO,
+        due: Work::ZERO,
+        as_of: UnixSeconds::new(0),
+        collected: Work::ZERO,
         last: false,
         settled: false,
     }
@@ -217,7 +217,7 @@ impl World {
 
     /// Shares counted so far.
     pub(super) fn counted(&self, lease: u64) -> u128 {
-        self.book.counted(LeaseId(lease)).0 / self.terms(lease).weight.work().0
+        self.book.counted(LeaseId(lease)).hashes() / self.terms(lease).weight.work().hashes()
     }
 
     pub(super) async fn miner(&self, worker: &str) -> Miner {

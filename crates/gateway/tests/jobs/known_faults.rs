@@ -4,6 +4,7 @@
 //! the right result then.
 
 use super::world::*;
+use hashlease_primitives::UnixSeconds;
 use serde_json::json;
 
 /// Today: a job of a pool whose clock is 320 s ahead is signed and due, and nodes refuse its shares
@@ -17,5 +18,5 @@ async fn known_fault_job_is_signed_further_ahead_than_nodes_take() {
     let terms = terms(1);
     let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;
     let (job, _) = Node::of(&world.gateway, 1).await.job(&terms).await;
-    assert!(job.job().not_before() > now() + 300, "{job:?}");
+    assert!(job.job().not_before() > UnixSeconds::new(now() + 300), "{job:?}");
 }

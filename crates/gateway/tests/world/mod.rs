@@ -7,7 +7,7 @@ use hashlease_check::ShareChecker;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig, GatewayHandle, LeaseStatus};
 use hashlease_primitives::{
     Algorithm, Difficulty, DifficultyBase, Domain, GatewayBox, HashRate, LeaseId, LocalSigner, Secret,
-    SettlementWeight, SignedJob, SystemClock, Target, Terms,
+    SettlementWeight, SignedJob, SystemClock, Target, Terms, UnixSeconds,
 };
 use hashlease_share::{HeaderShare, OpenedShare, VerifiedJob};
 use serde_json::{Value, json};
@@ -53,9 +53,9 @@ pub fn terms(id: u64) -> Terms {
         job_signer: signer().address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(4).unwrap(),
-        rate: HashRate(1_000),
-        start: now() - 5,
-        end: now() + 595,
+        rate: HashRate::new(1_000),
+        start: UnixSeconds::new(now() - 5),
+        end: UnixSeconds::new(now() + 595),
         duration: 600,
         epoch_length: 20,
     }

@@ -2,7 +2,7 @@
 
 use super::{Record, RecordError};
 use crate::wire::{put_text, text};
-use hashlease_primitives::{Commitment, JobKind, LeaseId};
+use hashlease_primitives::{Commitment, JobKind, LeaseId, UnixMillis};
 use hashlease_share::wire::{self, Fields, put_job, put_share, put_terms};
 
 const LEASE: u8 = 1;
@@ -29,7 +29,7 @@ impl Record {
                     JobKind::Ethash => ETHASH_JOB,
                 };
                 out.extend([kind, VERSION]);
-                out.extend(at.to_le_bytes());
+                out.extend(at.get().to_le_bytes());
                 out.extend(signed.job.lease().0.to_le_bytes());
                 put_job(out, signed)?;
             }
@@ -39,7 +39,7 @@ impl Record {
                     JobKind::Ethash => ETHASH_SHARE,
                 };
                 out.extend([kind, VERSION]);
-                out.extend(at.to_le_bytes());
+                out.extend(at.get().to_le_bytes());
                 out.extend(lease.0.to_le_bytes());
                 out.extend(job.to_le_bytes());
                 out.extend(key.as_slice());
@@ -49,7 +49,7 @@ impl Record {
             }
             Self::Verdict { at, lease, key, accepted, code } => {
                 out.extend([VERDICT, VERSION]);
-                out.extend(at.to_le_bytes());
+                out.extend(at.get().to_le_bytes());
                 out.extend(lease.0.to_le_bytes());
                 out.extend(key.as_slice());
                 out.push(u8::from(*accepted));
@@ -57,7 +57,7 @@ impl Record {
             }
             Self::EpochClosed { at, lease, epoch, commitment } => {
                 out.extend([EPOCH_CLOSED, VERSION]);
-                out.extend(at.to_le_bytes());
+                out.extend(at.get().to_le_bytes());
                 out.extend(lease.0.to_le_bytes());
                 out.extend(epoch.to_le_bytes());
                 out.extend(commitment.root.as_slice());
@@ -85,7 +85,7 @@ impl Record {
             SHARE => share(fields, JobKind::Header)?,
             ETHASH_SHARE => share(fields, JobKind::Ethash)?,
             VERDICT => Self::Verdict {
-                at: fields.u64("verdict's time")?,
+                at: UnixMillis::new(fields.u64("verdict's time")?),
                 lease: LeaseId(fields.u64("verdict's lease")?),
                 key: fields.hash("verdict's key")?,
                 accepted: match fields.u8("verdict")? {
@@ -96,7 +96,7 @@ impl Record {
                 code: text(fields, "verdict's code")?,
             },
             _ => Self::EpochClosed {
-                at: fields.u64("closing's time")?,
+                at: UnixMillis::new(fields.u64("closing's time")?),
                 lease: LeaseId(fields.u64("closing's lease")?),
                 epoch: fields.u32("closing's epoch")?,
                 commitment: Commitment {
@@ -112,12 +112,12 @@ impl Record {
 
 fn job(fields: &mut Fields<'_>, kind: JobKind) -> Result<Record, RecordError> {
     let (at, lease) = (fields.u64("job's time")?, LeaseId(fields.u64("job's lease")?));
-    Ok(Record::Job { at, signed: wire::job(fields, kind, lease)? })
+    Ok(Record::Job { at: UnixMillis::new(at), signed: wire::job(fields, kind, lease)? })
 }
 
 fn share(fields: &mut Fields<'_>, kind: JobKind) -> Result<Record, RecordError> {
     Ok(Record::Share {
-        at: fields.u64("share's time")?,
+        at: UnixMillis::new(fields.u64("share's time")?),
         lease: LeaseId(fields.u64("share's lease")?),
         job: fields.u64("share's job")?,
         key: fields.hash("share's key")?,

@@ -4,7 +4,9 @@ use super::*;
 use crate::wire::fitting;
 use alloy_primitives::Address;
 use arrayvec::ArrayVec;
-use hashlease_primitives::{Algorithm, Domain, EthashJob, HashRate, HeaderJob, SettlementWeight};
+use hashlease_primitives::{
+    Algorithm, Domain, EthashJob, HashRate, HeaderJob, SettlementWeight, UnixMillis, UnixSeconds,
+};
 use hashlease_share::{EthashShare, HeaderShare};
 use proptest::prelude::*;
 
@@ -25,9 +27,9 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                     job_signer,
                     algorithm: Algorithm::try_from(algorithm).unwrap(),
                     weight: SettlementWeight::from_log2(log2).unwrap(),
-                    rate: HashRate(rate >> 32),
-                    start,
-                    end,
+                    rate: HashRate::capped(rate >> 32),
+                    start: UnixSeconds::new(start),
+                    end: UnixSeconds::new(end),
                     duration,
                     epoch_length,
                 })
@@ -54,14 +56,14 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                     n_bits,
                     version,
                     version_mask,
-                    not_before,
-                    not_after,
+                    not_before: UnixSeconds::new(not_before),
+                    not_after: UnixSeconds::new(not_after),
                     coinbase_prefix: prefix.into(),
                     tail_length,
                     coinbase_suffix: suffix.into(),
                     branch,
                 };
-                Record::Job { at, signed: SignedJob { job: job.into(), signature } }
+                Record::Job { at: UnixMillis::new(at), signed: SignedJob { job: job.into(), signature } }
             }),
         (
             any::<u64>(),
@@ -76,7 +78,7 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                 let [epoch, ntime, nonce, version] = words;
                 let tail = ArrayVec::try_from(tail.as_slice()).unwrap();
                 Record::Share {
-                    at,
+                    at: UnixMillis::new(at),
                     lease,
                     job,
                     key,
@@ -101,21 +103,41 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                     seal_hash,
                     block_number,
                     nonce_prefix: prefix.into(),
-                    not_before,
-                    not_after,
+                    not_before: UnixSeconds::new(not_before),
+                    not_after: UnixSeconds::new(not_after),
                 };
-                Record::Job { at, signed: SignedJob { job: job.into(), signature } }
+                Record::Job { at: UnixMillis::new(at), signed: SignedJob { job: job.into(), signature } }
             }),
         (any::<[u64; 3]>(), lease(), hash(), any::<u32>(), "\\PC{0,40}").prop_map(
             |([at, job, nonce], lease, key, epoch, worker)| {
-                Record::Share { at, lease, job, key, epoch, share: EthashShare { nonce }.into(), worker }
+                Record::Share {
+                    at: UnixMillis::new(at),
+                    lease,
+                    job,
+                    key,
+                    epoch,
+                    share: EthashShare { nonce }.into(),
+                    worker,
+                }
             }
         ),
-        (any::<u64>(), lease(), hash(), any::<bool>(), "[ -~]{0,255}")
-            .prop_map(|(at, lease, key, accepted, code)| Record::Verdict { at, lease, key, accepted, code }),
+        (any::<u64>(), lease(), hash(), any::<bool>(), "[ -~]{0,255}").prop_map(
+            |(at, lease, key, accepted, code)| Record::Verdict {
+                at: UnixMillis::new(at),
+                lease,
+                key,
+                accepted,
+                code
+            }
+        ),
         (any::<u64>(), lease(), any::<u32>(), hash(), any::<u64>()).prop_map(
             |(at, lease, epoch, root, count)| {
-                Record::EpochClosed { at, lease, epoch, commitment: Commitment { root, count } }
+                Record::EpochClosed {
+                    at: UnixMillis::new(at),
+                    lease,
+                    epoch,
+                    commitment: Commitment { root, count },
+                }
             }
         ),
     ]
@@ -129,7 +151,7 @@ fn encoded(record: &Record) -> Vec<u8> {
 
 fn closed() -> Record {
     Record::EpochClosed {
-        at: 1,
+        at: UnixMillis::new(1),
         lease: LeaseId(2),
         epoch: 3,
         commitment: Commitment { root: B256::repeat_byte(0xaa), count: 4 },
@@ -164,7 +186,7 @@ proptest! {
 #[test]
 fn the_bytes_are_frozen() {
     let share = Record::Share {
-        at: 0x0102,
+        at: UnixMillis::new(0x0102),
         lease: LeaseId(3),
         job: 4,
         key: B256::repeat_byte(0xbb),
@@ -211,10 +233,11 @@ fn the_bytes_of_ethash_are_frozen() {
         seal_hash: B256::repeat_byte(0xcc),
         block_number: 5,
         nonce_prefix: vec![0xab, 0xcd].into(),
-        not_before: 6,
-        not_after: 7,
+        not_before: UnixSeconds::new(6),
+        not_after: UnixSeconds::new(7),
     };
-    let job = Record::Job { at: 1, signed: SignedJob { job: job.into(), signature: [8; 65] } };
+    let job =
+        Record::Job { at: UnixMillis::new(1), signed: SignedJob { job: job.into(), signature: [8; 65] } };
     let word = |number: u8| [number, 0, 0, 0, 0, 0, 0, 0];
     let expected = [
         &[6, 1][..],
@@ -230,7 +253,7 @@ fn the_bytes_of_ethash_are_frozen() {
     ];
     assert_eq!(encoded(&job), expected.concat());
     let share = Record::Share {
-        at: 1,
+        at: UnixMillis::new(1),
         lease: LeaseId(3),
         job: 4,
         key: B256::repeat_byte(0xbb),

@@ -2,7 +2,9 @@
 
 use super::*;
 use alloy_primitives::Address;
-use hashlease_primitives::{Algorithm, Domain, HashRate, HeaderJob, Job, LocalSigner, SettlementWeight};
+use hashlease_primitives::{
+    Algorithm, Domain, HashRate, HeaderJob, Job, LocalSigner, SettlementWeight, UnixMillis, UnixSeconds,
+};
 use hashlease_share::HeaderShare;
 use hashlease_share::{VerifiedJob, VerifiedShare};
 use proptest::prelude::*;
@@ -22,9 +24,9 @@ fn terms(id: u64) -> Terms {
         job_signer: signer().address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(2).unwrap(),
-        rate: HashRate(1),
-        start: 1_000,
-        end: 1_500,
+        rate: HashRate::new(1),
+        start: UnixSeconds::new(1_000),
+        end: UnixSeconds::new(1_500),
         duration: 500,
         epoch_length: EPOCH,
     }
@@ -39,8 +41,8 @@ fn job(lease: u64, sequence: u64) -> SignedJob {
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0,
-        not_before: 1_000,
-        not_after: 1_499,
+        not_before: UnixSeconds::new(1_000),
+        not_after: UnixSeconds::new(1_499),
         coinbase_prefix: vec![1; 50].into(),
         tail_length: 0,
         coinbase_suffix: vec![2; 30].into(),
@@ -67,14 +69,14 @@ fn begun() -> Ledger {
     for lease in [1, 2] {
         ledger.apply(&Record::Lease(terms(lease))).unwrap();
         for sequence in [1, 2] {
-            ledger.apply(&Record::Job { at: 0, signed: job(lease, sequence) }).unwrap();
+            ledger.apply(&Record::Job { at: UnixMillis::new(0), signed: job(lease, sequence) }).unwrap();
         }
     }
     ledger
 }
 
 fn close(epoch: u32, commitment: Commitment) -> Record {
-    Record::EpochClosed { at: 0, lease: LeaseId(1), epoch, commitment }
+    Record::EpochClosed { at: UnixMillis::new(0), lease: LeaseId(1), epoch, commitment }
 }
 
 #[test]
@@ -83,10 +85,10 @@ fn one_header_counts_once_whatever_lease_it_comes_for() {
     assert_eq!(first[0].key(), second[0].key());
     let mut ledger = begun();
     for share in &first {
-        ledger.apply(&Record::share(0, share, "w")).unwrap();
+        ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
     for again in [&first[1], &second[1]] {
-        let error = ledger.apply(&Record::share(0, again, "w")).unwrap_err();
+        let error = ledger.apply(&Record::share(UnixMillis::new(0), again, "w")).unwrap_err();
         assert!(
             matches!(error, LedgerError::Duplicate { key, holder: LeaseId(1) } if key == first[1].key()),
             "{error}"
@@ -100,12 +102,12 @@ fn one_header_counts_once_whatever_lease_it_comes_for() {
 
 #[test]
 fn nothing_comes_before_what_it_belongs_to() {
-    let share = Record::share(0, &mine(&job(1, 1), 1_010, 1)[0], "w");
+    let share = Record::share(UnixMillis::new(0), &mine(&job(1, 1), 1_010, 1)[0], "w");
     let mut ledger = Ledger::default();
     assert!(matches!(ledger.apply(&share), Err(LedgerError::UnknownLease(LeaseId(1)))));
     ledger.apply(&Record::Lease(terms(1))).unwrap();
     assert!(matches!(ledger.apply(&share), Err(LedgerError::UnknownJob { lease: LeaseId(1), job: 1 })));
-    ledger.apply(&Record::Job { at: 0, signed: job(1, 1) }).unwrap();
+    ledger.apply(&Record::Job { at: UnixMillis::new(0), signed: job(1, 1) }).unwrap();
     ledger.apply(&share).unwrap();
 }
 
@@ -114,7 +116,7 @@ fn a_closed_epoch_stays_as_it_was_closed() {
     let mut ledger = begun();
     let shares = mine(&job(1, 1), 1_010, 4);
     for share in &shares[..3] {
-        ledger.apply(&Record::share(0, share, "w")).unwrap();
+        ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
     let right = Trie::build(shares[..3].iter().map(VerifiedShare::key).collect()).unwrap().commitment();
     let wrong = Commitment { count: 4, ..right };
@@ -126,7 +128,7 @@ fn a_closed_epoch_stays_as_it_was_closed() {
     ledger.apply(&close(0, right)).unwrap();
     let lease = ledger.lease(LeaseId(1)).unwrap();
     assert_eq!((lease.is_closed(0), lease.closed(0), lease.is_closed(1)), (true, Some(right), false));
-    let late = ledger.apply(&Record::share(0, &shares[3], "w")).unwrap_err();
+    let late = ledger.apply(&Record::share(UnixMillis::new(0), &shares[3], "w")).unwrap_err();
     assert!(matches!(late, LedgerError::Closed { lease: LeaseId(1), epoch: 0 }), "{late}");
     assert_eq!(ledger.holder(&shares[3].key()), None, "a refused share is not held");
     assert!(matches!(ledger.apply(&close(0, wrong)), Err(LedgerError::RootDiffers { .. })));
@@ -148,7 +150,7 @@ fn the_first_job_of_a_sequence_counts() {
     let mut ledger = begun();
     let mut other = job(1, 1);
     other.job.header_mut().unwrap().n_bits = 1;
-    ledger.apply(&Record::Job { at: 0, signed: other }).unwrap();
+    ledger.apply(&Record::Job { at: UnixMillis::new(0), signed: other }).unwrap();
     assert_eq!(ledger.lease(LeaseId(1)).unwrap().jobs().get(&1), Some(&job(1, 1)));
 }
 
@@ -157,31 +159,36 @@ fn work_is_capped_epoch_by_epoch() {
     let mut ledger = begun();
     // 125 hashes are the most of an epoch; 40 shares are worth 160, 5 are worth 20
     for share in mine(&job(1, 1), 1_010, 40).iter().chain(&mine(&job(1, 1), 1_110, 5)) {
-        ledger.apply(&Record::share(0, share, "w")).unwrap();
+        ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
     let lease = ledger.lease(LeaseId(1)).unwrap();
-    assert_eq!((lease.epoch_work(0), lease.epoch_work(1)), (Work(160), Work(20)));
-    assert_eq!(lease.work(), Work(145));
+    assert_eq!((lease.epoch_work(0), lease.epoch_work(1)), (Work::new(160), Work::new(20)));
+    assert_eq!(lease.work(), Work::new(145));
 }
 
 #[test]
 fn verdicts_are_counted_beside_the_shares() {
     let mut ledger = begun();
     for accepted in [true, false, true] {
-        let verdict =
-            Record::Verdict { at: 0, lease: LeaseId(2), key: B256::ZERO, accepted, code: String::new() };
+        let verdict = Record::Verdict {
+            at: UnixMillis::new(0),
+            lease: LeaseId(2),
+            key: B256::ZERO,
+            accepted,
+            code: String::new(),
+        };
         ledger.apply(&verdict).unwrap();
     }
     let lease = ledger.lease(LeaseId(2)).unwrap();
     assert_eq!(lease.verdicts(), Verdicts { accepted: 2, refused: 1 });
-    assert_eq!(lease.work(), Work(0));
+    assert_eq!(lease.work(), Work::ZERO);
 }
 
 #[test]
 fn the_chain_covers_epochs_without_shares() {
     let mut ledger = begun();
     for share in mine(&job(1, 1), 1_010, 2).iter().chain(&mine(&job(1, 2), 1_210, 3)) {
-        ledger.apply(&Record::share(0, share, "w")).unwrap();
+        ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
     let lease = ledger.lease(LeaseId(1)).unwrap();
     let [zero, two] = [0, 2].map(|epoch| lease.commitment(epoch).unwrap());
@@ -194,7 +201,7 @@ fn the_chain_covers_epochs_without_shares() {
 fn evidence_holds_the_jobs_of_its_shares_and_no_others() {
     let mut ledger = begun();
     for share in mine(&job(1, 1), 1_010, 2).iter().chain(&mine(&job(1, 2), 1_110, 3)) {
-        ledger.apply(&Record::share(0, share, "w")).unwrap();
+        ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
     let evidence = ledger.lease(LeaseId(1)).unwrap().evidence(1).unwrap();
     assert_eq!(evidence.head.jobs, [job(1, 2)]);
@@ -213,18 +220,19 @@ fn what_was_rebuilt_is_of_use_until_another_share_comes() {
     let mut ledger = begun();
     let shares = mine(&job(1, 1), 1_010, 5);
     for share in &shares[..4] {
-        ledger.apply(&Record::share(0, share, "w")).unwrap();
+        ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
     let taken = ledger.lease(LeaseId(1)).unwrap().shares(0);
     let rebuilt = taken.rebuild().unwrap();
     ledger.keep(rebuilt);
     assert_eq!(ledger.lease(LeaseId(1)).unwrap().commitment(0), Ok(rebuilt.commitment()));
-    ledger.apply(&Record::share(0, &shares[4], "w")).unwrap();
+    ledger.apply(&Record::share(UnixMillis::new(0), &shares[4], "w")).unwrap();
     let now = ledger.lease(LeaseId(1)).unwrap().commitment(0).unwrap();
     assert_eq!((now.count, rebuilt.commitment().count), (5, 4));
     // who took them earlier has what there was then
     assert_eq!(taken.rebuild().unwrap().commitment(), rebuilt.commitment());
-    let close = |commitment| Record::EpochClosed { at: 0, lease: LeaseId(1), epoch: 0, commitment };
+    let close =
+        |commitment| Record::EpochClosed { at: UnixMillis::new(0), lease: LeaseId(1), epoch: 0, commitment };
     let error = ledger.apply(&close(rebuilt.commitment())).unwrap_err();
     assert!(matches!(error, LedgerError::RootDiffers { .. }), "{error}");
     ledger.apply(&close(now)).unwrap();
@@ -243,7 +251,7 @@ proptest! {
         let fold = |order: &mut dyn Iterator<Item = usize>| {
             let mut ledger = begun();
             for at in order {
-                ledger.apply(&Record::share(0, &shares[at], "w")).unwrap();
+                ledger.apply(&Record::share(UnixMillis::new(0), &shares[at], "w")).unwrap();
             }
             let chain = |id| ledger.lease(LeaseId(id)).unwrap().evidence_chain(4).unwrap();
             let file = |id, epoch| ledger.lease(LeaseId(id)).unwrap().evidence(epoch).unwrap();

@@ -31,16 +31,16 @@ async fn refusal(lease: &Lease, file: &Evidence, claim: Commitment) -> String {
 
     let own = world.view(0, terms.id, 1).await;
     assert_eq!((own.epochs[1].count, own.epochs[1].root, own.pending), (0, EMPTY.root, false));
-    assert_eq!((own.statement.work, own.statement.evidence), (Work(0), chain(&[EMPTY, EMPTY])));
+    assert_eq!((own.statement.work, own.statement.evidence), (Work::ZERO, chain(&[EMPTY, EMPTY])));
     let claimed = Statement {
-        work: Work(u128::from(claim.count) * 8),
+        work: Work::capped(u128::from(claim.count) * 8),
         evidence: chain(&[EMPTY, claim]),
         ..own.statement
     };
     let (code, message) = world.not_signed(0, claimed).await;
     assert_eq!(code, "evidence-differs");
     assert!(message.contains(&format!("epoch 1 was refused: {reason}")), "{message}");
-    let work = Statement { work: Work(8), ..own.statement };
+    let work = Statement { work: Work::new(8), ..own.statement };
     assert_eq!(world.not_signed(0, work).await.0, "work-above-verified");
     world.client(0).sign(&[own.statement]).await.unwrap();
     reason
@@ -245,7 +245,7 @@ async fn evidence_of_other_terms_is_refused() {
     refused(|file| file.head.terms.provider = job_signer().address(), "provider").await;
     refused(|file| file.head.terms.weight = SettlementWeight::from_log2(2).unwrap(), "weight").await;
     refused(|file| file.head.terms.job_signer = provider().address(), "job signer").await;
-    refused(|file| file.head.terms.rate = HashRate(1_000), "rate").await;
+    refused(|file| file.head.terms.rate = HashRate::new(1_000), "rate").await;
     refused(|file| file.head.terms.start -= 1, "start").await;
     refused(|file| file.head.terms.epoch_length *= 2, "epoch length").await;
     refused(|file| file.head.terms.id = LeaseId(2), "lease").await;
@@ -275,7 +275,7 @@ async fn a_file_holds_whatever_end_it_names_since_the_chain_says_which_it_is() {
     for (lease, file) in [(&cancelled, &before), (&whole, &short)] {
         world.show(lease);
         world.deliver(&lease.terms, file).await;
-        assert_eq!(world.verified(0, lease.terms.id, 1).await.statement.work, Work(96));
+        assert_eq!(world.verified(0, lease.terms.id, 1).await.statement.work, Work::new(96));
     }
 }
 
@@ -297,10 +297,14 @@ async fn work_that_was_counted_for_one_lease_is_refused_for_another() {
     let reason = world.refused(0, LeaseId(2), 0).await;
     assert!(reason.ends_with("was already counted for lease 1 (seen-in-other-lease)"), "{reason}");
     let own = world.view(0, LeaseId(2), 0).await.statement;
-    assert_eq!((own.work, own.evidence), (Work(0), chain(&[EMPTY])));
-    let claimed = Statement { work: Work(80), evidence: chain(&[again.head.commitment]), ..own };
+    assert_eq!((own.work, own.evidence), (Work::ZERO, chain(&[EMPTY])));
+    let claimed = Statement { work: Work::new(80), evidence: chain(&[again.head.commitment]), ..own };
     assert_eq!(world.not_signed(0, claimed).await.0, "evidence-differs");
-    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(80), "the first one keeps it");
+    assert_eq!(
+        world.verified(0, LeaseId(1), 0).await.statement.work,
+        Work::new(80),
+        "the first one keeps it"
+    );
 }
 
 #[tokio::test]
@@ -320,7 +324,7 @@ async fn a_refused_epoch_takes_no_key_from_others() {
     let reason = world.refused(0, LeaseId(2), 0).await;
     assert!(reason.ends_with("was already counted for lease 1 (seen-in-other-lease)"), "{reason}");
     world.deliver(third, &evidence(third, 0, &[(&same_job_for(third, &new), 40)])).await;
-    assert_eq!(world.verified(0, LeaseId(3), 0).await.statement.work, Work(320));
+    assert_eq!(world.verified(0, LeaseId(3), 0).await.statement.work, Work::new(320));
 }
 
 /// The file of an Ethash epoch, and a member that has the cache of the next DAG built once work was shown under this one.
@@ -359,7 +363,7 @@ async fn evidence_of_ethash_is_verified_and_the_next_dag_is_prepared() {
     let world = World::start(1, 1).await;
     world.show(&lease);
     world.deliver(terms, &file).await;
-    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work(40));
+    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work::new(40));
     let caches = world.data_dir(0).join("light-caches");
     until("the caches of this DAG and the next", || async {
         let names = std::fs::read_dir(&caches).ok()?.map(|entry| entry.unwrap().file_name());

@@ -47,7 +47,7 @@ async fn a_server_that_stalls_or_dribbles_holds_nobody_up() {
     announce(&world, dribbled, &honest(dribbled), "dribbled").await;
     world.show(good);
     world.deliver(&good.terms, &honest(good)).await;
-    assert_eq!(world.verified(0, LeaseId(4), 0).await.statement.work, Work(80));
+    assert_eq!(world.verified(0, LeaseId(4), 0).await.statement.work, Work::new(80));
     for (name, lease) in [("stalled", stalled), ("silent", silent), ("dribbled", dribbled)] {
         asked(&world, name, 2).await;
         assert_eq!(world.state(0, lease.terms.id, 0).await, EpochState::Pending, "{name}");
@@ -55,7 +55,7 @@ async fn a_server_that_stalls_or_dribbles_holds_nobody_up() {
         world.files.serve(name, Served::Bytes(honest(lease).encode().unwrap()));
     }
     for id in [1, 2, 3] {
-        assert_eq!(world.verified(0, LeaseId(id), 0).await.statement.work, Work(80));
+        assert_eq!(world.verified(0, LeaseId(id), 0).await.statement.work, Work::new(80));
     }
 }
 
@@ -142,7 +142,7 @@ async fn a_file_that_can_not_be_read_is_fetched_a_few_times_and_then_counts_as_e
     let view = world.view(0, LeaseId(1), 0).await;
     assert_eq!(
         (view.pending, view.statement.work, view.statement.evidence),
-        (false, Work(0), chain(&[EMPTY]))
+        (false, Work::ZERO, chain(&[EMPTY]))
     );
     let claimed = Statement { evidence: chain(&[file.head.commitment]), ..view.statement };
     let (code, message) = world.not_signed(0, claimed).await;

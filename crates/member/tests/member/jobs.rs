@@ -2,7 +2,9 @@
 
 use crate::world::*;
 use hashlease_committee::{gather, propose};
-use hashlease_primitives::{Domain, HashRate, HeaderJob, Lease, LeaseId, SignedJob, Statement, Terms, Work};
+use hashlease_primitives::{
+    Domain, HashRate, HeaderJob, Lease, LeaseId, SignedJob, Statement, Terms, UnixMillis, UnixSeconds, Work,
+};
 use redb::TableDefinition;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -12,7 +14,7 @@ fn running(id: u64, gone: u64) -> Lease {
     let mut lease = lease(id, 0, 2, 0);
     lease.terms.start -= gone;
     lease.terms.end -= gone;
-    lease.terms.rate = HashRate(5);
+    lease.terms.rate = HashRate::new(5);
     lease
 }
 
@@ -22,7 +24,7 @@ fn counted_from(received: u64) -> u64 {
 }
 
 async fn due(world: &World, epoch: u32) -> u128 {
-    world.view(0, LeaseId(1), epoch).await.statement.due.0
+    world.view(0, LeaseId(1), epoch).await.statement.due.hashes()
 }
 
 #[tokio::test]
@@ -65,7 +67,7 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
     assert_eq!(refused(&backwards).await, (422, "job-window".into()));
     let Terms { start, end, .. } = *terms;
     for (from, to) in [(start - 1, start + 9), (end - 10, end), (end, end + 9), (start - 10, start - 1)] {
-        let outside = job(terms, 1, from, to);
+        let outside = job(terms, 1, from.get(), to.get());
         assert_eq!(refused(&outside).await, (422, "job-outside-lease".into()), "{from} to {to}");
     }
     let node = changed(|job| job.coinbase_suffix = vec![2; 64 - 50 - 4].into());
@@ -75,7 +77,7 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
 
     for lease in [LeaseId(1), LeaseId(2)] {
         assert_eq!(world.client(0).jobs(lease, 0, 0).await.unwrap(), []);
-        assert_eq!(world.view(0, lease, 0).await.statement.due, Work(0));
+        assert_eq!(world.view(0, lease, 0).await.statement.due, Work::ZERO);
     }
     // and none of them stands in the way of the right one
     world.client(0).post_job(&good).await.unwrap();
@@ -163,7 +165,7 @@ async fn the_first_receipt_of_a_job_counts_also_after_a_restart() {
     let first = world.client(0).post_job(&signed).await.unwrap();
     let due_then = due(&world, 0).await;
     // another second begins
-    until("the clock", async || (now() > counted_from(first.received)).then_some(())).await;
+    until("the clock", async || (now() > counted_from(first.received.get())).then_some(())).await;
     assert_eq!(world.client(0).post_job(&signed).await.unwrap(), first);
     world.restart(0).await;
     assert_eq!(world.client(0).post_job(&signed).await.unwrap(), first);
@@ -186,7 +188,7 @@ async fn a_job_makes_due_the_seconds_from_its_receipt_to_the_end_of_its_window()
     assert_eq!(due(&world, 0).await, 0);
     // of one under way, what is left
     let receipt = world.client(0).post_job(&job(terms, 2, begin - 100, begin + 200)).await.unwrap();
-    let from = counted_from(receipt.received);
+    let from = counted_from(receipt.received.get());
     let expected = u128::from(begin + 201 - from) * 5;
     assert_eq!(due(&world, 0).await, expected);
     // one inside it adds nothing, one that reaches further what it has more, one to come all of it
@@ -208,9 +210,9 @@ async fn due_is_cut_at_the_epochs_and_at_the_lease() {
         world.client(0).post_job(&job(terms, sequence, from, to)).await.unwrap();
     };
     let (first_end, end) = (terms.epoch_end(0), terms.end);
-    post(1, first_end - 100, first_end + 199).await;
+    post(1, (first_end - 100).get(), (first_end + 199).get()).await;
     assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_500));
-    post(2, end - 50, end - 1).await;
+    post(2, (end - 50).get(), (end - 1).get()).await;
     assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_750), "up to the end of the lease");
     // the end comes closer
     let mut cancelled = lease.clone();
@@ -242,20 +244,26 @@ async fn an_epoch_has_no_more_jobs_than_a_gateway_can_need() {
     let terms = &lease.terms;
     let begin = terms.start;
     for sequence in 1..=600 {
-        world.client(0).post_job(&job(terms, sequence, begin + sequence % 400, begin + 450)).await.unwrap();
+        world
+            .client(0)
+            .post_job(&job(terms, sequence, (begin + sequence % 400).get(), (begin + 450).get()))
+            .await
+            .unwrap();
     }
-    let (first, one_more) =
-        (job(terms, 1, begin + 1, begin + 450), job(terms, 601, begin + 399, begin + 450));
+    let (first, one_more) = (
+        job(terms, 1, (begin + 1).get(), (begin + 450).get()),
+        job(terms, 601, (begin + 399).get(), (begin + 450).get()),
+    );
     assert_eq!(world.post_refused("v1/jobs", &one_more).await, (409, "too-many-jobs".into()));
     world.restart(0).await;
     assert_eq!(code(world.client(0).post_job(&one_more).await), "too-many-jobs");
     world.client(0).post_job(&first).await.unwrap();
     // the next epoch has room of its own
-    world.client(0).post_job(&job(terms, 602, begin + 400, begin + 450)).await.unwrap();
+    world.client(0).post_job(&job(terms, 602, (begin + 400).get(), (begin + 450).get())).await.unwrap();
     let mut other = lease.clone();
     other.terms.id = LeaseId(2);
     world.show(&other);
-    world.client(0).post_job(&job(&other.terms, 1, begin + 1, begin + 450)).await.unwrap();
+    world.client(0).post_job(&job(&other.terms, 1, (begin + 1).get(), (begin + 450).get())).await.unwrap();
 }
 
 async fn jobs(world: &World) -> Vec<SignedJob> {
@@ -267,12 +275,18 @@ async fn jobs_are_dropped_once(lease: Lease, over: Lease) {
     let mut world = World::start(1, 1).await;
     world.show(&lease);
     let (begin, last, epoch) = (now(), lease.terms.end - 1, lease.terms.epochs() - 1);
-    let signed = job(&lease.terms, 1, begin - 10, last.min(begin + 300));
+    let signed = job(&lease.terms, 1, begin - 10, last.min(UnixSeconds::new(begin + 300)).get());
     world.client(0).post_job(&signed).await.unwrap();
-    let second = job(&lease.terms, 2, last.min(begin + 400), last.min(begin + 450));
+    let second = job(
+        &lease.terms,
+        2,
+        last.min(UnixSeconds::new(begin + 400)).get(),
+        last.min(UnixSeconds::new(begin + 450)).get(),
+    );
     world.client(0).post_job(&second).await.unwrap();
     let due_then = due(&world, epoch).await;
-    until("the lease to be over", async || (over.settled || now() > over.settle_after()).then_some(())).await;
+    until("the lease to be over", async || (over.settled || now() > over.settle_after().get()).then_some(()))
+        .await;
     world.show(&over);
     until("the jobs to be dropped", async || jobs(&world).await.is_empty().then_some(())).await;
     assert_eq!(code(world.client(0).post_job(&signed).await), "lease-over");
@@ -322,18 +336,18 @@ async fn about_to_end(world: &World) -> Lease {
     for (id, horizon) in (1..).zip([4, 8, 16, 32]) {
         let mut lease = lease(id, 0, 1, 0);
         let end = now() + horizon;
-        lease.terms.start = end - u64::from(EPOCH);
-        lease.terms.end = end;
-        lease.terms.rate = HashRate(5);
+        lease.terms.start = UnixSeconds::new(end - u64::from(EPOCH));
+        lease.terms.end = UnixSeconds::new(end);
+        lease.terms.rate = HashRate::new(5);
         world.show(&lease);
         let (last, last_but_one) =
             (job(&lease.terms, 1, end - 1, end - 1), job(&lease.terms, 2, end - 2, end - 2));
-        let mut newest = 0;
+        let mut newest = UnixMillis::default();
         for (index, job) in [(0, &last), (0, &last_but_one), (1, &last), (1, &last_but_one), (2, &last)] {
             newest = newest.max(world.client(index).post_job(job).await.unwrap().received);
         }
         // a busy machine needs more time
-        if counted_from(newest) <= end - 2 {
+        if counted_from(newest.get()) <= end - 2 {
             until("the epoch's end", async || (now() >= end).then_some(())).await;
             return lease;
         }
@@ -351,23 +365,23 @@ async fn a_due_above_the_own_count_is_refused_and_any_below_is_signed() {
     for index in 0..3 {
         views.push(world.verified(index, terms.id, 0).await);
     }
-    let dues: Vec<_> = views.iter().map(|view| view.statement.due.0).collect();
+    let dues: Vec<_> = views.iter().map(|view| view.statement.due.hashes()).collect();
     assert_eq!(dues, [10, 10, 5]);
     let own = views[0].statement;
-    let (code, message) = world.not_signed(0, Statement { due: Work(11), ..own }).await;
+    let (code, message) = world.not_signed(0, Statement { due: Work::new(11), ..own }).await;
     assert_eq!((code.as_str(), message.as_str()), ("due-above-counted", "due: counted 10, asked for 11"));
     for due in [10, 9, 0] {
-        world.client(0).sign(&[Statement { due: Work(due), ..own }]).await.unwrap();
+        world.client(0).sign(&[Statement { due: Work::capped(due), ..own }]).await.unwrap();
     }
 
     // two of three can state the higher figure, three of three only the lower one
     let (seats, domain) = (world.seats(), terms.oracle_domain());
     let two = propose(&views, 2).unwrap();
-    assert_eq!((two.due, two.work), (Work(10), Work(40)));
+    assert_eq!((two.due, two.work), (Work::new(10), Work::new(40)));
     gather(&seats, &[two], &domain, 2).await.unwrap();
     let error = gather(&seats, &[two], &domain, 3).await.unwrap_err();
     assert!(error.to_string().contains("due-above-counted"), "{error}");
     let three = propose(&views, 3).unwrap();
-    assert_eq!(three.due, Work(5));
+    assert_eq!(three.due, Work::new(5));
     assert_eq!(gather(&seats, &[three], &domain, 3).await.unwrap().len(), 195);
 }

@@ -87,8 +87,8 @@ async fn known_fault_number_of_statements_has_no_limit() {
     let statement = Statement {
         lease: LeaseId(1),
         as_of: lease.terms.epoch_end(0),
-        work: Work(0),
-        due: Work(0),
+        work: Work::ZERO,
+        due: Work::ZERO,
         evidence: EMPTY.root,
         last: false,
     };

@@ -4,7 +4,9 @@ use crate::world::*;
 use alloy_primitives::B256;
 use hashlease_committee::{EpochState, RootView, gather, propose};
 use hashlease_evidence::Evidence;
-use hashlease_primitives::{Commitment, EpochRoot, Lease, LeaseId, SignedEpochRoot, Statement, Work};
+use hashlease_primitives::{
+    Commitment, EpochRoot, Lease, LeaseId, SignedEpochRoot, Statement, UnixMillis, Work,
+};
 use std::collections::BTreeSet;
 use url::Url;
 
@@ -76,7 +78,7 @@ async fn the_first_root_of_an_epoch_stands_and_another_is_refused() {
         code(world.client(0).post_root(&root(terms, 0, recounted, &url)).await),
         "root-already-received"
     );
-    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work(40));
+    assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work::new(40));
     // the same again is no news, and does not undo the verdict
     assert_eq!(world.client(0).post_root(&first).await.unwrap(), receipt);
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Verified);
@@ -92,8 +94,8 @@ async fn tried_twice(world: &World, lease: &Lease, commitment: Commitment) {
     until("a second attempt", async || (world.files.hits("file") >= 2).then_some(())).await;
     let view = world.view(0, lease.terms.id, 0).await;
     assert_eq!((view.epochs[0].state.clone(), view.pending), (EpochState::Pending, true));
-    assert_eq!(view.statement.work, Work(0));
-    let claimed = Statement { work: Work(40), evidence: chain(&[commitment]), ..view.statement };
+    assert_eq!(view.statement.work, Work::ZERO);
+    let claimed = Statement { work: Work::new(40), evidence: chain(&[commitment]), ..view.statement };
     assert_eq!(world.not_signed(0, claimed).await.0, "pending");
 }
 
@@ -106,7 +108,7 @@ async fn evidence_that_can_not_be_fetched_stays_pending_until_it_can() {
     world.files.serve("file", Served::Status(500));
     tried_twice(&world, &lease, honest.head.commitment).await;
     world.files.serve("file", Served::Bytes(honest.encode().unwrap()));
-    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
+    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
 }
 
 #[tokio::test]
@@ -126,7 +128,7 @@ async fn a_damaged_file_is_fetched_again_until_the_right_one_comes() {
     until("a third attempt", async || (world.files.hits("file") > before).then_some(())).await;
     assert_eq!(world.state(0, LeaseId(1), 0).await, EpochState::Pending);
     world.files.serve("file", Served::Bytes(honest.encode().unwrap()));
-    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
+    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
 }
 
 #[tokio::test]
@@ -165,7 +167,7 @@ async fn evidence_without_end_is_cut_off_a_few_times_and_then_counts_as_empty() 
         assert!(reason.starts_with(&format!("evidence is longer than {MAX_EVIDENCE} bytes")), "{reason}");
         assert_eq!(world.files.hits(name), 4);
         let own = world.view(0, lease.terms.id, 0).await.statement;
-        assert_eq!((own.work, own.evidence), (Work(0), chain(&[EMPTY])));
+        assert_eq!((own.work, own.evidence), (Work::ZERO, chain(&[EMPTY])));
         world.client(0).sign(&[own]).await.unwrap();
     }
 }
@@ -180,7 +182,7 @@ async fn an_answer_that_is_too_long_is_not_held_against_the_right_file() {
     world.files.serve("file", Served::Bytes(vec![0; limit + 1]));
     tried_twice(&world, &lease, honest.head.commitment).await;
     world.files.serve("file", Served::Bytes(honest.encode().unwrap()));
-    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
+    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
 }
 
 /// A lease of one epoch whose root can only come late, and other members that can be asked.
@@ -215,7 +217,7 @@ impl Late {
     }
 
     fn heard(&self, in_time: bool) -> RootView {
-        RootView { received: (now() - 900) * 1_000, in_time, root: self.root.clone() }
+        RootView { received: UnixMillis::new((now() - 900) * 1_000), in_time, root: self.root.clone() }
     }
 
     async fn post(&self) {
@@ -240,10 +242,10 @@ async fn a_late_root_counts_as_empty() {
     let world = &late.world;
     let view = world.view(0, LeaseId(1), 0).await;
     assert_eq!((view.epochs[0].state.clone(), view.epochs[0].count), (EpochState::Late, 0));
-    assert_eq!((view.statement.work, view.statement.evidence), (Work(0), chain(&[EMPTY])));
+    assert_eq!((view.statement.work, view.statement.evidence), (Work::ZERO, chain(&[EMPTY])));
     assert!(view.statement.last && !view.pending);
     let claimed =
-        Statement { work: Work(40), evidence: chain(&[late.file.head.commitment]), ..view.statement };
+        Statement { work: Work::new(40), evidence: chain(&[late.file.head.commitment]), ..view.statement };
     assert_eq!(world.not_signed(0, claimed).await.0, "evidence-differs");
     world.client(0).sign(&[view.statement]).await.unwrap();
     assert!(!world.client(0).root(LeaseId(1), 0).await.unwrap().in_time);
@@ -255,7 +257,7 @@ async fn a_late_root_counts_as_empty() {
     let file = evidence(&second.terms, 0, &[(&again, 5)]);
     assert_eq!(file.head.commitment, late.file.head.commitment, "the very same headers");
     world.deliver(&second.terms, &file).await;
-    assert_eq!(world.verified(0, LeaseId(2), 0).await.statement.work, Work(40));
+    assert_eq!(world.verified(0, LeaseId(2), 0).await.statement.work, Work::new(40));
 }
 
 #[tokio::test]
@@ -267,7 +269,7 @@ async fn a_late_root_counts_when_enough_members_had_it_in_time() {
     late.post().await;
     let world = &late.world;
     let view = world.verified(0, LeaseId(1), 0).await;
-    assert_eq!((view.epochs[0].count, view.statement.work), (5, Work(40)));
+    assert_eq!((view.epochs[0].count, view.statement.work), (5, Work::new(40)));
     assert_eq!(view.statement.evidence, chain(&[late.file.head.commitment]));
     assert!(view.statement.last, "the end is over, and so is the deadline");
     assert!(!world.client(0).root(LeaseId(1), 0).await.unwrap().in_time, "that is still what this one saw");
@@ -285,7 +287,7 @@ async fn that_enough_members_had_a_root_in_time_is_known_after_a_restart() {
     late.world.verified(0, LeaseId(1), 0).await;
     let asked = late.peers[0].asked();
     late.world.restart(0).await;
-    assert_eq!(late.world.view(0, LeaseId(1), 0).await.statement.work, Work(40));
+    assert_eq!(late.world.view(0, LeaseId(1), 0).await.statement.work, Work::new(40));
     assert_eq!(late.peers[0].asked(), asked);
 }
 
@@ -341,7 +343,7 @@ async fn too_few_members_that_had_a_root_in_time_do_not_make_it_count() {
     assert_eq!(world.files.hits("file"), 0, "nobody needs its evidence");
     // one that could not be asked before
     late.peers[2].says(late.heard(true));
-    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
+    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
 }
 
 #[tokio::test]
@@ -371,7 +373,7 @@ async fn a_root_that_is_still_checked_holds_the_last_word_back_until_half_the_wi
     world.client(0).sign(&[view.statement]).await.unwrap();
     // what is verified afterwards counts again
     world.files.serve("file", Served::Bytes(late.file.encode().unwrap()));
-    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work(40));
+    assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::world::*;
 use alloy_primitives::B256;
 use hashlease_committee::{ClientError, EpochState};
-use hashlease_primitives::{Lease, LeaseId, Statement, Work};
+use hashlease_primitives::{Lease, LeaseId, Statement, UnixSeconds, Work};
 use serde_json::json;
 
 /// One member that verified epoch 1 of a lease of three; epoch 0 is missing. Its own statement.
@@ -14,7 +14,7 @@ async fn counted() -> (World, Lease, Statement) {
     let terms = &lease.terms;
     world.deliver(terms, &evidence(terms, 1, &[(&job_in(terms, 1, 1), 10)])).await;
     let own = world.verified(0, terms.id, 1).await.statement;
-    assert_eq!(own.work, Work(80));
+    assert_eq!(own.work, Work::new(80));
     (world, lease, own)
 }
 
@@ -27,9 +27,9 @@ async fn a_statement_as_of_another_moment_than_the_end_of_an_epoch_that_is_over_
     assert_eq!(refused(own.as_of + 1).await, "not-an-epoch-end");
     assert_eq!(refused(terms.start).await, "not-an-epoch-end");
     assert_eq!(refused(terms.start - u64::from(EPOCH)).await, "not-an-epoch-end");
-    assert_eq!(refused(0).await, "not-an-epoch-end");
+    assert_eq!(refused(UnixSeconds::new(0)).await, "not-an-epoch-end");
     assert_eq!(refused(terms.end + u64::from(EPOCH)).await, "not-an-epoch-end");
-    assert_eq!(refused(u64::MAX).await, "not-an-epoch-end");
+    assert_eq!(refused(UnixSeconds::new(u64::MAX)).await, "not-an-epoch-end");
     assert_eq!(refused(terms.epoch_end(2)).await, "epoch-not-over");
     world.client(0).sign(&[own]).await.unwrap();
     // its own figures of an earlier moment are as good
@@ -45,9 +45,9 @@ async fn a_statement_of_other_evidence_work_or_due_than_was_counted_is_refused()
     let (code, message) = refused(Statement { evidence: B256::repeat_byte(5), ..own }).await;
     assert_eq!(code, "evidence-differs");
     assert!(message.contains(&own.evidence.to_string()), "{message}");
-    let (code, message) = refused(Statement { work: Work(81), ..own }).await;
+    let (code, message) = refused(Statement { work: Work::new(81), ..own }).await;
     assert_eq!((code.as_str(), message.as_str()), ("work-above-verified", "work: verified 80, asked for 81"));
-    let (code, message) = refused(Statement { due: Work(1), ..own }).await;
+    let (code, message) = refused(Statement { due: Work::new(1), ..own }).await;
     assert_eq!((code.as_str(), message.as_str()), ("due-above-counted", "due: counted 0, asked for 1"));
     world.client(0).sign(&[own]).await.unwrap();
 }
@@ -55,13 +55,13 @@ async fn a_statement_of_other_evidence_work_or_due_than_was_counted_is_refused()
 #[tokio::test]
 async fn work_below_what_was_verified_is_not_signed_as_if_it_were_all() {
     let (world, mut lease, own) = counted().await;
-    let (code, message) = world.not_signed(0, Statement { work: Work(79), ..own }).await;
+    let (code, message) = world.not_signed(0, Statement { work: Work::new(79), ..own }).await;
     assert_eq!(code, "work-below-verified");
     assert_eq!(message, "work: verified 80, asked for only 79");
     // a renter who could have the last word say less would settle on it at once
     lease.terms.end = own.as_of;
     world.show(&lease);
-    assert_eq!(world.not_signed(0, Statement { work: Work(0), ..own }).await.0, "work-below-verified");
+    assert_eq!(world.not_signed(0, Statement { work: Work::ZERO, ..own }).await.0, "work-below-verified");
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn one_statement_that_can_not_be_signed_stops_the_batch_and_is_named() {
     let other = world.verified(0, LeaseId(2), 1).await.statement;
     world.client(0).sign(&[own, other]).await.unwrap();
     let stranger = Statement { lease: LeaseId(3), ..own };
-    let above = Statement { work: Work(17), ..other };
+    let above = Statement { work: Work::new(17), ..other };
     match world.client(0).sign(&[own, above, stranger]).await {
         Err(ClientError::NotSigned { refusals, .. }) => {
             let named: Vec<_> = refusals.iter().map(|refusal| (refusal.lease.0, &*refusal.code)).collect();

@@ -4,7 +4,7 @@ use super::job_signer;
 use alloy_primitives::{B256, keccak256};
 use arrayvec::ArrayVec;
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
-use hashlease_primitives::{Domain, HeaderJob, Job, LocalSigner, SignedJob, Terms};
+use hashlease_primitives::{Domain, HeaderJob, Job, LocalSigner, SignedJob, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, VerifiedJob};
 use hashlease_trie::Trie;
 use std::collections::BTreeSet;
@@ -28,8 +28,8 @@ pub fn job(terms: &Terms, sequence: u64, not_before: u64, not_after: u64) -> Sig
         n_bits: 0x1d00_ffff,
         version: 0x2000_0000,
         version_mask: 0x1fff_e000,
-        not_before,
-        not_after,
+        not_before: UnixSeconds::new(not_before),
+        not_after: UnixSeconds::new(not_after),
         coinbase_prefix: vec![1; 50].into(),
         tail_length: 4,
         coinbase_suffix: sequence.to_be_bytes().repeat(8).into(),
@@ -41,7 +41,7 @@ pub fn job(terms: &Terms, sequence: u64, not_before: u64, not_after: u64) -> Sig
 /// A job for the last ten minutes of an epoch.
 pub fn job_in(terms: &Terms, epoch: u32, sequence: u64) -> SignedJob {
     let end = terms.epoch_end(epoch);
-    job(terms, sequence, end - 600, end - 1)
+    job(terms, sequence, (end - 600).get(), (end - 1).get())
 }
 
 /// The very same work, signed for another lease.
@@ -88,8 +88,8 @@ fn key(evidence: &Evidence, share: &EvidenceShare) -> B256 {
     // neither mask nor window is in the header
     let lax = HeaderJob {
         version_mask: u32::MAX,
-        not_before: ntime,
-        not_after: ntime,
+        not_before: UnixSeconds::new(ntime),
+        not_after: UnixSeconds::new(ntime),
         ..found.job.header().unwrap().clone()
     };
     let mut terms = evidence.head.terms.clone();

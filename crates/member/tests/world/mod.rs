@@ -12,7 +12,7 @@ use hashlease_evidence::Evidence;
 use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
 use hashlease_primitives::{
     Algorithm, Commitment, Domain, EpochRoot, HashRate, Lease, LeaseId, LocalSigner, SettlementWeight,
-    SignedEpochRoot, Statement, SystemClock, Terms, Work,
+    SignedEpochRoot, Statement, SystemClock, Terms, UnixSeconds, Work,
 };
 use serde_json::Value;
 use std::{
@@ -68,9 +68,9 @@ pub fn lease(id: u64, past: u32, total: u32, ago: u64) -> Lease {
         job_signer: job_signer().address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(3).unwrap(),
-        rate: HashRate(1),
-        start,
-        end: start + u64::from(total * EPOCH),
+        rate: HashRate::new(1),
+        start: UnixSeconds::new(start),
+        end: UnixSeconds::new(start + u64::from(total * EPOCH)),
         duration: total * EPOCH,
         epoch_length: EPOCH,
     };
@@ -80,10 +80,10 @@ pub fn lease(id: u64, past: u32, total: u32, ago: u64) -> Lease {
         window: 172_800,
         payment: 1_000_000,
         bond: 200_000,
-        credited: Work(0),
-        due: Work(0),
-        as_of: 0,
-        collected: Work(0),
+        credited: Work::ZERO,
+        due: Work::ZERO,
+        as_of: UnixSeconds::new(0),
+        collected: Work::ZERO,
         last: false,
         settled: false,
     }

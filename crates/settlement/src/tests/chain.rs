@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B64, B256, Bloom, U256};
 use axum::{Json, Router, routing::post};
 use hashlease_chain::{Chain, Deployment};
+use hashlease_primitives::UnixSeconds;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -66,6 +67,6 @@ fn block(time: u64) -> Value {
 #[tokio::test]
 async fn the_block_is_read() {
     let chain = chain_at(1_700_000_000).await;
-    assert_eq!(chain.time().await.unwrap(), 1_700_000_000);
+    assert_eq!(chain.time().await.unwrap(), UnixSeconds::new(1_700_000_000));
     assert_eq!(chain.block_number().await.unwrap(), 100);
 }

@@ -15,7 +15,7 @@ use hashlease_committee::{MemberClient, Seat};
 use hashlease_ledger::Book;
 use hashlease_primitives::{
     Algorithm, Clock as _, Domain, EpochRoot, HashRate, Lease, LeaseId, LocalSigner, SettlementWeight,
-    SignedEpochRoot, SystemClock, Terms, Work,
+    SignedEpochRoot, SystemClock, Terms, UnixSeconds, Work,
 };
 use serde_json::json;
 use std::{
@@ -51,9 +51,9 @@ fn terms(id: u64) -> Terms {
         job_signer: signer().address(),
         algorithm: Algorithm::Sha256d,
         weight: SettlementWeight::from_log2(6).unwrap(),
-        rate: HashRate(1_000_000),
-        start,
-        end: start + 7_200,
+        rate: HashRate::new(1_000_000),
+        start: UnixSeconds::new(start),
+        end: UnixSeconds::new(start + 7_200),
         duration: 7_200,
         epoch_length: 3_600,
     }
@@ -67,10 +67,10 @@ fn lease(terms: Terms) -> Lease {
         window: 3_600,
         payment: 1_000,
         bond: 200,
-        credited: Work(0),
-        due: Work(0),
-        as_of: 0,
-        collected: Work(0),
+        credited: Work::ZERO,
+        due: Work::ZERO,
+        as_of: UnixSeconds::new(0),
+        collected: Work::ZERO,
         last: false,
         settled: false,
     }
@@ -83,10 +83,10 @@ async fn known_fault_epoch_is_closed_by_the_wall_clock_alone() {
     let dir = tempfile::tempdir().unwrap();
     // by the wall clock epoch 0 was over an hour ago, by the chain's the lease has just started
     let start = SystemClock::shared().seconds().get() - 7_000;
-    let running = Terms { start, end: start + 7_200, ..terms(1) };
+    let running = Terms { start: UnixSeconds::new(start), end: UnixSeconds::new(start + 7_200), ..terms(1) };
     let book = Book::open(dir.path(), SystemClock::shared()).unwrap();
     book.lease(&running).await.unwrap();
-    let chain = chain_at(running.start + 10).await;
+    let chain = chain_at((running.start + 10).get()).await;
     let context = Context {
         book: book.clone(),
         chain: chain.clone(),

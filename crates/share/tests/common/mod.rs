@@ -4,7 +4,7 @@
 use alloy_primitives::{Address, B256, U256};
 use hashlease_primitives::{
     Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Target,
-    Terms,
+    Terms, UnixSeconds,
 };
 use hashlease_share::{HeaderShare, OpenedShare, VerifiedJob};
 
@@ -27,9 +27,9 @@ pub fn terms(algorithm: Algorithm, log2: u8, time: u64, epoch: u32) -> Terms {
         job_signer: signer().address(),
         algorithm,
         weight: SettlementWeight::from_log2(log2).unwrap(),
-        rate: HashRate(1),
-        start,
-        end: start + u64::from(duration),
+        rate: HashRate::new(1),
+        start: UnixSeconds::new(start),
+        end: UnixSeconds::new(start + u64::from(duration)),
         duration,
         epoch_length: EPOCH,
     }
@@ -74,8 +74,8 @@ pub fn cut(
         n_bits: word(header, 72),
         version,
         version_mask: 0,
-        not_before: u64::from(ntime) - 30,
-        not_after: u64::from(ntime) + 60,
+        not_before: UnixSeconds::new(u64::from(ntime) - 30),
+        not_after: UnixSeconds::new(u64::from(ntime) + 60),
         coinbase_prefix: coinbase[..tail.start].to_vec().into(),
         tail_length: tail.len().try_into().unwrap(),
         coinbase_suffix: coinbase[tail.end..].to_vec().into(),
