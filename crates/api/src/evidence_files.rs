@@ -5,7 +5,7 @@
 
 use hashlease_evidence::{EvidenceError, EvidenceReader, EvidenceWriteError};
 use hashlease_ledger::{Book, BookError};
-use hashlease_primitives::{Commitment, LeaseId};
+use hashlease_primitives::{Commitment, EpochId};
 use std::{
     collections::HashMap,
     fs::{self, File},
@@ -80,7 +80,7 @@ pub(crate) struct Opened {
 pub struct EvidenceFiles {
     book: Book,
     dir: Arc<Path>,
-    known: Arc<Mutex<HashMap<(LeaseId, u32), Known>>>,
+    known: Arc<Mutex<HashMap<EpochId, Known>>>,
     places: Arc<Semaphore>,
     // one is made at a time
     making: Arc<tokio::sync::Mutex<()>>,
@@ -109,28 +109,28 @@ impl EvidenceFiles {
         })
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(LeaseId, u32), Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<EpochId, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn path(&self, lease: LeaseId, epoch: u32) -> PathBuf {
-        self.dir.join(format!("lease-{lease}-epoch-{epoch}.hlev"))
+    fn path(&self, id: EpochId) -> PathBuf {
+        self.dir.join(format!("lease-{}-epoch-{}.hlev", id.lease, id.epoch))
     }
 
     /// The evidence of a closed epoch.
     ///
     /// # Errors
     /// [`FileError`].
-    pub(crate) async fn get(&self, lease: LeaseId, epoch: u32) -> Result<Opened, FileError> {
-        let claimed = self.book.closed(lease, epoch)?;
+    pub(crate) async fn get(&self, id: EpochId) -> Result<Opened, FileError> {
+        let claimed = self.book.closed(id)?;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| FileError::Busy)?;
-        if let Some((file, length)) = self.at_hand(lease, epoch) {
+        if let Some((file, length)) = self.at_hand(id) {
             return Ok(Opened { file, length, place });
         }
         let one = Arc::clone(&self.making).lock_owned().await;
         let files = self.clone();
         let finding = tokio::task::spawn_blocking(move || {
-            let found = files.find(lease, epoch, claimed);
+            let found = files.find(id, claimed);
             // only now, also when nobody waits any more: the next one finds what was made
             drop(one);
             found
@@ -140,74 +140,68 @@ impl EvidenceFiles {
     }
 
     /// Forgets that a file was whole: what was read of it is not.
-    pub(crate) fn damaged(&self, lease: LeaseId, epoch: u32) {
-        warn!(%lease, epoch, "evidence file is damaged and is made again when it is asked for");
-        self.known().remove(&(lease, epoch));
+    pub(crate) fn damaged(&self, id: EpochId) {
+        warn!(%id, "evidence file is damaged and is made again when it is asked for");
+        self.known().remove(&id);
     }
 
     /// A file that was found to be whole and has not changed since.
-    fn at_hand(&self, lease: LeaseId, epoch: u32) -> Option<(File, u64)> {
-        let Some(Known::Whole(before)) = self.known().get(&(lease, epoch)).copied() else { return None };
-        let file = File::open(self.path(lease, epoch)).ok()?;
+    fn at_hand(&self, id: EpochId) -> Option<(File, u64)> {
+        let Some(Known::Whole(before)) = self.known().get(&id).copied() else { return None };
+        let file = File::open(self.path(id)).ok()?;
         let look = Look::at(&file).ok()?;
         (look == before).then_some((file, look.length))
     }
 
-    fn find(&self, lease: LeaseId, epoch: u32, claimed: Commitment) -> Result<(File, u64), FileError> {
-        if let Some(found) = self.at_hand(lease, epoch) {
+    fn find(&self, id: EpochId, claimed: Commitment) -> Result<(File, u64), FileError> {
+        if let Some(found) = self.at_hand(id) {
             return Ok(found);
         }
-        let known = self.known().get(&(lease, epoch)).copied();
+        let known = self.known().get(&id).copied();
         if let Some(Known::Failed(at)) = known
             && at.elapsed() < AGAIN
         {
             return Err(FileError::FailedBefore);
         }
-        let path = self.path(lease, epoch);
-        if let Some(found) = self.whole(&path, (lease, epoch), claimed) {
+        let path = self.path(id);
+        if let Some(found) = self.whole(&path, id, claimed) {
             return Ok(found);
         }
-        let made = self.make(&path, lease, epoch, claimed);
+        let made = self.make(&path, id, claimed);
         let known = match &made {
             Ok((file, _)) => Known::Whole(Look::at(file)?),
             Err(error) => {
-                warn!(%lease, epoch, %error, "evidence file can't be made");
+                warn!(%id, %error, "evidence file can't be made");
                 Known::Failed(Instant::now())
             }
         };
-        self.known().insert((lease, epoch), known);
+        self.known().insert(id, known);
         made
     }
 
     /// The file that is there, if it is whole and of this claim.
-    fn whole(&self, path: &Path, (lease, epoch): (LeaseId, u32), claimed: Commitment) -> Option<(File, u64)> {
+    fn whole(&self, path: &Path, id: EpochId, claimed: Commitment) -> Option<(File, u64)> {
         let file = File::open(path).ok()?;
         let look = Look::at(&file).ok()?;
-        match is_whole(&file, lease, epoch, claimed) {
+        match is_whole(&file, id, claimed) {
             Ok(true) => {}
             Ok(false) => {
-                warn!(%lease, epoch, file = %path.display(), "evidence file is of another claim: it is made again");
+                warn!(%id, file = %path.display(), "evidence file is of another claim: it is made again");
                 return None;
             }
             Err(error) => {
-                warn!(%lease, epoch, file = %path.display(), %error, "evidence file is damaged: it is made again");
+                warn!(%id, file = %path.display(), %error, "evidence file is damaged: it is made again");
                 return None;
             }
         }
-        self.known().insert((lease, epoch), Known::Whole(look));
+        self.known().insert(id, Known::Whole(look));
         // a handle of its own, at the begin
         Some((File::open(path).ok()?, look.length))
     }
 
-    fn make(
-        &self,
-        path: &Path,
-        lease: LeaseId,
-        epoch: u32,
-        claimed: Commitment,
-    ) -> Result<(File, u64), FileError> {
-        let shares = self.book.shares(lease, epoch)?;
-        let jobs = self.book.jobs(lease, &shares.jobs());
+    fn make(&self, path: &Path, id: EpochId, claimed: Commitment) -> Result<(File, u64), FileError> {
+        let shares = self.book.shares(id)?;
+        let jobs = self.book.jobs(id.lease, &shares.jobs());
         let fresh = path.with_extension("new");
         let file = File::create(&fresh)?;
         shares.write(claimed, jobs, BufWriter::new(&file))?;
@@ -215,15 +209,15 @@ impl EvidenceFiles {
         fs::rename(&fresh, path)?;
         File::open(&self.dir)?.sync_all()?;
         let length = file.metadata()?.len();
-        info!(%lease, epoch, bytes = length, "evidence file written");
+        info!(%id, bytes = length, "evidence file written");
         Ok((File::open(path)?, length))
     }
 }
 
-fn is_whole(file: &File, lease: LeaseId, epoch: u32, claimed: Commitment) -> Result<bool, EvidenceError> {
+fn is_whole(file: &File, id: EpochId, claimed: Commitment) -> Result<bool, EvidenceError> {
     let mut reader = EvidenceReader::open(file)?;
     let head = reader.head();
-    let fits = (head.terms.id, head.epoch, head.commitment) == (lease, epoch, claimed);
+    let fits = (EpochId::new(head.terms.id, head.epoch), head.commitment) == (id, claimed);
     let fits = fits && reader.left() == claimed.count;
     let mut shares = Vec::new();
     while fits && reader.next(&mut shares, PIECE)? {}

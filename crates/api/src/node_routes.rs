@@ -11,7 +11,7 @@ use axum::{
 };
 use futures::stream;
 use hashlease_ledger::{Book, BookError};
-use hashlease_primitives::{LeaseId, Terms};
+use hashlease_primitives::{EpochId, LeaseId, Terms};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -71,8 +71,8 @@ pub async fn serve(listener: TcpListener, api: NodeApi) {
 }
 
 async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u32)>) -> Response {
-    let lease = LeaseId(lease);
-    let error = match api.files.get(lease, epoch).await {
+    let id = EpochId::new(LeaseId(lease), epoch);
+    let error = match api.files.get(id).await {
         Ok(opened) => {
             let name = format!("attachment; filename=\"lease-{lease}-epoch-{epoch}.hlev\"");
             let headers = [
@@ -83,7 +83,7 @@ async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u
             let (pieces, coming) = mpsc::channel(2);
             tokio::spawn(async move {
                 if !pour(opened, pieces).await {
-                    api.files.damaged(lease, epoch);
+                    api.files.damaged(id);
                 }
             });
             let body = stream::unfold(coming, |mut coming| async {
@@ -95,7 +95,7 @@ async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u
     };
     let (status, code) = match &error {
         FileError::Book(BookError::UnknownLease(_)) => (StatusCode::NOT_FOUND, "unknown-lease"),
-        FileError::Book(BookError::NotClosed { .. }) => (StatusCode::NOT_FOUND, "not-closed"),
+        FileError::Book(BookError::NotClosed(_)) => (StatusCode::NOT_FOUND, "not-closed"),
         FileError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         FileError::FailedBefore => (StatusCode::SERVICE_UNAVAILABLE, "evidence-file"),
         FileError::Book(_) => (StatusCode::INTERNAL_SERVER_ERROR, "journal"),

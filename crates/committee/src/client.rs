@@ -3,7 +3,7 @@
 use crate::api::{
     ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest, SignedBatch, StatementView,
 };
-use hashlease_primitives::{LeaseId, SignedEpochRoot, SignedJob, Statement};
+use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob, Statement};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use url::Url;
@@ -143,7 +143,7 @@ impl MemberClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn root(&self, lease: LeaseId, epoch: u32) -> Result<RootView, ClientError> {
+    pub async fn root(&self, EpochId { lease, epoch }: EpochId) -> Result<RootView, ClientError> {
         let route = self.route(&format!("v1/leases/{lease}/roots/{epoch}"))?;
         self.ask(self.http.get(route).timeout(QUICK)).await
     }
@@ -152,7 +152,7 @@ impl MemberClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn statement(&self, lease: LeaseId, epoch: u32) -> Result<StatementView, ClientError> {
+    pub async fn statement(&self, EpochId { lease, epoch }: EpochId) -> Result<StatementView, ClientError> {
         self.ask(self.http.get(self.route(&format!("v1/leases/{lease}/statement?epoch={epoch}"))?)).await
     }
 

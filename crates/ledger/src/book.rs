@@ -4,11 +4,14 @@
 //! moment can't both be written, and nothing is counted that a restart would not find. An epoch closes only when no
 //! write for it is under way.
 
-use crate::{EpochShares, LeaseLedger, Ledger, LedgerError};
+use crate::{
+    fold::{EpochShares, LeaseLedger, Ledger, LedgerError},
+    share_log::ShareLog,
+};
 use alloy_primitives::B256;
 use hashlease_evidence::MAX_JOBS;
 use hashlease_journal::{Journal, JournalError, Options, Record};
-use hashlease_primitives::{Commitment, LeaseId, SharedClock, SignedJob, Terms, UnixMillis, Work};
+use hashlease_primitives::{Commitment, EpochId, LeaseId, SharedClock, SignedJob, Terms, UnixMillis, Work};
 use hashlease_share::{Reason, VerifiedShare};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -36,19 +39,14 @@ pub enum BookError {
     #[error("lease {0} is not in the journal")]
     UnknownLease(LeaseId),
     /// The epoch is not closed yet.
-    #[error("epoch {epoch} of lease {lease} is not closed yet")]
-    NotClosed {
-        /// Lease.
-        lease: LeaseId,
-        /// Epoch.
-        epoch: u32,
-    },
+    #[error("{0} is not closed yet")]
+    NotClosed(EpochId),
 }
 
 /// Journal and ledger of a node.
 #[derive(Clone)]
 pub struct Book {
-    journal: Journal,
+    log: Arc<dyn ShareLog>,
     state: Arc<Mutex<State>>,
     written: Arc<Notify>,
     clock: SharedClock,
@@ -58,9 +56,9 @@ pub struct Book {
 struct State {
     ledger: Ledger,
     reserved: HashMap<B256, LeaseId>,
-    open: HashMap<(LeaseId, u32), OpenEpoch>,
-    under_way: BTreeMap<(LeaseId, u32), usize>,
-    closing: HashSet<(LeaseId, u32)>,
+    open: HashMap<EpochId, OpenEpoch>,
+    under_way: BTreeMap<EpochId, usize>,
+    closing: HashSet<EpochId>,
     // one job of a lease is written at a time: which one came first must be the same in journal and ledger
     job_turns: HashMap<LeaseId, Arc<tokio::sync::Mutex<()>>>,
 }
@@ -112,7 +110,7 @@ impl Book {
         let mut failed = None;
         let journal = Journal::open(Options::new(dir), |_, record| {
             if let Record::Share { lease, epoch, key, job, .. } = &record {
-                let epoch = state.open.entry((*lease, *epoch)).or_default();
+                let epoch = state.open.entry(EpochId::new(*lease, *epoch)).or_default();
                 epoch.prefixes.insert(prefix(key));
                 epoch.jobs.insert(*job);
             }
@@ -124,19 +122,22 @@ impl Book {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        let closed: Vec<(LeaseId, u32)> = state
+        let closed: Vec<EpochId> = state
             .open
             .keys()
-            .filter(|(lease, epoch)| {
-                state.ledger.lease(*lease).is_some_and(|found| found.closed(*epoch).is_some())
-            })
+            .filter(|id| state.ledger.lease(id.lease).is_some_and(|found| found.is_closed(id.epoch)))
             .copied()
             .collect();
-        for epoch in closed {
-            state.open.remove(&epoch);
-            state.closing.insert(epoch);
+        for id in closed {
+            state.open.remove(&id);
+            state.closing.insert(id);
         }
-        Ok(Self { journal, state: Arc::new(Mutex::new(state)), written: Arc::default(), clock })
+        Ok(Self {
+            log: Arc::new(journal),
+            state: Arc::new(Mutex::new(state)),
+            written: Arc::default(),
+            clock,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -149,7 +150,7 @@ impl Book {
     }
 
     async fn write(&self, record: Record) -> Result<(), BookError> {
-        self.journal.append(record.clone()).await?;
+        self.log.append(record.clone()).await?;
         self.state().ledger.apply(&record)?;
         Ok(())
     }
@@ -194,6 +195,7 @@ impl Book {
     /// [`Reason::EpochFull`], [`Reason::TooManyJobs`].
     pub fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, Reason> {
         let (lease, epoch, key) = (share.lease(), share.epoch(), share.key());
+        let id = EpochId::new(lease, epoch);
         let mut state = self.state();
         let holder = state.ledger.holder(&key).or_else(|| state.reserved.get(&key).copied());
         match holder {
@@ -201,16 +203,16 @@ impl Book {
             Some(holder) => return Err(Reason::SeenInOtherLease(holder)),
             None => {}
         }
-        if state.closing.contains(&(lease, epoch)) {
+        if state.closing.contains(&id) {
             return Err(Reason::EpochClosed(epoch));
         }
         let most = state.ledger.lease(lease).map_or(u64::MAX, |found| found.terms().most_shares());
-        let open = state.open.entry((lease, epoch)).or_default();
+        let open = state.open.entry(id).or_default();
         open.take(epoch, (prefix(&key), share.job()), (most, MAX_JOBS))?;
         state.reserved.insert(key, lease);
-        let under_way = state.under_way.entry((lease, epoch)).or_default();
+        let under_way = state.under_way.entry(id).or_default();
         *under_way = under_way.saturating_add(1);
-        Ok(Reserved { book: self.clone(), lease, epoch, key, counted: false })
+        Ok(Reserved { book: self.clone(), id, key, counted: false })
     }
 
     /// Writes the pool's verdict on a share.
@@ -231,24 +233,24 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn close(&self, lease: LeaseId, epoch: u32) -> Result<Commitment, BookError> {
-        if let Some(closed) = self.read(lease, |found| found.closed(epoch)).flatten() {
+    pub async fn close(&self, id: EpochId) -> Result<Commitment, BookError> {
+        if let Some(closed) = self.read(id.lease, |found| found.closed(id.epoch)).flatten() {
             return Ok(closed);
         }
         loop {
             let written = self.written.notified();
             {
                 let mut state = self.state();
-                state.closing.insert((lease, epoch));
-                if !state.under_way.contains_key(&(lease, epoch)) {
-                    state.open.remove(&(lease, epoch));
+                state.closing.insert(id);
+                if !state.under_way.contains_key(&id) {
+                    state.open.remove(&id);
                     break;
                 }
             }
             written.await;
         }
         // hashing millions of keys must not hold up the miners
-        let shares = self.shares(lease, epoch)?;
+        let shares = self.shares(id)?;
         let rebuilding = tokio::task::spawn_blocking(move || shares.rebuild());
         let rebuilt = match rebuilding.await {
             Ok(rebuilt) => rebuilt.map_err(LedgerError::from)?,
@@ -256,6 +258,7 @@ impl Book {
         };
         let commitment = rebuilt.commitment();
         self.state().ledger.keep(rebuilt);
+        let EpochId { lease, epoch } = id;
         self.write(Record::EpochClosed { at: self.now(), lease, epoch, commitment }).await?;
         Ok(commitment)
     }
@@ -275,17 +278,17 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError::UnknownLease`].
-    pub fn shares(&self, lease: LeaseId, epoch: u32) -> Result<EpochShares, BookError> {
-        self.read(lease, |found| found.shares(epoch)).ok_or(BookError::UnknownLease(lease))
+    pub fn shares(&self, id: EpochId) -> Result<EpochShares, BookError> {
+        self.read(id.lease, |found| found.shares(id.epoch)).ok_or(BookError::UnknownLease(id.lease))
     }
 
     /// Root and count of a closed epoch.
     ///
     /// # Errors
     /// [`BookError::NotClosed`], [`BookError::UnknownLease`].
-    pub fn closed(&self, lease: LeaseId, epoch: u32) -> Result<Commitment, BookError> {
-        let closed = self.read(lease, |found| found.closed(epoch)).ok_or(BookError::UnknownLease(lease))?;
-        closed.ok_or(BookError::NotClosed { lease, epoch })
+    pub fn closed(&self, id: EpochId) -> Result<Commitment, BookError> {
+        let closed = self.read(id.lease, |found| found.closed(id.epoch));
+        closed.ok_or(BookError::UnknownLease(id.lease))?.ok_or(BookError::NotClosed(id))
     }
 
     /// The jobs with these sequences, ascending.
@@ -302,8 +305,7 @@ impl Book {
 #[derive(Debug)]
 pub struct Reserved {
     book: Book,
-    lease: LeaseId,
-    epoch: u32,
+    id: EpochId,
     key: B256,
     counted: bool,
 }
@@ -335,14 +337,14 @@ impl Drop for Reserved {
         let mut state = self.book.state();
         state.reserved.remove(&self.key);
         if !self.counted
-            && let Some(open) = state.open.get_mut(&(self.lease, self.epoch))
+            && let Some(open) = state.open.get_mut(&self.id)
         {
             open.prefixes.remove(&prefix(&self.key));
         }
-        if let Some(under_way) = state.under_way.get_mut(&(self.lease, self.epoch)) {
+        if let Some(under_way) = state.under_way.get_mut(&self.id) {
             *under_way = under_way.saturating_sub(1);
             if *under_way == 0 {
-                state.under_way.remove(&(self.lease, self.epoch));
+                state.under_way.remove(&self.id);
             }
         }
         drop(state);

@@ -7,8 +7,8 @@ use hashlease_evidence::Evidence;
 use hashlease_journal::Record;
 use hashlease_ledger::{Ledger, LedgerError};
 use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms, UnixMillis,
-    UnixSeconds,
+    Algorithm, Commitment, Domain, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms,
+    UnixMillis, UnixSeconds,
 };
 use hashlease_share::{HeaderShare, Reason, VerifiedJob, VerifiedShare};
 use k256::ecdsa::SigningKey;
@@ -214,7 +214,7 @@ fn the_ledger_refuses_what_does_not_fit() {
     let right = book.lease(LeaseId(1)).unwrap().commitment(0).unwrap();
     let close =
         |commitment| Record::EpochClosed { at: UnixMillis::new(0), lease: LeaseId(1), epoch: 0, commitment };
-    let wrong = hashlease_primitives::Commitment { count: 3, ..right };
+    let wrong = Commitment { count: 3, ..right };
     assert!(matches!(book.apply(&close(wrong)), Err(LedgerError::RootDiffers { .. })));
     book.apply(&close(right)).unwrap();
     assert!(matches!(

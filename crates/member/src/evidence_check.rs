@@ -14,7 +14,7 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 use hashlease_check::{Caches, EthashEpoch, LightCache};
 use hashlease_committee::MemberClient;
 use hashlease_evidence::{Evidence, EvidenceError, EvidenceHead, EvidenceReader, Recheck, Report};
-use hashlease_primitives::{Commitment, LeaseId, Terms};
+use hashlease_primitives::{Commitment, EpochId, Terms};
 use std::{
     fs::File,
     io::{self, BufReader, BufWriter, Read, Write as _},
@@ -93,26 +93,27 @@ impl From<StoreError> for CheckError {
 }
 
 /// Starts the check of a root's evidence. It ends with a verdict, or with the member.
-pub(crate) fn start(member: &Arc<State>, lease: LeaseId, epoch: u32) {
+pub(crate) fn start(member: &Arc<State>, id: EpochId) {
     let member = Arc::clone(member);
     tokio::spawn(async move {
         tokio::select! {
-            () = run(Arc::clone(&member), lease, epoch) => {}
+            () = run(Arc::clone(&member), id) => {}
             () = member.ended() => {}
         }
     });
 }
 
 /// Fetches and checks until there is a verdict, or nobody can use one any more.
-async fn run(member: Arc<State>, lease: LeaseId, epoch: u32) {
+async fn run(member: Arc<State>, id: EpochId) {
+    let EpochId { lease, epoch } = id;
     // after a restart, where it was before
-    let failed = member.stored(lease, epoch).map_or(0, |stored| stored.failed);
+    let failed = member.stored(id).map_or(0, |stored| stored.failed);
     let mut pause = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(failed.min(16))).min(MAX_PAUSE);
     loop {
         let mut longest = MAX_PAUSE;
         // a lease that is not known yet after a restart soon will be
         if let Ok(view) = member.view(lease)
-            && let Some(mut stored) = member.stored(lease, epoch)
+            && let Some(mut stored) = member.stored(id)
         {
             if over(&view.lease, member.clock.now()) {
                 return;
@@ -120,7 +121,7 @@ async fn run(member: Arc<State>, lease: LeaseId, epoch: u32) {
             let trouble = match attempt(&member, &view, epoch, &mut stored).await {
                 Ok(()) => {
                     info!(%lease, epoch, "evidence verified");
-                    keep(&member, lease, epoch, stored);
+                    keep(&member, id, stored);
                     return;
                 }
                 Err(trouble) => trouble,
@@ -142,11 +143,11 @@ async fn run(member: Arc<State>, lease: LeaseId, epoch: u32) {
             stored.outcome = verdict.unwrap_or(Outcome::Pending);
             let judged = stored.outcome != Outcome::Pending;
             if (judged || trouble.is_providers())
-                && let Err(error) = member.store.put_root(lease, epoch, &stored)
+                && let Err(error) = member.store.put_root(id, &stored)
             {
                 warn!(%lease, epoch, %error, "state of the evidence can't be stored");
             }
-            keep(&member, lease, epoch, stored);
+            keep(&member, id, stored);
             if judged {
                 return;
             }
@@ -162,7 +163,7 @@ async fn run(member: Arc<State>, lease: LeaseId, epoch: u32) {
 /// Longest file that the root's count and the settings allow, bytes.
 fn longest(member: &State, view: &LeaseView, stored: &StoredRoot) -> u64 {
     let kind = view.lease.terms.algorithm.job_kind();
-    Evidence::longest(kind, stored.root.root.count).min(member.config.max_evidence)
+    Evidence::longest(kind, stored.root.root.commitment.count).min(member.config.max_evidence)
 }
 
 /// Bytes that are charged for a root before it is given up.
@@ -192,14 +193,15 @@ async fn attempt(
             return Err(CheckError::Late);
         }
         stored.vouched = true;
-        member.store.put_root(terms.id, epoch, stored)?;
-        keep(member, terms.id, epoch, stored.clone());
+        let id = EpochId::new(terms.id, epoch);
+        member.store.put_root(id, stored)?;
+        keep(member, id, stored.clone());
     }
     check(member, view, epoch, stored).await
 }
 
-fn keep(member: &State, lease: LeaseId, epoch: u32, stored: StoredRoot) {
-    member.figures().entry(lease).or_default().roots.insert(epoch, stored);
+fn keep(member: &State, id: EpochId, stored: StoredRoot) {
+    member.figures().entry(id.lease).or_default().roots.insert(id.epoch, stored);
 }
 
 /// Whether enough members had this very root in time.
@@ -209,7 +211,9 @@ async fn vouched(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRo
     let mut asked: FuturesUnordered<_> = view
         .members
         .iter()
-        .map(|url| async { MemberClient::over(url.clone(), member.http.clone()).root(lease, epoch).await })
+        .map(|url| async {
+            MemberClient::over(url.clone(), member.http.clone()).root(EpochId::new(lease, epoch)).await
+        })
         .collect();
     let mut in_time = 0usize;
     // as soon as it is enough nobody waits for a member that hangs
@@ -218,8 +222,7 @@ async fn vouched(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRo
     {
         if let Ok(theirs) = answer
             && theirs.in_time
-            && theirs.root.root.root == stored.root.root.root
-            && theirs.root.root.count == stored.root.root.count
+            && theirs.root.root.commitment == stored.root.root.commitment
         {
             in_time = in_time.saturating_add(1);
         }
@@ -292,7 +295,7 @@ async fn fetch_and_check(
     fetched: &mut u64,
 ) -> Result<(), CheckError> {
     let root = &stored.root.root;
-    let claimed = Commitment { root: root.root, count: root.count };
+    let claimed = root.commitment;
     let asked = Asked { terms: view.lease.terms.clone(), epoch, claimed };
     let scratch = Scratch::new(&member.scratch, &format!("{}-{epoch}", asked.terms.id));
     let most = longest(member, view, stored);
@@ -313,8 +316,8 @@ async fn fetch_and_check(
     let counting = tokio::task::spawn_blocking(move || {
         let keys = BufReader::with_capacity(1 << 20, File::open(&scratch.keys).map_err(CheckError::Disk)?);
         let going_on = || !ended(&member.running);
-        let lease = verified.root.root.lease;
-        Ok(member.store.count((lease, epoch), keys, &verified, going_on)?)
+        let id = verified.root.root.id;
+        Ok(member.store.count(id, keys, &verified, going_on)?)
     });
     counting.await?
 }

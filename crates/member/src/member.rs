@@ -99,11 +99,11 @@ impl Member {
             }
         }
         let mut unchecked = Vec::new();
-        for (lease, epoch, root) in roots {
+        for (id, root) in roots {
             if root.outcome == Outcome::Pending {
-                unchecked.push((lease, epoch));
+                unchecked.push(id);
             }
-            figures.entry(lease).or_default().roots.insert(epoch, root);
+            figures.entry(id.lease).or_default().roots.insert(id.epoch, root);
         }
         let scratch = config.data_dir.join("evidence");
         Scratch::empty(&scratch).map_err(|source| MemberError::Data { path: scratch.clone(), source })?;
@@ -129,8 +129,8 @@ impl Member {
             arrivals: watch::Sender::new(0),
             running: ends,
         });
-        for (lease, epoch) in unchecked {
-            evidence_check::start(&state, lease, epoch);
+        for id in unchecked {
+            evidence_check::start(&state, id);
         }
         tokio::spawn(drop_jobs(Arc::clone(&state)));
         tokio::spawn(routes::serve(listener, state));

@@ -14,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use hashlease_committee::{ErrorBody, Refusals, SignRequest};
-use hashlease_primitives::{LeaseId, SignedEpochRoot, SignedJob};
+use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob};
 use serde::Deserialize;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -129,11 +129,11 @@ async fn jobs(extract::State(member): App, Path(id): Path<u64>, Query(query): Qu
 }
 
 async fn accept_root(extract::State(member): App, Json(root): Json<SignedEpochRoot>) -> Response {
-    let (lease, epoch) = (root.root.lease, root.root.epoch);
+    let id = root.root.id;
     match member.accept_root(root) {
         Ok(accepted) => {
             if accepted.is_new {
-                evidence_check::start(&member, lease, epoch);
+                evidence_check::start(&member, id);
             }
             Json(accepted.receipt).into_response()
         }
@@ -142,7 +142,7 @@ async fn accept_root(extract::State(member): App, Json(root): Json<SignedEpochRo
 }
 
 async fn root(extract::State(member): App, Path((id, epoch)): Path<(u64, u32)>) -> Response {
-    match member.root(LeaseId(id), epoch) {
+    match member.root(EpochId::new(LeaseId(id), epoch)) {
         Ok(view) => Json(view).into_response(),
         Err(error) => error.into_response(),
     }
@@ -154,7 +154,7 @@ struct Epoch {
 }
 
 async fn statement(extract::State(member): App, Path(id): Path<u64>, Query(query): Query<Epoch>) -> Response {
-    match member.statement(LeaseId(id), query.epoch) {
+    match member.statement(EpochId::new(LeaseId(id), query.epoch)) {
         Ok(view) => Json(view).into_response(),
         Err(error) => error.into_response(),
     }

@@ -10,7 +10,8 @@ use alloy_primitives::Address;
 use hashlease_check::Caches;
 use hashlease_committee::{JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView};
 use hashlease_primitives::{
-    Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms, UnixSeconds,
+    EpochId, Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms,
+    UnixSeconds,
 };
 use hashlease_share::{Reason, VerifiedJob};
 use std::{
@@ -198,7 +199,7 @@ impl State {
     /// Keeps a root. The first root of an epoch counts, and its evidence has to be checked.
     pub(crate) fn accept_root(&self, root: SignedEpochRoot) -> Result<AcceptedRoot, RequestError> {
         let received = self.clock.now();
-        let (lease, epoch) = (root.root.lease, root.root.epoch);
+        let EpochId { lease, epoch } = root.root.id;
         let view = self.view(lease)?;
         let terms = &view.lease.terms;
         if root.signer(&terms.oracle_domain()) != Some(terms.provider) {
@@ -207,7 +208,7 @@ impl State {
         if epoch >= terms.epochs() {
             return Err(RequestError::NoSuchEpoch { epoch, epochs: terms.epochs() });
         }
-        let (count, most) = (root.root.count, terms.most_shares());
+        let (count, most) = (root.root.commitment.count, terms.most_shares());
         if count > most {
             return Err(RequestError::RootCount { count, most });
         }
@@ -222,7 +223,7 @@ impl State {
         let mut figures = self.figures();
         let known = figures.entry(lease).or_default();
         if let Some(stored) = known.roots.get(&epoch) {
-            let same = (stored.root.root.root, stored.root.root.count) == (root.root.root, root.root.count);
+            let same = stored.root.root.commitment == root.root.commitment;
             if !same {
                 return Err(RequestError::RootAlreadyReceived(epoch));
             }
@@ -232,7 +233,7 @@ impl State {
         }
         let outcome = Outcome::Pending;
         let stored = StoredRoot { received, root, outcome, vouched: false, fetched: 0, failed: 0 };
-        self.store.put_root(lease, epoch, &stored)?;
+        self.store.put_root(EpochId::new(lease, epoch), &stored)?;
         known.roots.insert(epoch, stored);
         drop(figures);
         let in_time = in_time(terms, epoch, received);
@@ -240,11 +241,11 @@ impl State {
         Ok(AcceptedRoot { receipt: RootReceipt { received, in_time }, is_new: true })
     }
 
-    pub(crate) fn stored(&self, lease: LeaseId, epoch: u32) -> Option<StoredRoot> {
-        self.figures().get(&lease).and_then(|found| found.roots.get(&epoch)).cloned()
+    pub(crate) fn stored(&self, id: EpochId) -> Option<StoredRoot> {
+        self.figures().get(&id.lease).and_then(|found| found.roots.get(&id.epoch)).cloned()
     }
 
-    pub(crate) fn root(&self, lease: LeaseId, epoch: u32) -> Result<RootView, RequestError> {
+    pub(crate) fn root(&self, EpochId { lease, epoch }: EpochId) -> Result<RootView, RequestError> {
         let view = self.view(lease)?;
         let figures = self.figures();
         let stored = figures.get(&lease).and_then(|found| found.roots.get(&epoch));
@@ -256,7 +257,7 @@ impl State {
         })
     }
 
-    pub(crate) fn statement(&self, lease: LeaseId, epoch: u32) -> Result<StatementView, RequestError> {
+    pub(crate) fn statement(&self, EpochId { lease, epoch }: EpochId) -> Result<StatementView, RequestError> {
         let view = self.view(lease)?;
         let epochs = view.lease.terms.epochs();
         if epoch >= epochs {

@@ -2,7 +2,9 @@
 //! and every key that it counted.
 
 use alloy_primitives::B256;
-use hashlease_primitives::{Commitment, LeaseId, SignedEpochRoot, SignedJob, UnixMillis, UnixSeconds};
+use hashlease_primitives::{
+    Commitment, EpochId, LeaseId, SignedEpochRoot, SignedJob, UnixMillis, UnixSeconds,
+};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -116,7 +118,7 @@ redb_errors!(
 );
 
 pub(crate) type StoredJobs = Vec<(UnixMillis, SignedJob)>;
-pub(crate) type StoredRoots = Vec<(LeaseId, u32, StoredRoot)>;
+pub(crate) type StoredRoots = Vec<(EpochId, StoredRoot)>;
 pub(crate) type StoredDue = Vec<(LeaseId, Vec<(UnixSeconds, u64)>)>;
 
 impl Store {
@@ -143,7 +145,7 @@ impl Store {
         for entry in read.open_table(ROOTS)?.iter()? {
             let (key, value) = entry?;
             let (lease, epoch) = key.value();
-            roots.push((LeaseId(lease), epoch, serde_json::from_slice(value.value())?));
+            roots.push((EpochId::new(LeaseId(lease), epoch), serde_json::from_slice(value.value())?));
         }
         Ok((jobs, roots))
     }
@@ -191,10 +193,10 @@ impl Store {
         }
     }
 
-    pub(crate) fn put_root(&self, lease: LeaseId, epoch: u32, root: &StoredRoot) -> Result<(), StoreError> {
+    pub(crate) fn put_root(&self, id: EpochId, root: &StoredRoot) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(root)?;
         let write = self.database.begin_write()?;
-        write.open_table(ROOTS)?.insert((lease.0, epoch), bytes.as_slice())?;
+        write.open_table(ROOTS)?.insert((id.lease.0, id.epoch), bytes.as_slice())?;
         Ok(write.commit()?)
     }
 
@@ -206,7 +208,7 @@ impl Store {
     /// [`StoreError::KeyTaken`]; [`StoreError::Ended`] as soon as `go_on` says no.
     pub(crate) fn count(
         &self,
-        (lease, epoch): (LeaseId, u32),
+        id: EpochId,
         mut keys: impl Read,
         root: &StoredRoot,
         go_on: impl Fn() -> bool,
@@ -214,7 +216,7 @@ impl Store {
         let bytes = serde_json::to_vec(root)?;
         // or each of two could take the other's keys for those of a count that came to nothing
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = (lease.0, epoch);
+        let own = (id.lease.0, id.epoch);
         let mut counts = HashMap::new();
         loop {
             if !go_on() {
@@ -267,10 +269,8 @@ mod tests {
 
     fn verified(lease: u64) -> StoredRoot {
         let root = EpochRoot {
-            lease: LeaseId(lease),
-            epoch: 0,
-            root: B256::ZERO,
-            count: 1,
+            id: EpochId::new(LeaseId(lease), 0),
+            commitment: Commitment { root: B256::ZERO, count: 1 },
             evidence: String::new(),
         };
         StoredRoot {
@@ -293,11 +293,10 @@ mod tests {
         let store = Store::open(&dir.path().join("member.redb")).unwrap();
         let count = |lease: u64, keys: &[u8]| {
             store.put_root(
-                LeaseId(lease),
-                0,
+                EpochId::new(LeaseId(lease), 0),
                 &StoredRoot { outcome: Outcome::Pending, ..verified(lease) },
             )?;
-            store.count((LeaseId(lease), 0), keys, &verified(lease), || true)
+            store.count(EpochId::new(LeaseId(lease), 0), keys, &verified(lease), || true)
         };
         let batch = u64::try_from(BATCH).unwrap();
         count(1, &keys(0..10)).unwrap();
@@ -313,7 +312,7 @@ mod tests {
         let error = count(2, &own).unwrap_err();
         assert!(matches!(error, StoreError::KeyTaken { lease: LeaseId(3), .. }), "{error}");
         count(3, &own).unwrap();
-        let ended = store.count((LeaseId(4), 0), &[][..], &verified(4), || false).unwrap_err();
+        let ended = store.count(EpochId::new(LeaseId(4), 0), &[][..], &verified(4), || false).unwrap_err();
         assert!(matches!(ended, StoreError::Ended), "{ended}");
     }
 }

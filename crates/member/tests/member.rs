@@ -17,7 +17,7 @@ mod statements;
 mod world;
 
 use hashlease_committee::{EpochState, Seat, gather, propose};
-use hashlease_primitives::{HashRate, LeaseId, SettlementWeight, Statement, Work, recover_signer};
+use hashlease_primitives::{EpochId, HashRate, LeaseId, SettlementWeight, Statement, Work, recover_signer};
 use std::time::Duration;
 use world::*;
 
@@ -163,7 +163,7 @@ async fn a_root_whose_evidence_was_pending_is_verified_after_a_restart() {
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
 
     world.restart(0).await;
-    let kept = world.client(0).root(terms.id, 0).await.unwrap();
+    let kept = world.client(0).root(EpochId::new(terms.id, 0)).await.unwrap();
     assert_eq!((kept.received, kept.in_time, kept.root), (receipt.received, true, signed));
     let before = world.files.hits("file");
     until("another attempt", async || (world.files.hits("file") > before).then_some(())).await;
@@ -201,7 +201,7 @@ async fn a_root_of_a_lease_that_is_not_confirmed_yet_after_a_restart_waits_for_i
     world.client(0).post_root(&signed).await.unwrap();
     world.forget(terms.id);
     world.restart(0).await;
-    assert_eq!(code(world.client(0).statement(terms.id, 0).await), "unknown-lease");
+    assert_eq!(code(world.client(0).statement(EpochId::new(terms.id, 0)).await), "unknown-lease");
     world.files.serve("file", Served::Bytes(file.encode().unwrap()));
     world.show(&lease);
     assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work::new(80));
@@ -222,6 +222,6 @@ async fn a_dropped_member_lets_go_of_its_connections_and_its_store() {
     let old = world.client(0).clone();
     world.restart(0).await;
     assert_eq!(waiting.await.unwrap().unwrap(), []);
-    assert!(old.statement(terms.id, 0).await.is_err(), "nobody listens there any more");
+    assert!(old.statement(EpochId::new(terms.id, 0)).await.is_err(), "nobody listens there any more");
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
 }

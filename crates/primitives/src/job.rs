@@ -1,6 +1,6 @@
 //! Jobs as the job signer hands them out, and the provider's commitment to an epoch.
 
-use crate::{Domain, LeaseId, UnixSeconds, recover_signer, typed};
+use crate::{Commitment, Domain, EpochId, LeaseId, UnixSeconds, recover_signer, typed};
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40};
 use serde::{Deserialize, Serialize};
 
@@ -283,14 +283,12 @@ pub struct SignedJob {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EpochRoot {
-    /// Lease.
-    pub lease: LeaseId,
-    /// Epoch, from 0.
-    pub epoch: u32,
-    /// Root of the Merkle-count trie.
-    pub root: B256,
-    /// Number of shares in it.
-    pub count: u64,
+    /// The epoch.
+    #[serde(flatten)]
+    pub id: EpochId,
+    /// Root and count of its trie.
+    #[serde(flatten)]
+    pub commitment: Commitment,
     /// URL of the evidence file.
     pub evidence: String,
 }
@@ -300,10 +298,10 @@ impl EpochRoot {
     #[must_use]
     pub fn digest(&self, domain: &Domain) -> B256 {
         domain.digest(&typed::EpochRoot {
-            lease: U256::from(self.lease.0),
-            epoch: self.epoch,
-            root: self.root,
-            count: self.count,
+            lease: U256::from(self.id.lease.0),
+            epoch: self.id.epoch,
+            root: self.commitment.root,
+            count: self.commitment.count,
             evidence: self.evidence.clone(),
         })
     }

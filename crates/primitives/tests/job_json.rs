@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use alloy_primitives::B256;
-use hashlease_primitives::{EthashJob, HeaderJob, Job, LeaseId, SignedJob, UnixSeconds};
+use hashlease_primitives::{
+    Commitment, EpochId, EpochRoot, EthashJob, HeaderJob, Job, LeaseId, SignedJob, UnixSeconds,
+};
 use serde_json::{Value, json};
 
 fn both() -> [SignedJob; 2] {
@@ -75,4 +77,18 @@ fn fields_of_both_kinds_are_no_job() {
             assert_eq!(error, format!("job: field `{named}` beside those of the other kind"));
         }
     }
+}
+
+#[test]
+fn an_epoch_root_is_flat_in_json() {
+    let root = EpochRoot {
+        id: EpochId::new(LeaseId(7), 3),
+        commitment: Commitment { root: B256::ZERO, count: 5 },
+        evidence: "http://127.0.0.1/".into(),
+    };
+    let json = serde_json::json!({
+        "lease": 7, "epoch": 3, "root": B256::ZERO, "count": 5, "evidence": "http://127.0.0.1/"
+    });
+    assert_eq!(serde_json::to_value(&root).unwrap(), json);
+    assert_eq!(serde_json::from_value::<EpochRoot>(json).unwrap(), root);
 }

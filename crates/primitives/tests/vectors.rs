@@ -7,8 +7,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40, aliases::U96, hex, keccak256};
 use alloy_sol_types::SolStruct;
 use hashlease_primitives::{
-    Domain, EpochRoot, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, Statement, UnixSeconds, Work,
-    recover_signer, typed,
+    Commitment, Domain, EpochId, EpochRoot, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, Statement,
+    UnixSeconds, Work, recover_signer, typed,
 };
 use serde_json::{Map, Value, json};
 use std::{fs, path::PathBuf};
@@ -214,25 +214,23 @@ fn agree() -> Value {
 
 fn epoch_root() -> Value {
     let root = EpochRoot {
-        lease: LeaseId(7),
-        epoch: 3,
-        root: keccak256("root"),
-        count: 1_012,
+        id: EpochId::new(LeaseId(7), 3),
+        commitment: Commitment { root: keccak256("root"), count: 1_012 },
         evidence: "http://127.0.0.1:8645/v1/leases/7/epochs/3/evidence".into(),
     };
     let typed = typed::EpochRoot {
-        lease: U256::from(root.lease.0),
-        epoch: root.epoch,
-        root: root.root,
-        count: root.count,
+        lease: U256::from(root.id.lease.0),
+        epoch: root.id.epoch,
+        root: root.commitment.root,
+        count: root.commitment.count,
         evidence: root.evidence.clone(),
     };
     assert_eq!(root.digest(&ORACLE), ORACLE.digest(&typed));
     let fields = json!({
-        "lease": root.lease.to_string(),
-        "epoch": root.epoch.to_string(),
-        "root": root.root,
-        "count": root.count.to_string(),
+        "lease": root.id.lease.to_string(),
+        "epoch": root.id.epoch.to_string(),
+        "root": root.commitment.root,
+        "count": root.commitment.count.to_string(),
         "evidence": root.evidence,
     });
     signed(("oracle", &ORACLE), &typed, fields)

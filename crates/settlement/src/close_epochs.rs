@@ -8,7 +8,7 @@ use crate::{
     error::SettleError,
 };
 use hashlease_committee::Seat;
-use hashlease_primitives::{Commitment, EpochRoot, Lease, SignedEpochRoot, Terms, UnixMillis};
+use hashlease_primitives::{Commitment, EpochId, EpochRoot, Lease, SignedEpochRoot, Terms, UnixMillis};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -78,7 +78,7 @@ async fn step(context: &Context, terms: &Terms, delivered: &mut Delivered) -> Re
         let commitment = match known {
             Some(commitment) => commitment,
             None => {
-                let commitment = context.book.close(terms.id, epoch).await?;
+                let commitment = context.book.close(EpochId::new(terms.id, epoch)).await?;
                 let (root, shares) = (commitment.root, commitment.count);
                 info!(lease = %terms.id, epoch, %root, shares, "epoch closed");
                 commitment
@@ -101,9 +101,10 @@ fn sign(
     epoch: u32,
     commitment: Commitment,
 ) -> Result<SignedEpochRoot, SettleError> {
-    let evidence = context.evidence.url(terms.id, epoch);
+    let id = EpochId::new(terms.id, epoch);
+    let evidence = context.evidence.url(id);
     let evidence = evidence.map_err(|source| SettleError::EvidenceUrl { epoch, source })?.to_string();
-    let root = EpochRoot { lease: terms.id, epoch, root: commitment.root, count: commitment.count, evidence };
+    let root = EpochRoot { id, commitment, evidence };
     let digest = root.digest(&terms.oracle_domain());
     let signature = context.provider.sign(&digest)?;
     Ok(SignedEpochRoot { root, signature })
@@ -119,8 +120,8 @@ pub(crate) async fn deliver(
     let known = &*delivered;
     let deliveries = seats.iter().map(|seat| async {
         let mut confirmed = Vec::new();
-        for signed in roots.iter().rev().filter(|signed| !known.has(signed.root.epoch, seat.index)) {
-            let epoch = signed.root.epoch;
+        for signed in roots.iter().rev().filter(|signed| !known.has(signed.root.id.epoch, seat.index)) {
+            let epoch = signed.root.id.epoch;
             match seat.client.post_root(signed).await {
                 Ok(receipt) => {
                     let (lease, member) = (terms.id, seat.client.url());

@@ -3,7 +3,7 @@
 use hashlease_chain::{Chain, Committee, Committees, Sender};
 use hashlease_committee::{MemberClient, Seat};
 use hashlease_ledger::Book;
-use hashlease_primitives::{LeaseId, LocalSigner, SharedClock};
+use hashlease_primitives::{EpochId, LocalSigner, SharedClock};
 use url::Url;
 
 /// Book, chain, committees and keys of a provider.
@@ -43,7 +43,7 @@ impl EvidenceBase {
     ///
     /// # Errors
     /// [`url::ParseError`], which [`EvidenceBase::new`] rules out for every epoch.
-    pub fn url(&self, lease: LeaseId, epoch: u32) -> Result<Url, url::ParseError> {
+    pub fn url(&self, EpochId { lease, epoch }: EpochId) -> Result<Url, url::ParseError> {
         self.0.join(&format!("v1/leases/{lease}/epochs/{epoch}/evidence"))
     }
 }

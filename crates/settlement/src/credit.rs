@@ -7,7 +7,7 @@ use crate::{
 };
 use hashlease_chain::{ChainError, bindings::CommitteeOracle};
 use hashlease_committee::{Seat, StatementView, gather, propose};
-use hashlease_primitives::{Lease, Statement, Terms};
+use hashlease_primitives::{EpochId, Lease, Statement, Terms};
 use tracing::info;
 
 impl Context {
@@ -35,7 +35,7 @@ impl Context {
         threshold: usize,
     ) -> Result<(), SettleError> {
         let terms = &lease.terms;
-        let asked = seats.iter().map(|seat| seat.client.statement(terms.id, epoch));
+        let asked = seats.iter().map(|seat| seat.client.statement(EpochId::new(terms.id, epoch)));
         let answers = futures::future::join_all(asked).await;
         let mut reasons = Vec::new();
         let mut views: Vec<StatementView> = Vec::new();

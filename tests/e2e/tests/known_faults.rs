@@ -13,7 +13,9 @@ use axum::{
 };
 use hashlease_committee::{MemberClient, StatementView};
 use hashlease_e2e::{EPOCH, RATE, binary, miner, now, settled, tools};
-use hashlease_primitives::{HashRate, HeaderJob, Job, Lease, LeaseId, LocalSigner, SignedJob, Terms, Work};
+use hashlease_primitives::{
+    EpochId, HashRate, HeaderJob, Job, Lease, LeaseId, LocalSigner, SignedJob, Terms, Work,
+};
 use hashlease_sim::miner::MinerHandle;
 use hashlease_stage::{World, WorldOptions};
 use hashlease_stratum::{Notify, encode};
@@ -244,7 +246,7 @@ async fn lie(
     Path(id): Path<u64>,
     Query(query): Query<Epoch>,
 ) -> Json<Option<StatementView>> {
-    let view = honest.statement(LeaseId(id), query.epoch).await.ok();
+    let view = honest.statement(EpochId::new(LeaseId(id), query.epoch)).await.ok();
     Json(view.map(|mut view| {
         view.statement.work = Work::ZERO;
         view

@@ -5,7 +5,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight,
-    SignedJob, Terms,
+    SignedJob, Terms, UnixSeconds,
 };
 use hashlease_share::{EthashShare, HeaderShare, Share};
 use sha2::{Digest as _, Sha256};
@@ -36,7 +36,7 @@ pub fn terms(algorithm: Algorithm) -> Terms {
         weight: SettlementWeight::from_log2(0).unwrap(),
         rate: HashRate::new(1),
         start: START.into(),
-        end: u64::from(START) + 7_200,
+        end: UnixSeconds::new(u64::from(START) + 7_200),
         duration: 7_200,
         epoch_length: 3_600,
     }
@@ -86,8 +86,10 @@ pub fn header_job(u: &mut Unstructured<'_>) -> Result<HeaderJob> {
         n_bits: u.arbitrary()?,
         version: u.arbitrary()?,
         version_mask: u.arbitrary()?,
-        not_before,
-        not_after: not_before.saturating_add(u.int_in_range(0..=620)?).saturating_sub(u.int_in_range(0..=2)?),
+        not_before: UnixSeconds::new(not_before),
+        not_after: UnixSeconds::new(
+            not_before.saturating_add(u.int_in_range(0..=620)?).saturating_sub(u.int_in_range(0..=2)?),
+        ),
         tail_length: u.int_in_range(0..=34)?,
         coinbase_prefix: bytes(u, 600)?.into(),
         coinbase_suffix: bytes(u, 600)?.into(),
@@ -106,8 +108,8 @@ pub fn ethash_job(u: &mut Unstructured<'_>) -> Result<EthashJob> {
         seal_hash: B256::new(u.arbitrary()?),
         block_number: if u.ratio(1, 16)? { u.arbitrary()? } else { u.int_in_range(0..=31_000)? },
         nonce_prefix: bytes(u, 7)?.into(),
-        not_before,
-        not_after: not_before.saturating_add(u.int_in_range(0..=620)?),
+        not_before: UnixSeconds::new(not_before),
+        not_after: UnixSeconds::new(not_before.saturating_add(u.int_in_range(0..=620)?)),
     })
 }
 
@@ -141,7 +143,11 @@ pub fn share(u: &mut Unstructured<'_>, job: &Job) -> Result<Share> {
             let near = u.int_in_range(0..=64)?;
             HeaderShare {
                 tail: tail.into_iter().collect(),
-                ntime: if u.ratio(7, 8)? { (job.not_before as u32).saturating_add(near) } else { time(u)? },
+                ntime: if u.ratio(7, 8)? {
+                    u32::try_from(job.not_before).unwrap_or(u32::MAX).saturating_add(near)
+                } else {
+                    time(u)?
+                },
                 nonce: u.arbitrary()?,
                 version: job.version ^ (rolled & mask),
             }

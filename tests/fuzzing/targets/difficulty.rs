@@ -81,7 +81,7 @@ fn compact(bits: u32, target: Target) {
         assert_eq!(back.to_compact(), bits);
     }
     let work = (U512::ONE << 256usize) / (U512::from(target.0) + U512::ONE);
-    assert_eq!(U512::from(target.work().0), work.min(U512::from(Work::MAX.0)));
+    assert_eq!(U512::from(target.work().hashes()), work.min(U512::from(Work::MAX.hashes())));
 }
 
 fuzz_target!(|input: Input<'_>| {

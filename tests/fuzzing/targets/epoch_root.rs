@@ -2,7 +2,7 @@
 #![no_main]
 
 use alloy_primitives::Address;
-use hashlease_primitives::{Domain, EpochRoot, LeaseId, SignedEpochRoot};
+use hashlease_primitives::{Commitment, Domain, EpochId, EpochRoot, LeaseId, SignedEpochRoot};
 use libfuzzer_sys::fuzz_target;
 
 type Fields<'a> = (u64, u32, [u8; 32], u64, &'a str, [u8; 65]);
@@ -17,8 +17,11 @@ fn read(text: &[u8]) {
 
 fuzz_target!(|input: (Fields<'_>, usize, u8, &[u8])| {
     let ((lease, epoch, root, count, evidence, signature), at, byte, any) = input;
-    let root =
-        EpochRoot { lease: LeaseId(lease), epoch, root: root.into(), count, evidence: evidence.to_owned() };
+    let root = EpochRoot {
+        id: EpochId::new(LeaseId(lease), epoch),
+        commitment: Commitment { root: root.into(), count },
+        evidence: evidence.to_owned(),
+    };
     let mut text = serde_json::to_vec(&SignedEpochRoot { root, signature }).unwrap();
     read(&text);
     let at = at % text.len();

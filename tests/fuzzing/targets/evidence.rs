@@ -2,8 +2,8 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use hashlease_fuzz::{CACHE, ethash_job, header_job, share, sign, terms};
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceReader, EvidenceShare, Report};
+use hashlease_fuzz::{CACHE, ethash_job, header_job, share, sign, terms};
 use hashlease_primitives::{Algorithm, Commitment, EthashJob, HeaderJob, Job};
 use hashlease_share::VerifiedJob;
 use hashlease_trie::Trie;

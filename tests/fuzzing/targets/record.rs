@@ -5,7 +5,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use hashlease_fuzz::bytes;
 use hashlease_journal::{Record, read};
-use hashlease_primitives::JobKind;
+use hashlease_primitives::{JobKind, UnixMillis};
 use hashlease_share::wire::{put_job, put_share, put_terms};
 use libfuzzer_sys::fuzz_target;
 use std::{fs, path::PathBuf, sync::LazyLock};
@@ -50,13 +50,13 @@ fn encoded(record: &Record) -> Vec<u8> {
             1
         }
         Record::Job { at, signed } => {
-            out.extend(at.to_le_bytes());
+            out.extend(at.get().to_le_bytes());
             out.extend(signed.job.lease().0.to_le_bytes());
             put_job(&mut out, signed).unwrap();
             if signed.job.kind() == JobKind::Header { 2 } else { 6 }
         }
         Record::Share { at, lease, job, key, epoch, share, worker, .. } => {
-            for number in [*at, lease.0, *job] {
+            for number in [*at, UnixMillis::new(lease.0), UnixMillis::new(*job)] {
                 out.extend(number.to_le_bytes());
             }
             out.extend(key);
@@ -66,7 +66,7 @@ fn encoded(record: &Record) -> Vec<u8> {
             if share.kind() == JobKind::Header { 3 } else { 7 }
         }
         Record::Verdict { at, lease, key, accepted, code } => {
-            out.extend(at.to_le_bytes());
+            out.extend(at.get().to_le_bytes());
             out.extend(lease.0.to_le_bytes());
             out.extend(key);
             out.push((*accepted).into());
@@ -74,7 +74,7 @@ fn encoded(record: &Record) -> Vec<u8> {
             4
         }
         Record::EpochClosed { at, lease, epoch, commitment } => {
-            out.extend(at.to_le_bytes());
+            out.extend(at.get().to_le_bytes());
             out.extend(lease.0.to_le_bytes());
             out.extend(epoch.to_le_bytes());
             out.extend(commitment.root);

@@ -6,7 +6,7 @@ use alloy_primitives::{B256, U256};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use hashlease_fuzz::{CACHE, ethash_job, header, header_job, share, sign, terms, twice};
 use hashlease_pow::ethash::result_of_mix;
-use hashlease_primitives::{Algorithm, HeaderJob, Job, Terms};
+use hashlease_primitives::{Algorithm, HeaderJob, Job, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, OpenedShare, Reason, Share, VerifiedJob, open_many};
 use libfuzzer_sys::fuzz_target;
 use scrypt::Params;
@@ -53,7 +53,7 @@ fn job_holds(terms: &Terms, job: &HeaderJob) -> bool {
     let length = job.coinbase_prefix.len() + usize::from(job.tail_length) + job.coinbase_suffix.len();
     job.lease == terms.id
         && job.not_before <= job.not_after
-        && job.not_after - job.not_before <= 600
+        && job.not_after - job.not_before.get() <= UnixSeconds::new(600)
         && length <= 1_024
         && length != 64
         && job.tail_length <= 32
@@ -61,7 +61,7 @@ fn job_holds(terms: &Terms, job: &HeaderJob) -> bool {
 }
 
 fn share_holds(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> bool {
-    let ntime = u64::from(share.ntime);
+    let ntime = UnixSeconds::from(share.ntime);
     share.tail.len() == usize::from(job.tail_length)
         && share.version & !job.version_mask == job.version & !job.version_mask
         && (job.not_before..=job.not_after).contains(&ntime)
@@ -76,7 +76,7 @@ fn check_header(terms: &Terms, job: &HeaderJob, share: &HeaderShare, seen: &Seen
     let plain = header(&coinbase, &job.branch, &job.prev_hash, job.n_bits, ntime, nonce, version);
     assert_eq!((*bytes, *mix), (Some(plain), None));
     assert_eq!(key.0, twice(&plain));
-    assert_eq!(u64::from(*epoch), (u64::from(ntime) - terms.start) / 3_600);
+    assert_eq!(u64::from(*epoch), UnixSeconds::from(ntime).since(terms.start) / 3_600);
     let mut digest = twice(&plain);
     if terms.algorithm == Algorithm::Scrypt {
         scrypt::scrypt(&plain, &plain, &Params::new(10, 1, 1).unwrap(), &mut digest).unwrap();

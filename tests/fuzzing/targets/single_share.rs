@@ -2,8 +2,8 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use hashlease_fuzz::{AnySigned, CACHE, share, terms};
 use hashlease_evidence::SingleShare;
+use hashlease_fuzz::{AnySigned, CACHE, share, terms};
 use hashlease_primitives::{Algorithm, JobKind};
 use libfuzzer_sys::fuzz_target;
 

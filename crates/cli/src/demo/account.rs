@@ -10,7 +10,7 @@ use hashlease_chain::{
 use hashlease_check::{CacheSettings, Caches};
 use hashlease_committee::{MemberClient, propose};
 use hashlease_escrow_model as escrow;
-use hashlease_primitives::{Commitment, Lease, Work};
+use hashlease_primitives::{Commitment, EpochId, Lease, Work};
 use hashlease_stage::World;
 use indicatif::ProgressBar;
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ impl Books {
             let checked = checking.await.context("verifying")??;
             let mut views = Vec::new();
             for client in &clients {
-                views.push(client.statement(terms.id, epoch).await?);
+                views.push(client.statement(EpochId::new(terms.id, epoch)).await?);
             }
             let Some(statement) = propose(&views, threshold) else {
                 bail!("the members do not agree on epoch {epoch}");

@@ -2,7 +2,7 @@
 
 use super::world::{World, terms};
 use hashlease_evidence::{Evidence, EvidenceReader};
-use hashlease_primitives::LeaseId;
+use hashlease_primitives::{EpochId, LeaseId};
 use std::{
     fs,
     net::SocketAddr,
@@ -30,7 +30,7 @@ async fn closed(dir: &Path, count: usize) -> (World, Evidence) {
     for _ in 0..count {
         world.counts(&mut miner, &job).await;
     }
-    let commitment = world.book.close(LeaseId(1), 0).await.unwrap();
+    let commitment = world.book.close(EpochId::new(LeaseId(1), 0)).await.unwrap();
     assert_eq!(commitment.count, count as u64);
     let evidence = world.book.read(LeaseId(1), |lease| lease.evidence(0).unwrap()).unwrap();
     assert_eq!(evidence.head.commitment, commitment);
@@ -138,7 +138,7 @@ async fn what_is_not_closed_or_not_known_is_said_so() {
     assert_eq!(refused(api, 1, 0).await, (404, "not-closed".into()));
     assert_eq!(refused(api, 7, 0).await, (404, "unknown-lease".into()));
     assert_eq!(fs::read_dir(files).unwrap().count(), 0);
-    world.book.close(LeaseId(1), 1).await.unwrap();
+    world.book.close(EpochId::new(LeaseId(1), 1)).await.unwrap();
     let (status, bytes) = get(api, 1, 1).await;
     let empty = EvidenceReader::open(bytes.as_slice()).unwrap();
     assert_eq!((status, empty.left(), empty.head().jobs.len()), (200, 0, 0));
@@ -166,8 +166,8 @@ async fn shares_are_counted_while_a_file_is_read_from_the_book() {
     let dir = tempfile::tempdir().unwrap();
     let (world, evidence) = closed(dir.path(), 30).await;
     // what is read for a file
-    let shares = world.book.shares(LeaseId(1), 0).unwrap();
-    let refusal = world.book.closed(LeaseId(1), 1).unwrap_err();
+    let shares = world.book.shares(EpochId::new(LeaseId(1), 0)).unwrap();
+    let refusal = world.book.closed(EpochId::new(LeaseId(1), 1)).unwrap_err();
     assert_eq!(refusal.to_string(), "epoch 1 of lease 1 is not closed yet");
     world.add(terms(2)).await;
     world.offer(super::world::job(&world.terms(2), 1)).await;

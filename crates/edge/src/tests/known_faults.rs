@@ -10,7 +10,7 @@ use crate::gateway_link::accept_job;
 use alloy_primitives::{Address, B256, Bytes};
 use hashlease_journal::Record;
 use hashlease_ledger::Book;
-use hashlease_primitives::{Domain, HeaderJob, SignedJob, SystemClock, Target, Terms};
+use hashlease_primitives::{Domain, EpochId, HeaderJob, SignedJob, SystemClock, Target, Terms};
 use hashlease_stratum::client::{ConnectOptions, connect};
 
 impl World {
@@ -101,7 +101,7 @@ async fn known_fault_data_of_another_deployment_are_taken() {
     let world = World::start(dir.path(), [terms(1)]).await;
     let old = world.terms(1);
     world.book.job(&signed(&old, job(&old, 1))).await.unwrap();
-    world.book.close(old.id, 0).await.unwrap();
+    world.book.close(EpochId::new(old.id, 0)).await.unwrap();
     world.stop().await;
 
     let domain = Domain { chain_id: 31_337, contract: Address::repeat_byte(0x77) };
@@ -186,7 +186,7 @@ async fn known_fault_share_of_an_epoch_closed_empty_ends_all_starts() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let lease = world.terms(1);
-    world.book.close(lease.id, 0).await.unwrap();
+    world.book.close(EpochId::new(lease.id, 0)).await.unwrap();
     world.stop().await;
     let world = World::start(dir.path(), [lease.clone()]).await;
     world.offer(job(&lease, 1)).await;

@@ -6,7 +6,7 @@ use super::{
     world::{World, job, terms, until},
 };
 use crate::{served_lease::STALE_GRACE, share_intake::CLOCK_TOLERANCE};
-use hashlease_primitives::{LeaseId, Target, Terms};
+use hashlease_primitives::{EpochId, LeaseId, Target, Terms};
 use std::time::Instant;
 
 #[tokio::test]
@@ -242,14 +242,14 @@ async fn a_closed_epoch_takes_no_more_shares() {
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
     world.counts(&mut miner, &job).await;
-    let commitment = world.book.close(LeaseId(1), 0).await.unwrap();
+    let commitment = world.book.close(EpochId::new(LeaseId(1), 0)).await.unwrap();
     assert_eq!(commitment.count, 1);
     for _ in 0..2 {
         let answer = miner.submit(&job.mine()).await;
         assert_eq!(refusal(&answer), (20, "epoch-closed".to_owned()));
     }
     assert_eq!(world.counted(1), 1);
-    assert_eq!(world.book.close(LeaseId(1), 0).await.unwrap(), commitment);
+    assert_eq!(world.book.close(EpochId::new(LeaseId(1), 0)).await.unwrap(), commitment);
 }
 
 #[tokio::test]

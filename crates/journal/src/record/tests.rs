@@ -5,7 +5,7 @@ use crate::wire::fitting;
 use alloy_primitives::Address;
 use arrayvec::ArrayVec;
 use hashlease_primitives::{
-    Algorithm, Domain, EthashJob, HashRate, HeaderJob, SettlementWeight, UnixMillis, UnixSeconds,
+    Algorithm, Commitment, Domain, EthashJob, HashRate, HeaderJob, SettlementWeight, UnixMillis, UnixSeconds,
 };
 use hashlease_share::{EthashShare, HeaderShare};
 use proptest::prelude::*;

@@ -3,7 +3,8 @@
 use super::*;
 use alloy_primitives::Address;
 use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, LocalSigner, SettlementWeight, UnixMillis, UnixSeconds,
+    Algorithm, Commitment, Domain, HashRate, HeaderJob, Job, LocalSigner, SettlementWeight, UnixMillis,
+    UnixSeconds,
 };
 use hashlease_share::HeaderShare;
 use hashlease_share::{VerifiedJob, VerifiedShare};

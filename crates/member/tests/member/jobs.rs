@@ -3,7 +3,8 @@
 use crate::world::*;
 use hashlease_committee::{gather, propose};
 use hashlease_primitives::{
-    Domain, HashRate, HeaderJob, Lease, LeaseId, SignedJob, Statement, Terms, UnixMillis, UnixSeconds, Work,
+    Domain, EpochId, HashRate, HeaderJob, Lease, LeaseId, SignedJob, Statement, Terms, UnixMillis,
+    UnixSeconds, Work,
 };
 use redb::TableDefinition;
 use serde_json::{Value, json};
@@ -219,7 +220,7 @@ async fn due_is_cut_at_the_epochs_and_at_the_lease() {
     cancelled.terms.end = first_end;
     world.show(&cancelled);
     assert_eq!(due(&world, 0).await, 500);
-    assert_eq!(code(world.client(0).statement(LeaseId(1), 1).await), "no-such-epoch");
+    assert_eq!(code(world.client(0).statement(EpochId::new(LeaseId(1), 1)).await), "no-such-epoch");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 
 use crate::world::*;
 use hashlease_committee::MemberClient;
-use hashlease_primitives::{HeaderJob, Lease, LeaseId, Statement, Work};
+use hashlease_primitives::{EpochId, HeaderJob, Lease, LeaseId, Statement, Work};
 use serde_json::json;
 use std::sync::{
     Arc,
@@ -135,6 +135,6 @@ async fn known_fault_answer_of_a_member_has_no_limit() {
         }
     });
     let client = MemberClient::new(url.parse().unwrap());
-    assert!(client.statement(LeaseId(1), 0).await.is_err());
+    assert!(client.statement(EpochId::new(LeaseId(1), 0)).await.is_err());
     assert_eq!(taken.load(Ordering::SeqCst), PIECES, "MiB read");
 }

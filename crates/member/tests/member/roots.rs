@@ -5,7 +5,7 @@ use alloy_primitives::B256;
 use hashlease_committee::{EpochState, RootView, gather, propose};
 use hashlease_evidence::Evidence;
 use hashlease_primitives::{
-    Commitment, EpochRoot, Lease, LeaseId, SignedEpochRoot, Statement, UnixMillis, Work,
+    Commitment, EpochId, EpochRoot, Lease, LeaseId, SignedEpochRoot, Statement, UnixMillis, Work,
 };
 use std::collections::BTreeSet;
 use url::Url;
@@ -28,7 +28,7 @@ async fn a_root_that_breaks_a_rule_is_refused_by_its_code_and_not_kept() {
     let not_signed = SignedEpochRoot { signature: [0; 65], ..good.clone() };
     assert_eq!(refused(&not_signed).await, (403, "root-signature".into()));
     let mut altered = good.clone();
-    altered.root.count += 1;
+    altered.root.commitment.count += 1;
     assert_eq!(refused(&altered).await, (403, "root-signature".into()));
     altered = good.clone();
     altered.root.evidence = world.files.url("other");
@@ -51,7 +51,7 @@ async fn a_root_that_breaks_a_rule_is_refused_by_its_code_and_not_kept() {
     stranger.terms.id = LeaseId(2);
     assert_eq!(refused(&root(&stranger.terms, 0, commitment, &url)).await, (404, "unknown-lease".into()));
     for epoch in [0, 1, 3] {
-        assert_eq!(code(world.client(0).root(terms.id, epoch).await), "no-root");
+        assert_eq!(code(world.client(0).root(EpochId::new(terms.id, epoch)).await), "no-root");
     }
     assert_eq!(world.files.hits("file"), 0);
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Awaited);
@@ -83,7 +83,7 @@ async fn the_first_root_of_an_epoch_stands_and_another_is_refused() {
     assert_eq!(world.client(0).post_root(&first).await.unwrap(), receipt);
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Verified);
     assert_eq!(code(world.client(0).post_root(&other).await), "root-already-received");
-    let kept = world.client(0).root(terms.id, 0).await.unwrap();
+    let kept = world.client(0).root(EpochId::new(terms.id, 0)).await.unwrap();
     assert_eq!(kept, RootView { received: receipt.received, in_time: true, root: first });
 }
 
@@ -248,7 +248,7 @@ async fn a_late_root_counts_as_empty() {
         Statement { work: Work::new(40), evidence: chain(&[late.file.head.commitment]), ..view.statement };
     assert_eq!(world.not_signed(0, claimed).await.0, "evidence-differs");
     world.client(0).sign(&[view.statement]).await.unwrap();
-    assert!(!world.client(0).root(LeaseId(1), 0).await.unwrap().in_time);
+    assert!(!world.client(0).root(EpochId::new(LeaseId(1), 0)).await.unwrap().in_time);
 
     // what does not count for it is not taken from another lease
     let second = lease(2, 1, 1, 60);
@@ -272,7 +272,10 @@ async fn a_late_root_counts_when_enough_members_had_it_in_time() {
     assert_eq!((view.epochs[0].count, view.statement.work), (5, Work::new(40)));
     assert_eq!(view.statement.evidence, chain(&[late.file.head.commitment]));
     assert!(view.statement.last, "the end is over, and so is the deadline");
-    assert!(!world.client(0).root(LeaseId(1), 0).await.unwrap().in_time, "that is still what this one saw");
+    assert!(
+        !world.client(0).root(EpochId::new(LeaseId(1), 0)).await.unwrap().in_time,
+        "that is still what this one saw"
+    );
     let statement = propose(&[view], 1).unwrap();
     gather(&world.seats(), &[statement], &late.lease.terms.oracle_domain(), 1).await.unwrap();
 }
@@ -329,9 +332,9 @@ async fn a_provider_with_many_late_roots_does_not_keep_others_from_being_asked_a
 async fn too_few_members_that_had_a_root_in_time_do_not_make_it_count() {
     let late = Late::start(4, 2).await;
     let mut other = late.heard(true);
-    other.root.root.root = B256::repeat_byte(6);
+    other.root.root.commitment.root = B256::repeat_byte(6);
     let mut more = late.heard(true);
-    more.root.root.count += 1;
+    more.root.root.commitment.count += 1;
     late.peers[0].says(late.heard(true));
     late.peers[1].says(late.heard(false));
     late.peers[2].says(other);
@@ -383,7 +386,7 @@ async fn a_root_of_another_lease_can_not_be_passed_off() {
     world.show(&first);
     world.show(&second);
     let signed = root(&first.terms, 0, file(&first, 0, 2).head.commitment, &world.files.url("file"));
-    let passed = EpochRoot { lease: LeaseId(2), ..signed.root.clone() };
+    let passed = EpochRoot { id: EpochId::new(LeaseId(2), signed.root.id.epoch), ..signed.root.clone() };
     let passed = SignedEpochRoot { root: passed, ..signed };
     assert_eq!(code(world.client(0).post_root(&passed).await), "root-signature");
 }

@@ -3,7 +3,7 @@
 use crate::world::*;
 use alloy_primitives::B256;
 use hashlease_committee::{ClientError, EpochState};
-use hashlease_primitives::{Lease, LeaseId, Statement, UnixSeconds, Work};
+use hashlease_primitives::{EpochId, Lease, LeaseId, Statement, UnixSeconds, Work};
 use serde_json::json;
 
 /// One member that verified epoch 1 of a lease of three; epoch 0 is missing. Its own statement.
@@ -133,7 +133,7 @@ async fn one_statement_that_can_not_be_signed_stops_the_batch_and_is_named() {
 #[tokio::test]
 async fn figures_of_what_is_not_there_are_refused() {
     let (world, ..) = counted().await;
-    assert_eq!(code(world.client(0).statement(LeaseId(9), 0).await), "unknown-lease");
-    assert_eq!(code(world.client(0).statement(LeaseId(1), 3).await), "no-such-epoch");
+    assert_eq!(code(world.client(0).statement(EpochId::new(LeaseId(9), 0)).await), "unknown-lease");
+    assert_eq!(code(world.client(0).statement(EpochId::new(LeaseId(1), 3)).await), "no-such-epoch");
     assert_eq!(code(world.client(0).jobs(LeaseId(9), 0, 0).await), "unknown-lease");
 }

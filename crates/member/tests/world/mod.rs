@@ -11,8 +11,8 @@ use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, Statement
 use hashlease_evidence::Evidence;
 use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
 use hashlease_primitives::{
-    Algorithm, Commitment, Domain, EpochRoot, HashRate, Lease, LeaseId, LocalSigner, SettlementWeight,
-    SignedEpochRoot, Statement, SystemClock, Terms, UnixSeconds, Work,
+    Algorithm, Commitment, Domain, EpochId, EpochRoot, HashRate, Lease, LeaseId, LocalSigner,
+    SettlementWeight, SignedEpochRoot, Statement, SystemClock, Terms, UnixSeconds, Work,
 };
 use serde_json::Value;
 use std::{
@@ -91,13 +91,8 @@ pub fn lease(id: u64, past: u32, total: u32, ago: u64) -> Lease {
 
 /// The provider's word on an epoch.
 pub fn root(terms: &Terms, epoch: u32, commitment: Commitment, evidence: &str) -> SignedEpochRoot {
-    let root = EpochRoot {
-        lease: terms.id,
-        epoch,
-        root: commitment.root,
-        count: commitment.count,
-        evidence: evidence.to_owned(),
-    };
+    let id = EpochId::new(terms.id, epoch);
+    let root = EpochRoot { id, commitment, evidence: evidence.to_owned() };
     let provider = (0..3).map(provider_of).find(|signer| signer.address() == terms.provider).unwrap();
     let signature = provider.sign(&root.digest(&terms.oracle_domain())).unwrap();
     SignedEpochRoot { root, signature }
@@ -252,7 +247,7 @@ impl World {
     }
 
     pub async fn view(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
-        self.client(index).statement(lease, epoch).await.unwrap()
+        self.client(index).statement(EpochId::new(lease, epoch)).await.unwrap()
     }
 
     pub async fn state(&self, index: usize, lease: LeaseId, epoch: u32) -> EpochState {

@@ -8,14 +8,14 @@ use crate::{
     context::{Context, EvidenceBase},
 };
 use alloy::signers::local::PrivateKeySigner;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::Address;
 use axum::{Json, Router, routing::post};
 use hashlease_chain::{Committees, Sender};
 use hashlease_committee::{MemberClient, Seat};
 use hashlease_ledger::Book;
 use hashlease_primitives::{
-    Algorithm, Clock as _, Domain, EpochRoot, HashRate, Lease, LeaseId, LocalSigner, SettlementWeight,
-    SignedEpochRoot, SystemClock, Terms, UnixSeconds, Work,
+    Algorithm, Clock as _, Commitment, Domain, EpochId, EpochRoot, HashRate, Lease, LeaseId, LocalSigner,
+    SettlementWeight, SignedEpochRoot, SystemClock, Terms, UnixSeconds, Work,
 };
 use serde_json::json;
 use std::{
@@ -98,7 +98,7 @@ async fn known_fault_epoch_is_closed_by_the_wall_clock_alone() {
     };
     let (_leases, followed) = watch::channel(lease(running.clone()));
     let closing = tokio::spawn(close_in_time(Arc::new(context), followed));
-    until("epoch 0 is closed", || book.closed(running.id, 0).is_ok()).await;
+    until("epoch 0 is closed", || book.closed(EpochId::new(running.id, 0)).is_ok()).await;
     closing.abort();
 }
 
@@ -124,7 +124,8 @@ async fn known_fault_slow_member_holds_up_all_deliveries() {
     let terms = terms(1);
     let roots = (0..3).map(|epoch| {
         let evidence = "http://127.0.0.1/".into();
-        let root = EpochRoot { lease: terms.id, epoch, root: B256::ZERO, count: 0, evidence };
+        let root =
+            EpochRoot { id: EpochId::new(terms.id, epoch), commitment: Commitment::default(), evidence };
         let signature = signer().sign(&root.digest(&terms.oracle_domain())).unwrap();
         SignedEpochRoot { root, signature }
     });
