@@ -57,7 +57,7 @@ fn encoded(record: &Record) -> Vec<u8> {
         }
         Record::Share { at, lease, job, key, epoch, share, worker, .. } => {
             for number in [*at, UnixMillis::new(lease.0), UnixMillis::new(*job)] {
-                out.extend(number.to_le_bytes());
+                out.extend(number.get().to_le_bytes());
             }
             out.extend(key);
             out.extend(epoch.to_le_bytes());
