@@ -6,6 +6,7 @@ import {LeaseLife} from "contracts/src/LeaseLife.sol";
 import {LeaseToken} from "contracts/src/LeaseToken.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Admission, ENDING_AS_RENTED, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Fits} from "contracts/src/libraries/Fits.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 import {Schedule, ScheduleLib} from "contracts/src/libraries/Packed.sol";
 import {SignatureLib} from "contracts/src/libraries/SignatureLib.sol";
@@ -140,8 +141,7 @@ contract LeaseEscrow is LeaseLife, EIP712 {
             _pinOracle(oracleId);
         }
         // an exposure cap has 128 bits
-        // forge-lint: disable-next-line(unsafe-typecast)
-        _pairs[oracleId][token] = Pair({exposure: uint128(exposed), token: number});
+        _pairs[oracleId][token] = Pair({exposure: Fits.u128(exposed), token: number});
     }
 
     function _tokenNumber(address token) private returns (uint24 number) {

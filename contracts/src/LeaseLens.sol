@@ -24,6 +24,7 @@ import {
     Offer,
     Oracle
 } from "contracts/src/interfaces/LeaseTypes.sol";
+import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
@@ -81,10 +82,8 @@ contract LeaseLens is ILeaseLens {
         v.status = LeaseState.status(v.lease);
         v.owner = IERC721(escrow).ownerOf(id);
         v.user = IERC4907(escrow).userOf(id);
-        // forge-lint: disable-start(unsafe-typecast)
-        v.userExpires = uint64(IERC4907(escrow).userExpires(id));
-        v.committed = uint96(LeaseState.committed(v.lease));
-        // forge-lint: disable-end(unsafe-typecast)
+        v.userExpires = Fits.u64(IERC4907(escrow).userExpires(id));
+        v.committed = Fits.u96(LeaseState.committed(v.lease));
         v.controller = ILeaseEscrow(escrow).controllerOf(id);
         v.oracle = ILeaseEscrow(escrow).pinnedOracle(v.lease.oracle);
         v.settleAfter = uint256(v.lease.end) + v.oracle.window;

@@ -5,6 +5,7 @@ import {Balances} from "contracts/src/Balances.sol";
 import {LeaseToken} from "contracts/src/LeaseToken.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {ENDING_CANCELLED, ENDING_TERMINATED, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {Progress, ProgressLib, Schedule} from "contracts/src/libraries/Packed.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
@@ -120,8 +121,7 @@ abstract contract LeaseLife is Balances, LeaseToken {
         Funds memory funds = _funds[id];
         uint256 taken = FixedPointMathLib.min(funds.bond, funds.payment / schedule.epochs());
         // at most what is left of the bond
-        // forge-lint: disable-next-line(unsafe-typecast)
-        _funds[id].bond = funds.bond - uint128(taken);
+        _funds[id].bond = funds.bond - Fits.u128(taken);
         address token = _tokens[_particulars[id].token];
         uint256 toChallenger = taken / 4;
         _book(challenger, token, toChallenger);
@@ -174,9 +174,7 @@ abstract contract LeaseLife is Balances, LeaseToken {
         address owner = ownerOf(id);
         _book(owner, _tokens[particulars.token], returned - fee);
         emit Cancelled(id, owner, schedule.end(), returned - fee, fee);
-        // `ran` is zero only for a lease that ends at its start
-        // slither-disable-next-line incorrect-equality
-        if (schedule.ran() == 0) _settle(id, schedule, _meters[id].progress);
+        if (schedule.endsAtStart()) _settle(id, schedule, _meters[id].progress);
     }
 
     /// @inheritdoc ILeaseEscrow
@@ -185,8 +183,7 @@ abstract contract LeaseLife is Balances, LeaseToken {
         require(msg.sender == provider, NotLeaseProvider(id, msg.sender));
         Schedule schedule = _shorten(id, ENDING_TERMINATED);
         emit Terminated(id, schedule.end());
-        // slither-disable-next-line incorrect-equality
-        if (schedule.ran() == 0) _settle(id, schedule, _meters[id].progress);
+        if (schedule.endsAtStart()) _settle(id, schedule, _meters[id].progress);
     }
 
     /// @dev Moves the end to that of the running epoch, or to the start if the lease has not
@@ -238,24 +235,20 @@ abstract contract LeaseLife is Balances, LeaseToken {
         address token = _tokens[particulars.token];
         uint256 locked = _bondAtRenting(funds, particulars);
         // renting added this much
-        // forge-lint: disable-next-line(unsafe-typecast)
-        _pairs[schedule.oracle()][token].exposure -= uint128(funds.payment + locked);
+        _pairs[schedule.oracle()][token].exposure -= Fits.u128(funds.payment + locked);
         _collect(id, schedule, progress.credited(), funds.payment, particulars);
 
         uint256 committed = schedule.committed();
         uint256 refund = funds.payment - LeaseMath.released(funds.payment, progress.credited(), committed);
         uint256 slashed = LeaseMath.slash(locked, progress.due(), progress.credited(), committed, schedule.weightLog2());
         uint256 fee;
-        // `ending` has three values
-        // slither-disable-next-line incorrect-equality
-        if (schedule.ending() == ENDING_CANCELLED) {
+        if (schedule.isCancelled()) {
             uint256 returned;
             (returned, fee) = _returned(schedule, funds.payment, particulars.cancelBps);
             uint256 early = returned - fee;
             fee = FixedPointMathLib.min(fee, funds.payment - refund);
             refund -= early + fee;
-            // slither-disable-next-line incorrect-equality
-        } else if (schedule.ending() == ENDING_TERMINATED) {
+        } else if (schedule.isTerminated()) {
             uint256 ran = schedule.ran();
             uint256 cut = schedule.duration() - ran;
             slashed += LeaseMath.termination(locked, progress.due(), schedule.rate(), ran, cut);

@@ -7,6 +7,7 @@ import {IERC4907} from "contracts/src/interfaces/IERC4907.sol";
 import {ILeaseDescriptor} from "contracts/src/interfaces/ILeaseDescriptor.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Fits} from "contracts/src/libraries/Fits.sol";
 import {Progress, Schedule} from "contracts/src/libraries/Packed.sol";
 import {ERC721} from "solady/tokens/ERC721.sol";
 
@@ -96,13 +97,11 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907 {
             weightLog2: schedule.weightLog2(),
             ending: schedule.ending(),
             // the packed fields are exactly this wide
-            // forge-lint: disable-start(unsafe-typecast)
-            rate: uint96(schedule.rate()),
-            start: uint40(schedule.start()),
-            end: uint40(schedule.end()),
-            duration: uint32(schedule.duration()),
-            epochLength: uint32(schedule.epochLength()),
-            // forge-lint: disable-end(unsafe-typecast)
+            rate: Fits.u96(schedule.rate()),
+            start: Fits.u40(schedule.start()),
+            end: Fits.u40(schedule.end()),
+            duration: Fits.u32(schedule.duration()),
+            epochLength: Fits.u32(schedule.epochLength()),
             cancelBps: particulars.cancelBps,
             bondBps: particulars.bondBps,
             payment: funds.payment,

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Admission, Bounds, Offer, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 
 /// @title What new leases may use
@@ -147,11 +148,9 @@ contract Registry is IRegistry, AccessManaged {
         uint256 payment = LeaseMath.payment(offer.price, committed);
         require(payment <= type(uint128).max, PaymentOverflow(payment));
         // payment checked above; bond ≤ payment; log2 of a uint96 fits uint8
-        // forge-lint: disable-start(unsafe-typecast)
-        admitted.payment = uint128(payment);
-        admitted.bond = uint128(LeaseMath.portion(payment, offer.bondBps));
-        admitted.weightLog2 = uint8(log2);
-        // forge-lint: disable-end(unsafe-typecast)
+        admitted.payment = Fits.u128(payment);
+        admitted.bond = Fits.u128(LeaseMath.portion(payment, offer.bondBps));
+        admitted.weightLog2 = Fits.u8(log2);
         admitted.exposureCap = exposureCap[offer.oracle][offer.token];
     }
 

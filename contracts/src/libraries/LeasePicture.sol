@@ -32,22 +32,18 @@ library LeasePicture {
         uint256 second;
     }
 
-    // a buffer returns itself for chaining
-    // slither-disable-start unused-return
     function svg(Facts memory f) internal view returns (string memory) {
         uint256 seed = uint256(keccak256(abi.encode(f.escrow, f.id, f.lease.provider, f.lease.rate, f.lease.start)));
         Colours memory c = _colours(f.lease.algorithm, seed >> 64);
         DynamicBufferLib.DynamicBuffer memory out;
-        out.p(bytes(_head(c)));
-        out.p(bytes(LeaseDial.field(f, seed)));
-        out.p(bytes(LeaseDial.rings(f)));
-        out.p(bytes(_corners(f)));
-        out.p(bytes(_centre(f, c)));
-        out.p(bytes(_foot(f, c)));
+        out = out.p(bytes(_head(c)));
+        out = out.p(bytes(LeaseDial.field(f, seed)));
+        out = out.p(bytes(LeaseDial.rings(f)));
+        out = out.p(bytes(_corners(f)));
+        out = out.p(bytes(_centre(f, c)));
+        out = out.p(bytes(_foot(f, c)));
         return out.p("</svg>").s();
     }
-
-    // slither-disable-end unused-return
 
     // ---------------------------------------------------------------- ground
 

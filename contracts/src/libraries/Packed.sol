@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {ENDING_CANCELLED, ENDING_TERMINATED} from "contracts/src/interfaces/LeaseTypes.sol";
+
 /// @notice The times and terms of a lease that `credit` reads. From the lowest bit up: `rate` 96
 /// bits, `start` 40, `end` 40, `epochLength` 24, `epochs` as rented 16, `oracle` 16, `weightLog2`
 /// 8, `algorithm` 8, `ending` 8. Only `end` and `ending` ever change.
@@ -73,6 +75,19 @@ library ScheduleLib {
 
     function ending(Schedule s) internal pure returns (uint8) {
         return uint8(Schedule.unwrap(s) >> 248);
+    }
+
+    function isCancelled(Schedule s) internal pure returns (bool) {
+        return s.ending() == ENDING_CANCELLED;
+    }
+
+    function isTerminated(Schedule s) internal pure returns (bool) {
+        return s.ending() == ENDING_TERMINATED;
+    }
+
+    /// @notice Whether the lease ended before its start, and so never runs.
+    function endsAtStart(Schedule s) internal pure returns (bool) {
+        return s.start() == s.end();
     }
 
     /// @notice Seconds from the start to the end.

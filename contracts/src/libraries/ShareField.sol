@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Fits} from "contracts/src/libraries/Fits.sol";
 import {DynamicBufferLib} from "solady/utils/DynamicBufferLib.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibString} from "solady/utils/LibString.sol";
@@ -49,10 +50,9 @@ library ShareField {
         for (uint256 i; i < count; ++i) {
             _turn(at, step);
             uint256 radius = FixedPointMathLib.sqrt(INNER ** 2 + (OUTER ** 2 - INNER ** 2) * i / count);
-            // a wave round the circle, twisted from the inside to the outside; the cast wraps the
+            // a wave round the circle, twisted from the inside to the outside; the mask wraps the
             // angle at a full turn
-            // forge-lint: disable-next-line(unsafe-typecast)
-            uint256 wave = uint64(at.angle * petals + ((i * swirl) << 64) / count);
+            uint256 wave = (at.angle * petals + ((i * swirl) << 64) / count) & type(uint64).max;
             uint256 size = (wave > 1 << 63 ? type(uint64).max - wave : wave) * SIZES >> 63;
             uint256 class = at.angle < look.lit ? 0 : at.angle < look.gone ? SIZES : 2 * SIZES;
             // a buffer returns itself for chaining
@@ -85,8 +85,7 @@ library ShareField {
     /// the y axis points down.
     function _dot(Direction memory at, uint256 radius) private pure returns (bytes memory) {
         // the radius lies within the picture
-        // forge-lint: disable-next-line(unsafe-typecast)
-        int256 r = int256(radius);
+        int256 r = Fits.i256(radius);
         return abi.encodePacked("M", LibString.toString(at.y * r / ONE), " ", LibString.toString(-at.x * r / ONE), "h0");
     }
 }

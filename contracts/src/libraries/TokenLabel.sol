@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Fits} from "contracts/src/libraries/Fits.sol";
 import {MetadataReaderLib} from "solady/utils/MetadataReaderLib.sol";
 
 /// @title A token's symbol and decimals, made harmless
@@ -16,9 +17,7 @@ library TokenLabel {
     /// @notice Zero if the token does not answer, or answers an impossible number.
     function decimals(address token) internal view returns (uint8) {
         uint256 answer = MetadataReaderLib.readUint(token, abi.encodeWithSignature("decimals()"), GAS);
-        // bounded in this line
-        // forge-lint: disable-next-line(unsafe-typecast)
-        return answer > MAX_DECIMALS ? 0 : uint8(answer);
+        return answer > MAX_DECIMALS ? 0 : Fits.u8(answer);
     }
 
     /// @notice At most 12 characters, with "?" for each byte that is not harmless; "token" if there
