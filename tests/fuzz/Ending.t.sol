@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
-import {Rented} from "tests/support/Rented.sol";
+import {DrawnTerms} from "tests/support/DrawnTerms.sol";
 
 /// @notice Outcome of a lease that ended early, compared with the same lease left to run.
 /// @dev Two worlds that fork at one moment. In both the oracle says the same at the end of the
 /// running epoch; in one the lease ended there, in the other it runs on as the property says.
-contract EndingFuzz is Rented {
-    struct Terms {
-        uint96 rate;
-        uint128 price;
-        uint16 bondBps;
-        uint16 cancelBps;
-        uint16 epochs;
+contract EndingFuzz is DrawnTerms {
+    struct Course {
         uint40 at;
         uint96 work;
         uint96 due;
@@ -31,40 +26,19 @@ contract EndingFuzz is Rented {
         uint256 challenger;
     }
 
-    function _take(Terms memory t) private returns (Lease memory) {
-        Offer memory o = _offer();
-        RentRequest memory r = _request();
-        t.epochs = SafeCastLib.toUint16(bound(t.epochs, 2, 48));
-        r.duration = t.epochs * EPOCH;
-        r.hashRate = SafeCastLib.toUint96(bound(t.rate, 1000, type(uint96).max / r.duration));
-        (o.hashRate, o.minHashRate) = (r.hashRate, 1);
-        o.price =
-            SafeCastLib.toUint128(bound(t.price, 0, (uint256(1) << 120) * 1e21 / (uint256(r.hashRate) * r.duration)));
-        o.bondBps = SafeCastLib.toUint16(bound(t.bondBps, 0, 10_000));
-        o.cancelBps = SafeCastLib.toUint16(bound(t.cancelBps, 0, o.bondBps));
-        o.oracle = testOracleId;
-        token.mint(renter, 1 << 121);
-        token.mint(provider.addr, 1 << 121);
-        vm.prank(provider.addr);
-        escrow.deposit(address(token), 1 << 121);
-        id = _rent(o, r);
-        idle = _balance(provider.addr);
-        return escrow.lease(id);
-    }
-
     /// @dev Runs until some second before the last epoch.
-    function _start(Terms memory t) private returns (Lease memory l) {
-        l = _take(t);
-        t.at = SafeCastLib.toUint40(bound(t.at, START, l.end - EPOCH - 1));
+    function _start(Terms memory t, Course memory c) private returns (Lease memory l) {
+        l = _rentDrawn(t, 48);
+        c.at = SafeCastLib.toUint40(bound(c.at, START, l.end - EPOCH - 1));
         // may exceed what the cap lets count and what can be asked for
-        t.work = SafeCastLib.toUint96(bound(t.work, 0, _upTo(_ran(t) * l.rate * EPOCH * 3 / 2)));
-        t.due = SafeCastLib.toUint96(bound(t.due, 0, _upTo(_ran(t) * l.rate * EPOCH * 5 / 4)));
+        c.work = SafeCastLib.toUint96(bound(c.work, 0, _upTo(_ran(c) * l.rate * EPOCH * 3 / 2)));
+        c.due = SafeCastLib.toUint96(bound(c.due, 0, _upTo(_ran(c) * l.rate * EPOCH * 5 / 4)));
         // half of the work by the last epoch's end, so that a collection finds something
-        uint256 over = (t.at - START) / EPOCH;
-        if (over != 0) _credit(id, over, t.work / 2, t.due / 2, false);
-        vm.warp(t.at);
-        if (t.collects && escrow.lease(id).credited != 0) escrow.collect(id);
-        for (uint32 i; i < t.voids % 4 && i <= over; ++i) {
+        uint256 over = (c.at - START) / EPOCH;
+        if (over != 0) _credit(id, over, c.work / 2, c.due / 2, false);
+        vm.warp(c.at);
+        if (c.collects && escrow.lease(id).credited != 0) escrow.collect(id);
+        for (uint32 i; i < c.voids % 4 && i <= over; ++i) {
             testOracle.voidEpoch(id, i, challenger);
         }
     }
@@ -73,8 +47,8 @@ contract EndingFuzz is Rented {
         return figure < type(uint96).max ? figure : type(uint96).max;
     }
 
-    function _ran(Terms memory t) private pure returns (uint256) {
-        return (t.at - START) / EPOCH + 1;
+    function _ran(Course memory c) private pure returns (uint256) {
+        return (c.at - START) / EPOCH + 1;
     }
 
     /// @dev The last event of each world; the oracle is silent from here on.
@@ -101,15 +75,15 @@ contract EndingFuzz is Rented {
     /// more. (If more is asked for and not delivered, waiting can only bring the owner more.) Work
     /// means what the oracle counts, which never exceeds the cap; if it did, a cancellation would
     /// cost the provider what a later statement could still credit.
-    function testFuzz_Cancelling_BringsTheOwnerWhatWaitingBringsLessTheFee(Terms memory t) public {
-        Lease memory l = _start(t);
+    function testFuzz_Cancelling_BringsTheOwnerWhatWaitingBringsLessTheFee(Terms memory t, Course memory c) public {
+        Lease memory l = _start(t, c);
         uint256 snapshot = vm.snapshotState();
         _cancel();
-        _credit(id, _ran(t), t.work, t.due, false);
+        _credit(id, _ran(c), c.work, c.due, false);
         Lease memory ended = escrow.lease(id);
         Takes memory cancelled = _settled(ended);
         vm.revertToState(snapshot);
-        _credit(id, _ran(t), t.work, t.due, false);
+        _credit(id, _ran(c), c.work, c.due, false);
         assertEq(escrow.lease(id).credited, ended.credited);
         Takes memory waited = _settled(l);
 
@@ -128,12 +102,12 @@ contract EndingFuzz is Rented {
 
     /// @notice Money returned at once never has to be taken back: whatever is credited later, it
     /// and the fee stay covered.
-    function testFuzz_WhatReturnsAtOnce_NeverHasToComeBack(Terms memory t) public {
-        _start(t);
+    function testFuzz_WhatReturnsAtOnce_NeverHasToComeBack(Terms memory t, Course memory c) public {
+        _start(t, c);
         uint256 before = _balance(renter);
         _cancel();
         uint256 returned = _balance(renter) - before;
-        _credit(id, _ran(t), type(uint96).max, t.due, true);
+        _credit(id, _ran(c), type(uint96).max, c.due, true);
         uint256 early = _balance(renter);
         Takes memory takes = _settled(escrow.lease(id));
         assertGe(takes.owner, early);
@@ -148,17 +122,17 @@ contract EndingFuzz is Rented {
     /// while as much work is asked for as before, up to the end as rented. (It can bring more than
     /// staying while more is asked for than before: a provider that got no jobs so far leaves
     /// free.)
-    function testFuzz_Terminating_NeverBringsTheProviderMoreThanStayingSilent(Terms memory t) public {
-        Lease memory l = _start(t);
+    function testFuzz_Terminating_NeverBringsTheProviderMoreThanStayingSilent(Terms memory t, Course memory c) public {
+        Lease memory l = _start(t, c);
         uint256 snapshot = vm.snapshotState();
         _terminate();
-        _credit(id, _ran(t), t.work, t.due, false);
+        _credit(id, _ran(c), c.work, c.due, false);
         Lease memory ended = escrow.lease(id);
         Takes memory left = _settled(ended);
         vm.revertToState(snapshot);
 
         snapshot = vm.snapshotState();
-        _credit(id, _ran(t), t.work, t.due, false);
+        _credit(id, _ran(c), c.work, c.due, false);
         Takes memory silent = _settled(l);
         (uint256 slash, uint256 cost) = _deductions(ended);
         uint256 taken = slash + cost > ended.bond ? ended.bond : slash + cost;
@@ -168,7 +142,7 @@ contract EndingFuzz is Rented {
         assertEq(left.payee, silent.payee, "payee");
         vm.revertToState(snapshot);
 
-        _credit(id, _ran(t), t.work, t.due, false);
+        _credit(id, _ran(c), c.work, c.due, false);
         uint256 goesOn = uint256(ended.due) * l.duration / (ended.end - l.start);
         _credit(id, t.epochs, ended.credited, goesOn, false);
         assertEq(escrow.lease(id).due, goesOn);
@@ -186,9 +160,13 @@ contract EndingFuzz is Rented {
 
     // ---------------------------------------------------------------- before the start
 
-    function testFuzz_BeforeTheStart_TheOwnerUnwindsAndTheProviderForfeits(Terms memory t, bool byProvider) public {
-        Lease memory l = _take(t);
-        vm.warp(bound(t.at, NOW, START - 1));
+    function testFuzz_BeforeTheStart_TheOwnerUnwindsAndTheProviderForfeits(
+        Terms memory t,
+        Course memory c,
+        bool byProvider
+    ) public {
+        Lease memory l = _rentDrawn(t, 48);
+        vm.warp(bound(c.at, NOW, START - 1));
         if (byProvider) _terminate();
         else _cancel();
         assertTrue(escrow.lease(id).settled);

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {ENDING_AS_RENTED, ENDING_CANCELLED, Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {ENDING_AS_RENTED, ENDING_CANCELLED, Lease} from "contracts/src/interfaces/LeaseTypes.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
-import {Rented} from "tests/support/Rented.sol";
+import {DrawnTerms} from "tests/support/DrawnTerms.sol";
 
 /// @notice One lease with any terms from renting to settling: two statements, perhaps a collection,
 /// a voided epoch or a new owner in between, and an early end by either side at any moment, or
 /// none.
-contract LifeFuzz is Rented {
-    struct Terms {
-        uint96 rate;
-        uint128 price;
-        uint16 bondBps;
-        uint16 cancelBps;
-        uint16 epochs;
+contract LifeFuzz is DrawnTerms {
+    struct Course {
         uint96 work;
         uint96 due;
         uint96 laterWork;
@@ -28,32 +23,6 @@ contract LifeFuzz is Rented {
         bool last;
     }
 
-    function _take(Terms memory t) private returns (Lease memory) {
-        Offer memory o = _offer();
-        RentRequest memory r = _request();
-        t.epochs = SafeCastLib.toUint16(bound(t.epochs, 2, 168));
-        r.duration = t.epochs * EPOCH;
-        r.hashRate = SafeCastLib.toUint96(bound(t.rate, 1000, type(uint96).max / r.duration));
-        (o.hashRate, o.minHashRate) = (r.hashRate, 1);
-        // a payment of at most 2^120
-        o.price =
-            SafeCastLib.toUint128(bound(t.price, 0, (uint256(1) << 120) * 1e21 / (uint256(r.hashRate) * r.duration)));
-        o.bondBps = SafeCastLib.toUint16(bound(t.bondBps, 0, 10_000));
-        o.cancelBps = SafeCastLib.toUint16(bound(t.cancelBps, 0, o.bondBps));
-        o.oracle = testOracleId;
-        token.mint(renter, 1 << 121);
-        token.mint(provider.addr, 1 << 121);
-        vm.prank(provider.addr);
-        escrow.deposit(address(token), 1 << 121);
-        (uint256 deposited, uint256 purse) = (_balance(provider.addr), token.balanceOf(renter));
-        id = _rent(o, r);
-        idle = _balance(provider.addr);
-        Lease memory l = escrow.lease(id);
-        assertEq(purse - token.balanceOf(renter), l.payment);
-        assertEq(deposited - idle, l.bond);
-        return l;
-    }
-
     function _within(uint96 figure, uint256 most) private pure returns (uint96) {
         return SafeCastLib.toUint96(bound(figure, 0, most));
     }
@@ -65,21 +34,21 @@ contract LifeFuzz is Rented {
         if (!l.settled && ran != 0) _credit(id, epochs < ran ? epochs : ran, work, due, last);
     }
 
-    function testFuzz_EveryBaseUnit_IsSomebodys(Terms memory t) public {
-        Lease memory l = _take(t);
+    function testFuzz_EveryBaseUnit_IsSomebodys(Terms memory t, Course memory c) public {
+        Lease memory l = _rentDrawn(t, 168);
         uint256 committed = uint256(l.rate) * l.duration;
-        (t.work, t.due) = (_within(t.work, committed), _within(t.due, committed));
-        (t.laterWork, t.laterDue) = (_within(t.laterWork, committed), _within(t.laterDue, committed));
-        t.ending = SafeCastLib.toUint8(bound(t.ending, 0, 2));
-        t.at = SafeCastLib.toUint40(bound(t.at, NOW, l.end - EPOCH - 1));
-        if (t.at >= START + EPOCH) _speak((t.at - START) / EPOCH, t.work, t.due, false);
-        vm.warp(t.at);
-        if (t.collects && escrow.lease(id).credited != 0) escrow.collect(id);
-        if (t.at >= START && t.voided < t.epochs) testOracle.voidEpoch(id, 0, challenger);
-        if (t.ending == ENDING_CANCELLED) _cancel();
-        else if (t.ending != ENDING_AS_RENTED) _terminate();
-        if (t.sells) _transfer(stranger);
-        _speak(t.epochs, t.laterWork, t.laterDue, t.last);
+        (c.work, c.due) = (_within(c.work, committed), _within(c.due, committed));
+        (c.laterWork, c.laterDue) = (_within(c.laterWork, committed), _within(c.laterDue, committed));
+        c.ending = SafeCastLib.toUint8(bound(c.ending, 0, 2));
+        c.at = SafeCastLib.toUint40(bound(c.at, NOW, l.end - EPOCH - 1));
+        if (c.at >= START + EPOCH) _speak((c.at - START) / EPOCH, c.work, c.due, false);
+        vm.warp(c.at);
+        if (c.collects && escrow.lease(id).credited != 0) escrow.collect(id);
+        if (c.at >= START && c.voided < t.epochs) testOracle.voidEpoch(id, 0, challenger);
+        if (c.ending == ENDING_CANCELLED) _cancel();
+        else if (c.ending != ENDING_AS_RENTED) _terminate();
+        if (c.sells) _transfer(stranger);
+        _speak(t.epochs, c.laterWork, c.laterDue, c.last);
         l = escrow.lease(id);
         if (!l.settled) {
             vm.warp(uint256(l.end) + (l.last ? 0 : LONG_WINDOW));
