@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 
-/// @title EIP-712 struct hashes of what a committee signs
+/// @title EIP-712 struct hashes of statements, batches and roots
 library StatementLib {
     bytes32 internal constant STATEMENT_TYPEHASH =
         keccak256("Statement(uint256 lease,uint40 asOf,uint96 work,uint96 due,bytes32 evidence,bool last)");
