@@ -56,8 +56,8 @@ fn encoded(record: &Record) -> Vec<u8> {
             if signed.job.kind() == JobKind::Header { 2 } else { 6 }
         }
         Record::Share { at, lease, job, key, epoch, share, worker, .. } => {
-            for number in [*at, UnixMillis::new(lease.0), UnixMillis::new(*job)] {
-                out.extend(number.get().to_le_bytes());
+            for number in [at.get(), lease.0, *job] {
+                out.extend(number.to_le_bytes());
             }
             out.extend(key);
             out.extend(epoch.to_le_bytes());
