@@ -1,6 +1,7 @@
-//! Durable shares per second, beside what the disk gives for the same bytes in the same run.
+//! Durable shares per second, compared with raw writes of the same bytes in the same run.
 //!
-//! `cargo bench -p hashlease-journal --bench append`, optionally with a directory on the disk to measure as its argument.
+//! `cargo bench -p hashlease-journal --bench append`, optionally followed by a directory on the
+//! disk to measure.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use alloy_primitives::{Address, B256};
@@ -23,7 +24,7 @@ use std::{
 const BATCH: usize = 1_000;
 const SHARES: usize = 500_000;
 
-/// Shares of a lease where every hash counts.
+/// Shares of a lease for which every hash counts.
 fn shares() -> Vec<VerifiedShare> {
     let signer = LocalSigner::from_bytes(&[7; 32]).unwrap();
     let terms = Terms {
@@ -77,7 +78,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
 
     let journal = Journal::open(Options::new(dir.path()), |_, _| Ok::<(), Infallible>(())).unwrap();
-    let begin = Instant::now();
+    let start = Instant::now();
     runtime.block_on(async {
         let mut seen = HashSet::with_capacity(SHARES);
         for batch in shares.chunks(BATCH) {
@@ -87,22 +88,22 @@ fn main() {
             journal.append_all(records).await.unwrap();
         }
     });
-    let journalled = begin.elapsed();
+    let journalled = start.elapsed();
     drop(journal);
 
     let segment = dir.path().join(format!("{:020}.hlj", 0));
     let bytes = fs::read(segment).unwrap();
     let mut raw = File::create(dir.path().join("raw")).unwrap();
-    let begin = Instant::now();
+    let start = Instant::now();
     for chunk in bytes.chunks(bytes.len().div_ceil(SHARES / BATCH)) {
         raw.write_all(chunk).unwrap();
         raw.sync_data().unwrap();
     }
-    let written = begin.elapsed();
+    let written = start.elapsed();
 
-    let begin = Instant::now();
+    let start = Instant::now();
     assert_eq!(read(dir.path()).filter(Result::is_ok).count(), SHARES);
-    let replayed = begin.elapsed();
+    let replayed = start.elapsed();
 
     let (ours, limit) = (per_second(SHARES, journalled), per_second(SHARES, written));
     println!(

@@ -1,4 +1,4 @@
-//! What the writer asks of the disk, so that tests can put faults in between.
+//! The disk operations of the writer, behind a trait so that tests can inject faults.
 
 use std::{
     fs::{File, OpenOptions},
@@ -6,14 +6,14 @@ use std::{
     path::Path,
 };
 
-/// The calls that can fail. The real one has no state and no cost.
+/// The operations that can fail. The real implementation has no state and no cost.
 pub(crate) trait Disk: Send + 'static {
-    /// An empty file for writing.
+    /// Creates an empty file, or empties an existing one.
     fn create(&mut self, path: &Path) -> io::Result<File> {
         OpenOptions::new().create(true).truncate(true).write(true).open(path)
     }
 
-    /// Writes at the end.
+    /// Writes at the current position, the end of the file.
     fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         file.write_all(bytes)
     }
@@ -28,14 +28,14 @@ pub(crate) trait Disk: Send + 'static {
         File::open(dir)?.sync_all()
     }
 
-    /// Cuts the file to a length and goes on from there.
+    /// Truncates the file and moves the position to its end.
     fn cut(&mut self, file: &mut File, length: u64) -> io::Result<()> {
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length)).map(drop)
     }
 }
 
-/// The system's.
+/// The operating system's file system.
 pub(crate) struct System;
 
 impl Disk for System {}

@@ -1,4 +1,4 @@
-//! What can go wrong with a journal.
+//! Errors of a journal.
 
 use crate::RecordError;
 use std::{io, path::PathBuf, sync::Arc};
@@ -6,51 +6,51 @@ use std::{io, path::PathBuf, sync::Arc};
 /// Why a journal can't be opened, read or written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another process has it open.
+    /// Another process holds the lock.
     #[error("journal {} is in use by another process: two nodes must not share a data directory", .0.display())]
     Locked(PathBuf),
-    /// The system refused.
+    /// The operating system refused an operation.
     #[error("journal {}: {source}", path.display())]
     Io {
         /// File or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Arc<io::Error>,
     },
-    /// A segment is damaged where no power cut damages it.
+    /// A segment is damaged in a place that no power cut damages.
     #[error("journal {} is damaged at byte {offset}: {message}", path.display())]
     Damaged {
         /// Segment.
         path: PathBuf,
-        /// Where the bad bytes begin.
+        /// Offset of the bad bytes.
         offset: u64,
-        /// What was expected and found.
+        /// Expected and actual content.
         message: String,
     },
-    /// A record is sound but can't be read, for instance one of a newer version.
+    /// A record is intact but can't be decoded, for instance one of a newer version.
     #[error("journal {} at byte {offset}: {source}", path.display())]
     Record {
         /// Segment.
         path: PathBuf,
-        /// Where the record begins.
+        /// Offset of the record.
         offset: u64,
-        /// Why.
+        /// The decoder's error.
         source: RecordError,
     },
-    /// The caller of `open` refused a record.
+    /// The `replay` function given to `open` returned an error.
     #[error("journal {}: record {number}: {message}", path.display())]
     Refused {
         /// Directory.
         path: PathBuf,
         /// Number of the record.
         number: u64,
-        /// The caller's words.
+        /// Text of that error.
         message: String,
     },
     /// The record is too long to be written.
     #[error("record of {0} bytes: expected at most {max}", max = crate::MAX_BODY)]
     TooLong(usize),
-    /// Records that belong together are too long to be written as one.
+    /// A batch is too long to be written as one frame.
     #[error("batch of {length} bytes: expected at most {max}")]
     BatchTooLong {
         /// Length, bytes.
@@ -58,13 +58,14 @@ pub enum JournalError {
         /// Longest batch, bytes.
         max: usize,
     },
-    /// The record has no bytes in the format.
+    /// The format can't hold the record.
     #[error("record can't be written: {0}")]
     Unwritable(RecordError),
-    /// `fdatasync` failed, or half-written bytes could not be taken back; what the disk holds is unknown.
-    #[error("journal is closed since the disk failed: {0}; check the disk and restart")]
+    /// `fdatasync` failed, or a partial write could not be undone: the content of the disk is
+    /// unknown.
+    #[error("journal is closed because the disk failed: {0}; check the disk and restart")]
     Poisoned(Arc<io::Error>),
-    /// The writer is gone.
+    /// The writer thread has ended.
     #[error("journal is closed")]
     Closed,
 }

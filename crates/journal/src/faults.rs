@@ -1,4 +1,4 @@
-//! Disks that fail: full, failing at `fdatasync`, losing power between write and sync.
+//! Disks that are full, fail at `fdatasync`, or lose power between write and sync.
 
 use crate::{
     Journal, JournalError, Options, Record,
@@ -21,7 +21,7 @@ use std::{
 
 #[derive(Default)]
 struct Plan {
-    /// Bytes that may still be written.
+    /// Bytes of free space; none for no limit.
     space: Option<usize>,
     sync_fails: bool,
     cut_fails: bool,
@@ -31,12 +31,12 @@ struct Plan {
 #[derive(Clone, Default)]
 struct Faulty {
     plan: Arc<Mutex<Plan>>,
-    /// Writes begun.
+    /// Number of writes started.
     writes: Arc<AtomicUsize>,
 }
 
 impl Faulty {
-    /// Holds the disk too: nothing is written until the guard is gone.
+    /// While the guard is held, the disk blocks before it writes.
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap()
     }
@@ -102,7 +102,7 @@ async fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
         let error = journal.append(record(1)).await.unwrap_err();
         let JournalError::Io { path, source } = error else { panic!("{error}") };
         assert_eq!((path, source.kind()), (first_segment(dir.path()), io::ErrorKind::StorageFull));
-        assert_eq!(fs::read(first_segment(dir.path())).unwrap(), before, "nothing half-written stays");
+        assert_eq!(fs::read(first_segment(dir.path())).unwrap(), before, "no partial write is left");
         disk.plan().space = None;
         journal.append(record(2)).await.unwrap();
         assert_eq!(all(dir.path()), [record(0), record(2)]);
@@ -144,7 +144,7 @@ async fn after_a_failed_sync_nothing_is_written_or_synced_again() {
 }
 
 #[tokio::test]
-async fn half_written_bytes_that_stay_close_the_journal() {
+async fn a_partial_write_that_cannot_be_undone_closes_the_journal() {
     for cut_fails in [true, false] {
         let (disk, dir) = (Faulty::default(), tempfile::tempdir().unwrap());
         let journal = open(&disk, dir.path(), 1 << 20);
@@ -178,7 +178,8 @@ async fn a_batch_waits_for_one_sync() {
     assert_eq!(all(dir.path()).len(), 1_000);
 }
 
-/// Appends one record and, while the writer is held at it, batches; tells how many syncs they took.
+/// Appends one record and, while the writer is blocked at it, batches. Returns how many syncs they
+/// took.
 fn syncs_of(batches: Vec<Vec<Record>>) -> (tempfile::TempDir, u32) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (disk, dir) = (Faulty::default(), tempfile::tempdir().unwrap());
@@ -210,16 +211,16 @@ fn syncs_of(batches: Vec<Vec<Record>>) -> (tempfile::TempDir, u32) {
 }
 
 #[test]
-fn all_that_waits_becomes_durable_with_one_sync() {
+fn waiting_appends_become_durable_with_one_sync() {
     let (dir, syncs) = syncs_of((1..200).map(|n| vec![record(n)]).collect());
-    // the first one's; the last one may come too late for the others'
+    // one for the first; the last may come too late for the sync of the others
     assert!(syncs == 2 || syncs == 3, "{syncs}");
     assert_eq!(all(dir.path()).len(), 200);
 }
 
 #[test]
-fn what_waits_is_cut_into_frames_that_can_be_read() {
-    // each fits a frame, no two do
+fn waiting_batches_are_split_into_readable_frames() {
+    // one batch fits in a frame, two don't
     let batch: Vec<Record> = (0..45_000).map(record).collect();
     let (dir, syncs) = syncs_of(vec![batch.clone(), batch.clone(), batch]);
     assert_eq!(syncs, 4);
@@ -228,8 +229,8 @@ fn what_waits_is_cut_into_frames_that_can_be_read() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
-    /// Power goes between write and sync: any of the pages written since the last sync may be lost, and the file may
-    /// have any length up to the written one.
+    /// Power fails between write and sync: any page written since the last sync may be lost, and
+    /// the file may have any length up to the written one.
     #[test]
     fn a_power_cut_loses_no_acknowledged_record(
         durable in 0u64..5,
@@ -248,8 +249,8 @@ proptest! {
         }
         let synced = fs::read(&path).unwrap().len();
         disk.plan().sync_fails = true;
-        let all_of_it: Vec<Record> = (100..100 + batch).map(record).collect();
-        runtime.block_on(journal.append_all(all_of_it.clone())).unwrap_err();
+        let batch_records: Vec<Record> = (100..100 + batch).map(record).collect();
+        runtime.block_on(journal.append_all(batch_records.clone())).unwrap_err();
 
         let mut bytes = fs::read(&path).unwrap();
         for (at, byte) in bytes.iter_mut().enumerate().skip(synced) {
@@ -264,7 +265,7 @@ proptest! {
         let mut seen = Vec::new();
         let options = Options::new(after.path());
         Journal::open(options, |_, record| { seen.push(record); Ok::<(), Infallible>(()) }).unwrap();
-        let whole = [kept.clone(), all_of_it].concat();
+        let whole = [kept.clone(), batch_records].concat();
         prop_assert!(seen == kept || seen == whole, "{} of {} records", seen.len(), whole.len());
         prop_assert_eq!(all(after.path()), seen);
     }

@@ -14,38 +14,40 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-/// Appends that may wait for the writer; more wait for room, so a slow disk slows its callers.
+/// Most appends in the writer's queue. Further callers wait for room, so a slow disk slows them
+/// down.
 const QUEUE: usize = 65_536;
 
-/// Where a journal is and how it is cut.
+/// Place of a journal and size of its segments.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Directory; made if missing.
+    /// Directory, created if missing.
     pub dir: PathBuf,
-    /// Size from which a new segment is begun, bytes.
+    /// A segment of at least this size is followed by a new one, bytes.
     pub segment_bytes: u64,
 }
 
 impl Options {
-    /// With segments of 256 MiB.
+    /// Segments of 256 MiB.
     #[must_use]
     pub fn new(dir: &Path) -> Self {
         Self { dir: dir.to_owned(), segment_bytes: 256 << 20 }
     }
 }
 
-/// An open journal. Cloning gives another handle to the same; the lock is held until the last is gone and what they
-/// appended is written.
+/// A handle to an open journal. Clones share it; the lock is held until the last one is dropped and
+/// all their appends are written.
 #[derive(Clone, Debug)]
 pub struct Journal {
     appends: mpsc::Sender<Append>,
 }
 
 impl Journal {
-    /// Takes the lock, hands every record to `replay` in order, cuts a torn tail off, and starts the writer.
+    /// Takes the lock, passes every record to `replay` in order, cuts off a torn tail, and starts
+    /// the writer.
     ///
     /// # Errors
-    /// [`JournalError`]: locked, damaged, or a record that `replay` refuses.
+    /// [`JournalError`]: locked, damaged, or a record for which `replay` returned an error.
     pub fn open<E: std::fmt::Display>(
         options: Options,
         replay: impl FnMut(u64, Record) -> Result<(), E>,
@@ -74,20 +76,20 @@ impl Journal {
         Ok(Self { appends })
     }
 
-    /// Appends one record; when this returns, it is durable. If the future is dropped, the record may still be
-    /// written.
+    /// Appends one record, which is durable when this returns. If the future is dropped, the record
+    /// may still be written.
     ///
     /// # Errors
-    /// [`JournalError`]; the record is not in the journal then, but for [`JournalError::Poisoned`], where nobody
-    /// knows.
+    /// [`JournalError`]. The record is then not in the journal, except after
+    /// [`JournalError::Poisoned`], when it may be.
     pub async fn append(&self, record: Record) -> Result<(), JournalError> {
         self.append_all(vec![record]).await
     }
 
-    /// Appends records next to each other, durable as one: after a power cut all of them are there or none.
+    /// Appends records in one frame: after a power cut either all of them are there or none.
     ///
     /// # Errors
-    /// As [`Journal::append`]; [`JournalError::BatchTooLong`] when they take more than 4 MiB.
+    /// As [`Journal::append`], and [`JournalError::BatchTooLong`] if they take more than 4 MiB.
     pub async fn append_all(&self, records: Vec<Record>) -> Result<(), JournalError> {
         if records.is_empty() {
             return Ok(());
@@ -99,14 +101,14 @@ impl Journal {
         if payload.len() > MAX_PAYLOAD {
             return Err(JournalError::BatchTooLong { length: payload.len(), max: MAX_PAYLOAD });
         }
-        // a record takes at least one byte of the payload
+        // no fallback in practice: a record takes at least four bytes of a payload of at most 4 MiB
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let (done, durable) = oneshot::channel();
         self.appends.send(Append { payload, count, done }).await.map_err(|_| JournalError::Closed)?;
         durable.await.map_err(|_| JournalError::Closed)?
     }
 
-    /// Appends that the writer did not take yet.
+    /// Number of appends that the writer has not taken yet.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.appends.max_capacity().saturating_sub(self.appends.capacity())
@@ -123,19 +125,19 @@ fn lock(dir: &Path) -> Result<File, JournalError> {
     }
 }
 
-/// The last segment, as far as it is whole.
+/// The intact part of the last segment.
 struct Tail {
     path: PathBuf,
     length: usize,
     mark: Option<u64>,
 }
 
-/// Hands out every record; gives the last segment and the number of the next record.
+/// Passes every record to `replay`; returns the last segment and the number of the next record.
 fn replay_all<E: std::fmt::Display>(
     dir: &Path,
     mut replay: impl FnMut(u64, Record) -> Result<(), E>,
 ) -> Result<(Option<Tail>, u64), JournalError> {
-    let mut take = |number, record| {
+    let mut replay = |number, record| {
         replay(number, record).map_err(|refused| JournalError::Refused {
             path: dir.to_owned(),
             number,
@@ -151,7 +153,7 @@ fn replay_all<E: std::fmt::Display>(
         }
         let mut cursor = Cursor::open(&path, first)?;
         let end = loop {
-            if let Some(end) = cursor.next(&mut take)? {
+            if let Some(end) = cursor.next(&mut replay)? {
                 break end;
             }
         };
@@ -159,7 +161,7 @@ fn replay_all<E: std::fmt::Display>(
             End::Whole => cursor.length(),
             End::Torn(offset) if segments.len() == 0 => {
                 let lost = cursor.length().saturating_sub(offset);
-                warn!(segment = %path.display(), offset, lost, "cut off bytes that were never acknowledged");
+                warn!(segment = %path.display(), offset, lost, "cut off a torn tail that was never acknowledged");
                 offset
             }
             End::Torn(offset) => return Err(segment::torn_inside(&path, offset)),

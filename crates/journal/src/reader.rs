@@ -1,4 +1,4 @@
-//! Reading without the lock, for tools.
+//! Reads a journal without its lock, for tools.
 
 use crate::{
     JournalError, Record,
@@ -9,8 +9,9 @@ use std::{
     vec,
 };
 
-/// Reads all records of a journal in order, from a directory that a node may have open. A torn tail, or what the
-/// node is just writing, is left out; nothing is changed on disk. After an error nothing more comes.
+/// Reads all records of a journal in order, even while a node has it open. A torn tail, or a frame
+/// that the node is just writing, is left out. Nothing is changed on disk. An error is the last
+/// item.
 pub fn read(dir: &Path) -> impl Iterator<Item = Result<Record, JournalError>> + use<> {
     let (segments, error) = match segment::list(dir) {
         Ok(segments) => (segments, None),
@@ -21,17 +22,17 @@ pub fn read(dir: &Path) -> impl Iterator<Item = Result<Record, JournalError>> + 
 
 struct Records {
     segments: vec::IntoIter<(u64, PathBuf)>,
-    /// Number of the record that the next segment must begin with.
+    /// Number of the first record expected in the next segment.
     next: u64,
     open: Option<(PathBuf, Cursor)>,
-    /// Records of the frame that is being handed out.
+    /// Records of the current frame not returned yet.
     ready: vec::IntoIter<Record>,
-    /// Comes after what is ready.
+    /// Returned after `ready`.
     error: Option<JournalError>,
 }
 
 impl Records {
-    /// Fills `ready` from the next frame. False at the end.
+    /// Fills `ready` from the next frame; `false` at the end of the journal.
     fn refill(&mut self) -> Result<bool, JournalError> {
         let Some((path, cursor)) = &mut self.open else {
             let Some((first, path)) = self.segments.next() else { return Ok(false) };
@@ -77,7 +78,7 @@ impl Iterator for Records {
             match self.refill() {
                 Ok(true) => {}
                 Ok(false) => return None,
-                // records before the bad one in its frame are handed out first
+                // first come the records before the bad one in its frame
                 Err(error) => self.error = Some(error),
             }
         }

@@ -1,7 +1,8 @@
-//! Records and their bytes.
+//! Records and their binary format.
 //!
-//! A body is `u8 type · u8 version (1) · fields`. Integers are little-endian; `text` is a `u8` length and so many bytes
-//! of UTF-8. Terms, jobs and shares are as in [`hashlease_share::wire`].
+//! A body is `u8 type · u8 version (1) · fields`. Integers are little-endian; `text` is a `u8`
+//! length followed by that many bytes of UTF-8. Terms, jobs and shares are as in
+//! [`hashlease_share::wire`].
 //!
 //! ```text
 //! type  fields
@@ -30,26 +31,28 @@ pub const MAX_BODY: usize = 64 * 1_024;
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A lease's terms, when it is first seen and when its end came closer.
+    /// A lease's terms, written when the lease is first seen and when its end moves closer.
     Lease(Terms),
     /// A verified job, before any miner gets it.
     Job {
-        /// When it came, Unix milliseconds.
+        /// Time of arrival.
         at: UnixMillis,
         /// The job and its signature.
         signed: SignedJob,
     },
-    /// A counted share. Only [`Record::share`] and reading a journal make one, so nothing unverified is credited:
+    /// A counted share. Only [`Record::share`] and the decoder create one, so that nothing
+    /// unverified is credited:
     ///
     /// ```compile_fail,E0639
     /// # use hashlease_journal::Record;
     /// # fn forge(lease: hashlease_primitives::LeaseId, share: hashlease_share::Share) -> Record {
-    /// Record::Share { at: 0, lease, job: 1, key: Default::default(), epoch: 0, share, worker: String::new() }
+    /// let (key, worker) = Default::default();
+    /// Record::Share { at: 0, lease, job: 1, key, epoch: 0, share, worker }
     /// # }
     /// ```
     #[non_exhaustive]
     Share {
-        /// When it came, Unix milliseconds.
+        /// Time of arrival.
         at: UnixMillis,
         /// Lease.
         lease: LeaseId,
@@ -59,27 +62,27 @@ pub enum Record {
         key: B256,
         /// Epoch of its header time.
         epoch: u32,
-        /// What the miner chose.
+        /// The miner's choice.
         share: Share,
         /// Worker, at most 255 bytes.
         worker: String,
     },
     /// The pool's verdict on a share.
     Verdict {
-        /// When it came, Unix milliseconds.
+        /// Time of arrival.
         at: UnixMillis,
         /// Lease.
         lease: LeaseId,
         /// Key of the share.
         key: B256,
-        /// Whether the pool took it.
+        /// Whether the pool accepted it.
         accepted: bool,
-        /// The pool's reason otherwise; cut to 255 bytes when it is written.
+        /// The pool's reason if it did not, cut to 255 bytes when written.
         code: String,
     },
     /// An epoch was closed.
     EpochClosed {
-        /// When, Unix milliseconds.
+        /// Time of closing.
         at: UnixMillis,
         /// Lease.
         lease: LeaseId,
@@ -90,13 +93,13 @@ pub enum Record {
     },
 }
 
-/// A body that can't be read, or a record that has none.
+/// Why a body can't be decoded, or a record can't be encoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// Newer than this program.
-    #[error("record of type {0} is not known to this version")]
+    /// The type is unknown, probably that of a newer program.
+    #[error("unknown record type {0}: expected 1 to 7; was the journal written by a newer version?")]
     UnknownType(u8),
-    /// Written by a newer program.
+    /// The version is unknown, probably that of a newer program.
     #[error("record of type {kind}, version {actual}: expected version {expected}")]
     UnknownVersion {
         /// Type.
@@ -112,7 +115,7 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// The record of a counted share: only the verifier makes what it takes. `worker` is cut to 255 bytes.
+    /// The record of a counted share. `worker` is cut to 255 bytes.
     #[must_use]
     pub fn share(at: UnixMillis, share: &VerifiedShare, worker: &str) -> Self {
         Self::Share {

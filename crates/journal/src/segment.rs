@@ -1,4 +1,4 @@
-//! Segments and frames as bytes.
+//! The binary format of segments and frames.
 
 use crate::{JournalError, MAX_BODY, Record};
 use hashlease_share::wire::{Fields, WireError};
@@ -15,11 +15,16 @@ const FRAME_HEADER: usize = 28;
 /// Longest payload of a frame, bytes.
 pub(crate) const MAX_PAYLOAD: usize = 4 * 1_024 * 1_024;
 
+/// Lossless: no platform's `usize` has more than 64 bits.
+pub(crate) fn as_u64(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 pub(crate) fn path_of(dir: &Path, first: u64) -> PathBuf {
     dir.join(format!("{first:020}.hlj"))
 }
 
-/// Segments of a directory in order: number of the first record, path.
+/// Segments of a directory in order, each with the number of its first record.
 pub(crate) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(JournalError::io(dir))? {
@@ -54,6 +59,7 @@ pub(crate) fn frame(mark: u64, first: u64, count: u32, payload: &[&[u8]]) -> Vec
     out.extend(mark.to_le_bytes());
     out.extend(first.to_le_bytes());
     out.extend(count.to_le_bytes());
+    // never the fallback: a payload has at most `MAX_PAYLOAD` bytes
     out.extend(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
     let crc = payload.iter().fold(crc32c::crc32c(&out), |crc, part| crc32c::crc32c_append(crc, part));
     out.extend(crc.to_le_bytes());
@@ -74,12 +80,13 @@ pub(crate) fn put_record(payload: &mut Vec<u8>, record: &Record) -> Result<(), J
         return Err(JournalError::TooLong(length));
     }
     if let Some(place) = payload.get_mut(at..body) {
+        // never the fallback: a body has at most `MAX_BODY` bytes
         place.copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
     }
     Ok(())
 }
 
-/// A frame that is whole.
+/// An intact frame.
 struct Frame {
     first: u64,
     count: u32,
@@ -87,21 +94,23 @@ struct Frame {
     length: usize,
 }
 
-/// Reads the frame at the front of `bytes`.
+/// Reads the frame at the start of `bytes`.
 fn parse(mark: u64, bytes: &[u8]) -> Result<Frame, String> {
     let short = |error: WireError| error.to_string();
     let mut fields = Fields::new(bytes);
     if fields.u64("frame's mark").map_err(short)? != mark {
-        return Err("no frame begins here".into());
+        return Err("no frame starts here".into());
     }
     let (first, count) =
         (fields.u64("frame's first record").map_err(short)?, fields.u32("frame's records").map_err(short)?);
+    // too long for this platform is too long in any case
     let length = usize::try_from(fields.u32("frame's length").map_err(short)?).unwrap_or(usize::MAX);
     let expected = fields.u32("frame's checksum").map_err(short)?;
     if length > MAX_PAYLOAD {
         return Err(format!("frame of {length} bytes: expected at most {MAX_PAYLOAD}"));
     }
     let payload = fields.take("frame's payload", length).map_err(short)?;
+    // never the fallback: its fields were just read
     let head = bytes.get(..FRAME_HEADER.saturating_sub(4)).unwrap_or_default();
     let actual = crc32c::crc32c_append(crc32c::crc32c(head), payload);
     if actual != expected {
@@ -110,12 +119,12 @@ fn parse(mark: u64, bytes: &[u8]) -> Result<Frame, String> {
     Ok(Frame { first, count, length })
 }
 
-/// What a segment's end looks like.
+/// State of a segment's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Everything is whole.
+    /// The last frame is intact.
     Whole,
-    /// From here on only bytes that were never acknowledged.
+    /// The bytes from this offset on were never acknowledged.
     Torn(usize),
 }
 
@@ -129,33 +138,35 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Reads the file of the segment that begins with record `first`, and its header.
+    /// Reads the file of the segment whose first record is `first`, and checks its header.
     pub(crate) fn open(path: &Path, first: u64) -> Result<Self, JournalError> {
         let bytes = fs::read(path).map_err(JournalError::io(path))?;
         let mut cursor = Self { path: path.to_owned(), bytes, offset: 0, number: first, mark: None };
         let bytes = &cursor.bytes;
-        // a header is written and synced before any frame, so only a segment without frames may lack it
+        // a header is written and synced before any frame, so only a segment without frames may
+        // lack it
         if bytes.len() < HEADER || (bytes.len() == HEADER && bytes.iter().all(|byte| *byte == 0)) {
             return Ok(cursor);
         }
-        let mark = bytes.get(12..20).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-        let expected = header(mark.unwrap_or_default(), first);
-        if bytes.get(..HEADER) != Some(expected.as_slice()) {
-            let version = bytes.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_le_bytes);
-            if bytes.starts_with(MAGIC) && version != Some(VERSION) {
-                let version = version.unwrap_or_default();
+        let (Some(version), Some(mark)) =
+            (field(bytes, 8).map(u16::from_le_bytes), field(bytes, 12).map(u64::from_le_bytes))
+        else {
+            return Ok(cursor);
+        };
+        if !bytes.starts_with(&header(mark, first)) {
+            if bytes.starts_with(MAGIC) && version != VERSION {
                 return Err(cursor.damaged(8, format!("format version: expected {VERSION}, got {version}")));
             }
             return Err(
                 cursor.damaged(0, format!("header: expected that of the segment from record {first}"))
             );
         }
-        cursor.mark = mark;
+        cursor.mark = Some(mark);
         cursor.offset = HEADER;
         Ok(cursor)
     }
 
-    /// Bytes in the file.
+    /// Length of the file, bytes.
     pub(crate) const fn length(&self) -> usize {
         self.bytes.len()
     }
@@ -165,17 +176,19 @@ impl Cursor {
         self.number
     }
 
-    /// What begins each of the segment's frames; none when even the header is torn.
+    /// Mark at the start of each of the segment's frames; none if even the header is torn.
     pub(crate) const fn mark(&self) -> Option<u64> {
         self.mark
     }
 
-    /// Hands out the records of the next frame; tells how the segment ends when there is none.
+    /// Passes the records of the next frame to `take`; returns how the segment ends if there is no
+    /// further one.
     pub(crate) fn next(
         &mut self,
         mut take: impl FnMut(u64, Record) -> Result<(), JournalError>,
     ) -> Result<Option<End>, JournalError> {
         let Some(mark) = self.mark else { return Ok(Some(End::Torn(0))) };
+        // never the fallback: the offset is that of the end of a frame
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
         if rest.is_empty() {
             return Ok(Some(End::Whole));
@@ -192,18 +205,17 @@ impl Cursor {
             Err(message) if later_frame(mark, rest) => return Err(self.damaged(self.offset, message)),
             Err(_) => return Ok(Some(End::Torn(self.offset))),
         };
-        let begin = self.offset.saturating_add(FRAME_HEADER);
-        let end = begin.saturating_add(found.length);
-        let mut payload = Fields::new(self.bytes.get(begin..end).unwrap_or_default());
+        let start = self.offset.saturating_add(FRAME_HEADER);
+        let end = start.saturating_add(found.length);
+        // never the fallback: `parse` has read all of the payload
+        let mut payload = Fields::new(self.bytes.get(start..end).unwrap_or_default());
         for _ in 0..found.count {
-            let at = begin.saturating_add(payload.offset());
-            let unreadable = |source| JournalError::Record {
-                path: self.path.clone(),
-                offset: u64::try_from(at).unwrap_or(u64::MAX),
-                source,
-            };
+            let at = start.saturating_add(payload.offset());
+            let unreadable =
+                |source| JournalError::Record { path: self.path.clone(), offset: as_u64(at), source };
             let wire = |error: WireError| unreadable(error.into());
             let length = payload.u32("record's length").map_err(wire)?;
+            // too long for this platform is longer than the payload
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let body = payload.take("record", length).map_err(wire)?;
             take(self.number, Record::decode(body).map_err(unreadable)?)?;
@@ -219,27 +231,28 @@ impl Cursor {
     }
 }
 
-fn damaged(path: &Path, offset: usize, message: String) -> JournalError {
-    JournalError::Damaged {
-        path: path.to_owned(),
-        offset: u64::try_from(offset).unwrap_or(u64::MAX),
-        message,
-    }
+/// A field of a segment's header; none if the header ends before it.
+fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
 }
 
-/// The segment from record `expected` is not there.
+fn damaged(path: &Path, offset: usize, message: String) -> JournalError {
+    JournalError::Damaged { path: path.to_owned(), offset: as_u64(offset), message }
+}
+
+/// The error for a gap before the segment whose first record is `actual`.
 pub(crate) fn missing(path: &Path, expected: u64, actual: u64) -> JournalError {
     damaged(path, 0, format!("a segment is missing: expected one from record {expected}, got {actual}"))
 }
 
-/// A segment is torn though another follows.
+/// The error for a torn segment that is not the last one.
 pub(crate) fn torn_inside(path: &Path, offset: usize) -> JournalError {
     damaged(path, offset, "the segment ends in the middle although another follows".into())
 }
 
-/// Whether a whole frame begins anywhere after the first byte.
+/// Whether an intact frame starts anywhere after the first byte.
 fn later_frame(mark: u64, bytes: &[u8]) -> bool {
     let mark_bytes = mark.to_le_bytes();
     let candidates = bytes.windows(8).enumerate().skip(1).filter(|(_, window)| *window == mark_bytes);
-    candidates.map(|(at, _)| bytes.get(at..).unwrap_or_default()).any(|rest| parse(mark, rest).is_ok())
+    candidates.filter_map(|(at, _)| bytes.get(at..)).any(|rest| parse(mark, rest).is_ok())
 }

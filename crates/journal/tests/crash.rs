@@ -1,4 +1,4 @@
-//! What a power cut, a bad disk and a second process may do to a journal.
+//! A journal after power cuts, on damaged disks, and with a second process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::B256;
@@ -36,7 +36,7 @@ fn options(dir: &tempfile::TempDir) -> Options {
 
 fn open(dir: &tempfile::TempDir) -> Result<(Journal, Vec<Record>), JournalError> {
     let mut seen = Vec::new();
-    // the lock goes with the writer thread, which ends a moment after the last handle
+    // the writer thread holds the lock and ends a moment after the last handle is dropped
     for _ in 0..200 {
         seen.clear();
         let opened = Journal::open(options(dir), |_, record| {
@@ -64,7 +64,7 @@ async fn filled(count: u64) -> (tempfile::TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_a_restart() {
+async fn acknowledged_records_survive_a_restart() {
     let (dir, _) = filled(20).await;
     let (journal, seen) = open(&dir).unwrap();
     assert_eq!(seen, (0..20).map(record).collect::<Vec<_>>());
@@ -114,7 +114,7 @@ async fn a_torn_tail_is_cut_off_at_every_byte() {
             drop(journal);
         }
     }
-    // and it goes on from there
+    // and appends continue from there
     let (journal, _) = open(&dir).unwrap();
     journal.append(record(9)).await.unwrap();
     drop(journal);
@@ -122,7 +122,7 @@ async fn a_torn_tail_is_cut_off_at_every_byte() {
 }
 
 #[tokio::test]
-async fn damage_in_the_middle_is_refused_with_its_place() {
+async fn damage_in_the_middle_is_an_error_with_its_offset() {
     let (dir, path) = filled(5).await;
     let mut bytes = fs::read(&path).unwrap();
     bytes[HEADER + 40] ^= 1;
@@ -133,7 +133,7 @@ async fn damage_in_the_middle_is_refused_with_its_place() {
 }
 
 #[tokio::test]
-async fn segments_are_cut_and_a_missing_one_is_seen() {
+async fn segments_are_limited_in_size_and_a_missing_one_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let small = Options { segment_bytes: 200, ..options(&dir) };
     let journal = Journal::open(small, |_, _| Ok::<(), Infallible>(())).unwrap();
@@ -151,7 +151,7 @@ async fn segments_are_cut_and_a_missing_one_is_seen() {
     assert!(segments.len() > 3);
     assert_eq!(all(dir.path()).len(), 20);
 
-    // a torn end is only ever that of the last one
+    // only the last segment may have a torn tail
     let whole = fs::read(&segments[1]).unwrap();
     fs::write(&segments[1], &whole[..whole.len() - 1]).unwrap();
     assert!(matches!(open(&dir), Err(JournalError::Damaged { path, .. }) if path == segments[1]));
@@ -162,7 +162,7 @@ async fn segments_are_cut_and_a_missing_one_is_seen() {
     fs::write(&segments[1], &whole).unwrap();
     assert_eq!(open(&dir).unwrap().1.len(), 20);
 
-    // a segment in another's place
+    // a segment under another's name
     fs::write(&segments[1], fs::read(&segments[2]).unwrap()).unwrap();
     assert!(matches!(open(&dir), Err(JournalError::Damaged { path, offset: 0, .. }) if path == segments[1]));
     fs::write(&segments[1], &whole).unwrap();
@@ -174,7 +174,7 @@ async fn segments_are_cut_and_a_missing_one_is_seen() {
     }
 }
 
-/// Puts a frame behind what a segment holds; tells where its payload begins.
+/// Appends a frame to a segment; returns the offset of its payload.
 fn put_frame(path: &Path, mark: Option<[u8; 8]>, first: u64, bodies: &[&[u8]]) -> u64 {
     let mut bytes = fs::read(path).unwrap();
     let payload: Vec<u8> =
@@ -191,7 +191,7 @@ fn put_frame(path: &Path, mark: Option<[u8; 8]>, first: u64, bodies: &[&[u8]]) -
 }
 
 #[tokio::test]
-async fn a_record_of_a_newer_program_is_refused_with_its_place_and_type() {
+async fn a_record_of_a_newer_program_is_an_error_with_its_offset_and_type() {
     for (body, expected) in [
         ([8, 1], RecordError::UnknownType(8)),
         ([3, 9], RecordError::UnknownVersion { kind: 3, expected: 1, actual: 9 }),
@@ -206,7 +206,7 @@ async fn a_record_of_a_newer_program_is_refused_with_its_place_and_type() {
         assert_eq!(source, expected);
         assert_eq!(fs::read(&path).unwrap(), before, "nothing is cut off");
         let read: Vec<_> = read(dir.path()).collect();
-        // what comes before it in its frame is sound
+        // the records before it in its frame are intact
         assert_eq!(read.len(), 4);
         assert_eq!(*read[2].as_ref().unwrap(), record(0));
         assert!(matches!(read[3], Err(JournalError::Record { .. })));
@@ -214,9 +214,9 @@ async fn a_record_of_a_newer_program_is_refused_with_its_place_and_type() {
 }
 
 #[tokio::test]
-async fn a_frame_in_anothers_place_is_refused() {
+async fn a_frame_at_anothers_place_is_an_error() {
     let (dir, path) = filled(2).await;
-    // as the last one it could be what an unfinished write left
+    // as the last frame it could be the rest of an unfinished write
     put_frame(&path, None, 7, &[&[8, 1]]);
     assert_eq!(open(&dir).unwrap().1.len(), 2);
     put_frame(&path, Some([5; 8]), 2, &[&[8, 1]]);
@@ -227,8 +227,8 @@ async fn a_frame_in_anothers_place_is_refused() {
 }
 
 #[tokio::test]
-async fn what_a_stranger_wrote_does_not_pass_for_a_frame() {
-    // a text that is a whole frame, but for the segment's mark
+async fn a_strangers_text_does_not_pass_for_a_frame() {
+    // a text that is a whole frame except for the segment's mark
     let code = (1u64..)
         .find_map(|first| {
             let payload = [2, 0, 0, 0, 6, 1];
@@ -258,12 +258,12 @@ async fn what_a_stranger_wrote_does_not_pass_for_a_frame() {
 }
 
 #[tokio::test]
-async fn zeros_in_place_of_what_was_acknowledged_are_refused() {
+async fn zeros_in_place_of_acknowledged_frames_are_an_error() {
     let (dir, path) = filled(5).await;
     let length = fs::read(&path).unwrap().len();
     fs::write(&path, vec![0; length]).unwrap();
     assert!(matches!(open(&dir), Err(JournalError::Damaged { offset: 0, .. })));
-    // a header that never became durable had no frames behind it
+    // a header that never became durable had no frames after it
     for torn in [0, 10, HEADER] {
         fs::write(&path, vec![0; torn]).unwrap();
         let (journal, seen) = open(&dir).unwrap();
@@ -275,12 +275,12 @@ async fn zeros_in_place_of_what_was_acknowledged_are_refused() {
 }
 
 #[tokio::test]
-async fn batches_of_any_size_are_whole_after_a_restart() {
+async fn batches_of_any_size_survive_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(&dir).unwrap();
     let batch = |length: u64| (0..length).map(record).collect::<Vec<_>>();
     journal.append_all(vec![]).await.unwrap();
-    // each fits a frame, no two do
+    // one batch fits in a frame, two don't
     let big = 45_000;
     let tasks = (0..4).map(|_| {
         let (journal, records) = (journal.clone(), batch(big));
@@ -307,7 +307,7 @@ async fn a_second_process_is_refused() {
 }
 
 #[tokio::test]
-async fn a_record_too_long_is_refused_and_the_next_is_taken() {
+async fn a_record_that_is_too_long_is_refused_and_the_next_is_appended() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(&dir).unwrap();
     let hash = B256::ZERO;

@@ -1,4 +1,4 @@
-//! Records to bytes and back.
+//! Encoding and decoding of records.
 
 use super::{Record, RecordError};
 use crate::wire::{put_text, text};
@@ -67,7 +67,7 @@ impl Record {
         Ok(())
     }
 
-    /// Reads a body to its last byte.
+    /// Decodes a body. Bytes after the last field are an error.
     pub(crate) fn decode(body: &[u8]) -> Result<Self, RecordError> {
         let mut fields = Fields::new(body);
         let fields = &mut fields;

@@ -160,7 +160,7 @@ fn closed() -> Record {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_again(record in any_record()) {
+    fn an_encoded_record_decodes_to_itself(record in any_record()) {
         prop_assert_eq!(Record::decode(&encoded(&record)), Ok(record));
     }
 
@@ -177,7 +177,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_body_is_no_record(record in any_record(), at in any::<prop::sample::Index>()) {
+    fn a_truncated_body_is_an_error(record in any_record(), at in any::<prop::sample::Index>()) {
         let body = encoded(&record);
         prop_assert!(Record::decode(&body[..at.index(body.len())]).is_err());
     }
@@ -288,7 +288,7 @@ fn other_types_versions_and_lengths_are_refused() {
 }
 
 #[test]
-fn a_worker_is_cut_between_characters() {
+fn a_long_worker_name_is_cut_between_characters() {
     let long = "é".repeat(200);
     assert_eq!(fitting(&long), "é".repeat(127));
     assert_eq!(fitting("rig"), "rig");
