@@ -1,8 +1,10 @@
-//! Leaves built per second, and the time of an opening and of its check, beside the hashes that a machine does.
+//! Leaves built per second, and the time of an opening and of its check, compared with plain
+//! hashes.
 //!
-//! `cargo bench -p hashlease-trie --bench trie`, or with a part of a name behind `--` for some of it. The limit of a build is the
-//! line `limit/hashes of 1 M leaves`: as many hashes, one after the other, as a trie of random keys takes, one for
-//! each leaf and 1/ln 2 = 1.44 for its nodes. Hashing in lanes may pass it, since it hashes one at a time.
+//! `cargo bench -p hashlease-trie --bench trie`, or with a part of a name after `--` to run some of
+//! it. The line `limit/hashes of 1 M leaves` is the limit of a build without lanes: it computes as
+//! many hashes as a trie of random keys takes, one for each leaf and 1/ln 2 = 1.44 for its nodes.
+//! Lanes may exceed it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../tests/common/ascending.rs"]

@@ -1,8 +1,8 @@
-//! Hashes a run of ascending keys level by level: first plans which nodes the run completes, then hashes all leaves
-//! together, then the nodes of each depth together, the deepest first.
+//! Hashes a run of ascending keys level by level: first it plans which nodes the run completes,
+//! then it hashes all leaves together, then the nodes of each depth together, the deepest first.
 //!
-//! What a run leaves open are left children whose right sibling is still to come, at most one for each depth. They
-//! are carried to the next run, so a trie of any size takes the memory of one run.
+//! A run leaves left children open whose right sibling belongs to a later run, at most one for each
+//! depth. They are carried over to the next run, so a trie of any size takes the memory of one run.
 
 use crate::{
     MAX_DEPTH,
@@ -14,30 +14,33 @@ use hashlease_primitives::Commitment;
 
 /// Place of the absent child.
 const ABSENT: usize = 0;
-/// First place of the run's leaves. The places before are of the left children carried over, each at its depth.
+/// First place of the run's leaves. The places before it belong to the left children carried over,
+/// each at its depth.
 const LEAVES: usize = MAX_DEPTH.saturating_add(1);
-/// Nodes that are hashed together, at most: their 32 KiB stay in the first cache.
+/// Most nodes hashed together: their 32 KiB stay in the first-level cache.
 const TOGETHER: usize = 256;
 
-/// Children are known by their *place* in `hashes` and `counts`: what is carried over, then the leaves of the run,
-/// then its nodes.
+/// Children are known by their *place* in `hashes` and `counts`, which hold the children carried
+/// over, then the leaves of the run, then its nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
-    /// Depth of the root of what is built.
+    /// Depth of the root of the subtree.
     floor: usize,
-    /// Depth at which the next run's first key has parted from the key before it, zero before the first key.
+    /// Depth of the fork between the next run's first key and the key before it; zero before the
+    /// first key.
     fork: usize,
     hashes: Vec<B256>,
     counts: Vec<u64>,
-    /// Nodes of the run, each after all nodes below it: left subtree, right subtree, node.
+    /// Nodes of the run in postorder: left subtree, right subtree, node.
     nodes: Vec<Node>,
     /// First place of the nodes.
     first_node: usize,
-    /// By depth: the node planned last there, as its number plus one. From it, [`Node::before`] leads to the others.
+    /// By depth: the last node planned there, as its number plus one. [`Node::before`] leads from
+    /// it to the others.
     levels: [usize; MAX_DEPTH],
-    /// By depth: place of the left child whose sibling is still to come.
+    /// By depth: place of the left child that waits for its sibling.
     waiting: [usize; LEAVES],
-    /// Place of the root, once the last key was taken.
+    /// Place of the root, after the last key.
     root: usize,
     preimages: Vec<[u8; 128]>,
     digests: Vec<B256>,
@@ -47,12 +50,13 @@ pub(crate) struct Batch {
 struct Node {
     left: usize,
     right: usize,
-    /// The node planned before this one at the same depth, as its number plus one; zero if none was.
+    /// The node planned before this one at the same depth, as its number plus one; zero if none
+    /// was.
     before: usize,
 }
 
 impl Batch {
-    /// For a subtree whose root is `floor` below the root of the trie: all keys to come share that many bits.
+    /// For the subtree at depth `floor`: all its keys share that many first bits.
     pub(crate) fn new(floor: usize) -> Self {
         Self {
             floor,
@@ -69,27 +73,29 @@ impl Batch {
         }
     }
 
-    /// Takes the next keys. `forks` says for each where it has parted from the key after it, see
-    /// [`fork`](crate::node::fork); the very last key has none.
+    /// Takes the next keys. `forks` holds for each the depth of its [`fork`](crate::node::fork)
+    /// from the key after it; the very last key has none.
     pub(crate) fn take(&mut self, keys: &[[u8; 32]], forks: &[u8]) {
         self.carry();
         self.plan(keys, forks);
         self.hash(keys);
     }
 
-    /// Root of all keys, once the last was taken.
+    /// Root of all keys, after the last one.
     pub(crate) fn root(&self) -> Commitment {
         self.commitment(self.root)
     }
 
-    /// Children of those nodes of this run that count more than `least`, in the order of [`Batch::nodes`].
+    /// Children of those nodes of this run that count more than `least`, in the order of
+    /// [`Batch::nodes`].
     pub(crate) fn nodes_above(&self, least: u64) -> impl Iterator<Item = (Commitment, Commitment)> {
         let counts = self.counts.iter().skip(self.first_node);
         let above = self.nodes.iter().zip(counts).filter(move |(_, count)| **count > least);
         above.map(|(node, _)| (self.commitment(node.left), self.commitment(node.right)))
     }
 
-    /// Siblings on the way from the run's leaf `index` up as far as this run knows it, deepest first.
+    /// Siblings on the path from the run's leaf `index` upwards, as far as this run knows them,
+    /// deepest first.
     pub(crate) fn path(&self, index: usize) -> Vec<Commitment> {
         let mut path = Vec::new();
         let mut here = LEAVES.saturating_add(index);
@@ -103,7 +109,7 @@ impl Batch {
         path
     }
 
-    /// Moves what waits for its sibling to the places that outlive a run.
+    /// Moves the children that wait for their siblings to the places that outlive a run.
     fn carry(&mut self) {
         for (depth, place) in self.waiting.iter_mut().enumerate() {
             if *place != ABSENT {
@@ -115,8 +121,8 @@ impl Batch {
         }
     }
 
-    /// Finds the nodes that these keys complete: from each leaf up, those between where the key has parted from the
-    /// key before it and where it has parted from the key after it.
+    /// Finds the nodes that these keys complete: from each leaf upwards, the nodes between the
+    /// key's fork from the key before it and its fork from the key after it.
     fn plan(&mut self, keys: &[[u8; 32]], forks: &[u8]) {
         self.nodes.clear();
         self.levels = [0; MAX_DEPTH];
@@ -143,7 +149,7 @@ impl Batch {
     }
 
     fn plan_node(&mut self, left: usize, right: usize, depth: usize) -> usize {
-        // counts keys that were handed over one by one, so 64 bits suffice
+        // keys are pushed one by one, so a count never reaches 2⁶⁴
         let count = at(&self.counts, left).saturating_add(at(&self.counts, right));
         let place = self.counts.len();
         self.counts.push(count);
@@ -169,7 +175,8 @@ impl Batch {
         }
     }
 
-    /// Hashes nodes of one depth from `last` on, and returns the one to go on with: numbers plus one, zero for none.
+    /// Hashes some nodes of one depth, beginning with `last`, and returns the next one. Both are
+    /// numbers plus one, zero for none.
     fn hash_some(&mut self, last: usize) -> usize {
         let (mut next, mut taken) = (last, 0usize);
         for preimage in &mut self.preimages {
@@ -199,7 +206,8 @@ impl Batch {
     }
 }
 
-// Places are made by the plan and always exist; the tests hold every one of them against a plain reference.
+// Never the fallback: every place comes from the plan and exists. The tests compare each node with
+// a plain reference.
 fn at<T: Copy + Default>(list: &[T], place: usize) -> T {
     list.get(place).copied().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The streaming build, the only way in which commitments are made.
+//! The streaming builder, through which every commitment is made.
 
 use crate::{
     Outline, TrieError,
@@ -9,8 +9,8 @@ use crate::{
 use alloy_primitives::B256;
 use hashlease_primitives::Commitment;
 
-/// Builds a trie from keys in ascending order without holding them: memory for [`Builder::CHUNK`] keys (about a
-/// megabyte for keys that are hashes), and the growing [`Outline`].
+/// Builds a trie from keys in ascending order without holding them all: it needs memory for
+/// [`Builder::CHUNK`] keys (about a megabyte for keys that are hashes) and the growing [`Outline`].
 ///
 /// ```
 /// use hashlease_trie::{Builder, Trie};
@@ -26,9 +26,9 @@ use hashlease_primitives::Commitment;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
-    /// The keys not hashed yet. The last one pushed is always among them.
+    /// Keys not hashed yet. The last key pushed is always among them.
     keys: Vec<[u8; 32]>,
-    /// For each of them but the last, where it has parted from the next.
+    /// For each of them but the last, the depth of its [`fork`] from the next.
     forks: Vec<u8>,
     batch: Batch,
     outline: Growing,
@@ -36,7 +36,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Number of keys that are hashed together.
+    /// Number of keys hashed together.
     pub const CHUNK: usize = 4096;
 
     /// A builder of the empty trie.
@@ -45,7 +45,7 @@ impl Builder {
         Self::below(0)
     }
 
-    /// Builds a subtree whose root is `floor` below that of the trie: all keys share that many first bits.
+    /// A builder of the subtree at depth `floor`: all its keys share that many first bits.
     pub(crate) fn below(floor: usize) -> Self {
         Self {
             keys: Vec::new(),
@@ -56,11 +56,12 @@ impl Builder {
         }
     }
 
-    /// Adds a key, above all keys before it.
+    /// Adds a key, which must be above all keys before it.
     ///
     /// # Errors
-    /// [`TrieError::Duplicate`], [`TrieError::Collision`] and [`TrieError::NotAscending`], each about the key pushed
-    /// last and this one. The builder is then as it was before and can go on with other keys.
+    /// [`TrieError::Duplicate`], [`TrieError::Collision`] and [`TrieError::NotAscending`], each
+    /// about the last key pushed and this one. The builder is then unchanged and accepts other
+    /// keys.
     pub fn push(&mut self, key: B256) -> Result<(), TrieError> {
         if let Some(previous) = self.keys.last() {
             let fork = fork(previous, &key.0)?;
@@ -80,7 +81,8 @@ impl Builder {
         self.count
     }
 
-    /// Hashes the rest. The outline has the commitment, and opens any point when it is given the keys around it.
+    /// Hashes the remaining keys. The outline holds the commitment, and opens any point, given the
+    /// keys of its page.
     #[must_use]
     pub fn finish(self) -> Outline {
         let (commitment, outline) = self.finish_subtree();

@@ -1,24 +1,24 @@
-//! Why keys can't be committed to, or an opening does not hold.
+//! Errors of commitments and openings.
 
 use crate::MAX_DEPTH;
 use alloy_primitives::B256;
 use hashlease_primitives::Commitment;
 
-/// Why keys can't be committed to, or an opening can't be made or does not hold.
+/// Why keys can't be committed to, or an opening can't be made or doesn't verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrieError {
-    /// A key comes twice.
-    #[error("key {0} comes twice")]
+    /// A key occurs twice.
+    #[error("key {0} occurs twice")]
     Duplicate(B256),
-    /// Two keys are equal in their first 64 bits.
-    #[error("keys {0} and {1} are equal in their first {MAX_DEPTH} bits")]
+    /// Two keys have the same first 64 bits.
+    #[error("keys {0} and {1} have the same first {MAX_DEPTH} bits")]
     Collision(B256, B256),
-    /// A key is not above the one before it, where ascending keys are expected.
-    #[error("key {key} comes after {previous}: expected ascending keys")]
+    /// A key is not above the one before it.
+    #[error("key {key} follows {previous}: expected ascending keys")]
     NotAscending {
         /// The key before.
         previous: B256,
-        /// The key that should be above it.
+        /// The key that is not above it.
         key: B256,
     },
     /// The point is not below the count.
@@ -29,8 +29,8 @@ pub enum TrieError {
         /// Number of shares in the trie.
         count: u64,
     },
-    /// There are more or fewer keys than the page holds.
-    #[error("{actual} keys for the page from point {first}: expected {expected}")]
+    /// The number of keys is not that of the page.
+    #[error("page from point {first}: expected {expected} keys, got {actual}")]
     PageLength {
         /// First point of the page.
         first: u64,
@@ -40,23 +40,23 @@ pub enum TrieError {
         actual: usize,
     },
     /// A key's first bits are not those of the page.
-    #[error("key {key} is not in the page of the keys that start with the first {depth} bits of {prefix}")]
+    #[error("key {key} is outside the page: expected the first {depth} bits of {prefix}")]
     OutsidePage {
         /// The key given.
         key: B256,
-        /// Lowest key that the page could hold.
+        /// Lowest key that the page can hold.
         prefix: B256,
         /// Number of bits that the keys of the page have in common.
         depth: usize,
     },
-    /// The keys are not those that the page was made of.
-    #[error("keys of the page from point {first} hash to {actual}: expected {expected}")]
+    /// The keys are not those of the page.
+    #[error("page from point {first}: expected keys that hash to {expected}, got {actual}")]
     WrongPage {
         /// First point of the page.
         first: u64,
         /// Hash of the page's root in the trie.
         expected: B256,
-        /// What the keys given hash to.
+        /// Hash of the keys given.
         actual: B256,
     },
     /// The path is deeper than any leaf may be.
@@ -65,20 +65,20 @@ pub enum TrieError {
     /// Counts on the path overflow 64 bits.
     #[error("counts on the path exceed 64 bits")]
     CountOverflow,
-    /// The path does not lead to the root and count.
-    #[error("path leads to root {actual:?}: expected {expected:?}")]
+    /// The path leads to another root or count.
+    #[error("path: expected root {expected:?}, got {actual:?}")]
     WrongRoot {
         /// The commitment.
         expected: Commitment,
-        /// Where the path leads.
+        /// Root and count that the path leads to.
         actual: Commitment,
     },
-    /// The leaf does not lie at the point.
-    #[error("leaf lies at point {actual}: expected {expected}")]
+    /// The leaf lies at another point.
+    #[error("leaf: expected point {expected}, got {actual}")]
     WrongPoint {
         /// The point asked for.
         expected: u64,
-        /// Where the leaf lies.
+        /// Point at which the leaf lies.
         actual: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! Openings, and the check of one.
+//! Openings, and how one is checked.
 
 use crate::{
     MAX_DEPTH, TrieError,
@@ -8,23 +8,25 @@ use alloy_primitives::B256;
 use hashlease_primitives::Commitment;
 use serde::{Deserialize, Serialize};
 
-/// The way from a leaf to the root: shows which key lies at a point of a trie, to whoever has its commitment.
+/// The path from a leaf to the root. It shows which key lies at a point of a trie to anyone who
+/// knows the commitment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
     /// The share's key.
     pub key: B256,
-    /// Siblings, deepest first, as many as the leaf is deep.
+    /// Siblings, deepest first, one for each level above the leaf.
     pub path: Vec<Commitment>,
 }
 
 impl Opening {
     /// Checks that the leaf lies at `point` of the trie committed to.
     ///
-    /// The key alone says on which side of each sibling the way passes, so an opening fits one point only.
+    /// The key alone decides on which side of each sibling the path passes, so an opening fits one
+    /// point only.
     ///
     /// # Errors
     /// [`TrieError::TooDeep`], [`TrieError::CountOverflow`], [`TrieError::WrongRoot`] and
-    /// [`TrieError::WrongPoint`], naming what differs.
+    /// [`TrieError::WrongPoint`].
     pub fn verify(&self, commitment: &Commitment, point: u64) -> Result<(), TrieError> {
         if self.path.len() > MAX_DEPTH {
             return Err(TrieError::TooDeep(self.path.len()));

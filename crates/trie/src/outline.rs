@@ -1,4 +1,4 @@
-//! The upper part of a trie, from which any point is opened by hashing one page of keys.
+//! The upper part of a trie, from which any point opens by hashing one page of keys.
 
 use crate::{
     Opening, TrieError,
@@ -12,15 +12,17 @@ use std::ops::Range;
 /// Most keys of a [`Page`].
 pub const PAGE: u64 = 64;
 
-/// The nodes of a trie that count more than [`PAGE`] keys. With it and the sorted keys, wherever they are kept, any
-/// point is opened without building the trie again: [`page`](Outline::page) says which keys are needed,
-/// [`open`](Outline::open) takes them.
+/// The nodes of a trie that count more than [`PAGE`] keys. With it and the sorted keys, in memory
+/// or on disk, any point opens without building the trie again: [`page`](Outline::page) says which
+/// keys are needed, [`open`](Outline::open) takes them.
 ///
-/// For keys that are hashes it takes two to three bytes a key, 22 MB for ten million; 88 bytes for each node it holds.
+/// Each of its nodes takes 88 bytes. For keys that are hashes that is two to three bytes a key, 22
+/// MB for ten million.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
     commitment: Commitment,
-    /// Each after all branches below it: those of its left child, those of its right child, itself. The root is last.
+    /// In postorder: first the branches of the left child, then those of the right child, then the
+    /// branch itself. The root is last.
     branches: Vec<Branch>,
 }
 
@@ -28,21 +30,21 @@ pub struct Outline {
 struct Branch {
     left: Commitment,
     right: Commitment,
-    /// Number of branches in the right child, which tells where the left child's end.
+    /// Number of branches in the right child, which locates the end of the left child's.
     in_right: usize,
 }
 
-/// A subtree of at most [`PAGE`] keys under a node of the outline (or the whole trie, if it is that small): a run of
-/// the sorted keys.
+/// A subtree of at most [`PAGE`] keys below a node of the outline, or the whole trie if it is that
+/// small. Its keys are a range of the sorted keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Point of the first of its keys, which is also the key's index among the sorted keys.
+    /// Point of its first key, which is also the key's index among the sorted keys.
     pub first: u64,
     /// Number of its keys, from 1 to [`PAGE`].
     pub count: u64,
     /// Depth of its root: the number of first bits that all its keys share.
     pub depth: usize,
-    /// The lowest key it could hold: the shared bits, then zeros.
+    /// Lowest key that it can hold: the shared bits, then zeros.
     pub prefix: B256,
     /// Hash of its root.
     pub root: B256,
@@ -68,13 +70,13 @@ impl Outline {
         self.commitment
     }
 
-    /// Memory it takes, in bytes.
+    /// Memory that it takes, bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         size_of::<Self>().saturating_add(size_of_val(self.branches.as_slice()))
     }
 
-    /// The page that `point` falls on: [`Outline::open`] needs its keys.
+    /// The page that contains `point`: [`Outline::open`] needs its keys.
     ///
     /// # Errors
     /// [`TrieError::PointOutside`].
@@ -85,9 +87,10 @@ impl Outline {
     /// Opens `point`, given the keys of its [`page`](Outline::page) in ascending order.
     ///
     /// # Errors
-    /// [`TrieError::PointOutside`]. Of keys that are not the page's: [`TrieError::PageLength`],
-    /// [`TrieError::OutsidePage`], [`TrieError::WrongPage`], and [`TrieError::Duplicate`], [`TrieError::Collision`]
-    /// and [`TrieError::NotAscending`]. An opening that is returned verifies.
+    /// [`TrieError::PointOutside`]. For keys that are not the page's: [`TrieError::PageLength`],
+    /// [`TrieError::OutsidePage`], [`TrieError::WrongPage`], [`TrieError::Duplicate`],
+    /// [`TrieError::Collision`] and [`TrieError::NotAscending`]. An opening that is returned
+    /// verifies.
     pub fn open(&self, point: u64, page_keys: &[B256]) -> Result<Opening, TrieError> {
         let mut above = Vec::new();
         let page = self.walk(point, |sibling| above.push(sibling))?;
@@ -107,6 +110,7 @@ impl Outline {
         if actual != root {
             return Err(TrieError::WrongPage { first, expected: root, actual });
         }
+        // never a fallback: the point lies within the page, whose keys are complete
         let index = usize::try_from(point.saturating_sub(first)).unwrap_or(usize::MAX);
         let key = page_keys.get(index).copied().unwrap_or_default();
         let mut path = batch.path(index);
@@ -114,7 +118,7 @@ impl Outline {
         Ok(Opening { key, path })
     }
 
-    /// Walks down to the page of `point`, past the siblings on the way.
+    /// Walks down to the page of `point` and passes the siblings on its path to `pass`.
     fn walk(&self, point: u64, mut pass: impl FnMut(Commitment)) -> Result<Page, TrieError> {
         let Commitment { root, count } = self.commitment;
         if point >= count {
@@ -149,19 +153,20 @@ fn set_bit(key: &mut B256, depth: usize) {
     }
 }
 
-/// An outline in the making, of one subtree or several beside each other.
+/// An unfinished outline of one subtree, or of several that are neighbours.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Growing {
     branches: Vec<Branch>,
-    /// Numbers of branches of the subtrees whose parent is still to come.
+    /// Number of branches of each subtree whose parent has not been added yet.
     sizes: Vec<usize>,
 }
 
 impl Growing {
-    /// Adds a node that counts more than [`PAGE`], after all such nodes below it.
+    /// Adds a node that counts more than [`PAGE`]. All such nodes below it come before it.
     pub(crate) fn push(&mut self, left: Commitment, right: Commitment) {
         let mut size = |child: Commitment| {
             let size = if child.count > PAGE { self.sizes.pop() } else { None };
+            // a child of one page or less has no branches
             size.unwrap_or(0)
         };
         let (in_right, in_left) = (size(right), size(left));
@@ -169,7 +174,7 @@ impl Growing {
         self.branches.push(Branch { left, right, in_right });
     }
 
-    /// Adds subtrees that lie to the right of all so far.
+    /// Adds subtrees to the right of all others.
     pub(crate) fn append(&mut self, mut right: Self) {
         self.branches.append(&mut right.branches);
         self.sizes.append(&mut right.sizes);

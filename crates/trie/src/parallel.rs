@@ -1,5 +1,5 @@
-//! The build on several threads: keys are parted by their top bits, the parts sorted and hashed each on its own, and
-//! their roots joined.
+//! Building on several threads: keys are split into parts by their top bits, each part is sorted
+//! and hashed on one thread, and the roots are joined.
 
 use crate::{
     Builder, Outline, TrieError,
@@ -15,10 +15,10 @@ use std::{
     thread,
 };
 
-/// Parts for each thread, as a power of two: enough that none waits long for the last.
+/// Parts for each thread, as a power of two: enough that no thread waits long for the last part.
 const PARTS_PER_THREAD_BITS: u32 = 3;
-/// Most top bits that keys are parted by.
-const MOST_BITS: u32 = 12;
+/// Most top bits by which keys are split.
+const MAX_BITS: u32 = 12;
 
 /// The keys with the same top bits.
 struct Part<'keys> {
@@ -29,9 +29,11 @@ struct Part<'keys> {
 /// Sorts `keys` and builds their outline.
 ///
 /// # Errors
-/// [`TrieError::Duplicate`] and [`TrieError::Collision`]: of several, the one with the lowest keys.
+/// [`TrieError::Duplicate`] and [`TrieError::Collision`]: of several errors, that of the lowest
+/// keys.
 pub(crate) fn build(keys: &mut [B256], threads: NonZeroUsize) -> Result<Outline, TrieError> {
-    let bits = threads.ilog2().saturating_add(PARTS_PER_THREAD_BITS).min(MOST_BITS);
+    let bits = threads.ilog2().saturating_add(PARTS_PER_THREAD_BITS).min(MAX_BITS);
+    // never the fallback: at most `MAX_BITS`
     let floor = usize::try_from(bits).unwrap_or(usize::MAX);
     let mut parts = part(keys, bits);
     let others = threads.get().min(parts.len()).saturating_sub(1);
@@ -45,7 +47,7 @@ pub(crate) fn build(keys: &mut [B256], threads: NonZeroUsize) -> Result<Outline,
     };
     thread::scope(|scope| {
         for _ in 0..others {
-            // where no more threads are to be had, fewer do the work
+            // if the system starts no more threads, the others do the work
             let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
@@ -62,19 +64,20 @@ fn build_part(keys: &mut [B256], floor: usize) -> Result<(Commitment, Growing), 
     Ok(builder.finish_subtree())
 }
 
-/// Joins the roots of the parts, left to right, each pair as soon as it is there.
+/// Joins the roots of the parts from left to right, each pair as soon as both are known.
 fn join(parts: Vec<Part<'_>>) -> Result<Outline, TrieError> {
     let mut outline = Growing::default();
     let mut roots: Vec<Commitment> = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
         let (mut root, below) = part.built?;
         outline.append(below);
-        // as many pairs end with this part as its index ends with ones
+        // the index ends in one 1 bit for each pair that this part completes
         for _ in 0..index.trailing_ones() {
+            // never the fallback: the left part of the pair was pushed before
             let left = roots.pop().unwrap_or_default();
             let right = root;
             root = match (left.count, right.count) {
-                // a lone leaf goes up to where its prefix is unique
+                // a lone leaf moves up to the depth at which its prefix is unique
                 (0, 0 | 1) => right,
                 (1, 0) => left,
                 _ => node(left, right)?,
@@ -85,13 +88,15 @@ fn join(parts: Vec<Part<'_>>) -> Result<Outline, TrieError> {
         }
         roots.push(root);
     }
+    // never the fallback: there is at least one part
     Ok(outline.finish(roots.pop().unwrap_or_default()))
 }
 
-/// Moves keys with equal top `bits` together, in place, and parts them.
+/// Groups keys by their top `bits`, in place, and splits them into parts.
 fn part(keys: &mut [B256], bits: u32) -> Vec<Part<'_>> {
     let part_of = |key: &B256| {
         let top = prefix(&key.0).checked_shr(u64::BITS.saturating_sub(bits)).unwrap_or(0);
+        // never the fallback: at most `MAX_BITS` bits
         usize::try_from(top).unwrap_or(usize::MAX)
     };
     let mut sizes = vec![0usize; 1usize.checked_shl(bits).unwrap_or(1)];
@@ -100,7 +105,7 @@ fn part(keys: &mut [B256], bits: u32) -> Vec<Part<'_>> {
             *size = size.saturating_add(1);
         }
     }
-    // where the next key of each part goes, and where the part ends
+    // for each part, where its next key goes and where it ends
     let mut end = 0usize;
     let mut places: Vec<(usize, usize)> = Vec::with_capacity(sizes.len());
     for size in &sizes {

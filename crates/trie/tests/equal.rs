@@ -1,4 +1,4 @@
-//! Every way to build gives the tree of the definition, and every point opens as the definition has it.
+//! Every builder gives the tree of the definition, and every point opens as in the definition.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -19,7 +19,8 @@ fn stream(keys: &[B256]) -> Outline {
     builder.finish()
 }
 
-/// Holds all builds of sorted keys against the reference, and the openings too: of all points, or of thousands.
+/// Compares all builds of sorted keys with the reference, and also the openings: of all points, or
+/// of thousands.
 fn check(keys: &[B256]) {
     let count = keys.len();
     let (root, openings) = reference::open_all(keys, 0);
@@ -42,7 +43,7 @@ fn check(keys: &[B256]) {
     check_pages(&outline, keys);
 }
 
-/// Pages cover all keys, one after the other, none too large and none smaller than it must be.
+/// Pages cover all keys without gaps, none too large and none smaller than necessary.
 fn check_pages(outline: &Outline, keys: &[B256]) {
     let mut next = 0;
     while next < keys.len() as u64 {
@@ -91,7 +92,7 @@ fn long_common_prefixes_at_the_borders_of_chunks() {
     let chunk = Builder::CHUNK;
     let keys = sorted(hashed(2 * chunk as u32 + 100));
     for shared in [1, 12, 40, 62, 63] {
-        // the last key of each chunk, and the first of the next, part `shared` bits deep
+        // the last key of each chunk and the first of the next share `shared` bits
         let mut keys = keys.clone();
         for border in [chunk, 2 * chunk] {
             let below = place(&keys[border - 1]) & !(u64::MAX >> shared);
@@ -106,11 +107,11 @@ fn long_common_prefixes_at_the_borders_of_chunks() {
 #[test]
 fn all_keys_close_together() {
     let chunk = Builder::CHUNK as u64;
-    // neighbours by their last bits: as deep as leaves can lie, no bit to spare
+    // neighbours that differ in their last bits: leaves at the greatest depth
     for start in [0, 1, 12_345 << 13, u64::MAX - 2 * chunk] {
         check(&(start..=start + 2 * chunk).map(key).collect::<Vec<_>>());
     }
-    // the page sizes under a long single way
+    // pages of all sizes below a long path without forks
     for count in [1, 2, 63, 64, 65, 127, 128, 129] {
         check(&(0..count).map(|low| key(0xabcd << 48 | low)).collect::<Vec<_>>());
     }
@@ -137,7 +138,7 @@ fn a_leaf_at_every_depth() {
     check(&[B256::repeat_byte(0xff)]);
 }
 
-/// The first few bits free, or all but the last few equal, or near a key that is there already.
+/// Random in the first few bits, or equal in all but the last few, or close to another key.
 fn adversarial() -> impl Strategy<Value = Vec<B256>> {
     let place = prop_oneof![
         any::<u64>().prop_map(|free| (0, free)),

@@ -1,6 +1,7 @@
-//! The streaming build takes the memory of one chunk and the outline, and does not allocate for each key.
+//! The streaming builder takes the memory of one chunk and the outline, and doesn't allocate for
+//! each key.
 //!
-//! The only test of its file, since it counts what the whole process allocates.
+//! This is the only test of its file, since it counts the allocations of the whole process.
 #![allow(clippy::unwrap_used, clippy::expect_used, unsafe_code)]
 
 #[path = "common/ascending.rs"]
@@ -24,13 +25,13 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.fetch_add(1, Relaxed);
         PEAK.fetch_max(LIVE.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: as the caller promised.
+        // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as the caller promised.
+        // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -38,7 +39,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The outline, the most bytes that were allocated at once while it was built, and the number of allocations.
+/// The outline, the most bytes allocated at the same time while it was built, and the number of
+/// allocations.
 fn stream(count: u32) -> (Outline, usize, usize) {
     let (before, calls) = (LIVE.load(Relaxed), CALLS.load(Relaxed));
     PEAK.store(before, Relaxed);
@@ -58,7 +60,7 @@ fn a_stream_takes_the_memory_of_a_chunk_and_the_outline() {
         let keys = 32 * count as usize;
         println!("{count} keys: peak {peak} bytes, outline {} bytes, {calls} allocations", outline.size());
         assert_eq!(outline.commitment().count, u64::from(count));
-        // a vector that grows is there twice for a moment, once of them with room to spare
+        // a growing vector exists twice for a moment, and the new one has room to spare
         assert!(peak <= CHUNK_BYTES + 3 * outline.size(), "{peak} bytes for {count} keys");
         assert!(outline.size() * 10 < keys, "outline of {} bytes for {count} keys", outline.size());
         assert!(calls < 200, "{calls} allocations");

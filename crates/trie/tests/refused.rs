@@ -1,4 +1,4 @@
-//! What builders and pages refuse, and that they say why.
+//! Errors of builders and pages.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -8,14 +8,14 @@ use common::{hashed, key, shuffled, sorted};
 use hashlease_trie::{Builder, Page, Trie, TrieError};
 use std::num::NonZeroUsize;
 
-/// Another key of the same first 64 bits, above it.
+/// A higher key with the same first 64 bits.
 fn colliding(key: B256) -> B256 {
     let mut above = B256::repeat_byte(0xff);
     above[..8].copy_from_slice(&key[..8]);
     above
 }
 
-/// The error of all builds from keys in any order.
+/// The error that all builds from keys in any order return.
 fn refused(keys: &[B256]) -> TrieError {
     let error = Trie::build(keys.to_vec()).unwrap_err();
     for (threads, seed) in [(1, 1), (2, 2), (5, 3)] {
@@ -28,7 +28,7 @@ fn refused(keys: &[B256]) -> TrieError {
 }
 
 #[test]
-fn duplicates_and_collisions_wherever_they_are() {
+fn duplicates_and_collisions_at_any_place() {
     let chunk = Builder::CHUNK;
     let keys = sorted(hashed(2 * chunk as u32 + 10));
     for index in [0, 1, chunk - 2, chunk - 1, chunk, 2 * chunk - 1, 2 * chunk, keys.len() - 1] {
@@ -40,7 +40,7 @@ fn duplicates_and_collisions_wherever_they_are() {
 }
 
 #[test]
-fn of_several_the_lowest_is_named() {
+fn of_several_errors_that_of_the_lowest_keys_is_returned() {
     let keys = sorted(hashed(9_000));
     let [low, high] = [keys[10], keys[8_990]];
     assert_eq!(refused(&[&keys[..], &[high, low]].concat()), TrieError::Duplicate(low));
@@ -49,7 +49,7 @@ fn of_several_the_lowest_is_named() {
 }
 
 #[test]
-fn a_stream_must_ascend_and_goes_on_after_a_refusal() {
+fn a_stream_must_ascend_and_continues_after_an_error() {
     let chunk = Builder::CHUNK;
     let keys = sorted(hashed(2 * chunk as u32 + 10));
     let mut builder = Builder::new();
@@ -61,7 +61,7 @@ fn a_stream_must_ascend_and_goes_on_after_a_refusal() {
             assert_eq!(builder.push(above), Err(TrieError::Collision(*key, above)));
             let mut below = *key;
             below[31] ^= 1;
-            // of the same place, whether it is above or below
+            // a collision, whether the key is above or below
             assert_eq!(builder.push(below), Err(TrieError::Collision(*key, below)));
             if index > 0 {
                 let before = keys[index - 1];
@@ -109,7 +109,7 @@ fn keys_that_are_not_the_page_s() {
             assert_eq!(outline.open(point, &[]), length(0));
             assert_eq!(outline.open(point, &[page, &page[..1]].concat()), length(page.len() + 1));
             for index in 0..page.len() {
-                // another share of the same place
+                // another share with the same first 64 bits
                 let mut other = page.to_vec();
                 other[index][31] ^= 1;
                 let TrieError::WrongPage { first: at, expected, actual } =

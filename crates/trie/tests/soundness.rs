@@ -1,4 +1,4 @@
-//! Nothing but the shares committed to can be shown, and each at its own point only.
+//! Only the shares committed to open, and each at its own point only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -12,7 +12,7 @@ fn made_up(count: u64) -> Commitment {
     Commitment { root: keccak256(b"made up"), count }
 }
 
-/// The commitment that a path leads to.
+/// The commitment to which a path leads.
 fn led_to(opening: &Opening) -> Commitment {
     match opening.verify(&Commitment::default(), 0) {
         Err(TrieError::WrongRoot { actual, .. }) => actual,
@@ -109,7 +109,7 @@ fn a_wrong_total_is_refused() {
             assert_eq!(opening.verify(&expected, point), Err(error));
         }
     }
-    // what the empty trie commits to opens nowhere
+    // the commitment of the empty trie opens nowhere
     let alone = Opening { key: B256::ZERO, path: vec![] };
     assert!(alone.verify(&Commitment::default(), 0).is_err());
 }
@@ -120,14 +120,14 @@ fn counts_do_not_wrap_around() {
         for path in [
             vec![made_up(u64::MAX)],
             vec![made_up(1 << 63), made_up(1 << 63)],
-            // would come to one in 64 bits
+            // their sum would wrap around to one
             vec![made_up(u64::MAX), made_up(1)],
             vec![made_up(1 << 63); 64],
         ] {
             let opening = Opening { key: side, path };
             assert_eq!(opening.verify(&made_up(1), 0), Err(TrieError::CountOverflow));
         }
-        // the most that is possible is taken
+        // the largest sum that fits is accepted
         let most = Opening { key: side, path: vec![made_up(u64::MAX - 1)] };
         let total = led_to(&most);
         assert_eq!(total.count, u64::MAX);
@@ -155,9 +155,9 @@ fn depths_from_0_to_64_and_no_deeper() {
 }
 
 #[test]
-fn one_leaf_does_not_show_at_two_points() {
+fn one_leaf_does_not_open_at_two_points() {
     let [left, right] = [key(1), key(1 << 63)];
-    // one share claimed twice, side by side: its first bit says which of the two counts
+    // one share claimed twice, side by side: its first bit decides which of the two opens
     let twice = Tree::node(Tree::Leaf(right), Tree::Leaf(right));
     assert_eq!(Vec::from_iter(twice.good_points(|_| true)), [1]);
     let twice = Tree::node(Tree::Leaf(left), Tree::Leaf(left));
@@ -165,7 +165,7 @@ fn one_leaf_does_not_show_at_two_points() {
     // on both sides of others
     let between = Tree::node(Tree::node(Tree::Leaf(left), Tree::Phantom(B256::ZERO, 7)), Tree::Leaf(left));
     assert_eq!(Vec::from_iter(between.good_points(|_| true)), [0]);
-    // said to weigh two
+    // with a claimed count of two
     let heavy = Tree::node(Tree::Leaf(left).claimed(2), Tree::Leaf(right));
     assert_eq!(Vec::from_iter(heavy.good_points(|_| true)), [2]);
     assert_eq!(heavy.commitment().count, 3);
@@ -180,14 +180,14 @@ fn the_same_tree_twice_under_one_root() {
     assert_eq!(twice.commitment().count, 2 * keys.len() as u64);
     let all: Vec<u64> = (0..keys.len() as u64).collect();
     assert_eq!(Vec::from_iter(twice.good_points(|_| true)), all);
-    // a whole trie one deeper than it was built: almost no way fits its bits any more
+    // a whole trie one level deeper than it was built: almost no path fits its keys' bits any more
     let whole = Tree::honest(&sorted(hashed(100)), 0);
     let twice = Tree::node(whole.clone(), whole);
     assert!(twice.good_points(|_| true).len() < 5);
 }
 
 #[test]
-fn below_a_phantom_nothing_opens_and_elsewhere_all_does() {
+fn nothing_opens_below_a_phantom_and_everything_elsewhere() {
     let keys = sorted(hashed(300).into_iter().filter(|key| key[0] >= 0x40).collect());
     let honest = keys.len() as u64;
     let phantom = made_up(1_000);
@@ -200,7 +200,7 @@ fn below_a_phantom_nothing_opens_and_elsewhere_all_does() {
     let commitment = tree.commitment();
     assert_eq!(commitment.count, honest + 1_000);
     assert_eq!(Vec::from_iter(tree.good_points(|_| true)), Vec::from_iter(1_000..commitment.count));
-    // what a liar might say is below it: any key at any depth, with siblings up to the phantom that count right
+    // a liar may claim any key below it at any depth, with siblings whose counts add up
     let above = &tree.openings().into_iter().find(|opening| opening.key == left[0]).unwrap().path;
     let above = above[above.len() - 1];
     let beside = Tree::honest(&left, 2).commitment();
@@ -227,11 +227,11 @@ fn leaves_and_nodes_are_not_confused() {
         let opening = trie.open(point).unwrap();
         let mut here = Commitment { root: keccak256(opening.key), count: 1 };
         for depth in 0..=opening.path.len() {
-            // a node shown as the leaf itself, or as the key of one
+            // a node presented as the leaf itself, or as a leaf's key
             let rest = &opening.path[depth..];
             let shown = Opening { key: here.root, path: rest.to_vec() };
             assert!(shown.verify(&trie.commitment(), point).is_err());
-            // a leaf shown as a node with nothing beside it
+            // a leaf presented as a node with no sibling
             let deeper = [&[Commitment::default()], &opening.path[..]].concat();
             assert!(Opening { key: opening.key, path: deeper }.verify(&trie.commitment(), point).is_err());
             let Some(sibling) = rest.first() else { break };

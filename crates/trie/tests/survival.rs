@@ -1,5 +1,5 @@
-//! Liars' trees against the bound: a claim inflated by a factor `1 + e` survives `k` points at most as often as
-//! `(1 + e)^-k`. All draws are from fixed seeds, so that a run is like every other.
+//! Liars' trees against the bound: a claim inflated by a factor `1 + e` survives `k` points with a
+//! probability of at most `(1 + e)^-k`. All seeds are fixed, so that every run is the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -10,10 +10,10 @@ use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::collections::BTreeSet;
 
 const TRIALS: u32 = 20_000;
-/// Standard deviations that a frequency may be off, and trials beside for bounds near zero.
+/// Standard deviations by which a frequency may exceed its bound, plus trials for bounds near zero.
 const TOLERANCE: (f64, f64) = (6.0, 10.0);
 
-/// How good a lie is.
+/// Quality of a lie.
 #[derive(Clone, Copy, PartialEq)]
 enum Lie {
     /// All honest shares still open.
@@ -73,7 +73,7 @@ fn counts_without_anything_below() {
         let tree = Tree::node(Tree::honest(&honest, 1), phantom);
         measure("a phantom beside the honest half", &tree, &honest, Lie::Best);
     }
-    // a phantom of count one beside each leaf: all leaves one deeper, and twice the count
+    // a phantom of count one beside each leaf: all leaves one level deeper, and twice the count
     fn haunted(keys: &[B256], depth: usize) -> Tree {
         let bit = |key: &B256| key[depth / 8] & (0x80 >> (depth % 8)) != 0;
         match keys {
@@ -98,7 +98,7 @@ fn copies() {
     let honest = keys(1_000, |key| key[0] < 0x80);
     let half = Tree::honest(&honest, 1);
     measure("the honest half twice", &Tree::node(half.clone(), half), &honest, Lie::Best);
-    // three quarters, the first of them again in place of the fourth
+    // three quarters, and the first of them again in place of the fourth
     let honest = keys(1_000, |key| key[0] < 0xc0);
     let quarter = |low: u8| {
         let inside = |key: &&B256| key[0] & 0xc0 == low;
@@ -121,7 +121,7 @@ fn counts_larger_than_what_is_below() {
         let tree = Tree::node(left.clone().claimed(claimed), right.clone());
         measure("a half said to be more", &tree, &honest, Lie::Clumsy);
     }
-    // every second leaf said to weigh two
+    // every second leaf with a claimed count of two
     fn heavy(keys: &[B256], depth: usize, number: &mut u32) -> Tree {
         match keys {
             [] => Tree::Absent,

@@ -1,7 +1,8 @@
-//! `tests/vectors/trie.json`, which the contracts' tests read too: tries of known keys and openings of them.
+//! `tests/vectors/trie.json`, which the contracts' tests read too: tries of known keys and openings
+//! of them.
 //!
-//! `UPDATE_VECTORS=1 cargo test -p hashlease-trie --test vectors` writes the file anew. A change of it is a change
-//! of the protocol.
+//! `UPDATE_VECTORS=1 cargo test -p hashlease-trie --test vectors` rewrites the file. A change of
+//! it is a change of the protocol.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::{B256, keccak256};
@@ -89,7 +90,7 @@ fn vectors() -> Value {
     })
 }
 
-/// The file, written anew before it is first read when that is asked for.
+/// The file, rewritten before it is first read if `UPDATE_VECTORS` is set.
 fn frozen() -> &'static Value {
     static FILE: OnceLock<Value> = OnceLock::new();
     FILE.get_or_init(|| {
@@ -117,7 +118,8 @@ fn the_tries_are_frozen() {
     assert_eq!(*frozen, now);
 }
 
-/// Reads the file as the contracts' tests do: the steps of all openings in a row, from the root down.
+/// Reads the file as the contracts' tests do: the steps of all openings in a row, from the root
+/// down.
 #[test]
 fn the_openings_in_the_file_hold() {
     let mut opened = 0;

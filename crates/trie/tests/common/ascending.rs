@@ -3,7 +3,8 @@
 use alloy_primitives::B256;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
-/// `count` ascending keys, spread over all keys as hashes are: gaps between neighbours are exponential.
+/// `count` ascending keys, spread over all keys as hashes are: gaps between neighbours are
+/// exponential.
 pub(crate) fn ascending(count: u32, seed: u64) -> impl Iterator<Item = B256> {
     let mut random = SmallRng::seed_from_u64(seed);
     // a little denser than hashes, so that the last key stays below the highest

@@ -1,4 +1,4 @@
-//! What several tests use. Nothing here calls the crate's own hashing or placing.
+//! Shared by several tests. Nothing here calls the crate's own hashing or placing.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub(crate) mod ascending;

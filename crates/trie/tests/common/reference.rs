@@ -45,7 +45,8 @@ pub(crate) fn open(keys: &[B256], depth: usize, point: usize) -> (B256, Vec<Pair
     (key, path)
 }
 
-/// Every key with its siblings, deepest first, in the order of their points; and the root. One hash for each node.
+/// Every key with its siblings, deepest first, in the order of their points; and the root. One hash
+/// for each node.
 pub(crate) fn open_all(keys: &[B256], depth: usize) -> (Pair, Vec<(B256, Vec<Pair>)>) {
     match keys {
         [] => ((B256::ZERO, 0), vec![]),
