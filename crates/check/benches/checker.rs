@@ -1,6 +1,7 @@
-//! scrypt shares per second through the threads, by how many wait at once, beside one by one on the caller's thread.
+//! scrypt shares per second through the threads, by the number that wait at the same time, compared
+//! with one by one on the caller's thread.
 //!
-//! `cargo bench -p hashlease-checker`
+//! `cargo bench -p hashlease-check --bench checker`
 #![allow(missing_docs, clippy::unwrap_used)]
 
 #[path = "../../share/tests/common/mod.rs"]

@@ -1,4 +1,5 @@
-//! Caches on disk. No file is trusted: one that differs in any byte from what was written is refused.
+//! Caches on disk. No file is trusted: one that differs in any byte from what was written is
+//! refused.
 
 use hashlease_pow::ethash::{EthashEpoch, LightCache, WrongCacheLength};
 use sha2::{Digest, Sha256};
@@ -130,6 +131,7 @@ pub(crate) fn load(directory: &Path, epoch: EthashEpoch) -> Result<Option<LightC
     file.read_exact(&mut found).map_err(failed("read"))?;
     file.read_exact(&mut sum).map_err(failed("read"))?;
     check(&path, epoch, &found)?;
+    // never the fallback: no cache has more than 272 MiB
     let mut bytes = vec![0; usize::try_from(epoch.cache_size()).unwrap_or(usize::MAX)];
     file.read_exact(&mut bytes).map_err(failed("read"))?;
     if checksum(&found, &bytes) != sum {
@@ -148,9 +150,10 @@ fn check(path: &Path, epoch: EthashEpoch, found: &[u8; FIELDS]) -> Result<(), Ca
         return Ok(());
     }
     let path = path.to_owned();
-    let mut numbers = found.as_chunks::<4>().0.iter().skip(2).map(|bytes| u32::from_le_bytes(*bytes));
-    let mut number = || numbers.next().unwrap_or_default();
-    let (version, index, seed_rounds) = (number(), number(), number());
+    let [_, _, version, index, seed_rounds, ..] = found.as_chunks::<4>().0 else {
+        return Err(CacheFileError::Foreign { path });
+    };
+    let [version, index, seed_rounds] = [version, index, seed_rounds].map(|bytes| u32::from_le_bytes(*bytes));
     Err(if !found.starts_with(&MAGIC) {
         CacheFileError::Foreign { path }
     } else if version != VERSION {
@@ -197,8 +200,8 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes all but the `keep` most recently used files, and temporary files that dead processes left
-/// behind. Other files are not touched.
+/// Removes all but the `keep` most recently used files, and temporary files that dead processes
+/// left behind. Other files are not touched.
 pub(crate) fn prune(directory: &Path, keep: usize) -> Result<(), CacheFileError> {
     let failed = |action, path: &Path| {
         let path = path.to_owned();

@@ -64,7 +64,7 @@ pub enum BuildFailed {
     /// The system refused to start a thread.
     #[error("no thread to build a light cache on: {0}")]
     Thread(Arc<io::Error>),
-    /// The thread panicked, or was told to stop.
+    /// The thread panicked, or the build was cancelled.
     #[error("the thread building the light cache of epoch {} ended early", .0.index())]
     Died(EthashEpoch),
 }
@@ -93,7 +93,7 @@ pub struct CacheCounts {
     pub evicted: u64,
 }
 
-/// [`LightCache::build_with`], or what a test puts in its place.
+/// [`LightCache::build_with`], or a test's replacement for it.
 type BuildCache =
     dyn Fn(EthashEpoch, &mut dyn FnMut(f64) -> bool) -> Result<LightCache, BuildCancelled> + Send + Sync;
 

@@ -1,4 +1,4 @@
-//! What checking shares needs beside the rules themselves: threads, and the light caches of Ethash.
+//! Threads that check shares, and the light caches that Ethash shares are checked with.
 //!
 //! [`ShareChecker`] checks shares on threads of its own, for roles that serve sockets and must not
 //! block meanwhile. [`Caches`] builds the light cache of each DAG epoch once, shares it, and keeps
@@ -21,8 +21,8 @@
 //! Integers are little-endian.
 //!
 //! ```text
-//! magic "HLLIGHTC" · u32 version (1) · u32 index · u32 seed rounds · u32 zero · u64 length of the cache ·
-//! SHA-256 of the 32 bytes before and the cache (32 bytes) · the cache
+//! magic "HLLIGHTC" · u32 version (1) · u32 index · u32 seed rounds · u32 zero ·
+//! u64 length of the cache · SHA-256 of the 32 bytes before and the cache (32 bytes) · the cache
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 

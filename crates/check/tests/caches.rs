@@ -198,8 +198,8 @@ fn refused(failure: &FailedFile) -> (&'static str, &Path) {
     }
 }
 
-/// The failures of a build of epoch 0 with files in `directory`, exactly `count`. The cache is there
-/// anyway.
+/// The failures of a build of epoch 0 with files in `directory`, exactly `count`. The cache is
+/// there anyway.
 fn failures(directory: &Path, count: usize) -> Vec<FailedFile> {
     let caches = Caches::new(settings(Some(directory), 1));
     assert_eq!(caches.get(epoch(0)).unwrap().as_bytes(), first().as_bytes());

@@ -43,7 +43,7 @@ fn share(nonce: u32) -> Share {
     HeaderShare { tail: tail.as_slice().try_into().unwrap(), ntime, nonce, version: 0x2000_0000 }.into()
 }
 
-/// What can be compared of a verdict.
+/// The comparable part of a verdict.
 fn seen(
     verdict: Result<hashlease_share::OpenedShare, hashlease_share::Reason>,
 ) -> Result<(B256, String, bool), String> {
@@ -54,8 +54,8 @@ fn seen(
 async fn all_as_alone(checker: &ShareChecker, algorithm: Algorithm, count: u32) {
     let terms = lease(algorithm);
     let jobs = [job(&terms, 1), job(&terms, 2)];
-    // a cancellation came meanwhile
-    let ends = [terms.end, UnixSeconds::new(TIME + 50)];
+    // one end is earlier, as after a cancellation
+    let ends = [terms.end, TIME + 50];
     let asked: Vec<_> = (0..count)
         .map(|nonce| (&jobs[nonce as usize % 2], share(nonce), ends[nonce as usize / 3 % 2]))
         .collect();
@@ -71,7 +71,7 @@ async fn all_as_alone(checker: &ShareChecker, algorithm: Algorithm, count: u32) 
 }
 
 #[tokio::test]
-async fn verdicts_are_those_of_one_alone() {
+async fn verdicts_are_those_of_a_single_check() {
     let checker = ShareChecker::new(2);
     for count in [20, 60, 150] {
         all_as_alone(&checker, Algorithm::Scrypt, count).await;
@@ -94,6 +94,6 @@ async fn many_tasks_ask_at_once() {
 }
 
 #[tokio::test]
-async fn without_threads_shares_are_checked_where_they_come_in() {
+async fn without_threads_shares_are_checked_on_the_callers_thread() {
     all_as_alone(&ShareChecker::new(0), Algorithm::Scrypt, 20).await;
 }

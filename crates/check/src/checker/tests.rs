@@ -1,4 +1,4 @@
-//! What the threads do, seen at the place where they check a batch: no clock decides anything here.
+//! The behaviour of the threads, observed where they check a batch. No test depends on a clock.
 #![allow(clippy::arithmetic_side_effects)]
 
 #[path = "../../../share/tests/common/mod.rs"]
@@ -47,7 +47,7 @@ fn hash(verdict: Verdict) -> alloy_primitives::U256 {
 
 /// A checker whose threads report the size of each batch and then wait for leave to check it.
 struct Gated {
-    // dropped first: after a failed assertion no thread waits for leave that nobody gives
+    // dropped first: after a failed assertion no thread is left waiting for leave
     leave: mpsc::Sender<()>,
     sizes: mpsc::Receiver<usize>,
     /// Batches checked to their end.
