@@ -10,7 +10,7 @@ use super::{
     lanes::Lanes,
 };
 
-/// Sixteen words of `N` messages, word by word.
+/// One block of `N` messages: its first word in all of them, then the second, …
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 pub(crate) struct Message<const N: usize>(pub(crate) [[u32; N]; 16]);
@@ -24,7 +24,7 @@ macro_rules! round {
 }
 
 macro_rules! eight_rounds {
-    // not a closure: it would be compiled without the instructions of the function around it
+    // a macro, since a closure would be compiled without the instructions of the function around it
     ($s:ident, $kw:ident) => {
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = $s;
         round!(a b c d e f g h, $kw!(0));
@@ -39,7 +39,7 @@ macro_rules! eight_rounds {
     };
 }
 
-/// Eight rounds with words that are expanded on the way.
+/// Eight rounds that also expand their message words.
 macro_rules! eight_expanded_rounds {
     ($has:ident, $s:ident, $w:ident, $sixteen:ident, $half:ident) => {
         macro_rules! word {
@@ -85,12 +85,12 @@ pub(crate) fn compress<const N: usize, L: Lanes<N>>(has: L::Proof, state: &mut [
     add_up(state, &s);
 }
 
-/// SHA-256 of digests, one block each: of what is the same in all of them, initial state and padding, much is computed
-/// when this is compiled.
+/// SHA-256 of digests, one block each. Initial state and padding are constant, so the compiler
+/// evaluates much of the expansion.
 #[inline(always)]
 pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(has: L::Proof, digest: &[L; 8]) -> [L; 8] {
-    let begun = INITIAL.map(|word| L::splat(has, word));
-    let mut s = begun;
+    let initial = INITIAL.map(|word| L::splat(has, word));
+    let mut s = initial;
     let mut w = [L::splat(has, 0); 16];
     for i in 0..8 {
         w[i] = digest[i];
@@ -108,7 +108,7 @@ pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(has: L::Proof, digest: &[
         };
     }
     eight_rounds!(s, padding);
-    // written out, so that the known words stay known
+    // unrolled, so that the compiler still knows the constant words
     macro_rules! low {
         ($i:literal) => {{
             let sum = w[$i].add(w[($i + 9) % 16]).add(w[$i + 1].small_sigma_0());
@@ -130,12 +130,13 @@ pub(crate) fn hash_digest<const N: usize, L: Lanes<N>>(has: L::Proof, digest: &[
             eight_expanded_rounds!(has, s, w, sixteen, half);
         }
     }
-    let mut hashed = begun;
+    let mut hashed = initial;
     add_up(&mut hashed, &s);
     hashed
 }
 
-/// One block that is the same in each message: `schedule` is its expansion with the round constants added.
+/// One block that is the same in each message. `schedule` is its expansion with the round constants
+/// added.
 #[inline(always)]
 pub(crate) fn compress_known<const N: usize, L: Lanes<N>>(
     has: L::Proof,

@@ -78,14 +78,15 @@ pub(crate) const K: [u32; 64] = [
 pub(crate) const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// Second half of the block of a 32-byte message: the padding.
+/// Second half of a 32-byte message's only block: padding.
 pub(crate) const PADDING_OF_32: [u32; 8] = [0x8000_0000, 0, 0, 0, 0, 0, 0, 256];
-/// Second block of a 64-byte message: nothing but padding.
+/// Second block of a 64-byte message: only padding.
 pub(crate) const PADDING_OF_64: [u32; 16] = [0x8000_0000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 512];
-/// What follows the 16 bytes in the second block of an 80-byte message.
+/// End of an 80-byte message's second block, after its 16 bytes: padding.
 pub(crate) const PADDING_OF_80: [u32; 12] = [0x8000_0000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 640];
 
-/// Message schedule of a known block with the round constants added: such a block needs no expansion.
+/// Message schedule of a constant block with the round constants added, so that it needs no
+/// expansion.
 #[cfg(kernels)]
 pub(crate) const fn schedule(block: &[u32; 16]) -> [u32; 64] {
     let mut w = [0u32; 64];

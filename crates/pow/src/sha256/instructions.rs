@@ -1,4 +1,5 @@
-//! The SHA instructions of x86-64, for one message or two at once: while one waits for its result, the other goes on.
+//! The SHA instructions of x86-64, for one message or two at once: while one waits for a result,
+//! the other continues.
 #![allow(unsafe_code)]
 #![allow(
     clippy::arithmetic_side_effects,
@@ -8,8 +9,8 @@
 
 use super::{
     constants::K as K_OF_ROUNDS,
-    header::{HashedHeader, Item},
     serial::{Compress, bare, hash_each},
+    template::{HashedHeader, Item},
 };
 use crate::cpu::Sha;
 use std::arch::x86_64::{
@@ -18,14 +19,14 @@ use std::arch::x86_64::{
     _mm_shuffle_epi32, _mm_storeu_si128,
 };
 
-/// State in the order that the instructions want: `ABEF` and `CDGH`.
+/// State in the order of the instructions: `ABEF` and `CDGH`.
 #[derive(Clone, Copy)]
 struct State(__m128i, __m128i);
 
 #[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn load(words: &[u32; 8]) -> State {
-    // SAFETY: eight words are 32 bytes, and any address will do.
+    // SAFETY: eight words are 32 bytes, and any address is fine.
     let (low, high) = unsafe {
         (_mm_loadu_si128(words.as_ptr().cast()), _mm_loadu_si128(words.as_ptr().cast::<__m128i>().add(1)))
     };
@@ -39,7 +40,7 @@ fn load(words: &[u32; 8]) -> State {
 fn store(State(abef, cdgh): State, words: &mut [u32; 8]) {
     let feba = _mm_shuffle_epi32::<0x1b>(abef);
     let dchg = _mm_shuffle_epi32::<0xb1>(cdgh);
-    // SAFETY: eight words are 32 bytes, and any address will do.
+    // SAFETY: eight words are 32 bytes, and any address is fine.
     unsafe {
         _mm_storeu_si128(words.as_mut_ptr().cast(), _mm_blend_epi16::<0xf0>(feba, dchg));
         _mm_storeu_si128(words.as_mut_ptr().cast::<__m128i>().add(1), _mm_alignr_epi8::<8>(dchg, feba));
@@ -51,7 +52,7 @@ fn store(State(abef, cdgh): State, words: &mut [u32; 8]) {
 fn message(block: &[u8; 64]) -> [__m128i; 4] {
     let big_endian = _mm_set_epi64x(0x0c0d_0e0f_0809_0a0b, 0x0405_0607_0001_0203);
     let at = |i: usize| {
-        // SAFETY: `i` is below four, four times 16 bytes are 64, and any address will do.
+        // SAFETY: `i` is below four, four times 16 bytes are 64, and any address is fine.
         let words = unsafe { _mm_loadu_si128(block.as_ptr().cast::<__m128i>().add(i)) };
         _mm_shuffle_epi8(words, big_endian)
     };
@@ -61,7 +62,7 @@ fn message(block: &[u8; 64]) -> [__m128i; 4] {
 #[inline]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn four_rounds(State(abef, cdgh): State, words: __m128i, k: &[u32; 4]) -> State {
-    // SAFETY: four words are 16 bytes, and any address will do.
+    // SAFETY: four words are 16 bytes, and any address is fine.
     let k = unsafe { _mm_loadu_si128(k.as_ptr().cast()) };
     let kw = _mm_add_epi32(words, k);
     let next = _mm_sha256rnds2_epu32(cdgh, abef, kw);
@@ -88,7 +89,7 @@ fn compress<const K: usize>(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]) 
         running[i] = load(&states[i]);
         words[i] = message(&blocks[i]);
     }
-    let begun = running;
+    let initial = running;
     for (quarter, k) in K_OF_ROUNDS.as_chunks::<4>().0.iter().enumerate() {
         for i in 0..K {
             if quarter >= 4 {
@@ -99,7 +100,7 @@ fn compress<const K: usize>(states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]) 
         }
     }
     for i in 0..K {
-        let (State(a, b), State(c, d)) = (begun[i], running[i]);
+        let (State(a, b), State(c, d)) = (initial[i], running[i]);
         store(State(_mm_add_epi32(a, c), _mm_add_epi32(b, d)), &mut states[i]);
     }
 }
@@ -114,7 +115,7 @@ impl<const K: usize> Compress<K> for Sha {
 
 /// Hashes `K` headers of one shape.
 pub(crate) fn hash<const K: usize>(has: Sha, items: &[Item<'_>; K]) -> [HashedHeader; K] {
-    // everything around the compression gains from the instructions, too
+    // the code around the compression gains from the instructions, too
     #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
     fn enter<const K: usize>(has: Sha, items: &[Item<'_>; K]) -> [HashedHeader; K] {
         hash_each(has, items)

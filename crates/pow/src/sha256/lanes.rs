@@ -1,4 +1,7 @@
-//! Words of several messages side by side, one message per lane.
+//! Words of several messages side by side, one message in each lane.
+//!
+//! The circle with [`compress`] is intended: its functions are generic over lanes, and each kind of
+//! lanes holds the one compiled copy of them.
 #![allow(unsafe_code)]
 
 use super::compress::{self, Message};
@@ -12,11 +15,11 @@ use std::arch::x86_64::{
 
 /// One 32-bit word of each of `N` messages.
 ///
-/// A word comes out of [`splat`](Self::splat), [`load`](Self::load) or other words, so whoever has one has had the proof
-/// that the machine has the instructions behind it. All methods but the last three must be inlined into a function that
-/// is compiled with those instructions; else they would be slow, but not wrong.
+/// A word is made by [`splat`](Self::splat), [`load`](Self::load) or from other words, so it proves
+/// in turn that the machine has the instructions. All methods except the last three must be inlined
+/// into a function compiled with those instructions; otherwise they are slow, but not wrong.
 pub(crate) trait Lanes<const N: usize>: Copy {
-    /// What proves that the machine has the instructions.
+    /// Proves that the machine has the instructions.
     type Proof: Copy;
     fn splat(has: Self::Proof, word: u32) -> Self;
     fn load(has: Self::Proof, words: &[u32; N]) -> Self;
@@ -34,12 +37,12 @@ pub(crate) trait Lanes<const N: usize>: Copy {
     fn choose(self, b: Self, c: Self) -> Self;
     /// `(self & b) ^ (self & c) ^ (b & c)`
     fn majority(self, b: Self, c: Self) -> Self;
-    /// [`compress`](super::compress::compress), once in the program: inlined everywhere it would not fit the
-    /// processor's cache of decoded instructions.
+    /// [`compress`](super::compress::compress), compiled once: if it were inlined at every call,
+    /// the code would not fit in the processor's cache of decoded instructions.
     fn compress(has: Self::Proof, state: &mut [Self; 8], message: &Message<N>);
-    /// [`hash_digest`](super::compress::hash_digest), once in the program.
+    /// [`hash_digest`](super::compress::hash_digest), compiled once.
     fn hash_digest(has: Self::Proof, digest: &[Self; 8]) -> [Self; 8];
-    /// [`compress_known`](super::compress::compress_known), once in the program.
+    /// [`compress_known`](super::compress::compress_known), compiled once.
     fn compress_known(has: Self::Proof, state: &mut [Self; 8], schedule: &[u32; 64]);
 }
 
@@ -54,7 +57,7 @@ pub(crate) struct Eight(__m256i);
 pub(crate) struct Sixteen(__m512i);
 
 impl Eight {
-    /// To the right by `RIGHT` bits, where `LEFT` is `32 - RIGHT`.
+    /// Rotated to the right by `RIGHT` bits; `LEFT` is `32 - RIGHT`.
     #[inline(always)]
     fn rotated<const RIGHT: i32, const LEFT: i32>(self) -> Self {
         const { assert!(RIGHT + LEFT == 32) };
@@ -88,13 +91,13 @@ impl Lanes<8> for Eight {
 
     #[inline(always)]
     fn load(_has: Avx2, words: &[u32; 8]) -> Self {
-        // SAFETY: `_has` proves AVX2; eight words are 32 bytes, and any address will do.
+        // SAFETY: `_has` proves AVX2; eight words are 32 bytes, and any address is fine.
         unsafe { Self(_mm256_loadu_si256(words.as_ptr().cast())) }
     }
 
     #[inline(always)]
     fn store(self, words: &mut [u32; 8]) {
-        // SAFETY: a word proves AVX2; eight words are 32 bytes, and any address will do.
+        // SAFETY: a word proves AVX2; eight words are 32 bytes, and any address is fine.
         unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), self.0) }
     }
 
@@ -207,13 +210,13 @@ impl Lanes<16> for Sixteen {
 
     #[inline(always)]
     fn load(_has: Avx512, words: &[u32; 16]) -> Self {
-        // SAFETY: `_has` proves AVX-512; sixteen words are 64 bytes, and any address will do.
+        // SAFETY: `_has` proves AVX-512; sixteen words are 64 bytes, and any address is fine.
         unsafe { Self(_mm512_loadu_si512(words.as_ptr().cast())) }
     }
 
     #[inline(always)]
     fn store(self, words: &mut [u32; 16]) {
-        // SAFETY: a word proves AVX-512; sixteen words are 64 bytes, and any address will do.
+        // SAFETY: a word proves AVX-512; sixteen words are 64 bytes, and any address is fine.
         unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
     }
 

@@ -1,7 +1,8 @@
 //! SHA-256 (FIPS 180-4) for many messages at once.
 //!
-//! Four ways to compress, chosen by [`Engine::best`] for the machine and equal in what they give: one message at a
-//! time, two through the SHA instructions, eight in AVX2 lanes, sixteen in AVX-512 lanes.
+//! There are four ways to compress, all with the same result, and [`Engine::best`] chooses one for
+//! the machine: one message at a time, two through the SHA instructions, eight in AVX2 lanes,
+//! sixteen in AVX-512 lanes.
 
 #[cfg(kernels)]
 mod compress;
@@ -12,24 +13,27 @@ mod instructions;
 #[cfg(kernels)]
 mod lanes;
 mod serial;
+mod template;
 #[cfg(kernels)]
 mod vector;
 
-pub use header::{Choice, HashedHeader, HeaderTemplate, hash_headers};
+pub use header::hash_headers;
+pub use template::{Choice, HashedHeader, HeaderTemplate};
 
 #[cfg(kernels)]
 use crate::cpu::{Avx2, Avx512, Sha};
 use alloy_primitives::B256;
 use constants::INITIAL;
-use header::{Item, WIDEST};
 use sha2::block_api::compress256;
 use std::sync::OnceLock;
+use template::{Item, WIDEST};
 
-/// A way to compress; see [the module](self).
+/// A way to compress; see the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {
-    /// One message at a time: the SHA instructions where the machine has them, else plain Rust.
+    /// One message at a time, through the SHA instructions where the machine has them, else in
+    /// plain Rust.
     One,
     /// Two messages at once through the SHA instructions of x86-64.
     Pair,
@@ -40,23 +44,23 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The fastest of this machine.
+    /// The fastest engine of this machine.
     #[must_use]
     pub fn best() -> Self {
         static BEST: OnceLock<Engine> = OnceLock::new();
-        // in the order of what was measured where a machine has several: docs/benchmarks.md
+        // ordered by measured speed on machines that have several: docs/benchmarks.md
         *BEST.get_or_init(|| {
             let order = [Self::Avx512, Self::Pair, Self::Avx2];
             order.into_iter().find(|engine| engine.exists()).unwrap_or(Self::One)
         })
     }
 
-    /// All of this machine.
+    /// All engines of this machine.
     pub fn available() -> impl Iterator<Item = Self> {
         [Self::One, Self::Pair, Self::Avx2, Self::Avx512].into_iter().filter(|engine| engine.exists())
     }
 
-    /// Messages that it takes at once, from 1 to 16.
+    /// Number of messages hashed at once, from 1 to 16.
     #[must_use]
     pub const fn width(self) -> usize {
         match self {
@@ -67,7 +71,7 @@ impl Engine {
         }
     }
 
-    /// This one where the machine has it, else one by one.
+    /// This engine if the machine has it, else one message at a time.
     #[cfg(kernels)]
     fn way(self) -> Way {
         let found = match self {
@@ -79,7 +83,7 @@ impl Engine {
         found.unwrap_or(Way::One)
     }
 
-    /// This one where the machine has it, else one by one.
+    /// This engine if the machine has it, else one message at a time.
     #[cfg(not(kernels))]
     fn way(self) -> Way {
         Way::One
@@ -89,7 +93,7 @@ impl Engine {
         self.way().engine() == self
     }
 
-    /// Fewest messages for which it is faster than one after the other.
+    /// Fewest messages for which the engine is faster than one message at a time.
     const fn worth_it(self) -> usize {
         match self {
             Self::One => 1,
@@ -100,7 +104,7 @@ impl Engine {
     }
 }
 
-/// An engine that this machine has, with the proof of it.
+/// An engine with the proof that this machine has it.
 #[derive(Clone, Copy)]
 enum Way {
     One,
@@ -125,10 +129,10 @@ impl Way {
         }
     }
 
-    /// Hashes headers of one shape: as many as the engine takes at once, from the front.
+    /// Hashes the first headers of one shape, as many as the engine takes at once.
     fn hash_items(self, items: &[Item<'_>; WIDEST], hashed: &mut [HashedHeader; WIDEST]) {
         match self {
-            Self::One => put(hashed, items.first().map(serial::hash_one)),
+            Self::One => put(hashed, items.first().map(hash_one)),
             #[cfg(kernels)]
             Self::Pair(has) => put(hashed, instructions::hash::<2>(has, first(items))),
             #[cfg(kernels)]
@@ -137,6 +141,26 @@ impl Way {
             Self::Avx512(has) => vector::hash_avx512(has, items, hashed),
         }
     }
+}
+
+/// Hashes one header.
+fn hash_one(item: &Item<'_>) -> HashedHeader {
+    #[cfg(kernels)]
+    if let Some(sha) = Sha::found() {
+        let [hashed] = instructions::hash(sha, &[*item]);
+        return hashed;
+    }
+    let [hashed] = serial::hash_each(serial::One, &[*item]);
+    hashed
+}
+
+/// `rounds` compressions one after the other.
+fn limit_one(rounds: usize) -> u32 {
+    #[cfg(kernels)]
+    if let Some(sha) = Sha::found() {
+        return instructions::limit::<1>(sha, rounds);
+    }
+    serial::bare::<1, _>(serial::One, rounds)
 }
 
 #[cfg(kernels)]
@@ -151,7 +175,7 @@ fn put(to: &mut [HashedHeader; WIDEST], from: impl IntoIterator<Item = HashedHea
     }
 }
 
-/// `SHA-256(SHA-256(data))` (FIPS 180-4), raw digest bytes: explorers show them in reverse.
+/// `SHA-256(SHA-256(data))` (FIPS 180-4), raw digest bytes. Explorers show them in reverse order.
 #[must_use]
 pub fn sha256d(data: &[u8]) -> B256 {
     let mut state = INITIAL;
@@ -159,7 +183,8 @@ pub fn sha256d(data: &[u8]) -> B256 {
     compress256(&mut state, blocks);
     let mut last = [[0u8; 64]; 2];
     let [first, second] = &mut last;
-    // the length in bits, after the bit that ends the message, in the last eight bytes of the last block
+    // padding: a one bit after the message, and its length in bits in the last eight bytes of the
+    // last block (never the fallback: no platform's `usize` has more than 64 bits)
     let bits = u64::try_from(data.len()).unwrap_or(u64::MAX).wrapping_mul(8).to_be_bytes();
     for (to, from) in first.iter_mut().zip(rest.iter().chain(&[0x80])) {
         *to = *from;
@@ -174,7 +199,7 @@ pub fn sha256d(data: &[u8]) -> B256 {
     digest_again(&state)
 }
 
-/// Parent of two Merkle nodes of a Bitcoin block: `sha256d(left ‖ right)`, all of them raw digest bytes.
+/// Parent of two Merkle nodes of a Bitcoin block: `sha256d(left ‖ right)`, all as raw digest bytes.
 #[must_use]
 pub fn merkle_parent(left: &B256, right: &B256) -> B256 {
     sha256d(&block_of(&left.0, &right.0))
@@ -186,7 +211,7 @@ fn put_end(block: &mut [u8; 64], end: [u8; 8]) {
     }
 }
 
-/// The digest that a state stands for.
+/// The digest of a state.
 pub(crate) fn digest_of(state: &[u32; 8]) -> [u8; 32] {
     let mut digest = [0; 32];
     for (to, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
@@ -205,7 +230,7 @@ pub(crate) fn block_of(left: &[u8; 32], right: &[u8; 32]) -> [u8; 64] {
     block
 }
 
-/// SHA-256 of the digest that a state stands for.
+/// SHA-256 of a state's digest.
 fn digest_again(state: &[u32; 8]) -> B256 {
     let block = block_of(&digest_of(state), &serial::AFTER_32);
     let mut state = INITIAL;
@@ -213,13 +238,13 @@ fn digest_again(state: &[u32; 8]) -> B256 {
     B256::new(digest_of(&state))
 }
 
-/// `rounds` times as many compressions as the engine takes at once, with nothing around them: the limit that
-/// benchmarks compare with.
+/// Bare compressions, `rounds` times as many as the engine does at once: the limit with which
+/// benchmarks compare.
 #[doc(hidden)]
 #[must_use]
 pub fn bare_compressions(engine: Engine, rounds: usize) -> u32 {
     match engine.way() {
-        Way::One => serial::limit(rounds),
+        Way::One => limit_one(rounds),
         #[cfg(kernels)]
         Way::Pair(has) => instructions::limit::<2>(has, rounds),
         #[cfg(kernels)]

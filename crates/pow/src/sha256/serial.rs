@@ -1,20 +1,16 @@
-//! Headers hashed byte by byte: one, or as many at once as the compression takes.
+//! Hashes headers as bytes: as many at once as the compression takes.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     reason = "arrays of known length, indices below it"
 )]
 
-#[cfg(kernels)]
-use super::instructions;
 use super::{
     block_of,
     constants::{INITIAL, PADDING_OF_32, PADDING_OF_64, PADDING_OF_80},
     digest_of,
-    header::{HashedHeader, Item},
+    template::{HashedHeader, Item},
 };
-#[cfg(kernels)]
-use crate::cpu::Sha;
 use alloy_primitives::B256;
 use sha2::block_api::compress256;
 
@@ -32,7 +28,7 @@ pub(crate) const AFTER_32: [u8; 32] = bytes_of(&PADDING_OF_32);
 const AFTER_64: [u8; 64] = bytes_of(&PADDING_OF_64);
 const AFTER_80: [u8; 48] = bytes_of(&PADDING_OF_80);
 
-/// State after whole blocks.
+/// State after hashing whole blocks.
 pub(crate) fn state_after(blocks: &[[u8; 64]]) -> [u32; 8] {
     let mut state = INITIAL;
     compress256(&mut state, blocks);
@@ -42,16 +38,18 @@ pub(crate) fn state_after(blocks: &[[u8; 64]]) -> [u32; 8] {
 /// Pads the end of a message of `length` bytes to whole blocks.
 pub(crate) fn pad(mut end: Vec<u8>, length: usize) -> Vec<[u8; 64]> {
     end.push(0x80);
-    // eight bytes for the length in bits
+    // the last eight bytes are for the length in bits
     while end.len() % 64 != 56 {
         end.push(0);
     }
+    // never the fallback: no platform's `usize` has more than 64 bits
     let bits = u64::try_from(length).unwrap_or(u64::MAX).wrapping_mul(8);
     end.extend_from_slice(&bits.to_be_bytes());
     end.as_chunks::<64>().0.to_vec()
 }
 
-/// A compression that takes one block of each of `K` messages at once. Whoever has a value of it may use it.
+/// A compression of one block of each of `K` messages at once. A value of the type proves that the
+/// machine has the instructions.
 pub(crate) trait Compress<const K: usize>: Copy {
     fn compress(self, states: &mut [[u32; 8]; K], blocks: &[[u8; 64]; K]);
 
@@ -63,9 +61,9 @@ pub(crate) trait Compress<const K: usize>: Copy {
     }
 }
 
-/// One message at a time, wherever this runs.
+/// One message at a time, on any machine.
 #[derive(Clone, Copy)]
-struct One;
+pub(crate) struct One;
 
 impl Compress<1> for One {
     #[inline]
@@ -79,17 +77,6 @@ impl Compress<1> for One {
     }
 }
 
-/// Hashes one header.
-pub(crate) fn hash_one(item: &Item<'_>) -> HashedHeader {
-    #[cfg(kernels)]
-    if let Some(sha) = Sha::found() {
-        let [hashed] = instructions::hash(sha, &[*item]);
-        return hashed;
-    }
-    let [hashed] = hash_each(One, &[*item]);
-    hashed
-}
-
 /// `rounds` times `K` compressions.
 #[inline(always)]
 pub(crate) fn bare<const K: usize, C: Compress<K>>(way: C, rounds: usize) -> u32 {
@@ -100,16 +87,7 @@ pub(crate) fn bare<const K: usize, C: Compress<K>>(way: C, rounds: usize) -> u32
     states.iter().flatten().fold(0, |sum, word| sum ^ word)
 }
 
-/// `rounds` compressions one after the other.
-pub(crate) fn limit(rounds: usize) -> u32 {
-    #[cfg(kernels)]
-    if let Some(sha) = Sha::found() {
-        return instructions::limit::<1>(sha, rounds);
-    }
-    bare::<1, _>(One, rounds)
-}
-
-/// SHA-256 of the digests that states stand for.
+/// SHA-256 of the states' digests.
 #[inline(always)]
 fn again<const K: usize, C: Compress<K>>(way: C, states: &[[u32; 8]; K]) -> [[u8; 32]; K] {
     let mut second = [INITIAL; K];

@@ -1,4 +1,4 @@
-//! Headers hashed in lanes: each lane one header, all of one shape.
+//! Hashes headers of one shape in lanes, one header in each.
 #![allow(unsafe_code)]
 #![allow(
     clippy::arithmetic_side_effects,
@@ -10,8 +10,8 @@ use super::{
     compress::Message,
     constants::{INITIAL, PADDING_OF_80, SCHEDULE_OF_64},
     digest_of,
-    header::{Choice, HashedHeader, HeaderTemplate, Item},
     lanes::{Eight, Lanes, Sixteen},
+    template::{Choice, HashedHeader, HeaderTemplate, Item},
 };
 use crate::cpu::{Avx2, Avx512};
 use alloy_primitives::B256;
@@ -36,7 +36,7 @@ pub(crate) fn hash_avx512(has: Avx512, items: &[Item<'_>; 16], hashed: &mut [Has
     unsafe { enter(has, items, hashed) }
 }
 
-/// The same block in every lane.
+/// Puts the same bytes into every lane.
 #[inline(always)]
 fn put_everywhere<const N: usize>(words: &mut [[u32; N]], bytes: &[u8]) {
     for (to, from) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
@@ -44,7 +44,7 @@ fn put_everywhere<const N: usize>(words: &mut [[u32; N]], bytes: &[u8]) {
     }
 }
 
-/// A block of its own into one lane.
+/// Puts bytes into one lane.
 #[inline(always)]
 fn put_into<const N: usize>(words: &mut [[u32; N]], lane: usize, bytes: &[u8]) {
     for (to, from) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
@@ -52,7 +52,8 @@ fn put_into<const N: usize>(words: &mut [[u32; N]], lane: usize, bytes: &[u8]) {
     }
 }
 
-/// What all lanes have in common goes everywhere at once, else into each lane from its own template.
+/// Puts bytes of the template into every lane: at once if all lanes have the `same` template, else
+/// lane by lane.
 #[inline(always)]
 fn put_fixed<const N: usize>(
     words: &mut [[u32; N]],
@@ -84,7 +85,7 @@ fn hash<const N: usize, L: Lanes<N>>(has: L::Proof, items: &[Item<'_>; N], hashe
     }
     for index in 0..first.rest.len() {
         put_fixed(&mut message.0, items, same, |template| &template.rest[index]);
-        // where jobs differ, so may the places of their tails
+        // tails of different jobs may lie in different words
         let tails = if same { first.words_of_tail(index) } else { 0..16 };
         if !tails.is_empty() {
             for (lane, item) in items.iter().enumerate() {
@@ -109,7 +110,8 @@ fn hash<const N: usize, L: Lanes<N>>(has: L::Proof, items: &[Item<'_>; N], hashe
         root = L::hash_digest(has, &state);
     }
 
-    // header: version, previous hash, Merkle root; then its last word, time, bits, nonce and the padding
+    // header: version, previous hash, Merkle root; then its last word, time, bits, nonce and the
+    // padding
     let each =
         |get: fn(&Choice<'_>) -> u32| std::array::from_fn(|lane| get(&items[lane].choice).swap_bytes());
     message.0[0] = each(|choice| choice.version);
@@ -150,7 +152,7 @@ fn digests<const N: usize, L: Lanes<N>>(state: &[L; 8]) -> [[u8; 32]; N] {
     digests
 }
 
-/// `rounds` blocks of sixteen messages with nothing around them: what the lanes give at most.
+/// `rounds` bare compressions of sixteen messages: the limit of the lanes.
 pub(crate) fn limit_avx512(has: Avx512, rounds: usize) -> u32 {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2")]
     fn enter(has: Avx512, rounds: usize) -> u32 {
@@ -160,7 +162,7 @@ pub(crate) fn limit_avx512(has: Avx512, rounds: usize) -> u32 {
     unsafe { enter(has, rounds) }
 }
 
-/// The same of eight.
+/// `rounds` bare compressions of eight messages.
 pub(crate) fn limit_avx2(has: Avx2, rounds: usize) -> u32 {
     #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn enter(has: Avx2, rounds: usize) -> u32 {
