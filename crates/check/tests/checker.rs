@@ -55,7 +55,7 @@ async fn all_as_alone(checker: &ShareChecker, algorithm: Algorithm, count: u32) 
     let terms = lease(algorithm);
     let jobs = [job(&terms, 1), job(&terms, 2)];
     // one end is earlier, as after a cancellation
-    let ends = [terms.end, TIME + 50];
+    let ends = [terms.end, UnixSeconds::new(TIME + 50)];
     let asked: Vec<_> = (0..count)
         .map(|nonce| (&jobs[nonce as usize % 2], share(nonce), ends[nonce as usize / 3 % 2]))
         .collect();

@@ -1,4 +1,5 @@
-//! Real merged-mined blocks of Dogecoin are proven by their parents; each rule broken has its name.
+//! Real merged-mined blocks of Dogecoin are proven by their parents, and each broken rule has its
+//! error.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::{B256, U256};
@@ -61,14 +62,14 @@ impl Proof {
         self.parts().verify(&self.header, DOGECOIN).copied()
     }
 
-    /// The root as it stands in the coinbase.
+    /// The root in the coinbase's byte order.
     fn chain_root(&self) -> Vec<u8> {
         let mut root = root(sha256d(&self.header), &self.chain_branch, self.chain_index).to_vec();
         root.reverse();
         root
     }
 
-    /// Puts the coinbase's root into the parent.
+    /// Puts the Merkle root of the coinbase into the parent.
     fn committed(mut self) -> Self {
         let root = root(sha256d(&self.coinbase), &self.coinbase_branch, self.coinbase_index);
         self.parent[36..68].copy_from_slice(root.as_slice());
@@ -120,7 +121,7 @@ fn real() -> Vec<Proof> {
         .collect()
 }
 
-/// A real one whose block is at place 40 of 64, without a coinbase branch.
+/// A real proof whose block is at place 40 of 64, without a coinbase branch.
 fn deep() -> Proof {
     let proof = real().remove(1);
     assert_eq!((proof.chain_index, proof.chain_branch.len()), (40, 6));
@@ -163,12 +164,12 @@ fn two_blocks_of_one_parent_are_one_unit_of_work() {
     let script: [&[u8]; 4] = [MAGIC, &root, &[4, 0, 0, 0], &[0; 4]];
     let (first, second) = (first.with_script(&script), second.with_script(&script));
     assert_eq!(second.parts().verify(&second.header, neighbour), Ok(&first.verify().unwrap()));
-    // Neither stands in for the other.
+    // neither proof is valid for the other block
     let swapped = Proof { chain_branch: second.chain_branch, chain_index: second.chain_index, ..first };
     assert_eq!(swapped.verify(), Err(AuxPowError::NotCommitted));
 }
 
-/// The place written another way round than the code has it.
+/// The place, computed in another way than by the code under test.
 fn expected_place(nonce: u32, chain: u16, size: u64) -> u32 {
     let modulus = 1_i128 << 32;
     let chain = if chain < 0x8000 { i128::from(chain) } else { i128::from(chain) - 0x1_0000 };
@@ -176,7 +177,8 @@ fn expected_place(nonce: u32, chain: u16, size: u64) -> u32 {
     ((first * 1_103_515_245 + 12_345) % modulus % i128::from(size)) as u32
 }
 
-/// The number of a chain comes out of a signed version: in a tree of more than 2^16 places that is seen.
+/// A chain's number is shifted out of a signed version, which shows in a tree of more than 2^16
+/// places.
 #[test]
 fn a_chain_whose_version_is_negative() {
     const LEVELS: u32 = 20;
@@ -195,7 +197,7 @@ fn a_chain_whose_version_is_negative() {
 }
 
 #[test]
-fn each_broken_rule_has_its_name() {
+fn each_broken_rule_has_its_error() {
     let proof = deep();
     let root = proof.chain_root();
     let broken = |change: fn(&mut Proof)| {
@@ -204,7 +206,7 @@ fn each_broken_rule_has_its_name() {
         proof
     };
     let plain = proof.clone().with_script(&[MAGIC, &root, SIZE, NONCE]);
-    assert_eq!(plain.verify(), Ok(plain.parent), "what the following break is whole");
+    assert_eq!(plain.verify(), Ok(plain.parent), "the proof is valid before a rule is broken");
 
     assert_eq!(broken(|p| p.header[1] = 0).verify(), Err(AuxPowError::NotMergedMined));
     assert_eq!(broken(|p| p.header[2] = 1).verify(), Err(AuxPowError::OtherChain(1)));
@@ -239,7 +241,7 @@ fn each_broken_rule_has_its_name() {
         with(&[MAGIC, &root, SIZE, &[1, 0, 0, 0]]),
         Err(AuxPowError::WrongPlace { got: 40, expected })
     );
-    // An index that says more than the branch has levels is the same leaf, but not the same place.
+    // an index with more bits than the branch has levels is the same leaf, but not the same place
     let beyond = Proof { chain_index: 40 + 64, ..plain.clone() };
     assert_eq!(beyond.verify(), Err(AuxPowError::WrongPlace { got: 104, expected: 40 }));
 
@@ -267,7 +269,7 @@ fn a_chain_alone_in_its_tree() {
     assert_eq!(proof.verify(), Ok(proof.parent));
 }
 
-/// Thirty levels are the most, and are allowed.
+/// Thirty levels, the most, are allowed.
 #[test]
 fn the_deepest_tree_of_chains() {
     let place = expected_place(0, DOGECOIN, 1 << 30);
@@ -277,7 +279,7 @@ fn the_deepest_tree_of_chains() {
     assert_eq!(proof.verify(), Ok(proof.parent));
 }
 
-/// Nodes look at the first input, so nobody may put the root into another.
+/// Nodes read only the first input, so a root in another one is no commitment.
 #[test]
 fn only_the_first_input_commits() {
     let proof = deep();
@@ -296,9 +298,9 @@ fn only_the_first_input_commits() {
     }
 }
 
-/// What the parent's own chain would ask of a coinbase is not asked: nodes of the child chain don't.
+/// Nodes of the child chain don't check them either.
 #[test]
-fn a_coinbase_is_what_stands_first() {
+fn rules_of_the_parents_chain_are_not_enforced_on_its_coinbase() {
     let proof = deep();
     let root = proof.chain_root();
     let plain = proof.with_script(&[MAGIC, &root, SIZE, NONCE]);
@@ -308,21 +310,21 @@ fn a_coinbase_is_what_stands_first() {
     let mut versioned = plain.clone();
     versioned.coinbase[..4].copy_from_slice(&[0xff; 4]);
     assert!(versioned.committed().verify().is_ok(), "any version");
-    // A parent that says of itself that it is merged-mined, of another chain.
+    // a parent that is itself marked as merged-mined, by another chain
     let mut merged = plain;
     merged.parent[1] |= 1;
     assert!(merged.verify().is_ok(), "a parent that has a parent");
 }
 
 #[test]
-fn a_witness_has_to_be_left_out() {
+fn a_coinbase_with_its_witness_is_refused() {
     let mut bytes = deep().serialized();
     bytes.splice(4..4, [0, 1]);
     assert_eq!(AuxPow::parse(&bytes), Err(AuxPowError::NoInput));
 }
 
 #[test]
-fn serialized_and_parsed() {
+fn a_serialized_proof_parses_to_itself() {
     for proof in real() {
         let mut bytes = proof.serialized();
         for end in 0..bytes.len() {
@@ -332,7 +334,7 @@ fn serialized_and_parsed() {
         bytes.extend(b"rest");
         assert_eq!(AuxPow::parse(&bytes), Ok((proof.parts(), &b"rest"[..])));
     }
-    // Nodes read no count above 2^25, whether the bytes are there or not.
+    // nodes read no count above 2^25, even if the bytes are there
     for (count, expected) in [
         (vec![0xff; 9], AuxPowError::HugeCount(u64::MAX)),
         (vec![0xff, 0, 0, 0, 0, 0, 0, 0, 0x80], AuxPowError::HugeCount(1 << 63)),
@@ -351,10 +353,10 @@ fn serialized_and_parsed() {
     assert_eq!(AuxPow::parse(&script), Err(AuxPowError::HugeCount((1 << 25) + 1)));
 }
 
-/// The shortest way to write a count is the only one.
+/// Only the shortest encoding of a count is accepted.
 #[test]
 fn counts_are_written_in_one_way() {
-    // the script's length as written here, and as many bytes
+    // the script's length in this encoding, and as many bytes
     let parsed = |count: &[u8], length: usize| {
         let mut bytes = coinbase(&[]);
         let rest = bytes.split_off(41);
@@ -375,7 +377,7 @@ fn counts_are_written_in_one_way() {
     assert_eq!(parsed(&[0xfe, 0, 0, 1, 0], 0x1_0000), Ok(()));
     let four_bytes = [0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
     assert_eq!(parsed(&four_bytes, 0), Err(AuxPowError::LongCount));
-    // the first that needs so many bytes is of no block
+    // no block is so large that it needs the longest encoding
     assert_eq!(parsed(&[0xff, 0, 0, 0, 0, 1, 0, 0, 0], 0), Err(AuxPowError::HugeCount(1 << 32)));
 }
 
@@ -387,8 +389,9 @@ proptest! {
         }
     }
 
-    /// One byte of a real one is another: nothing panics, and nothing is believed but what the proof does not cover, which
-    /// is the parent's hash beside its header and the header's other fields.
+    /// One byte of a real proof is changed: nothing panics, and the proof is refused unless the
+    /// byte is not covered, which are the parent's hash next to its header and the header's other
+    /// fields.
     #[test]
     fn damage_is_found(at in any::<prop::sample::Index>(), change in 1_u8.., cut in 0_usize..2000) {
         let proof = deep();
@@ -416,7 +419,8 @@ proptest! {
         }
     }
 
-    /// Scripts that hold the root, so that what follows is reached; and never may a false coinbase be believed.
+    /// Scripts that hold the root, so that the checks after it are reached; a false coinbase is
+    /// never accepted.
     #[test]
     fn no_script_panics(before in prop::collection::vec(any::<u8>(), 0..40), magic: bool,
         after in prop::collection::vec(any::<u8>(), 0..40), index: u32) {

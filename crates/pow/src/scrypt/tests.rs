@@ -1,5 +1,5 @@
-//! The published vectors, on the pieces and on a plain implementation; the latter and the `scrypt` crate beside every
-//! kernel; headers of real blocks.
+//! Anchors a plain reference implementation in the vectors of RFC 7914, and compares every kernel
+//! with it and with the `scrypt` crate; headers of real blocks.
 #![allow(clippy::arithmetic_side_effects)] // overflow would fail the test, as it should
 
 use super::{
@@ -11,7 +11,7 @@ use alloy_primitives::{B256, U256};
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// scrypt for any parameters, read off RFC 7914 as it stands.
+/// The reference implementation: scrypt for any parameters, written down from RFC 7914.
 mod plain {
     use sha2::{Digest, Sha256};
 
@@ -125,7 +125,7 @@ fn by_plain(header: &[u8; 80]) -> B256 {
     B256::from_slice(&plain::scrypt(header, header, 1024, 1, 1, 32))
 }
 
-/// RFC 7914, section 8 and section 9: `B[0]` and `B[1]`, what BlockMix makes of them.
+/// RFC 7914, sections 8 and 9: `B[0]` and `B[1]`, and their BlockMix.
 const MIXED: [&str; 4] = [
     "f7ce0b653d2d72a4108cf5abe912ffdd777616dbbb27a70e8204f3ae2d0f6fad\
      89f68f4811d1e87bcc3bd7400a9ffd29094f0184639574f39ae5a1315217bcd7",
@@ -137,11 +137,11 @@ const MIXED: [&str; 4] = [
      7d3b3d803b60e4ab920996e59b4d53b65d2a225877d5edf5842cb9f14eefe425",
 ];
 
-/// Section 8: Salsa20/8 turns this into the third of [`MIXED`].
+/// Section 8: the third of [`MIXED`] is the Salsa20/8 of this.
 const SALSA_INPUT: &str = "7e879a214f3ec9867ca940e641718f26baee555b8c61c1b50df846116dcd3b1d\
      ee24f319df9b3d8514121e4b5ac5aa3276021d2909c74829edebc68db8b8c25e";
 
-/// Section 10: what ROMix with N = 16 makes of [`MIXED`]'s input.
+/// Section 10: ROMix with N = 16 of [`MIXED`]'s input.
 const RO_MIXED: &str = "79ccc193629debca047f0b70604bf6b62ce3dd4a9626e355fafc6198e6ea2b46\
      d58413673b99b029d665c357601fb426a0b2f4bba200ee9f0a43d19b571a9c71\
      ef1142e65d5a266fddca832ce59faa7cac0b9cf1be2bffca300d01ee387619c4\
@@ -192,7 +192,7 @@ fn diagonals_are_a_permutation_of_each_half() {
 }
 
 #[test]
-fn pieces_of_the_rfc() {
+fn salsa_and_block_mix_give_the_vectors_of_the_rfc() {
     let input = words(&[SALSA_INPUT, SALSA_INPUT].concat()).try_into().unwrap();
     let [mut half, _] = rows_of(&Block::from_words(&input)).map(|half| [half]);
     #[allow(unsafe_code)]
@@ -216,7 +216,7 @@ fn pieces_of_the_rfc() {
 }
 
 #[test]
-fn the_plain_one_is_that_of_the_rfc() {
+fn the_parts_of_the_reference_give_the_vectors_of_the_rfc() {
     let mut block = hex::decode(SALSA_INPUT).unwrap().try_into().unwrap();
     plain::salsa(&mut block);
     assert_eq!(hex::encode(block), MIXED[2]);
@@ -242,14 +242,16 @@ fn check_rfc_case(case: &Value) {
     assert_eq!(hex::encode(derived), expected, "{case}");
 }
 
+/// The kernels do only N = 1024, r = 1, p = 1, which none of the RFC's vectors has: they are
+/// compared with the reference instead.
 #[test]
-fn whole_vectors_of_the_rfc() {
+fn the_reference_gives_the_vectors_of_the_rfc() {
     rfc_cases().iter().filter(|case| case["N"].as_u64() < Some(1 << 20)).for_each(check_rfc_case);
 }
 
 #[test]
-#[ignore = "takes a gigabyte"]
-fn largest_vector_of_the_rfc() {
+#[ignore = "takes a gigabyte: .ci/long runs it"]
+fn the_reference_gives_the_largest_vector_of_the_rfc() {
     let cases = rfc_cases();
     let largest: Vec<_> = cases.iter().filter(|case| case["N"].as_u64() == Some(1 << 20)).collect();
     assert_eq!(largest.len(), 1);
@@ -281,7 +283,7 @@ fn real_blocks_meet_their_targets() {
     let mut own_proof = 0;
     for (name, header, hash) in files.into_iter().flat_map(headers) {
         assert_eq!(format!("{:064x}", hash_as_integer(&sha256d(&header))), hash, "{name}");
-        // Merged-mined blocks show their parent's work, which the tests of that look at.
+        // merged-mined blocks have their parent's work, which tests/auxpow.rs checks
         if header[1] & 1 == 1 {
             continue;
         }
@@ -312,7 +314,7 @@ fn numbered(count: usize, seed: u8) -> Vec<[u8; 80]> {
     (0..count).map(|i| std::array::from_fn(|at| (at as u8).wrapping_mul(seed) ^ (i as u8))).collect()
 }
 
-/// Every count makes its own choice of kernels, and leaves lanes to spare in its own way.
+/// Each count chooses other kernels and leaves other lanes idle.
 #[test]
 fn every_count_on_every_isa() {
     let all = numbered(40, 29);
@@ -332,7 +334,7 @@ fn every_count_on_every_isa() {
 }
 
 #[test]
-fn the_longer_rest_is_left_alone() {
+fn the_rest_of_the_longer_slice_is_ignored() {
     let (mut scratch, untouched) = (Scratch::new(), B256::repeat_byte(1));
     let mut digests = [untouched; 3];
     scrypt_many(&[[0; 80]; 2], &mut digests, &mut scratch);
@@ -369,7 +371,7 @@ fn the_narrowest_kernel_that_fits() {
 }
 
 proptest! {
-    // A case hashes some hundred times.
+    // a case hashes some hundred times
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.div_ceil(10)))]
 
     #[test]
