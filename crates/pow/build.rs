@@ -1,4 +1,5 @@
-//! Decides whether the kernels are compiled in, in one place: `cfg(kernels)` on x86-64, but for the feature `portable`.
+//! Sets `cfg(kernels)`, which compiles the kernels in: on x86-64, unless the feature `portable` is
+//! on.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

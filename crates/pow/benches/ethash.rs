@@ -1,9 +1,10 @@
-//! Ethash in all its parts, beside the `ethash` crate: `cargo bench -p hashlease-pow --bench ethash`.
+//! All parts of Ethash, compared with the `ethash` crate: `cargo bench -p hashlease-pow --bench
+//! ethash`.
 //!
-//! Each iteration checks seals that were not checked before: 32,768 reads a seal stay in the processor's caches when
-//! repeated.
+//! Each iteration checks new seals: the 32,768 reads of a repeated one would stay in the
+//! processor's caches.
 #![allow(clippy::unwrap_used)]
-#![allow(missing_docs)] // what criterion's macros make
+#![allow(missing_docs)] // criterion's macros
 
 use alloy_primitives::B256;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -18,7 +19,7 @@ use hashlease_pow::{
 };
 use std::{hint::black_box, time::Duration};
 
-/// The first, one of 2021 on Ethereum and of today on Ethereum Classic, and one of 100 MiB.
+/// The first epoch, one of Ethereum in 2021 and of Ethereum Classic today, and one with 100 MiB.
 const EPOCHS: [u64; 3] = [0, 390, 672];
 const BATCH: usize = 96;
 
@@ -26,7 +27,7 @@ fn epoch(index: u64) -> EthashEpoch {
     EthashEpoch::of_ethash_block(index * 30_000).unwrap()
 }
 
-/// Inputs without end, none twice.
+/// Endless inputs, none of them repeated.
 fn inputs() -> impl FnMut(usize) -> Vec<(B256, u64)> {
     let mut next = 0_u64;
     move |many| {

@@ -1,10 +1,11 @@
-//! Instructions of the hashing that all money rests on, counted and not timed: whatever else the machine does, the
-//! count is the same, so a limit can stand close to it.
+//! Instruction counts of the hashing on which all payments depend. Unlike times, they don't depend
+//! on the load of the machine, so limits can be tight.
 //!
-//! `cargo xtask instructions` counts with valgrind, here and in `share` and `trie`. The machine that valgrind 3.19 plays
-//! has AVX2, and neither AVX-512 nor the SHA instructions: these are the counts of the AVX2 and the portable paths,
-//! also on a machine that has more. Each limit is some 3 % above what was counted, and more fails the run. Whoever has
-//! a reason for more, or needs far less, sets the limit again: to what the run shows as `Instructions`, and 3 %.
+//! `cargo xtask instructions` counts with valgrind, here and in `share` and `trie`. The processor
+//! that valgrind 3.19 emulates has AVX2 but neither AVX-512 nor the SHA instructions, so these are
+//! the counts of the AVX2 and the portable paths, on every machine. Each limit is some 3 % above
+//! the count at the time, and a higher count fails the run. With a reason for a higher count, or a
+//! much lower one, set the limit to the `Instructions` of the run plus 3 %.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use alloy_primitives::B256;
@@ -56,7 +57,7 @@ fn sha256d_64_shares(template: HeaderTemplate, tails: Vec<[u8; 8]>) -> (HeaderTe
     (template, tails, sum)
 }
 
-/// Room for the digests, and what is hashed in.
+/// Headers, room for their digests, and the scratch memory.
 fn headers(count: u8) -> (Vec<[u8; 80]>, Vec<B256>, Scratch) {
     ((0..count).map(|i| [i; 80]).collect(), vec![B256::ZERO; count.into()], Scratch::new())
 }
@@ -82,8 +83,8 @@ fn keccak256_64((messages, mut digests): (Vec<[u8; 128]>, Vec<B256>)) -> (Vec<[u
     (messages, digests)
 }
 
-/// As large as that of epoch 0, and with other bytes: building the real one takes valgrind half a minute, and what is
-/// in it makes no instruction more or less.
+/// As large as the cache of epoch 0, with other bytes: building the real one takes half a minute
+/// under valgrind, and the content doesn't change the number of instructions.
 fn cache() -> LightCache {
     let epoch = EthashEpoch::of_ethash_block(0).unwrap();
     let mut bytes = vec![0; epoch.cache_size().try_into().unwrap()];

@@ -1,4 +1,5 @@
-//! Headers per second of scrypt: one at a time and in batches, on all that this machine has, beside the `scrypt` crate.
+//! scrypt headers per second, one at a time and in batches, with all instructions of this machine,
+//! compared with the `scrypt` crate.
 //!
 //! `cargo bench -p hashlease-pow --bench scrypt`
 #![allow(clippy::unwrap_used, missing_docs)]

@@ -1,4 +1,4 @@
-//! Full SHA-256d share checks per second, beside the bare compressions of the machine in the same run.
+//! Full SHA-256d share checks per second, compared with bare compressions in the same run.
 //!
 //! `cargo bench -p hashlease-pow --bench sha256`
 #![allow(missing_docs)]
@@ -9,7 +9,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use hashlease_pow::sha256::{Choice, Engine, HeaderTemplate, bare_compressions, hash_headers};
 use std::hint::black_box;
 
-/// Compressions of a share without any shortcut: 250 bytes of coinbase, 12 branches, 80 bytes of header.
+/// Compressions of a share without shortcuts: 250 bytes of coinbase, 12 branches, 80 bytes of
+/// header.
 const COMPRESSIONS: usize = 5 + 1 + 12 * 3 + 3;
 
 fn template(seed: u8) -> HeaderTemplate {
@@ -53,7 +54,7 @@ fn full_check(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What the same number of compressions takes with nothing around them.
+/// The same number of bare compressions.
 fn limit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sha256d limit, as shares");
     for engine in Engine::available() {

@@ -1,64 +1,67 @@
-//! Merged mining: a block of one chain whose proof of work is the header of a block of another, its parent.
+//! Merged mining: the proof of work of one chain's block is the header of another chain's block,
+//! its parent.
 //!
-//! The block's hash is a leaf of a small Merkle tree whose root stands in the parent's coinbase. So the work that the
-//! block shows is the parent's and no other, however many blocks of however many chains it is shown for: whoever counts
-//! work counts the parent's header, which [`AuxPow::verify`] returns, and counts it once.
+//! The block's hash is a leaf of a small Merkle tree whose root is in the parent's coinbase. So the
+//! block's only work is that of the parent, no matter for how many blocks of how many chains it is
+//! shown: work is counted by the parent's header, which [`AuxPow::verify`] returns, and counted
+//! once.
 //!
-//! The rules are those that Namecoin wrote down ("Merged mining specification", en.bitcoin.it) and that Dogecoin Core checks
-//! on its main chain: `CAuxPow::check` and what calls it. Where the two part, Dogecoin Core is followed.
+//! The rules are those of Namecoin's "Merged mining specification" (en.bitcoin.it) and of Dogecoin
+//! Core on its main chain, `CAuxPow::check` and its callers. Where the two differ, Dogecoin Core is
+//! followed.
 
 use crate::{merkle_parent, sha256d};
 use alloy_primitives::B256;
 use thiserror::Error;
 
-/// What stands before the root of the chains' tree in a coinbase.
+/// Marker before the root of the chains' tree in a coinbase.
 const MAGIC: [u8; 4] = [0xfa, 0xbe, b'm', b'm'];
 
-/// Where the root has to begin at the latest in a coinbase that lacks [`MAGIC`].
+/// Largest offset of the root in a coinbase without [`MAGIC`].
 const LATEST_BARE_ROOT: usize = 20;
 
-/// What nodes read of anything that is counted at most (`MAX_SIZE` of Bitcoin's serialization).
-const MOST_COUNTED: u64 = 0x0200_0000;
+/// Largest count that nodes read (`MAX_SIZE` of Bitcoin's serialization).
+const MAX_COUNT: u64 = 0x0200_0000;
 
-/// Levels of the chains' tree at most.
-const MOST_LEVELS: usize = 30;
+/// Most levels of the chains' tree.
+const MAX_LEVELS: usize = 30;
 
-/// Bit of a header's version that says that its proof is elsewhere.
+/// Bit of a header's version that marks a merged-mined block.
 const VERSION_AUXPOW: u32 = 1 << 8;
 
-/// Why bytes are no [`AuxPow`], or why one proves nothing for a block.
+/// Why bytes are not an [`AuxPow`], or why one proves nothing for a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AuxPowError {
     /// The bytes end inside a field.
     #[error("the bytes end inside a field")]
     Truncated,
-    /// A count is written in more bytes than it needs.
-    #[error("a count is written in more bytes than it needs")]
+    /// A count is not encoded in the fewest bytes.
+    #[error("a count is encoded in more bytes than it needs")]
     LongCount,
-    /// A count is above what nodes read.
-    #[error("a count of {0} is more than nodes read")]
+    /// A count exceeds the limit of nodes.
+    #[error("count: expected at most {MAX_COUNT}, got {0}")]
     HugeCount(u64),
-    /// The parent's first transaction has no input, or comes with its witness.
-    #[error("the parent's coinbase has no input or comes with its witness")]
+    /// The parent's first transaction has no input, or includes its witness.
+    #[error("the parent's coinbase has no input or includes its witness")]
     NoInput,
-    /// The parent's first transaction is followed by something.
-    #[error("something follows the parent's coinbase")]
+    /// Bytes follow the parent's first transaction.
+    #[error("bytes follow the parent's coinbase")]
     AfterCoinbase,
-    /// The block does not say that it is merged-mined.
-    #[error("the block does not say that it is merged-mined")]
+    /// The block's version doesn't mark it as merged-mined.
+    #[error("the block's version doesn't mark it as merged-mined")]
     NotMergedMined,
-    /// The block is of another chain.
-    #[error("the block says that it is of chain {0}")]
+    /// The block's version names another chain.
+    #[error("the block's version names another chain: {0}")]
     OtherChain(u16),
     /// The transaction is not the parent's first.
-    #[error("the transaction is number {0} of the parent and not its first")]
+    #[error("transaction of the parent: expected index 0, got {0}")]
     NotFirst(u32),
-    /// The parent is of the block's own chain.
-    #[error("the parent is of the block's own chain")]
+    /// The parent's version names the block's own chain.
+    #[error("the parent's version names the block's own chain")]
     ParentOfSameChain,
     /// The tree of chains is too deep.
-    #[error("the tree of chains has {0} levels")]
+    #[error("tree of chains: expected at most {MAX_LEVELS} levels, got {0}")]
     TooDeep(usize),
     /// The coinbase is not in the parent.
     #[error("the coinbase is not in the parent")]
@@ -72,37 +75,38 @@ pub enum AuxPowError {
     /// The merged-mining header is not just before the root.
     #[error("the merged-mining header is not just before the root")]
     HeaderElsewhere,
-    /// There is no merged-mining header, and the root comes too late to do without.
-    #[error("there is no merged-mining header and the root begins only at byte {0}")]
+    /// There is no merged-mining header, and the root's offset is too large to do without one.
+    #[error("no merged-mining header: expected the root at byte {LATEST_BARE_ROOT} at the latest, got {0}")]
     RootTooLate(usize),
-    /// Size and nonce of the tree of chains are not behind the root.
-    #[error("no size and nonce behind the root")]
+    /// Size and nonce of the tree of chains don't follow the root.
+    #[error("no size and nonce after the root")]
     NoSizeAndNonce,
-    /// The tree of chains has another size than the branch says.
-    #[error("the tree of chains has size {0} and not that of the branch")]
+    /// The size of the tree of chains is not that of the branch.
+    #[error("the tree of chains has size {0}, which is not that of the branch")]
     WrongSize(u32),
-    /// The block is not where its chain belongs in the tree of chains.
-    #[error("the block is at {got} of the tree of chains and its chain belongs at {expected}")]
+    /// The block is not at its chain's place in the tree of chains.
+    #[error("place in the tree of chains: expected {expected}, got {got}")]
     WrongPlace {
-        /// Where the branch puts it.
+        /// The block's place by the branch.
         got: u32,
-        /// Where the chain belongs.
+        /// The chain's place.
         expected: u32,
     },
 }
 
-/// The proof that comes with a merged-mined block, as parsed or put together.
+/// The proof of a merged-mined block, parsed or assembled.
 ///
-/// It says nothing until [`AuxPow::verify`] has looked at it, and then not that there was any work: see there.
+/// It proves nothing before [`AuxPow::verify`], which in turn doesn't check any work: see there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuxPow<'a> {
     /// First transaction of the parent, without its witness.
     pub coinbase: &'a [u8],
-    /// From the coinbase to the parent's Merkle root, from the leaf up, in the byte order of the hash function.
+    /// Branch from the coinbase to the parent's Merkle root, from the leaf upwards, in the byte
+    /// order of the hash function.
     pub coinbase_branch: &'a [[u8; 32]],
-    /// Place of the coinbase among the parent's transactions.
+    /// Index of the coinbase among the parent's transactions.
     pub coinbase_index: u32,
-    /// From the block's hash to the root in the coinbase, likewise.
+    /// Branch from the block's hash to the root in the coinbase, likewise.
     pub chain_branch: &'a [[u8; 32]],
     /// Place of the block in the tree of chains.
     pub chain_index: u32,
@@ -111,18 +115,20 @@ pub struct AuxPow<'a> {
 }
 
 impl<'a> AuxPow<'a> {
-    /// Reads what stands between the header and the transactions of a merged-mined block, and returns the rest.
+    /// Reads the proof between the header and the transactions of a merged-mined block, and returns
+    /// the remaining bytes.
     ///
-    /// The parent's hash, which old software put there too, is skipped as in every node: it is that of
+    /// The parent's hash, which old software added, is skipped as in every node: it is that of
     /// [`AuxPow::parent`] or wrong.
     ///
-    /// A coinbase that comes with its witness is refused, though nodes may read one: the parent commits to its
-    /// transaction without the witness, so whoever has such bytes leaves that out first.
+    /// A coinbase with its witness is refused, though nodes may read one: the parent commits to the
+    /// transaction without the witness, so the caller has to remove it first.
     ///
     /// # Errors
     /// [`Truncated`](AuxPowError::Truncated), [`LongCount`](AuxPowError::LongCount) or
-    /// [`HugeCount`](AuxPowError::HugeCount) where the bytes are none that a node would read, and
-    /// [`NoInput`](AuxPowError::NoInput) for a coinbase without inputs, which is also what one with a witness looks like.
+    /// [`HugeCount`](AuxPowError::HugeCount) for bytes that no node would read, and
+    /// [`NoInput`](AuxPowError::NoInput) for a coinbase without inputs, which is also how one with
+    /// a witness looks.
     pub fn parse(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), AuxPowError> {
         let mut rest = Reader(bytes);
         let (coinbase, _) = rest.transaction()?;
@@ -135,40 +141,47 @@ impl<'a> AuxPow<'a> {
         Ok((Self { coinbase, coinbase_branch, coinbase_index, chain_branch, chain_index, parent }, rest.0))
     }
 
-    /// Whether this ties the parent to the block with this header, on the chain with this number: `0x62` for Dogecoin.
-    /// Returns the parent's header, in 80 bytes as they are hashed.
+    /// Checks that the parent commits to the block with this header, on the chain with this number,
+    /// `0x62` for Dogecoin. Returns the parent's header, the 80 bytes that are hashed.
     ///
-    /// **The work is yet to be checked.** Anybody can put together a parent that commits to a block. The caller owes the
-    /// comparison of the *parent's* proof of work, [`scrypt`](crate::scrypt::scrypt) of the header returned, with the
-    /// target that the *block's* `nBits` stand for (bytes 72 to 76 of `header`), and to see that those `nBits` are what
-    /// the chain asks for. The block's own scrypt means nothing.
+    /// **It doesn't check the work.** Anybody can assemble a parent that commits to a block. The
+    /// caller has to compare the *parent's* proof of work, [`scrypt`](crate::scrypt::scrypt) of the
+    /// header returned, with the target of the *block's* `nBits` (bytes 72 to 76 of `header`), and
+    /// to check that those `nBits` are the ones that the chain requires. The block's own scrypt
+    /// means nothing.
     ///
     /// ```
     /// # use hashlease_pow::{AuxPow, AuxPowError, hash_as_integer, scrypt::{Scratch, scrypt}};
     /// # use alloy_primitives::U256;
-    /// /// `target` is what the `nBits` of `header` stand for.
-    /// fn work_shown(proof: &AuxPow<'_>, header: &[u8; 80], target: U256) -> Result<bool, AuxPowError> {
+    /// /// `target` is that of the header's `nBits`.
+    /// fn has_work(
+    ///     proof: &AuxPow<'_>,
+    ///     header: &[u8; 80],
+    ///     target: U256,
+    /// ) -> Result<bool, AuxPowError> {
     ///     let parent = proof.verify(header, 0x62)?;
     ///     Ok(hash_as_integer(&scrypt(parent, &mut Scratch::new())) <= target)
     /// }
     /// ```
     ///
-    /// **The unit of work is the parent's header.** A share of a merged-mining lease is a parent's header and is
-    /// counted as such, whatever blocks it was shown for: a block of a child chain is no second unit of work, and two
-    /// children of one parent are one. Evidence therefore holds parents' headers only. This is for whoever starts from a
-    /// child chain's block, as a pool's list of found blocks has it, and looks for the header that evidence has to hold.
+    /// **The unit of work is the parent's header.** A share of a merged-mining lease is a parent's
+    /// header, no matter for which blocks it was shown: a block of a child chain is no second unit
+    /// of work, and two children of one parent are one unit. Evidence therefore holds parents'
+    /// headers only. This function leads from a child chain's block, as in a pool's list of found
+    /// blocks, to the header that evidence has to hold.
     ///
-    /// **A coinbase is what Dogecoin Core takes for one**: the transaction at place 0 of the parent, of which only the
-    /// script of the first input is looked at. That its input spends nothing, or that there is but one, isn't asked; nor
-    /// is anything else that the parent's own chain would ask of its block. So a parent need not be a block of any chain.
+    /// **A coinbase is any transaction that Dogecoin Core accepts as one**: the transaction at
+    /// index 0 of the parent, of which only the script of the first input is read. Whether its
+    /// input spends nothing, whether it is the only one, and all other rules of the parent's own
+    /// chain are not checked. So a parent need not be a block of any chain.
     ///
-    /// Block and parent have to name different chains, as wherever Dogecoin Core's `fStrictChainId` is set: on its main
-    /// chain.
+    /// Block and parent have to name different chains, as with Dogecoin Core's `fStrictChainId`,
+    /// which is set on its main chain.
     ///
     /// # Errors
-    /// One of [`AuxPowError`] for each rule: what the header says of itself, then where the coinbase stands, whether its
-    /// bytes are a transaction and nothing else, and what its script commits to. It is the first of the rules broken, in
-    /// an order of its own: nodes agree in what they refuse and not in what they call it.
+    /// One of [`AuxPowError`] for the first rule broken: the header's version, then the coinbase's
+    /// place, whether its bytes are exactly a transaction, and the commitment in its script. Nodes
+    /// agree on which proofs they refuse, but not on the order of the rules.
     pub fn verify(&self, header: &[u8; 80], chain: u16) -> Result<&'a [u8; 80], AuxPowError> {
         let version = version(header);
         if version & VERSION_AUXPOW == 0 {
@@ -184,7 +197,7 @@ impl<'a> AuxPow<'a> {
             return Err(AuxPowError::ParentOfSameChain);
         }
         let levels = self.chain_branch.len();
-        if levels > MOST_LEVELS {
+        if levels > MAX_LEVELS {
             return Err(AuxPowError::TooDeep(levels));
         }
         let coinbase_root = root(sha256d(self.coinbase), self.coinbase_branch, self.coinbase_index);
@@ -196,11 +209,11 @@ impl<'a> AuxPow<'a> {
         if !after.0.is_empty() {
             return Err(AuxPowError::AfterCoinbase);
         }
-        // The root stands in the coinbase as explorers would show it.
+        // the coinbase holds the root in the byte order of explorers
         let mut chain_root = root(sha256d(header), self.chain_branch, self.chain_index);
         chain_root.0.reverse();
         let (size, nonce) = committed(script, &chain_root)?;
-        // At most 30 levels.
+        // at most 30 levels
         if Some(size) != u32::try_from(levels).ok().and_then(|levels| 1_u32.checked_shl(levels)) {
             return Err(AuxPowError::WrongSize(size));
         }
@@ -212,12 +225,14 @@ impl<'a> AuxPow<'a> {
     }
 }
 
-/// Size and nonce of the one tree of chains that a coinbase's script commits to, if its root is this.
+/// Size and nonce of the only tree of chains to which a coinbase's script commits, if this is its
+/// root.
 fn committed(script: &[u8], root: &B256) -> Result<(u32, u32), AuxPowError> {
     let at = find(script, root.as_slice()).ok_or(AuxPowError::NotCommitted)?;
     let (before, from) = script.split_at_checked(at).ok_or(AuxPowError::NotCommitted)?;
     match find(script, &MAGIC) {
         Some(magic) => {
+            // never the fallback: the marker was found at `magic`
             let behind = script.get(magic.saturating_add(1)..).unwrap_or_default();
             if find(behind, &MAGIC).is_some() {
                 return Err(AuxPowError::SeveralHeaders);
@@ -237,9 +252,11 @@ fn committed(script: &[u8], root: &B256) -> Result<(u32, u32), AuxPowError> {
     }
 }
 
-/// Where a chain belongs in a tree of this size: fixed by the nonce, so that a chain cannot be there twice.
+/// A chain's place in a tree of this size. The nonce determines it, so that a chain can't occur
+/// twice.
 ///
-/// Nodes shift the number out of a signed version, so one from `0x8000` on is negative to them.
+/// Nodes shift the number out of a signed version, so that `0x8000` and above are negative for
+/// them.
 fn place_of(nonce: u32, chain: u16, size: u32) -> u32 {
     let step = |state: u32| state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
     let chain = i32::from(chain.cast_signed()).cast_unsigned();
@@ -250,7 +267,7 @@ fn version(header: &[u8; 80]) -> u32 {
     header.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
-/// Number of the chain that a version names.
+/// Number of the chain in a version.
 const fn chain_of(version: u32) -> u16 {
     let [_, _, low, high] = version.to_le_bytes();
     u16::from_le_bytes([low, high])
@@ -270,7 +287,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
 
-/// Bytes that are yet to be read.
+/// The bytes not read yet.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -302,7 +319,7 @@ impl<'a> Reader<'a> {
         if count < least {
             return Err(AuxPowError::LongCount);
         }
-        if count > MOST_COUNTED {
+        if count > MAX_COUNT {
             return Err(AuxPowError::HugeCount(count));
         }
         usize::try_from(count).map_err(|_| AuxPowError::Truncated)
@@ -318,7 +335,7 @@ impl<'a> Reader<'a> {
         Ok(self.take(bytes)?.as_chunks().0)
     }
 
-    /// A transaction without witness, and the script of its first input.
+    /// Reads a transaction without witness; returns its bytes and the script of its first input.
     fn transaction(&mut self) -> Result<(&'a [u8], &'a [u8]), AuxPowError> {
         let all = self.0;
         self.u32()?;

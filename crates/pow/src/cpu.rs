@@ -1,13 +1,14 @@
-//! Which instructions this machine has, asked once.
+//! The instructions of this machine, detected once.
 //!
-//! Every fast path has a portable one beside it that gives equal results; tests run all that [`Isa::available`] names.
+//! Every fast path has a portable one with the same results; tests run all that [`Isa::available`]
+//! lists.
 //!
-//! [`Avx2`], [`Avx512`] and [`Sha`] are proofs: only a machine that was asked and has the instructions gives one. Code
-//! that takes a proof can't be called where it would execute what the processor does not know.
+//! [`Avx2`], [`Avx512`] and [`Sha`] are proofs: they can only be created on a machine that has the
+//! instructions. Code that takes a proof can't be called where the processor lacks them.
 
 use std::sync::OnceLock;
 
-/// A set of instructions that a kernel is built for.
+/// A set of instructions for which there are kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Isa {
@@ -15,41 +16,42 @@ pub enum Isa {
     Portable,
     /// x86-64 with AVX2, BMI1 and BMI2.
     Avx2,
-    /// x86-64 with AVX-512 F, BW, DQ and VL, beside all of [`Isa::Avx2`].
+    /// x86-64 with AVX-512 F, BW, DQ and VL, and everything in [`Isa::Avx2`].
     Avx512,
 }
 
 impl Isa {
-    /// The best that this machine has and this build has kernels for. The machine is asked once.
+    /// The best set of this machine for which this build has kernels.
     #[must_use]
     pub fn best() -> Self {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(detect)
     }
 
-    /// All that this machine has, the portable one first.
+    /// All sets of this machine, the portable one first.
     pub fn available() -> impl Iterator<Item = Self> {
         [Self::Portable, Self::Avx2, Self::Avx512].into_iter().filter(|isa| *isa <= Self::best())
     }
 
-    /// This one where the machine has it, else the best that it has.
+    /// This set if the machine has it, else its best one.
     #[must_use]
     pub(crate) fn or_best(self) -> Self {
         self.min(Self::best())
     }
 }
 
-/// The machine has what [`Isa::Avx2`] names.
+/// Proof that the machine has [`Isa::Avx2`].
 #[cfg(kernels)]
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
-/// The machine has what [`Isa::Avx512`] names.
+/// Proof that the machine has [`Isa::Avx512`].
 #[cfg(kernels)]
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
 
-/// The machine has the SHA instructions, and SSSE3 and SSE4.1, which bring words into their order.
+/// Proof that the machine has the SHA instructions, and SSSE3 and SSE4.1, which reorder words for
+/// them.
 #[cfg(kernels)]
 #[derive(Clone, Copy)]
 pub(crate) struct Sha(());

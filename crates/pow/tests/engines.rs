@@ -1,7 +1,8 @@
-//! Which engines the tests of this machine try: all others have to be tried elsewhere.
+//! The engines that the tests run on this machine. All others have to be tested elsewhere.
 //!
-//! Tests go through [`Isa::available`] and [`Engine::available`], so what a machine lacks they leave out without a word.
-//! `HASHLEASE_REQUIRE_ENGINES` names what may not be left out, of `sha-ni`, `avx2` and `avx512`, with commas between.
+//! Tests use [`Isa::available`] and [`Engine::available`], so they silently skip engines that the
+//! machine lacks. `HASHLEASE_REQUIRE_ENGINES` lists those that must not be skipped, of `sha-ni`,
+//! `avx2` and `avx512`, separated by commas.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hashlease_pow::{Isa, sha256::Engine};
@@ -23,7 +24,7 @@ fn available() -> BTreeSet<&'static str> {
     engines.collect()
 }
 
-/// Those of the list that the machine lacks.
+/// The required engines that the machine lacks.
 fn missing<'a>(required: &'a str, available: &BTreeSet<&str>) -> Vec<&'a str> {
     let required = required.split(',').map(str::trim).filter(|name| !name.is_empty());
     let required = required.inspect(|name| {
@@ -36,7 +37,7 @@ fn missing<'a>(required: &'a str, available: &BTreeSet<&str>) -> Vec<&'a str> {
 fn every_required_engine_is_here() {
     let here = available();
     let names: Vec<&str> = here.iter().copied().collect();
-    // not by a macro, whose output is kept from whoever reads that the tests passed
+    // not by a macro, whose output is hidden when tests pass
     let _ = writeln!(
         stderr(),
         "engines tried beside plain Rust: {}",
@@ -51,7 +52,7 @@ fn every_required_engine_is_here() {
 }
 
 #[test]
-fn what_is_missing_has_its_name() {
+fn missing_engines_are_named() {
     let some = BTreeSet::from(["sha-ni", "avx2"]);
     assert_eq!(missing("", &some), Vec::<&str>::new());
     assert_eq!(missing("avx2, sha-ni", &some), Vec::<&str>::new());
@@ -59,7 +60,8 @@ fn what_is_missing_has_its_name() {
     assert!(std::panic::catch_unwind(|| missing("avx1024", &BTreeSet::new())).is_err());
 }
 
-/// Both lists say the same of what they have in common, plain Rust comes first, and the best is one of them.
+/// Both lists agree on the instructions that they share, plain Rust is first, and the best is in
+/// the list.
 #[test]
 fn both_lists_agree() {
     let isas: Vec<Isa> = Isa::available().collect();
@@ -71,7 +73,7 @@ fn both_lists_agree() {
     assert!(engines.contains(&Engine::best()));
 }
 
-/// The build without kernels is what a processor of another kind gets.
+/// The build without kernels is that of other processors.
 #[test]
 fn plain_rust_is_all_there_is_without_kernels() {
     if cfg!(any(feature = "portable", not(target_arch = "x86_64"))) {

@@ -1,4 +1,5 @@
-//! Real headers of Ethereum and Ethereum Classic, known hashes, false proofs, and another implementation.
+//! Real headers of Ethereum and Ethereum Classic, known hashes, false proofs, and another
+//! implementation.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use alloy_primitives::{B256, U256, keccak256};
@@ -61,11 +62,11 @@ impl Header {
     }
 
     fn target(&self) -> U256 {
-        // 2^256 / difficulty, which is above one in all of these.
+        // 2^256 / difficulty, which is above one in all of these
         (U256::MAX - U256::from(self.difficulty) + U256::ONE) / U256::from(self.difficulty) + U256::ONE
     }
 
-    /// Seal hash by the header itself: it ends with mix (33 bytes) and nonce (9), and is hashed without them.
+    /// Seal hash of the header, which is hashed without its end: mix (33 bytes) and nonce (9).
     fn sealed_content(&self) -> B256 {
         let mut rest = self.header_rlp.as_slice();
         let list = alloy_rlp::Header::decode(&mut rest).unwrap();
@@ -78,7 +79,7 @@ impl Header {
     }
 }
 
-/// Caches of all epochs that the vectors need, built once, two at a time.
+/// Caches of all epochs in the vectors, built once, two at a time.
 fn cache(epoch: EthashEpoch) -> &'static LightCache {
     static CACHES: OnceLock<BTreeMap<EthashEpoch, LightCache>> = OnceLock::new();
     &CACHES.get_or_init(|| {
@@ -112,7 +113,7 @@ fn headers_of_main_nets_have_mix_and_result() {
             assert!(seal.result_as_integer() <= header.target(), "{} by {isa:?}", header.name);
             assert_eq!(result_of_mix(&header.seal_hash, nonce, &header.mix_hash), seal.result);
         }
-        // The same nonce for a neighbour is no proof, nor is another nonce.
+        // neither the same nonce for a neighbour nor another nonce is a proof
         let other = B256::from(U256::from_be_bytes(header.seal_hash.0) ^ U256::ONE);
         for (seal_hash, nonce) in
             [(&other, nonce), (&header.seal_hash, nonce ^ 1), (&header.seal_hash, nonce.swap_bytes())]
@@ -131,7 +132,7 @@ fn headers_of_main_nets_have_mix_and_result() {
 fn the_epoch_of_the_other_chain_refuses() {
     let headers: Vec<Header> = vectors("ethash_headers.json");
     let header = headers.iter().find(|header| header.algo == "etchash").unwrap();
-    // Sizes as on Ethereum Classic, seed as on Ethereum: that cache is some other one.
+    // with the sizes of Ethereum Classic and the seed of Ethereum it is another cache
     let wrong =
         LightCache::build(EthashEpoch::of_ethash_block(u64::from(header.epoch().index()) * 30_000).unwrap());
     let seal = hashimoto_light_with(Isa::best(), &wrong, &header.seal_hash, number(&header.nonce));
@@ -165,10 +166,10 @@ fn false_proofs_are_refused() {
     for header in vectors::<Header>("ethash_bad.json") {
         assert_eq!(header.sealed_content(), header.seal_hash, "{}", header.name);
         let nonce = number(&header.nonce);
-        // Without a cache …
+        // without a cache
         let claimed = result_of_mix(&header.seal_hash, nonce, &header.mix_hash);
         assert!(result_as_integer(&claimed) > header.target(), "{}", header.name);
-        // … and with it.
+        // and with it
         let seal = hashimoto_light_with(Isa::best(), cache(header.epoch()), &header.seal_hash, nonce);
         assert_ne!(seal.mix, header.mix_hash, "{}", header.name);
     }
@@ -186,7 +187,7 @@ fn agrees_with_the_ethash_crate() {
         assert_eq!(epoch.dataset_size(), ethash::get_full_size(index as usize) as u64);
         assert_eq!(epoch.seed().0, ethash::get_seedhash(index as usize).0);
     }
-    // Nonces of no pattern, another in every run.
+    // random nonces, others in every run
     let salt = keccak256(format!("{:?}", std::time::SystemTime::now()));
     let inputs: Vec<_> = (0..20_u8)
         .map(|index| {

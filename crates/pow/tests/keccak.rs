@@ -1,4 +1,4 @@
-//! Keccak of every kernel against other people's.
+//! Keccak of every kernel against independent implementations.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use alloy_primitives::B256;
@@ -46,7 +46,7 @@ fn padding_at_the_edges_of_blocks() {
 }
 
 #[test]
-fn what_has_no_partner_is_left_alone() {
+fn the_rest_of_the_longer_slice_is_ignored() {
     for (inputs, room) in [(3, 10), (10, 3), (9, 16), (16, 9), (0, 4), (4, 0)] {
         let both = inputs.min(room);
         let mut out = vec![B256::repeat_byte(9); room];

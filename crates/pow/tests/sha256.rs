@@ -1,4 +1,4 @@
-//! Every engine gives what the plain definition gives, and what an independent crate gives.
+//! Every engine agrees with the plain definition and with an independent crate.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use alloy_primitives::B256;
@@ -36,7 +36,7 @@ fn twice(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(Sha256::digest(bytes)).into()
 }
 
-/// As Bitcoin defines it, without a thought of speed.
+/// Bitcoin's definition, without regard to speed.
 fn plainly(parts: &Parts, chosen: &Chosen) -> HashedHeader {
     let coinbase = [parts.prefix.as_slice(), &chosen.tail, &parts.suffix].concat();
     let root = parts.branch.iter().fold(twice(&coinbase), |left, right| twice(&[left, right.0].concat()));
@@ -137,7 +137,7 @@ proptest! {
         check(&parts, &shares);
     }
 
-    /// More shapes than are gathered at a time.
+    /// More shapes than are gathered at the same time.
     #[test]
     fn headers_of_any_jobs((parts, shares) in prop::collection::vec(parts(), 1..40).prop_flat_map(|all| {
         let shares = chosen(&all, 120);
@@ -166,7 +166,7 @@ fn lengths_around_the_padding() {
     }
 }
 
-/// FIPS 180-4's example, hashed once more.
+/// The example of FIPS 180-4, hashed twice.
 #[test]
 fn known_digest() {
     let once = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

@@ -1,4 +1,4 @@
-//! The light cache: what is needed to recompute any item of the dataset.
+//! The light cache, from which any item of the dataset can be computed.
 #![allow(unsafe_code)] // one view of the items as bytes, one wish to the kernel
 
 use super::{
@@ -9,9 +9,9 @@ use super::{
 use crate::{Isa, keccak};
 use alloy_primitives::B256;
 
-/// How often the whole cache is stirred.
+/// Rounds in which the whole cache is mixed.
 const CACHE_ROUNDS: usize = 3;
-/// How far ahead of the stirring the item that will be mixed in is called from memory.
+/// Number of items by which the prefetch is ahead of the mixing.
 const LOOKAHEAD: usize = 4;
 /// Items between two reports of progress.
 const REPORT_EVERY: usize = 1 << 14;
@@ -19,7 +19,7 @@ const REPORT_EVERY: usize = 1 << 14;
 /// Words of an item.
 pub(super) const ITEM_WORDS: usize = 16;
 
-/// 64 bytes in a cache line of their own: words whose bytes in memory are little-endian, whatever the machine.
+/// 64 bytes in a cache line of their own: words that are little-endian in memory on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(super) struct Item([u32; ITEM_WORDS]);
@@ -56,7 +56,7 @@ impl Item {
         self.0[index] = word.to_le();
     }
 
-    /// Every word mixed with the one in its place.
+    /// Mixes every word with the one at the same place.
     #[inline(always)]
     pub(super) fn mix_in(&mut self, other: &Self) {
         for (word, other) in self.0.iter_mut().zip(other.0) {
@@ -64,7 +64,7 @@ impl Item {
         }
     }
 
-    /// As the specification writes it.
+    /// The bytes as in the specification.
     pub(super) fn to_bytes(self) -> [u8; ITEM_BYTES as usize] {
         let mut bytes = [0; ITEM_BYTES as usize];
         for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.0) {
@@ -76,7 +76,7 @@ impl Item {
 
 /// The light cache of one epoch: 16 MiB in the first, 128 KiB more with each.
 ///
-/// It never changes once it stands, so any number of threads read it at once.
+/// It never changes, so any number of threads can read it at the same time.
 pub struct LightCache {
     epoch: EthashEpoch,
     items: Vec<Item>,
@@ -90,55 +90,57 @@ impl std::fmt::Debug for LightCache {
     }
 }
 
-/// The bytes are not as many as the cache of that epoch has.
+/// The number of bytes is not that of the epoch's cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the light cache of epoch {} has {expected} bytes, not {actual}", epoch.index())]
+#[error("light cache of epoch {}: expected {expected} bytes, got {actual}", epoch.index())]
 pub struct WrongCacheLength {
     /// The epoch asked for.
     pub epoch: EthashEpoch,
-    /// Bytes that its cache has.
+    /// Expected length, bytes.
     pub expected: u64,
-    /// Bytes that were given.
+    /// Length given, bytes.
     pub actual: u64,
 }
 
-/// The build was called off by its own report of progress.
+/// The caller's progress function cancelled the build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the build of the light cache was called off")]
+#[error("the build of the light cache was cancelled")]
 pub struct BuildCancelled;
 
 impl LightCache {
-    /// Builds the cache of an epoch, which takes from a quarter of a second (epoch 0) to some seconds.
+    /// Builds the cache of an epoch, which takes from a quarter of a second (epoch 0) to several
+    /// seconds.
     ///
-    /// One thread does it and no second one could help: each item is the hash of the one before it. Different epochs
-    /// build side by side.
+    /// A second thread could not help, since each item is the hash of the one before it. Caches of
+    /// different epochs can be built side by side.
     #[must_use]
     pub fn build(epoch: EthashEpoch) -> Self {
         match Self::build_with(epoch, &mut |_| true) {
             Ok(cache) => cache,
-            Err(BuildCancelled) => unreachable!("nobody calls it off"),
+            Err(BuildCancelled) => unreachable!("nobody cancels it"),
         }
     }
 
-    /// [`build`](Self::build) that reports the part done, a fraction from 0 to 1, a few times a second or more. Whoever is told
-    /// answers whether to go on.
+    /// [`build`](Self::build) that reports its progress, a fraction from 0 to 1, at least a few
+    /// times a second. `progress` returns whether to continue.
     ///
     /// # Errors
-    /// When the answer was no.
+    /// If `progress` returned `false`.
     pub fn build_with(
         epoch: EthashEpoch,
         progress: &mut dyn FnMut(f64) -> bool,
     ) -> Result<Self, BuildCancelled> {
+        // never the fallback: no cache has more than 272 MiB
         let items = usize::try_from(epoch.cache_size() / ITEM_BYTES).unwrap_or(usize::MAX);
         Ok(Self::of_items(epoch, grow(Isa::best(), epoch.seed(), items, progress)?, epoch.dataset_size()))
     }
 
-    /// The cache that these bytes are, as [`as_bytes`](Self::as_bytes) gave them.
+    /// The cache with these bytes, which came from [`as_bytes`](Self::as_bytes).
     ///
-    /// Only the length is checked. Bytes that were out of one's hands need a checksum of their own.
+    /// Only the length is checked. Bytes that were stored or sent need a checksum.
     ///
     /// # Errors
-    /// When the length is not that of the epoch's cache.
+    /// If the length is not that of the epoch's cache.
     pub fn from_bytes(epoch: EthashEpoch, bytes: &[u8]) -> Result<Self, WrongCacheLength> {
         let (expected, actual) = (epoch.cache_size(), bytes.len() as u64);
         if expected != actual {
@@ -151,6 +153,7 @@ impl LightCache {
     }
 
     fn of_items(epoch: EthashEpoch, items: Vec<Item>, dataset_size: u64) -> Self {
+        // never the fallback: the last epoch has fewer than 2^29 items and pages
         let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         Self {
             epoch,
@@ -160,24 +163,25 @@ impl LightCache {
         }
     }
 
-    /// A cache of any size, which no epoch has, so that a test need not wait.
+    /// A cache smaller than that of any epoch, so that tests don't have to wait.
     #[cfg(test)]
     pub(super) fn tiny(isa: Isa, seed: B256, items: usize, pages: u64) -> Self {
         let epoch = EthashEpoch::of_ethash_block(0).unwrap();
         Self::of_items(epoch, grow(isa, seed, items, &mut |_| true).unwrap(), pages * PAGE_BYTES)
     }
 
-    /// The epoch it is for.
+    /// Its epoch.
     #[must_use]
     pub const fn epoch(&self) -> EthashEpoch {
         self.epoch
     }
 
-    /// All of it as the specification writes it: items in a row, words little-endian.
+    /// All bytes as in the specification: one item after the other, words little-endian.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         let bytes = size_of_val(self.items.as_slice());
-        // SAFETY: items are arrays of integers without gaps between them, since their size is their alignment.
+        // SAFETY: items are arrays of integers without gaps between them, since their size is their
+        // alignment.
         unsafe { std::slice::from_raw_parts(self.items.as_ptr().cast(), bytes) }
     }
 
@@ -187,10 +191,10 @@ impl LightCache {
     }
 }
 
-/// Memory for so many items, in huge pages where the system has them.
+/// Memory for `items` items, in huge pages where the system has them.
 ///
-/// A check touches 32,768 items all over the cache. With pages of 4 KiB nearly each touch also has to look up where
-/// its page is.
+/// A check reads 32,768 items all over the cache. With pages of 4 KiB nearly each read would also
+/// have to look up its page.
 fn reserve(items: usize) -> Vec<Item> {
     #[allow(unused_mut)]
     let mut memory = Vec::<Item>::with_capacity(items);
@@ -202,15 +206,15 @@ fn reserve(items: usize) -> Vec<Item> {
         let (first, last) = (start.next_multiple_of(HUGE), end / HUGE * HUGE);
         if first < last {
             let address = room.as_mut_ptr().cast::<libc::c_void>().wrapping_byte_add(first - start);
-            // SAFETY: whole pages within memory that is ours; the advice changes how it is backed, not what it holds.
-            // Whether it is taken makes no difference but of speed.
+            // SAFETY: whole pages within our own memory; the advice changes how it is backed, not
+            // its content. If it is not taken, only speed suffers.
             let _ = unsafe { libc::madvise(address, last - first, libc::MADV_HUGEPAGE) };
         }
     }
     memory
 }
 
-/// Grows a cache out of its seed.
+/// Builds a cache from its seed.
 fn grow(
     isa: Isa,
     seed: B256,
@@ -231,11 +235,13 @@ fn grow(
         last = hash(last);
         report(done)?;
     }
+    // never the fallback: no cache has as many as 2^23 items
     let modulo = FastMod::new(u32::try_from(count).unwrap_or(u32::MAX));
     for round in 1..=CACHE_ROUNDS {
         let mut before = items[count - 1].words();
         for index in 0..count {
-            // The item to mix in is named by this one as the last round left it, so it is known early.
+            // this item as the last round left it decides which item is mixed in, so that is known
+            // early
             if let Some(ahead) = items.get(index + LOOKAHEAD) {
                 super::prefetch::<true>(&items, modulo.of(ahead.word(0)) as usize);
             }

@@ -1,4 +1,4 @@
-//! Which cache a block asks for, and how large cache and dataset are.
+//! The epoch of a block, and the sizes of its cache and dataset.
 
 use crate::keccak::keccak256;
 use alloy_primitives::B256;
@@ -20,21 +20,22 @@ const CACHE_BYTES_GROWTH: u64 = 1 << 17;
 const DATASET_BYTES_INIT: u64 = 1 << 30;
 const DATASET_BYTES_GROWTH: u64 = 1 << 23;
 
-/// What decides a light cache: the number its sizes follow, and how often its seed was hashed.
+/// Identifies a light cache: the index that determines its size, and how often its seed was hashed.
 ///
-/// Two blocks that need the same cache give equal epochs, be it by Ethash or Etchash; until the switch of ECIP-1099 all
-/// their epochs are common.
+/// Blocks that need the same cache have equal epochs, for Ethash and for Etchash; before the switch
+/// of ECIP-1099 all their epochs are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EthashEpoch {
     index: u32,
     seed_rounds: u32,
 }
 
-/// The block is past the last epoch that is served.
+/// The block lies beyond the last supported epoch.
 ///
-/// Caches grow without end as blocks do. A bound keeps a made-up block number from asking for gigabytes.
+/// Caches grow with the block number without end. The limit keeps an invented block number from
+/// requiring gigabytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("block {block} is of epoch {epoch}, beyond the last that is served, {}", EthashEpoch::LAST_INDEX)]
+#[error("block {block}: expected an epoch of at most {}, got {epoch}", EthashEpoch::LAST_INDEX)]
 pub struct EpochOutOfRange {
     /// The block asked for.
     pub block: u64,
@@ -43,25 +44,27 @@ pub struct EpochOutOfRange {
 }
 
 impl EthashEpoch {
-    /// The last number that is served, as in other implementations: its cache has 270 MiB, its dataset 17 GiB.
+    /// The last supported index, as in other implementations: its cache has 270 MiB, its dataset
+    /// 17 GiB.
     pub const LAST_INDEX: u32 = 2047;
 
-    /// The epoch of a block of Ethash, by its number: every 30,000 blocks (yellow paper, appendix J).
+    /// The epoch of an Ethash block, one for every 30,000 blocks (yellow paper, appendix J).
     ///
     /// # Errors
-    /// When the block is past epoch 2047.
+    /// If the block lies beyond epoch 2047.
     pub const fn of_ethash_block(block: u64) -> Result<Self, EpochOutOfRange> {
         let epoch = block / EPOCH_BLOCKS;
         Self::checked(block, epoch, epoch)
     }
 
-    /// The epoch of a block of Etchash (ECIP-1099): every 30,000 blocks below block 11,700,000, every 60,000 from there.
+    /// The epoch of an Etchash block (ECIP-1099): one for every 30,000 blocks below block
+    /// 11,700,000, one for every 60,000 from there on.
     ///
-    /// Sizes follow the number of the epoch, which halves at the switch. The seed goes on being hashed once for each
-    /// 30,000 blocks, so that no seed is used twice.
+    /// Sizes depend on the index, which halves at the switch. The seed is still hashed once for
+    /// every 30,000 blocks, so that no seed is used twice.
     ///
     /// # Errors
-    /// When the block is past epoch 2047.
+    /// If the block lies beyond epoch 2047.
     pub const fn of_etchash_block(block: u64) -> Result<Self, EpochOutOfRange> {
         if block < ECIP_1099_BLOCK {
             return Self::of_ethash_block(block);
@@ -70,16 +73,16 @@ impl EthashEpoch {
         Self::checked(block, epoch, epoch.saturating_mul(LONG_EPOCH_BLOCKS / EPOCH_BLOCKS))
     }
 
-    /// The first block of Ethash that is of a later epoch than this one; the largest number when there is none.
+    /// First Ethash block of the epoch after this block's; the largest number if there is none.
     #[must_use]
     pub const fn next_of_ethash_block(block: u64) -> u64 {
         (block / EPOCH_BLOCKS).saturating_add(1).saturating_mul(EPOCH_BLOCKS)
     }
 
-    /// The first block of Etchash that is of a later epoch than this one; the largest number when there is none.
+    /// First Etchash block of the epoch after this block's; the largest number if there is none.
     #[must_use]
     pub const fn next_of_etchash_block(block: u64) -> u64 {
-        // The switch is at a multiple of both.
+        // the switch is at a multiple of both
         let length = if block < ECIP_1099_BLOCK { EPOCH_BLOCKS } else { LONG_EPOCH_BLOCKS };
         (block / length).saturating_add(1).saturating_mul(length)
     }
@@ -116,14 +119,15 @@ impl EthashEpoch {
         prime_size(DATASET_BYTES_INIT + DATASET_BYTES_GROWTH * u64::from(self.index), PAGE_BYTES)
     }
 
-    /// What the cache is grown from, and what miners are told the epoch by.
+    /// Seed of the cache, which also names the epoch to miners.
     #[must_use]
     pub fn seed(self) -> B256 {
         (0..self.seed_rounds).fold(B256::ZERO, |seed, _| keccak256(seed.as_slice()))
     }
 }
 
-/// The largest size below `bound`, of a prime number of units, which is odd as `bound` has an even number of them.
+/// The largest size below `bound` that is a prime number of units; the search goes over odd
+/// numbers, since `bound` has an even number of units.
 fn prime_size(bound: u64, unit: u64) -> u64 {
     let mut units = bound / unit - 1;
     while !is_prime(units) {
@@ -149,7 +153,7 @@ mod tests {
     use super::is_prime;
 
     #[test]
-    fn primes_are_what_a_sieve_leaves() {
+    fn primes_agree_with_a_sieve() {
         let mut composite = vec![false; 20_000];
         for number in 2..composite.len() {
             for multiple in (2 * number..composite.len()).step_by(number) {

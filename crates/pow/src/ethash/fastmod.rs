@@ -1,9 +1,9 @@
-//! Remainders by a divisor that stays: two multiplications where a division would take longer.
+//! Remainders by a constant divisor: two multiplications, which take less time than a division.
 
-/// A divisor, prepared.
+/// A prepared divisor.
 ///
-/// D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation" (2019): exact for all dividends and divisors
-/// of 32 bits.
+/// D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation" (2019): exact for all
+/// dividends and divisors of 32 bits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FastMod {
     divisor: u32,

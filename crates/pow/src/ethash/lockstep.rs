@@ -1,4 +1,5 @@
-//! Seals side by side, step by step: the way through the specification that all instructions share.
+//! Computes seals side by side, step by step: the implementation of the specification for all
+//! instruction sets.
 #![allow(unsafe_code)] // the choice of instructions at run time
 
 use super::{
@@ -10,26 +11,26 @@ use crate::{
 };
 use alloy_primitives::B256;
 
-/// Reads of the dataset for a seal.
+/// Reads of the dataset for each seal.
 const ACCESSES: u32 = 64;
-/// Items of the cache that go into an item of the dataset.
+/// Items of the cache mixed into an item of the dataset.
 const PARENTS: u32 = 256;
-/// Words of what one read of the dataset gives.
+/// Words in one read of the dataset.
 const MIX_WORDS: usize = PAGE_ITEMS * ITEM_WORDS;
-/// Items of what one read of the dataset gives.
+/// Items in one read of the dataset.
 const PAGE_ITEMS: usize = 2;
 
-/// Seals in lockstep at most: so many reads under way that more of them gain nothing.
+/// Most seals in lockstep: so many reads are then under way that more of them gain nothing.
 pub(super) const MOST: usize = 6 * LANES;
 
-/// As many seals as there are inputs, at most [`MOST`].
+/// Computes the seals of the inputs, at most [`MOST`].
 pub(super) fn seals(isa: Isa, cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Seal]) {
     match isa.or_best() {
         #[cfg(kernels)]
-        // SAFETY: `or_best` names only what this machine has.
+        // SAFETY: `or_best` returns only a set that this machine has.
         Isa::Avx512 => unsafe { seals_avx512(cache, inputs, out) },
         #[cfg(kernels)]
-        // SAFETY: `or_best` names only what this machine has.
+        // SAFETY: `or_best` returns only a set that this machine has.
         Isa::Avx2 => unsafe { seals_avx2(cache, inputs, out) },
         _ => seals_by(Isa::Portable, cache, inputs, out),
     }
@@ -47,7 +48,7 @@ fn seals_avx2(cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Seal]) {
     seals_by(Isa::Avx2, cache, inputs, out);
 }
 
-/// Inlined into the functions above, and so are the loops below: that is how they get wide instructions.
+/// Inlined into the functions above, like the loops below, so that they use wide instructions.
 #[inline(always)]
 fn seals_by(isa: Isa, cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Seal]) {
     let many = inputs.len().min(out.len()).min(MOST);
@@ -100,7 +101,7 @@ fn seals_by(isa: Isa, cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Sea
     }
 }
 
-/// The way of one seal through the dataset.
+/// The state of one seal on its path through the dataset.
 #[derive(Clone, Copy)]
 struct Walk {
     seed: [u64; 8],
@@ -124,7 +125,7 @@ impl Walk {
         self.mix[index / ITEM_WORDS].word(index % ITEM_WORDS)
     }
 
-    /// The two items that this access reads.
+    /// Indices of the two items of this access.
     #[inline(always)]
     fn places(&self, cache: &LightCache, access: u32) -> [u32; PAGE_ITEMS] {
         #[allow(clippy::cast_possible_truncation)] // the low half of the first word
@@ -140,7 +141,7 @@ impl Walk {
         }
     }
 
-    /// Four words to one: 32 bytes, as headers carry them.
+    /// Compresses each four words to one: 32 bytes, as in headers.
     #[inline(always)]
     fn compressed(&self) -> B256 {
         let mut hash = B256::ZERO;
@@ -155,7 +156,7 @@ impl Walk {
 /// Keccak-512 of every item.
 #[inline(always)]
 fn hash_all(isa: Isa, items: &mut [Item]) {
-    // Hashes that the kernel of eight takes as long for as one after the other would.
+    // up to this number, one by one takes no longer than the kernel of eight
     let alone = match isa.or_best() {
         Isa::Avx512 => 1,
         Isa::Avx2 => 3,
@@ -178,7 +179,7 @@ fn hash_all(isa: Isa, items: &mut [Item]) {
     }
 }
 
-/// What items of the dataset begin as: the first parent, with the place in it.
+/// The initial value of items of the dataset: the first parent, mixed with the item's index.
 #[inline(always)]
 fn first_parents(cache: &LightCache, places: &[u32], items: &mut [Item]) {
     for (item, place) in items.iter_mut().zip(places) {
@@ -187,10 +188,11 @@ fn first_parents(cache: &LightCache, places: &[u32], items: &mut [Item]) {
     }
 }
 
-/// All further parents of these items, in lockstep. `parents` is room for the number of the next one of each.
+/// Mixes in all further parents of these items, in lockstep. `parents` is room for the index of
+/// each item's next one.
 ///
-/// The word that names the next parent is worked out on its own, ahead of the others, and that parent is called from
-/// memory at once.
+/// The word that decides the next parent is computed first, ahead of the others, and that parent is
+/// prefetched at once.
 #[inline(always)]
 fn other_parents<const NEAR: bool>(
     cache: &LightCache,
@@ -208,7 +210,7 @@ fn other_parents<const NEAR: bool>(
         for ((mix, place), at) in mixes.iter_mut().zip(places).zip(&mut *parents) {
             let item = &items[*at as usize];
             let next = fnv(mix.word(word), item.word(word));
-            // After the last parent this names one that nobody needs.
+            // after the last parent this is the index of one that nobody needs
             *at = modulo.of(fnv(place ^ step, next));
             prefetch::<NEAR>(items, *at as usize);
             mix.mix_in(item);

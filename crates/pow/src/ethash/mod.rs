@@ -1,12 +1,13 @@
-//! Ethash (Ethereum's yellow paper, appendix J), and Etchash, which differs from it in its epochs only (ECIP-1099): light
-//! checks of seals.
+//! Light checks of seals for Ethash (Ethereum's yellow paper, appendix J) and Etchash, which
+//! differs only in its epochs (ECIP-1099).
 //!
-//! A seal is made by 64 reads of 128 bytes in a dataset of gigabytes, each at a place that the read before it decides.
-//! Who checks has no dataset but a [`LightCache`], a thousandth the size, and makes the items that are read out of 256
-//! items of the cache each: some 32,768 reads of memory and 256 permutations of Keccak a seal. The reads of one seal
-//! wait for each other, so [`hashimoto_light_many`] takes many seals in lockstep and has many reads under way.
+//! A miner makes a seal by 64 reads of 128 bytes in a dataset of gigabytes, each at a place decided
+//! by the read before it. A checker has only a [`LightCache`], a thousandth the size, and computes
+//! each item read from 256 items of the cache: some 32,768 reads of memory and 256 Keccak
+//! permutations for each seal. The reads of one seal wait for each other, so
+//! [`hashimoto_light_many`] takes many seals in lockstep to have many reads under way.
 //!
-//! Who claims a mix can be refused sooner: [`result_of_mix`] needs no cache.
+//! A seal whose mix is given can be refused sooner: [`result_of_mix`] needs no cache.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // sizes bounded by the last epoch, places taken modulo the length
 
 mod cache;
@@ -23,30 +24,30 @@ use crate::{Isa, keccak};
 use alloy_primitives::{B256, U256};
 use cache::{Item, long_word};
 
-/// What seal and claim come down to.
+/// Mix and result of a seal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Seal {
-    /// The mix that a header carries beside its nonce.
+    /// The mix, which a header holds next to its nonce.
     pub mix: B256,
-    /// What has to be at or below the target.
+    /// The result, which must be at or below the target.
     pub result: B256,
 }
 
 impl Seal {
-    /// The result as the integer that targets are compared with: big-endian, other than for Bitcoin.
+    /// The result as the integer that is compared with a target: big-endian, unlike Bitcoin's.
     #[must_use]
     pub const fn result_as_integer(&self) -> U256 {
         result_as_integer(&self.result)
     }
 }
 
-/// A result read as the integer that targets are compared with: big-endian, other than for Bitcoin.
+/// A result as the integer that is compared with a target: big-endian, unlike Bitcoin's.
 #[must_use]
 pub const fn result_as_integer(result: &B256) -> U256 {
     U256::from_be_bytes(result.0)
 }
 
-/// What the reads start from: Keccak-512 of seal hash and nonce, the nonce little-endian, in 64 raw digest bytes.
+/// The start of the reads: Keccak-512 of seal hash and little-endian nonce, 64 raw digest bytes.
 #[must_use]
 pub fn seed_hash(seal_hash: &B256, nonce: u64) -> [u8; 64] {
     Item::from_words(seed_words(Isa::best(), seal_hash, nonce)).to_bytes()
@@ -60,10 +61,11 @@ fn seed_words(isa: Isa, seal_hash: &B256, nonce: u64) -> [u64; 8] {
     keccak::keccak512_words(isa, &seed_message(seal_hash, nonce))
 }
 
-/// The result that a claimed mix leads to, in about half a microsecond and without a cache.
+/// The result of a claimed mix, in about half a microsecond and without a cache.
 ///
-/// Only the true mix makes the claim true, and this can't tell. But a result that misses the target settles that the
-/// claim is of no worth either way; and to find a false mix whose result hits costs as much hashing as the target asks.
+/// This can't show that the mix is right. But if the result misses the target, the claim is
+/// worthless either way; and finding a false mix whose result meets the target takes as much
+/// hashing as the target requires.
 #[must_use]
 pub fn result_of_mix(seal_hash: &B256, nonce: u64, claimed_mix: &B256) -> B256 {
     let isa = Isa::best();
@@ -83,7 +85,7 @@ fn hash_of_words(words: [u64; 4]) -> B256 {
     hash
 }
 
-/// What tells a share from any other: Keccak-256 of seal hash and nonce, the nonce big-endian as headers carry it.
+/// The identity of a share: Keccak-256 of seal hash and nonce, the nonce big-endian as in headers.
 #[must_use]
 pub fn ethash_key(seal_hash: &B256, nonce: u64) -> B256 {
     let message = std::array::from_fn::<u64, 5, _>(|word| {
@@ -92,16 +94,16 @@ pub fn ethash_key(seal_hash: &B256, nonce: u64) -> B256 {
     hash_of_words(keccak::keccak256_words(Isa::best(), &message))
 }
 
-/// Mix and result of one seal, as soon as can be: its reads of the cache wait for each other.
+/// Mix and result of one seal, with the least delay: its reads of the cache wait for each other.
 ///
-/// `seal_hash` is the Keccak-256 of the header without mix and nonce, and `cache` has to be that of the header's block: any
-/// other gives a mix and a result all the same, and they mean nothing.
+/// `seal_hash` is the Keccak-256 of the header without mix and nonce, and `cache` has to be that of
+/// the header's block: with any other, mix and result are meaningless.
 #[must_use]
 pub fn hashimoto_light(cache: &LightCache, seal_hash: &B256, nonce: u64) -> Seal {
     hashimoto_light_with(Isa::best(), cache, seal_hash, nonce)
 }
 
-/// [`hashimoto_light`] with instructions of the caller's choice, capped at what the machine has.
+/// [`hashimoto_light`] with the given instructions, or the best of the machine if it lacks them.
 #[must_use]
 pub fn hashimoto_light_with(isa: Isa, cache: &LightCache, seal_hash: &B256, nonce: u64) -> Seal {
     let mut seal = Seal::default();
@@ -109,18 +111,19 @@ pub fn hashimoto_light_with(isa: Isa, cache: &LightCache, seal_hash: &B256, nonc
     seal
 }
 
-/// Mix and result of many seals: `out[i]` is that of seal hash and nonce `inputs[i]`.
+/// Mix and result of many seals: `out[i]` belongs to seal hash and nonce `inputs[i]`.
 ///
-/// By far the most a second when there are at least eight. Where the two differ in length, what has no partner is
-/// left alone.
+/// Several times as fast as one by one, given at least eight. If the two differ in length, the rest
+/// of the longer one is ignored.
 pub fn hashimoto_light_many(cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Seal]) {
     hashimoto_light_many_with(Isa::best(), cache, inputs, out);
 }
 
-/// [`hashimoto_light_many`] with instructions of the caller's choice, capped at what the machine has.
+/// [`hashimoto_light_many`] with the given instructions, or the best of the machine if it lacks
+/// them.
 pub fn hashimoto_light_many_with(isa: Isa, cache: &LightCache, inputs: &[(B256, u64)], out: &mut [Seal]) {
     let both = inputs.len().min(out.len());
-    // Rounds of equal size: a small rest would wait for memory as long as a full round does.
+    // rounds of equal size: a small last round would wait for memory as long as a full one
     let rounds = both.div_ceil(lockstep::MOST).max(1);
     let each = both.div_ceil(rounds).max(1);
     for (inputs, out) in inputs[..both].chunks(each).zip(out.chunks_mut(each)) {
@@ -128,7 +131,7 @@ pub fn hashimoto_light_many_with(isa: Isa, cache: &LightCache, inputs: &[(B256, 
     }
 }
 
-/// The multiplier of the FNV hash, which Ethash mixes with.
+/// The multiplier of the FNV hash, by which Ethash mixes.
 const FNV_PRIME: u32 = 0x0100_0193;
 
 #[inline(always)]
@@ -136,10 +139,10 @@ const fn fnv(a: u32, b: u32) -> u32 {
     a.wrapping_mul(FNV_PRIME) ^ b
 }
 
-/// Calls an item from memory ahead of its use. Never needed for a right result.
+/// Prefetches an item. It has no effect on the result.
 ///
-/// `NEAR` for a few at a time; the way to the innermost cache of the processor has places for sixteen to wait in, and
-/// more than that do better one level further out.
+/// `NEAR` is for a few at a time: the first-level cache can wait for about sixteen lines, and more
+/// than that are faster through the second level.
 #[inline(always)]
 #[allow(unsafe_code)]
 fn prefetch<const NEAR: bool>(items: &[Item], index: usize) {

@@ -1,9 +1,9 @@
-//! Against the specification written down once more, slowly, with nothing of the code under test.
+//! Compares with a slow implementation of the specification that shares no code with the product.
 
 use super::*;
 use proptest::prelude::*;
 
-/// After the Python of the Ethash specification: lists of words, remainders by `%`, no lockstep.
+/// Follows the Python of the Ethash specification: lists of words, remainders by `%`, no lockstep.
 mod spec {
     use sha3::{Digest, Keccak256, Keccak512};
 
@@ -133,7 +133,7 @@ fn every_size_of_batch_has_each_seal_in_its_place() {
 }
 
 #[test]
-fn what_has_no_partner_is_left_alone() {
+fn the_rest_of_the_longer_slice_is_ignored() {
     let cache = LightCache::tiny(Isa::best(), B256::ZERO, 13, 17);
     let inputs = [(B256::ZERO, 1); 3];
     let mark = Seal { mix: B256::repeat_byte(9), result: B256::repeat_byte(9) };
@@ -150,7 +150,7 @@ fn what_has_no_partner_is_left_alone() {
 #[test]
 fn sizes_and_seeds_of_the_specification() {
     let at = |index: u64| EthashEpoch::of_ethash_block(index * 30_000).unwrap();
-    // From the tables in the appendix of the specification.
+    // from the tables in the appendix of the specification
     for (index, cache, dataset) in [
         (0, 16_776_896, 1_073_739_904),
         (1, 16_907_456, 1_082_130_304),
@@ -195,7 +195,7 @@ fn the_next_epoch_begins_where_this_one_ends() {
 }
 
 #[test]
-fn no_block_asks_for_gigabytes() {
+fn blocks_beyond_the_last_epoch_are_refused() {
     let (ethash, etchash) = (EthashEpoch::of_ethash_block, EthashEpoch::of_etchash_block);
     assert_eq!(ethash(2048 * 30_000 - 1).unwrap().index(), EthashEpoch::LAST_INDEX);
     assert_eq!(ethash(2048 * 30_000), Err(EpochOutOfRange { block: 2048 * 30_000, epoch: 2048 }));
@@ -203,11 +203,11 @@ fn no_block_asks_for_gigabytes() {
     assert!(etchash(2048 * 60_000).is_err());
     assert!(ethash(u64::MAX).is_err() && etchash(u64::MAX).is_err());
     let text = ethash(2048 * 30_000).unwrap_err().to_string();
-    assert_eq!(text, "block 61440000 is of epoch 2048, beyond the last that is served, 2047");
+    assert_eq!(text, "block 61440000: expected an epoch of at most 2047, got 2048");
 }
 
 #[test]
-fn bytes_of_another_length_are_no_cache() {
+fn bytes_of_another_length_are_refused() {
     let epoch = EthashEpoch::of_ethash_block(0).unwrap();
     for actual in [0, 63, 64, 16_776_896 - 1, 16_776_896 + 1, 16_776_896 + 64] {
         let error = LightCache::from_bytes(epoch, &vec![0; actual as usize]).unwrap_err();
@@ -216,7 +216,7 @@ fn bytes_of_another_length_are_no_cache() {
 }
 
 #[test]
-fn a_build_reports_and_can_be_called_off() {
+fn a_build_reports_progress_and_can_be_cancelled() {
     let epoch = EthashEpoch::of_ethash_block(0).unwrap();
     let mut reports = vec![];
     let stopped = LightCache::build_with(epoch, &mut |part| {

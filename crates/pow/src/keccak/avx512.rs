@@ -40,7 +40,8 @@ macro_rules! chi {
 /// Words of a register.
 const REGISTER: usize = 8;
 
-/// The first `OUT` words that messages of `WORDS` words, padded to a block of `rate` words, come to.
+/// The first `OUT` words of the hashes of messages of `WORDS` words, padded to a block of `rate`
+/// words.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2")]
 pub(super) fn hash<const WORDS: usize, const OUT: usize>(
     messages: &[[u64; WORDS]; LANES],
@@ -51,7 +52,7 @@ pub(super) fn hash<const WORDS: usize, const OUT: usize>(
     for at in (0..WORDS).step_by(REGISTER) {
         let words = (WORDS - at).min(REGISTER);
         let rows = messages.each_ref().map(|message| {
-            // SAFETY: the mask admits the words that the message has from `at` on.
+            // SAFETY: the mask admits only words that the message has from `at` on.
             unsafe { _mm512_maskz_loadu_epi64(first(words), message.as_ptr().add(at).cast()) }
         });
         state[at..at + words].copy_from_slice(&transposed(rows)[..words]);
@@ -62,13 +63,13 @@ pub(super) fn hash<const WORDS: usize, const OUT: usize>(
     let rows = transposed(std::array::from_fn(|word| state[word]));
     let mut out = [[0; OUT]; LANES];
     for (out, row) in out.iter_mut().zip(rows) {
-        // SAFETY: the mask admits as many words as there is room for.
+        // SAFETY: the mask admits only as many words as there is room for.
         unsafe { _mm512_mask_storeu_epi64(out.as_mut_ptr().cast(), first(OUT), row) };
     }
     out
 }
 
-/// A mask of that many words.
+/// A mask of the first `words` words.
 const fn first(words: usize) -> u8 {
     u8::MAX >> (REGISTER - words)
 }
@@ -83,24 +84,24 @@ fn f1600(mut a: [__m512i; 25]) -> [__m512i; 25] {
     a
 }
 
-/// Eight rows of eight words become eight columns.
+/// Transposes eight rows of eight words.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2")]
 fn transposed(rows: [__m512i; 8]) -> [__m512i; 8] {
     let [r0, r1, r2, r3, r4, r5, r6, r7] = rows;
-    // Pairs of words, of two rows.
+    // pairs of words of two rows
     let (a0, a1) = (_mm512_unpacklo_epi64(r0, r1), _mm512_unpackhi_epi64(r0, r1));
     let (a2, a3) = (_mm512_unpacklo_epi64(r2, r3), _mm512_unpackhi_epi64(r2, r3));
     let (a4, a5) = (_mm512_unpacklo_epi64(r4, r5), _mm512_unpackhi_epi64(r4, r5));
     let (a6, a7) = (_mm512_unpacklo_epi64(r6, r7), _mm512_unpackhi_epi64(r6, r7));
-    // Quarters of four rows.
+    // quarters of four rows
     let low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
     let high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
     let (b0, b2) = (_mm512_permutex2var_epi64(a0, low, a2), _mm512_permutex2var_epi64(a0, high, a2));
     let (b1, b3) = (_mm512_permutex2var_epi64(a1, low, a3), _mm512_permutex2var_epi64(a1, high, a3));
     let (b4, b6) = (_mm512_permutex2var_epi64(a4, low, a6), _mm512_permutex2var_epi64(a4, high, a6));
     let (b5, b7) = (_mm512_permutex2var_epi64(a5, low, a7), _mm512_permutex2var_epi64(a5, high, a7));
-    // Halves of all.
+    // halves of all rows
     let lower = |a, b| _mm512_shuffle_i64x2::<0x44>(a, b);
     let upper = |a, b| _mm512_shuffle_i64x2::<0xee>(a, b);
     [

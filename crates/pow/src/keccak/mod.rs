@@ -1,8 +1,9 @@
-//! Keccak-256 and Keccak-512 with the padding that Ethereum uses: `0x01` as in Keccak's submission to NIST, not the `0x06`
-//! that SHA-3 (FIPS 202) made of it.
+//! Keccak-256 and Keccak-512 with Ethereum's padding: `0x01` as in Keccak's submission to NIST, not
+//! the `0x06` of SHA-3 (FIPS 202).
 //!
-//! One message at a time, or eight side by side in vector registers: hashes of equal length do the same steps, so
-//! eight of them cost little more than one. Tries and Ethash have such hashes by the thousand.
+//! One message at a time, or eight side by side in vector registers: messages of equal length take
+//! the same steps, so eight cost little more than one. Tries and Ethash compute thousands of such
+//! hashes.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // words of fixed-size states
 #![allow(unsafe_code)] // vector registers and the choice of them at run time
 
@@ -16,7 +17,7 @@ mod scalar;
 use crate::Isa;
 use alloy_primitives::B256;
 
-/// How many messages the kernels take side by side.
+/// Number of messages that the kernels hash side by side.
 pub(crate) const LANES: usize = 8;
 
 /// Words of a block of Keccak-256.
@@ -28,7 +29,7 @@ const RATE_512: usize = 9;
 struct Lanes([[u64; LANES]; 25]);
 
 impl Lanes {
-    /// States of messages of `WORDS` words, padded to a block of `rate` words.
+    /// The states after absorbing messages of `WORDS` words, padded to a block of `rate` words.
     fn absorb<const WORDS: usize>(messages: &[[u64; WORDS]; LANES], rate: usize) -> Self {
         let mut lanes = Self([[0; LANES]; 25]);
         for (word, row) in lanes.0.iter_mut().take(WORDS).enumerate() {
@@ -47,7 +48,8 @@ impl Lanes {
     }
 }
 
-/// The first `OUT` words that messages of `WORDS` little-endian words, padded to a block of `rate` words, come to.
+/// The first `OUT` words of the hashes of messages of `WORDS` little-endian words, padded to a
+/// block of `rate` words.
 #[inline]
 fn hash_x8<const WORDS: usize, const OUT: usize>(
     isa: Isa,
@@ -56,12 +58,12 @@ fn hash_x8<const WORDS: usize, const OUT: usize>(
 ) -> [[u64; OUT]; LANES] {
     match isa.or_best() {
         #[cfg(kernels)]
-        // SAFETY: `or_best` names only what this machine has.
+        // SAFETY: `or_best` returns only a set that this machine has.
         Isa::Avx512 => unsafe { avx512::hash(messages, rate) },
         #[cfg(kernels)]
         Isa::Avx2 => {
             let mut lanes = Lanes::absorb(messages, rate);
-            // SAFETY: `or_best` names only what this machine has.
+            // SAFETY: `or_best` returns only a set that this machine has.
             unsafe { avx2::f1600_x8(&mut lanes) };
             lanes.squeeze()
         }
@@ -93,12 +95,12 @@ pub(crate) fn keccak512_x8<const WORDS: usize>(
     hash_x8(isa, messages, RATE_512)
 }
 
-/// Keccak-f\[1600\] of one state, by the fastest that this machine has.
+/// Keccak-f\[1600\] of one state, by the fastest kernel of this machine.
 #[inline]
 fn f1600(isa: Isa, state: &mut [u64; 25]) {
     match isa.or_best() {
         #[cfg(kernels)]
-        // SAFETY: `or_best` names only what this machine has.
+        // SAFETY: `or_best` returns only a set that this machine has.
         Isa::Avx2 | Isa::Avx512 => unsafe { scalar::f1600_bmi(state) },
         _ => scalar::f1600(state),
     }
@@ -128,7 +130,7 @@ fn absorb_words<const WORDS: usize>(isa: Isa, message: &[u64; WORDS], rate: usiz
     state
 }
 
-/// Sponge of one message: absorbs all of it, block by block, and leaves the state.
+/// The state after absorbing one message, block by block.
 fn absorb(isa: Isa, data: &[u8], rate: usize) -> [u64; 25] {
     let mut state = [0_u64; 25];
     let blocks = data.chunks_exact(8 * rate);
@@ -174,29 +176,29 @@ pub fn keccak512(data: &[u8]) -> [u8; 64] {
 
 /// Keccak-256 of many messages of 32 bytes, eight at a time: `out[i]` is the hash of `inputs[i]`.
 ///
-/// Where the two differ in length, what has no partner is left alone.
+/// If the two differ in length, the rest of the longer one is ignored.
 pub fn keccak256_many_32(inputs: &[[u8; 32]], out: &mut [B256]) {
     keccak256_many_32_with(Isa::best(), inputs, out);
 }
 
-/// [`keccak256_many_32`] with instructions of the caller's choice, capped at what the machine has.
+/// [`keccak256_many_32`] with the given instructions, or the best of the machine if it lacks them.
 pub fn keccak256_many_32_with(isa: Isa, inputs: &[[u8; 32]], out: &mut [B256]) {
     keccak256_many::<4, 32>(isa, inputs, out);
 }
 
 /// Keccak-256 of many messages of 128 bytes, eight at a time: `out[i]` is the hash of `inputs[i]`.
 ///
-/// Where the two differ in length, what has no partner is left alone.
+/// If the two differ in length, the rest of the longer one is ignored.
 pub fn keccak256_many_128(inputs: &[[u8; 128]], out: &mut [B256]) {
     keccak256_many_128_with(Isa::best(), inputs, out);
 }
 
-/// [`keccak256_many_128`] with instructions of the caller's choice, capped at what the machine has.
+/// [`keccak256_many_128`] with the given instructions, or the best of the machine if it lacks them.
 pub fn keccak256_many_128_with(isa: Isa, inputs: &[[u8; 128]], out: &mut [B256]) {
     keccak256_many::<16, 128>(isa, inputs, out);
 }
 
-/// `BYTES` is `8 * WORDS`; the language cannot say so.
+/// `BYTES` is `8 * WORDS`, which the language can't express.
 fn keccak256_many<const WORDS: usize, const BYTES: usize>(
     isa: Isa,
     inputs: &[[u8; BYTES]],

@@ -1,7 +1,7 @@
-//! One round of Keccak-f\[1600\], said once for words of any width.
+//! One round of Keccak-f\[1600\], written once for words of any width.
 //!
-//! A macro and not a generic function: instructions are switched on per function, and what is called from there has to
-//! be inlined into it.
+//! It is a macro rather than a generic function: inside a function with the right `target_feature`,
+//! the intrinsics are safe to call, while a trait of words would need `unsafe` in every operation.
 
 /// Constants of the 24 rounds.
 pub(super) const ROUND_CONSTANTS: [u64; 24] = [
@@ -31,13 +31,14 @@ pub(super) const ROUND_CONSTANTS: [u64; 24] = [
     0x8000_0000_8000_8008,
 ];
 
-/// `$a`, an array of 25, goes through one round; `$rc` is the constant of the round as a word of that width.
+/// Applies one round to `$a`, an array of 25 words; `$rc` is the round's constant as a word of the
+/// same width.
 ///
 /// The operations are macros of the caller: `xor(a, b)`, `xor5(a, b, c, d, e)`, `rol(a, bits)` and
 /// `chi(a, b, c) = a ^ (!b & c)`.
 macro_rules! keccak_round {
     ($a:ident, $rc:expr, $xor:ident, $xor5:ident, $rol:ident, $chi:ident) => {{
-        // Theta: every word takes in the parities of two columns.
+        // theta: every word is mixed with the parities of two columns
         let c0 = $xor5!($a[0], $a[5], $a[10], $a[15], $a[20]);
         let c1 = $xor5!($a[1], $a[6], $a[11], $a[16], $a[21]);
         let c2 = $xor5!($a[2], $a[7], $a[12], $a[17], $a[22]);
@@ -48,7 +49,8 @@ macro_rules! keccak_round {
         let d2 = $xor!(c1, $rol!(c3, 1));
         let d3 = $xor!(c2, $rol!(c4, 1));
         let d4 = $xor!(c3, $rol!(c0, 1));
-        // Rho and pi turn the words and carry them to their new places; chi mixes the rows that come of it.
+        // rho and pi rotate the words and move them to their new places; chi mixes the resulting
+        // rows
         let b0 = $xor!($a[0], d0);
         let b1 = $rol!($xor!($a[6], d1), 44);
         let b2 = $rol!($xor!($a[12], d2), 43);

@@ -35,12 +35,12 @@ fn rounds(state: &mut [u64; 25]) {
     *state = a;
 }
 
-/// The permutation, for any machine.
+/// The permutation on any machine.
 pub(super) fn f1600(state: &mut [u64; 25]) {
     rounds(state);
 }
 
-/// The same, with the and-not and the rotation into another register that BMI adds.
+/// The permutation with BMI's and-not and its rotation into another register.
 #[cfg(kernels)]
 #[target_feature(enable = "bmi1,bmi2")]
 pub(super) fn f1600_bmi(state: &mut [u64; 25]) {

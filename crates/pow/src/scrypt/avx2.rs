@@ -1,6 +1,7 @@
-//! AVX2: eight scrypts by columns, two a vector by rows, and one in 128 bits, to which AVX2 gives only three operands.
+//! AVX2: eight scrypts by columns, two in a vector by rows, and one in 128 bits, which gains only
+//! the three-operand form.
 #![allow(unsafe_code)]
-// Indices count to the lengths of fixed arrays.
+// Indices are below the lengths of fixed arrays.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use super::{

@@ -1,6 +1,7 @@
-//! AVX-512, whose rotations are one instruction: sixteen scrypts by columns, four a vector by rows, one in 128 bits.
+//! AVX-512, in which a rotation is one instruction: sixteen scrypts by columns, four in a vector by
+//! rows, one in 128 bits.
 #![allow(unsafe_code)]
-// Indices count to the lengths of fixed arrays.
+// Indices are below the lengths of fixed arrays.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use super::{
@@ -44,7 +45,7 @@ impl Rows for Four {
         }
     }
 
-    /// Two lanes are put side by side on the way from memory, which leaves one shuffle a row.
+    /// Two lanes are placed side by side when they are read, which leaves one shuffle for each row.
     #[inline(always)]
     unsafe fn read(lanes: [*const u8; 4]) -> [Self; 4] {
         // SAFETY: the caller has AVX-512 and points to 64 aligned bytes a lane.
@@ -163,7 +164,8 @@ impl Words for Sixteen {
 ///
 /// # Safety
 ///
-/// The machine must have AVX-512 F and VL, and `table` point to `N * 16` blocks that may be written.
+/// The machine must have AVX-512 F and VL, and `table` point to `N * 16` blocks that may be
+/// written.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,bmi1,bmi2")]
 pub(super) unsafe fn mix_16(blocks: &mut [Block], table: *mut Block) {
     // SAFETY: the caller's.
@@ -185,7 +187,8 @@ pub(super) unsafe fn mix_1(blocks: &mut [Block], table: *mut Block) {
 ///
 /// # Safety
 ///
-/// The machine must have AVX-512 F and VL, and `table` point to `N * 4 * G` blocks that may be written.
+/// The machine must have AVX-512 F and VL, and `table` point to `N * 4 * G` blocks that may be
+/// written.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,bmi1,bmi2")]
 pub(super) unsafe fn mix_fours<const G: usize>(blocks: &mut [Block], table: *mut Block) {
     // SAFETY: the caller's.

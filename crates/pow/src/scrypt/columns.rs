@@ -1,10 +1,11 @@
-//! The memory-hard part with one word of each scrypt a vector.
+//! The memory-hard part with vectors that hold one word of each scrypt.
 //!
-//! Where [`super::rows`] turns rows between rounds, here a turned row is but another choice of variables. In return, rows
-//! of the table are transposed on their way in and out, which costs less than the turns; and a batch is as many scrypts as
-//! a vector has words.
+//! [`super::rows`] rotates rows between rounds; here a rotated row is only another choice of
+//! variables. In return, rows of the table are transposed when they are read and written, which
+//! costs less than the rotations, and a batch needs as many scrypts as a vector has words.
 #![allow(unsafe_code)]
-// There are at most 16 lanes, all indices are below the length of a fixed array, and offsets are masked to the table.
+// There are at most 16 lanes, all indices are below the length of a fixed array, and offsets are
+// masked to the table.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use super::{Block, HALF, N, ROW};
@@ -14,24 +15,25 @@ pub(super) const MOST: usize = 16;
 
 /// One word of each of `LANES` scrypts.
 ///
-/// Everything is inlined into a function that has the instructions; that function's caller answers for them.
+/// Everything is inlined into a function that has the instructions, whose caller guarantees them.
 pub(super) trait Words: Copy {
-    /// How many scrypts there are.
+    /// Number of scrypts.
     const LANES: usize;
 
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn xor(self, other: Self) -> Self;
     /// `self ^ (sum <<< LEFT)`, where `RIGHT` is `32 - LEFT`.
     unsafe fn xor_rotated<const LEFT: i32, const RIGHT: i32>(self, sum: Self) -> Self;
-    /// The words, one a lane.
+    /// The words, one for each lane.
     unsafe fn words(self) -> [u32; MOST];
-    /// Sixteen words of each lane, 64 aligned bytes behind each pointer; pointers from `LANES` on are not looked at.
+    /// Sixteen words of each lane, from the 64 aligned bytes at each pointer; pointers from `LANES`
+    /// on are ignored.
     unsafe fn read(lanes: [*const u8; MOST]) -> [Self; 16];
-    /// The reverse of [`Words::read`].
+    /// The inverse of [`Words::read`].
     unsafe fn write(words: &[Self; 16], lanes: [*mut u8; MOST]);
 }
 
-/// Salsa20/8 of `x`, with its input added. Words come by diagonals, as in a [`Block`].
+/// Salsa20/8 of `x`, with its input added. Words are in diagonal order, as in a [`Block`].
 #[inline(always)]
 unsafe fn salsa<W: Words>(input: &mut [W; 16]) {
     let mut x = *input;
@@ -62,7 +64,7 @@ unsafe fn salsa<W: Words>(input: &mut [W; 16]) {
     }
 }
 
-/// Pointers that are `ROW` apart.
+/// Pointers at a distance of `ROW`.
 #[inline(always)]
 fn lanes_from(first: *mut u8) -> [*mut u8; MOST] {
     let mut lanes = [first; MOST];
@@ -85,7 +87,8 @@ fn to_read(lanes: [*mut u8; MOST]) -> [*const u8; MOST] {
     lanes.map(|lane| lane.cast_const())
 }
 
-/// `scryptBlockMix` with r = 1: `low` and `high` are the two halves of the block, the first already mixed with the second.
+/// `scryptBlockMix` with r = 1. `low` and `high` are the two halves of the block, the first already
+/// mixed with the second.
 #[inline(always)]
 unsafe fn block_mix<W: Words>(low: &mut [W; 16], high: &mut [W; 16]) {
     // SAFETY: the caller has the instructions of `W`.
@@ -102,15 +105,17 @@ unsafe fn block_mix<W: Words>(low: &mut [W; 16], high: &mut [W; 16]) {
 ///
 /// # Safety
 ///
-/// The machine must have the instructions of `W`, and `table` point to `N * W::LANES` blocks that may be written.
+/// The machine must have the instructions of `W`, and `table` point to `N * W::LANES` blocks that
+/// may be written.
 #[inline(always)]
 pub(super) unsafe fn mix<W: Words>(blocks: &mut [Block], table: *mut Block) {
     assert!(blocks.len() >= W::LANES);
     let stride = W::LANES * ROW;
     let table: *mut u8 = table.cast();
     let blocks: *mut u8 = blocks.as_mut_ptr().cast();
-    // SAFETY: lane pointers are at most `W::LANES - 1` rows from their base where they are looked at, and a base is the
-    // blocks or one of the `N` strides of the table; the rest is the caller's.
+    // SAFETY: lane pointers are at most `W::LANES - 1` rows from their base where they are looked
+    // at, and a base is the blocks or one of the `N` strides of the table; the rest is the
+    // caller's.
     unsafe {
         let lanes = lanes_from(blocks);
         let mut low = W::read(to_read(lanes));

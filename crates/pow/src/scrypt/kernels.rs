@@ -1,4 +1,4 @@
-//! Which kernel does how many scrypts at once, on which machine.
+//! The kernels of each machine, and how many scrypts each does at once.
 #![allow(unsafe_code)]
 
 use super::{Block, N, portable};
@@ -6,7 +6,7 @@ use super::{Block, N, portable};
 use super::{avx2, avx512};
 use crate::Isa;
 
-/// A way to do the memory-hard part of some scrypts at once.
+/// A way to do the memory-hard part of several scrypts at once.
 #[derive(Clone, Copy)]
 pub(super) struct Kernel {
     lanes: usize,
@@ -18,8 +18,8 @@ const fn kernel(lanes: usize, mix: unsafe fn(&mut [Block], *mut Block)) -> Kerne
     Kernel { lanes, mix }
 }
 
-// Each of these is the fastest for as many headers as it takes, and for the next fewer. Two at once gain nothing without
-// vectors that hold them both.
+// Each of these is the fastest for the number of headers that it takes, down to the number of the
+// next narrower one. Two at once gain nothing without vectors that hold both.
 const PORTABLE: &[Kernel] = &[kernel(1, portable::mix_1)];
 #[cfg(kernels)]
 const AVX2: &[Kernel] = &[
@@ -38,7 +38,7 @@ const AVX512: &[Kernel] = &[
     kernel(16, avx512::mix_16),
 ];
 
-/// All of this set of instructions, or of the best that the machine has, the narrowest first.
+/// All kernels of this set of instructions, or of the machine's best one, the narrowest first.
 pub(super) fn of(isa: Isa) -> &'static [Kernel] {
     match isa.or_best() {
         #[cfg(kernels)]
@@ -49,13 +49,14 @@ pub(super) fn of(isa: Isa) -> &'static [Kernel] {
     }
 }
 
-/// The narrowest that takes so many. Where it is too wide for them it still takes less time than two that fit.
+/// The narrowest kernel for this many headers. Even with idle lanes it takes less time than two
+/// narrower ones.
 pub(super) fn fitting(kernels: &[Kernel], count: usize) -> Option<&Kernel> {
     kernels.iter().find(|kernel| kernel.lanes >= count)
 }
 
 impl Kernel {
-    /// How many scrypts it does at once.
+    /// Number of scrypts that it does at once.
     pub(super) const fn lanes(self) -> usize {
         self.lanes
     }
@@ -63,7 +64,8 @@ impl Kernel {
     /// `scryptROMix` of the first [`Kernel::lanes`] of `blocks`.
     pub(super) fn run(self, blocks: &mut [Block], table: &mut [Block]) {
         assert!(blocks.len() >= self.lanes && table.len() >= N.saturating_mul(self.lanes));
-        // SAFETY: kernels come from `of` only, which looks at the machine; the table's length was just looked at.
+        // SAFETY: kernels come from `of` only, which looks at the machine; the table's length was
+        // just looked at.
         unsafe { (self.mix)(blocks, table.as_mut_ptr()) }
     }
 }

@@ -1,10 +1,11 @@
-//! Methods of [`Rows`](super::rows::Rows) and [`Words`](super::columns::Words) that differ from vector to vector in the
-//! names of intrinsics only.
+//! Methods of [`Rows`](super::rows::Rows) and [`Words`](super::columns::Words) that differ between
+//! vectors only in the names of intrinsics.
 //!
-//! All of them are `unsafe` as in the traits, which leave it to the caller that the machine has the instructions and that
-//! pointers are good.
+//! All of them are `unsafe` as in the traits: the caller guarantees that the machine has the
+//! instructions and that pointers are valid.
 
-/// `add`, `xor` and `xor_rotated`: with one rotation where there is that instruction, else with two shifts.
+/// `add`, `xor` and `xor_rotated`, with one rotation where there is such an instruction, else with
+/// two shifts.
 macro_rules! arithmetic {
     ($add:ident, $xor:ident, $rotate_left:ident) => {
         arithmetic!($add, $xor);
@@ -39,7 +40,7 @@ macro_rules! arithmetic {
     };
 }
 
-/// `turn_1`, `turn_2` and `turn_3`, by the shuffle of words inside each 128 bits.
+/// `turn_1`, `turn_2` and `turn_3`, by a shuffle of words within each 128 bits.
 macro_rules! turns {
     ($shuffle:ident) => {
         #[inline(always)]
@@ -62,7 +63,8 @@ macro_rules! turns {
     };
 }
 
-/// All of `Rows` but the arithmetic for a row of one scrypt in 128 bits, which lies in memory as it is.
+/// All of `Rows` except the arithmetic for a row of one scrypt in 128 bits, which has the same form
+/// in memory.
 macro_rules! one_row {
     () => {
         const LANES: usize = 1;
@@ -89,7 +91,7 @@ macro_rules! one_row {
     };
 }
 
-/// `transpose`: of the 4×4 words that the 128-bit lanes of four vectors make.
+/// `transpose`, of the 4×4 words in the 128-bit lanes of four vectors.
 macro_rules! transpose {
     ($vector:ty, $low_words:ident, $high_words:ident, $low_pairs:ident, $high_pairs:ident) => {
         #[inline(always)]

@@ -1,8 +1,9 @@
-//! scrypt (RFC 7914) with N = 1024, r = 1, p = 1 over block headers: the proof of work of Litecoin and Dogecoin. Password
-//! and salt are both the header of 80 bytes, and 32 bytes are derived.
+//! scrypt (RFC 7914) with N = 1024, r = 1, p = 1 over block headers: the proof of work of Litecoin
+//! and Dogecoin. Password and salt are both the 80-byte header, and 32 bytes are derived.
 //!
-//! One scrypt is a chain of some hundred thousand steps that each wait for the one before, so a core is kept busy only by
-//! several at once: [`scrypt_many`] is for whoever has them, [`scrypt`] for whoever has one header.
+//! One scrypt is a chain of some hundred thousand steps, each of which waits for the one before, so
+//! only several at once keep a core busy: [`scrypt_many`] hashes a batch, [`scrypt`] a single
+//! header.
 
 #[cfg(kernels)]
 mod avx2;
@@ -28,7 +29,7 @@ use std::fmt;
 /// Rows of the table of one scrypt.
 const N: usize = 1024;
 
-/// Scrypts that the widest kernel does at once.
+/// Number of scrypts that the widest kernel does at once.
 const MOST_LANES: usize = 16;
 
 /// Bytes of a row of the table, for one scrypt.
@@ -37,7 +38,7 @@ const ROW: usize = size_of::<Block>();
 /// Half of a row.
 const HALF: usize = ROW / 2;
 
-/// What the memory-hard part works on: 128 bytes as words, each half by its diagonals.
+/// The block of the memory-hard part: 128 bytes as words, each half by its diagonals.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Block([u32; 32]);
@@ -63,22 +64,24 @@ impl Block {
     }
 }
 
-/// Which word of the block stands at a place of the diagonal form.
+/// Index of the block's word at a place of the diagonal form.
 #[allow(clippy::arithmetic_side_effects)] // places are below 32
 const fn place(at: usize) -> usize {
     let (half, row, word) = (at / 16, at / 4 % 4, at % 4);
     half * 16 + (row * 4 + word * 5) % 16
 }
 
-/// The memory that scrypt is hard on: 128 KiB for each of the scrypts that this machine does at once.
+/// scrypt's table: 128 KiB for each of the scrypts that this machine does at once.
 ///
-/// Whoever hashes keeps one per thread and hands it over each time. What it holds between calls means nothing.
+/// A thread that hashes keeps one and passes it to each call. Its content between calls is
+/// meaningless.
 pub struct Scratch {
     table: Vec<Block>,
 }
 
 impl Scratch {
-    /// Memory for any count of headers. Huge pages were tried and gave nothing: two megabytes fit the second-level TLB.
+    /// Memory for any number of headers. Huge pages gave nothing: two megabytes fit in the
+    /// second-level TLB.
     #[must_use]
     #[allow(clippy::arithmetic_side_effects)] // at most 16 lanes
     pub fn new() -> Self {
@@ -99,13 +102,13 @@ impl fmt::Debug for Scratch {
     }
 }
 
-/// scrypt of one header, raw digest bytes: little-endian where they are compared with a target.
+/// scrypt of one header, raw digest bytes; see [`hash_as_integer`](crate::hash_as_integer).
 #[must_use]
 pub fn scrypt(header: &[u8; 80], scratch: &mut Scratch) -> B256 {
     scrypt_with(Isa::best(), header, scratch)
 }
 
-/// [`scrypt`] with instructions of one's choice, or the best of the machine where it lacks them.
+/// [`scrypt`] with the given instructions, or the best of the machine if it lacks them.
 #[must_use]
 pub fn scrypt_with(isa: Isa, header: &[u8; 80], scratch: &mut Scratch) -> B256 {
     let mut digest = [B256::ZERO];
@@ -114,13 +117,13 @@ pub fn scrypt_with(isa: Isa, header: &[u8; 80], scratch: &mut Scratch) -> B256 {
     digest
 }
 
-/// [`scrypt`] of each header, into the same place of `out`. Best in batches of a multiple of 16. Where `headers` and
-/// `out` differ in length, the longer one's rest is left alone.
+/// [`scrypt`] of each header, into the same place of `out`. Fastest in batches of a multiple of 16.
+/// If `headers` and `out` differ in length, the rest of the longer one is ignored.
 pub fn scrypt_many(headers: &[[u8; 80]], out: &mut [B256], scratch: &mut Scratch) {
     scrypt_many_with(Isa::best(), headers, out, scratch);
 }
 
-/// [`scrypt_many`] with instructions of one's choice, or the best of the machine where it lacks them.
+/// [`scrypt_many`] with the given instructions, or the best of the machine if it lacks them.
 pub fn scrypt_many_with(isa: Isa, headers: &[[u8; 80]], out: &mut [B256], scratch: &mut Scratch) {
     let count = headers.len().min(out.len());
     let (Some(headers), Some(out)) = (headers.get(..count), out.get_mut(..count)) else { return };
@@ -131,7 +134,7 @@ pub fn scrypt_many_with(isa: Isa, headers: &[[u8; 80]], out: &mut [B256], scratc
     }
 }
 
-/// At most as many headers as the kernel has lanes; lanes to spare hash zeros.
+/// Hashes at most as many headers as the kernel has lanes; idle lanes hash zeros.
 fn hash_batch(kernel: Kernel, headers: &[[u8; 80]], out: &mut [B256], scratch: &mut Scratch) {
     let mut blocks = [Block::ZERO; MOST_LANES];
     let mut keys = [Keyed::default(); MOST_LANES];

@@ -1,7 +1,8 @@
 //! PBKDF2-HMAC-SHA256 with one iteration, as scrypt calls it at both ends.
 //!
-//! The password and the salt are the same 80 bytes, so every padded block is known up to a counter, and what HMAC hashes
-//! before the message is hashed once: 13 compressions on the way in, 4 on the way out.
+//! Password and salt are the same 80 bytes, so every padded block is known except for a counter,
+//! and the blocks before HMAC's message are hashed once: 13 compressions at the beginning, 4 at the
+//! end.
 // Lengths are those of fixed arrays.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
@@ -17,7 +18,7 @@ pub(super) struct Keyed {
     outer: [u32; 8],
 }
 
-/// A block that ends a message of `bits` bits with the bytes of `tail`.
+/// The last block of a message of `bits` bits that ends with the bytes of `tail`.
 fn last_block(tail: &[u8], bits: u16) -> [u8; 64] {
     let mut block = [0; 64];
     block[..tail.len()].copy_from_slice(tail);
@@ -36,7 +37,7 @@ fn to_bytes(state: &[u32; 8]) -> [u8; 32] {
 
 impl Keyed {
     fn new(header: &[u8; 80]) -> Self {
-        // A key of more than a block is hashed.
+        // a key longer than a block is hashed
         let mut key = INITIAL;
         let mut start = [0; 64];
         start.copy_from_slice(&header[..64]);
@@ -53,7 +54,7 @@ impl Keyed {
         padded
     }
 
-    /// HMAC's result for what its inner hash gave.
+    /// HMAC's result, given its inner hash.
     fn finish(&self, inner: &[u32; 8]) -> [u32; 8] {
         let mut outer = self.outer;
         compress256(&mut outer, &[last_block(&to_bytes(inner), (64 + 32) * 8)]);
@@ -61,7 +62,7 @@ impl Keyed {
     }
 }
 
-/// `PBKDF2(header, header, 128)` in little-endian words, and what [`digest`] needs again.
+/// `PBKDF2(header, header, 128)` in little-endian words, and the keyed states for [`digest`].
 pub(super) fn expand(header: &[u8; 80], words: &mut [u32; 32]) -> Keyed {
     let keyed = Keyed::new(header);
     let mut start = [0; 64];

@@ -1,4 +1,4 @@
-//! Plain Rust; compilers turn rows into whatever vectors of four words the target has.
+//! Plain Rust; compilers turn rows into the target's vectors of four words.
 #![allow(unsafe_code)]
 // Words wrap, and indices are constants below four.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]

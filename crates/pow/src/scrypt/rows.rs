@@ -1,20 +1,22 @@
 //! The memory-hard part, written once for vectors of any width.
 //!
-//! Salsa20 works on a 4×4 matrix of words. Its four diagonals are four rows here, so that a quarter of a round is one
-//! addition, one rotation and one exclusive-or of whole rows, and the rows are turned between the rounds. A vector holds
-//! the same row of one scrypt per 128 bits, and several vectors go side by side, since a single one only waits for its
-//! own results. All that is stored is stored by diagonals: nothing is permuted but on the way in and out.
+//! Salsa20 works on a 4×4 matrix of words. Its four diagonals are four rows here, so that a quarter
+//! of a round is one addition, one rotation and one exclusive-or of whole rows, and the rows are
+//! rotated between rounds. A vector holds the same row of one scrypt per 128 bits, and several
+//! vectors are computed side by side, since a single one would only wait for its own results. The
+//! table is stored in diagonal order: words are permuted only at the beginning and at the end.
 #![allow(unsafe_code)]
-// `LANES` is at most four, all indices are below the length of a fixed array, and offsets are masked to the table.
+// `LANES` is at most four, all indices are below the length of a fixed array, and offsets are
+// masked to the table.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use super::{Block, HALF, N, ROW};
 
 /// One row of each of `LANES` scrypts.
 ///
-/// Everything is inlined into a function that has the instructions; that function's caller answers for them.
+/// Everything is inlined into a function that has the instructions, whose caller guarantees them.
 pub(super) trait Rows: Copy {
-    /// How many scrypts share a vector.
+    /// Number of scrypts in a vector.
     const LANES: usize;
 
     unsafe fn add(self, other: Self) -> Self;
@@ -25,11 +27,12 @@ pub(super) trait Rows: Copy {
     unsafe fn turn_1(self) -> Self;
     unsafe fn turn_2(self) -> Self;
     unsafe fn turn_3(self) -> Self;
-    /// The first words of the rows, one a lane.
+    /// The first words of the rows, one for each lane.
     unsafe fn first_words(self) -> [u32; 4];
-    /// Four rows of each lane, 64 aligned bytes behind each pointer; pointers from `LANES` on are not looked at.
+    /// Four rows of each lane, from the 64 aligned bytes at each pointer; pointers from `LANES` on
+    /// are ignored.
     unsafe fn read(lanes: [*const u8; 4]) -> [Self; 4];
-    /// The reverse of [`Rows::read`].
+    /// The inverse of [`Rows::read`].
     unsafe fn write(rows: [Self; 4], lanes: [*mut u8; 4]);
 }
 
@@ -56,7 +59,7 @@ pub(super) unsafe fn salsa<R: Rows, const G: usize>(x: &mut [[R; 4]; G]) {
         };
     }
     for _ in 0..4 {
-        // A round over columns, ...
+        // a round over columns
         step!(1, 0, 3, 7);
         step!(2, 1, 0, 9);
         step!(3, 2, 1, 13);
@@ -64,7 +67,7 @@ pub(super) unsafe fn salsa<R: Rows, const G: usize>(x: &mut [[R; 4]; G]) {
         turn!(1, turn_3);
         turn!(2, turn_2);
         turn!(3, turn_1);
-        // ... and one over rows: the same with the second and the fourth diagonal swapped.
+        // and one over rows, which is the same with the second and the fourth diagonal swapped
         step!(3, 0, 1, 7);
         step!(2, 3, 0, 9);
         step!(1, 2, 3, 13);
@@ -81,7 +84,7 @@ pub(super) unsafe fn salsa<R: Rows, const G: usize>(x: &mut [[R; 4]; G]) {
     }
 }
 
-/// Four pointers, one row of the table apart.
+/// Four pointers at a distance of one row of the table.
 #[inline(always)]
 fn lanes_from(first: *mut u8) -> [*mut u8; 4] {
     [first, first.wrapping_add(ROW), first.wrapping_add(2 * ROW), first.wrapping_add(3 * ROW)]
@@ -98,8 +101,8 @@ fn to_read(lanes: [*mut u8; 4]) -> [*const u8; 4] {
     lanes.map(|lane| lane.cast_const())
 }
 
-/// `scryptBlockMix` with r = 1: `low` and `high` are the two halves of the block, the first half already mixed with
-/// the second.
+/// `scryptBlockMix` with r = 1. `low` and `high` are the two halves of the block, the first already
+/// mixed with the second.
 #[inline(always)]
 pub(super) unsafe fn block_mix<R: Rows, const G: usize>(low: &mut [[R; 4]; G], high: &mut [[R; 4]; G]) {
     // SAFETY: the caller has the instructions of `R`.
@@ -118,7 +121,8 @@ pub(super) unsafe fn block_mix<R: Rows, const G: usize>(low: &mut [[R; 4]; G], h
 ///
 /// # Safety
 ///
-/// The machine must have the instructions of `R`, and `table` point to `N * G * R::LANES` blocks that may be written.
+/// The machine must have the instructions of `R`, and `table` point to `N * G * R::LANES` blocks
+/// that may be written.
 #[inline(always)]
 pub(super) unsafe fn mix<R: Rows, const G: usize>(blocks: &mut [Block], table: *mut Block) {
     let lanes = G * R::LANES;
@@ -126,8 +130,8 @@ pub(super) unsafe fn mix<R: Rows, const G: usize>(blocks: &mut [Block], table: *
     let stride = lanes * ROW;
     let table: *mut u8 = table.cast();
     let blocks: *mut u8 = blocks.as_mut_ptr().cast();
-    // SAFETY: lane pointers are at most `lanes - 1` rows from their base where they are looked at, and a base is the
-    // blocks or one of the `N` strides of the table; the rest is the caller's.
+    // SAFETY: lane pointers are at most `lanes - 1` rows from their base where they are looked at,
+    // and a base is the blocks or one of the `N` strides of the table; the rest is the caller's.
     unsafe {
         let mut low = [R::read(to_read(lanes_from(blocks))); G];
         let mut high = low;
