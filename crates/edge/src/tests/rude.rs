@@ -95,7 +95,8 @@ async fn a_flood_of_malformed_requests_ends_the_connection_and_others_go_on() {
             assert_eq!(refusal(&answer), (20, "malformed".to_owned()));
             answered += 1;
         }
-        assert!(answered < 1_000, "{request} a thousand times");
+        // fewer if the close overtakes the last answers
+        assert!(answered <= 16, "{answered} answers to {request} a thousand times");
         world.counts(&mut honest, &job).await;
     }
 }
