@@ -1,6 +1,5 @@
 //! The `hashlease` binary: each role is a subcommand, and so are the offline check and the demo.
 
-mod demo;
 mod key;
 mod keys;
 mod roles;
@@ -11,9 +10,13 @@ use clap::{Parser, Subcommand};
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
-const EXAMPLES: &str = "\
-Examples:
-  hashlease demo                             the whole system on this machine, in about two minutes
+/// The first line of the examples, where the demo is part of the binary.
+const DEMO_EXAMPLE: &str = if cfg!(feature = "demo") {
+    "\n  hashlease demo                             the whole system on this machine, in about two minutes"
+} else {
+    ""
+};
+const EXAMPLES: &str = "
   hashlease verify lease-1-epoch-0.hlev      count an epoch again, offline
   hashlease key new provider.json            make a key
   hashlease node --rpc https://… --deployment mainnet.toml --data-dir node \\
@@ -21,7 +24,7 @@ Examples:
 
 /// Leases of hash power that are paid for verified work only.
 #[derive(Debug, Parser)]
-#[command(name = "hashlease", version, about, after_help = EXAMPLES)]
+#[command(name = "hashlease", version, about, after_help = format!("Examples:{DEMO_EXAMPLE}{EXAMPLES}"))]
 struct Cli {
     /// TOML file with settings; environment and flags go over it.
     #[arg(long, global = true, env = "HASHLEASE_CONFIG", value_name = "FILE")]
@@ -50,7 +53,8 @@ enum Command {
     Key(key::KeyArgs),
     /// Run the whole system on this machine on real work: chain, contracts, committee, gateway, node, and a
     /// simulated pool and miner.
-    Demo(demo::DemoArgs),
+    #[cfg(feature = "demo")]
+    Demo(hashlease_demo::DemoArgs),
 }
 
 fn main() -> ExitCode {
@@ -83,7 +87,9 @@ fn in_words(error: &anyhow::Error) -> String {
 fn log(cli: &Cli) -> anyhow::Result<()> {
     let filter = match (&cli.command, &cli.log) {
         // the demo shows its own progress; its roles log to files
-        (Command::Demo(_), _) | (Command::Verify(_) | Command::Key(_), None) => "warn",
+        #[cfg(feature = "demo")]
+        (Command::Demo(_), _) => "warn",
+        (Command::Verify(_) | Command::Key(_), None) => "warn",
         (_, Some(filter)) => filter,
         (_, None) => "info",
     };
@@ -110,7 +116,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Gateway(arguments) => roles::gateway::run(arguments.over(file)).await?,
             Command::Member(arguments) => roles::member::run(arguments.over(file)).await?,
             Command::Key(arguments) => key::run(&arguments)?,
-            Command::Demo(arguments) => return demo::run(arguments).await,
+            #[cfg(feature = "demo")]
+            Command::Demo(arguments) => return hashlease_demo::run(arguments).await,
             Command::Verify(_) => {}
         }
         Ok(ExitCode::SUCCESS)

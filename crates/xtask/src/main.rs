@@ -165,6 +165,9 @@ impl Workshop {
         step("clippy", || {
             let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
             succeed(&mut self.cargo(&arguments))?;
+            // the packaged binary, which has no demo
+            let packaged = ["clippy", "-p", "hashlease-cli", "--no-default-features", "--all-targets"];
+            succeed(self.cargo(&packaged).args(["--locked", "--", "-D", "warnings"]))?;
             // as a processor without any of the kernels' instructions has it compiled
             let portable = ["clippy", "-p", "hashlease-pow", "--all-targets", "--features", "portable"];
             succeed(self.cargo(&portable).args(["--locked", "--", "-D", "warnings"]))?;

@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
 };
 
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   hashlease verify lease-1-epoch-0.hlev
   hashlease verify --deployment deployment.toml --provider 0x… --job-signer 0x… *.hlev
@@ -62,16 +62,16 @@ pub(crate) struct VerifyArgs {
 }
 
 /// What came of one file.
-pub(crate) struct Checked {
-    pub(crate) head: EvidenceHead,
-    pub(crate) report: Report,
+struct Checked {
+    head: EvidenceHead,
+    report: Report,
     /// What is not as asked for, or can't be at all.
-    pub(crate) differences: Vec<String>,
+    differences: Vec<String>,
 }
 
 impl Checked {
     /// Everything in the file is true, and it is of the lease asked for.
-    pub(crate) fn holds(&self) -> bool {
+    fn holds(&self) -> bool {
         self.differences.is_empty() && self.report.holds()
     }
 }
@@ -123,7 +123,7 @@ fn verify_file(
         return Ok(report::single(path, &single, &differences, arguments, caches));
     }
     let file = File::open(path)?;
-    let checked = check(file, arguments, deployment, caches, progress)?;
+    let checked = check(file, arguments, deployment, caches)?;
     if arguments.json {
         println!("{}", report::as_json(path, &checked));
     } else {
@@ -158,13 +158,12 @@ fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
     caches.get(epoch).unwrap_or_else(|_| Arc::new(LightCache::build(epoch)))
 }
 
-/// Reads and counts a file again; `progress` makes the bar for a number of shares.
-pub(crate) fn check(
+/// Reads and counts a file again.
+fn check(
     source: impl Read,
     wanted: &VerifyArgs,
     deployment: Option<&Deployment>,
     caches: &Caches,
-    progress: impl FnOnce(u64) -> ProgressBar,
 ) -> Result<Checked> {
     let reader = EvidenceReader::open(source)?;
     let head = reader.head().clone();

@@ -1,19 +1,18 @@
 //! The demo's books: the evidence of every epoch counted again, and every base unit accounted for.
 
-use crate::verify::{self, VerifyArgs};
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context as _, Result, bail};
 use hashlease_chain::{
     Sender,
     bindings::{DemoToken, LeaseEscrow},
 };
-use hashlease_check::{CacheSettings, Caches};
 use hashlease_committee::{MemberClient, propose};
 use hashlease_escrow_model as escrow;
-use hashlease_primitives::{Commitment, EpochId, Lease, Work};
+use hashlease_evidence::{EvidenceError, EvidenceReader, Recheck, Report};
+use hashlease_pow::ethash::LightCache;
+use hashlease_primitives::{Commitment, EpochId, Lease, Terms, Work};
 use hashlease_stage::World;
-use indicatif::ProgressBar;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// One epoch.
 pub(super) struct Epoch {
@@ -60,15 +59,9 @@ impl Books {
             let bytes = world.evidence(terms.id, epoch).await?;
             let file = dir.join(format!("lease-{}-epoch-{epoch}.hlev", terms.id));
             std::fs::write(&file, &bytes).with_context(|| file.display().to_string())?;
-            let wanted = VerifyArgs::default();
-            let deployment = world.chain.deployment().clone();
-            let checking = tokio::task::spawn_blocking(move || {
-                let caches = Caches::new(CacheSettings::default());
-                verify::check(bytes.as_slice(), &wanted, Some(&deployment), &caches, |_| {
-                    ProgressBar::hidden()
-                })
-            });
-            let checked = checking.await.context("verifying")??;
+            let expected = terms.clone();
+            let checking = tokio::task::spawn_blocking(move || recheck(&bytes, &expected));
+            let (report, complaint) = checking.await.context("verifying")??;
             let mut views = Vec::new();
             for client in &clients {
                 views.push(client.statement(EpochId::new(terms.id, epoch)).await?);
@@ -76,7 +69,7 @@ impl Books {
             let Some(statement) = propose(&views, threshold) else {
                 bail!("the members do not agree on epoch {epoch}");
             };
-            let delivered = checked.report.work;
+            let delivered = report.work;
             let before = lease.released(work);
             work = work.saturating_add(delivered);
             let released = lease.released(work).saturating_sub(before);
@@ -85,22 +78,32 @@ impl Books {
                 lease.released(terms.rate.over(seconds).min(committed))
             };
             let paid = part(epoch + 1).saturating_sub(part(epoch));
-            evidence = checked.report.rebuilt.chain(&evidence);
+            evidence = report.rebuilt.chain(&evidence);
             epochs.push(Epoch {
                 promised: terms.rate.over(u64::from(terms.epoch_length)),
                 due: statement.due.saturating_sub(due),
                 delivered,
-                shares: checked.report.rebuilt.count,
+                shares: report.rebuilt.count,
                 released,
                 refunded: signed(paid).saturating_sub(signed(released)),
-                commitment: checked.report.rebuilt,
+                commitment: report.rebuilt,
                 file,
-                complaint: checked.report.complaint().or_else(|| checked.differences.first().cloned()),
+                complaint,
             });
             due = statement.due;
         }
         Ok(Self { epochs, evidence })
     }
+}
+
+/// Counts an epoch again from its evidence file, and names the first thing in it that does not hold.
+fn recheck(file: &[u8], terms: &Terms) -> Result<(Report, Option<String>), EvidenceError> {
+    let reader = EvidenceReader::open(file)?;
+    let head = reader.head().clone();
+    let caches = |epoch| Arc::new(LightCache::build(epoch));
+    let report = reader.recheck(Recheck::new(&caches, &mut |_| {}, &mut |_| {}))?;
+    let complaint = report.complaint().or_else(|| head.differs_from(terms)).or_else(|| head.contradiction());
+    Ok((report, complaint))
 }
 
 /// Where the money went, base units.

@@ -3,12 +3,12 @@
 //! Chain, contracts, committee, gateway and node are the product, each in a process of its own. The pool and the
 //! miners are simulators, but every hash is really made and every share really checked.
 
-mod account;
+mod books;
 mod live;
 mod report;
 
-use account::Books;
 use anyhow::{Context as _, Result, bail, ensure};
+use books::Books;
 use clap::Args;
 use hashlease_primitives::{HashRate, Lease, LeaseId, UnixSeconds};
 use hashlease_sim::{
@@ -42,12 +42,13 @@ const MINER_SURPLUS: f64 = 1.05;
 const IDLE_FROM: f64 = 0.3;
 const IDLE_FOR: f64 = 0.4;
 
+/// Arguments of `hashlease demo`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   hashlease demo                     three epochs of 20 s, then a table of who got what
   hashlease demo --keep              leaves everything running, with a lease to mine for
   hashlease demo --json | jq .money")]
-pub(crate) struct DemoArgs {
+pub struct DemoArgs {
     /// Leave everything running with a second lease of an hour, until Ctrl-C.
     #[arg(long)]
     keep: bool,
@@ -80,7 +81,11 @@ pub(crate) struct DemoArgs {
     rpc_port: u16,
 }
 
-pub(crate) async fn run(arguments: DemoArgs) -> Result<ExitCode> {
+/// Runs the demo. The exit code is 0 when the money adds up, the evidence holds and independent counts agree.
+///
+/// # Errors
+/// When a part of the system does not start, or the lease is not settled in time.
+pub async fn run(arguments: DemoArgs) -> Result<ExitCode> {
     let done = tokio::select! {
         done = play(&arguments) => done,
         interrupted = tokio::signal::ctrl_c() => {
@@ -256,7 +261,7 @@ impl Played<'_> {
             .sum();
         let shares = miners.iter().map(|miner| miner.stats().accepted).sum();
         drop(miners);
-        let money = account::settle_up(self.world, &settled, DEPOSIT).await?;
+        let money = books::settle_up(self.world, &settled, DEPOSIT).await?;
         self.live.step("re-verifying the evidence offline");
         let books = Books::of(self.world, &settled).await?;
         let pool = self.tally(&standing);

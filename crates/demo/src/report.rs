@@ -1,6 +1,6 @@
 //! What the demo shows at the end, and whether it is as it should be.
 
-use super::account::{Books, Money};
+use super::books::{Books, Money};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use hashlease_primitives::{Lease, Work};
 use serde_json::{Value, json};
