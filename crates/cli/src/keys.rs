@@ -12,7 +12,7 @@ const PASSWORD: &str = "HASHLEASE_PASSWORD";
 
 /// How keystore files are opened.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(transparent)]
 pub(crate) struct PasswordArgs {
     /// File whose first line opens the keystore files; else `HASHLEASE_PASSWORD`.
     #[arg(long, env = "HASHLEASE_PASSWORD_FILE", value_name = "FILE")]
@@ -20,10 +20,6 @@ pub(crate) struct PasswordArgs {
 }
 
 impl PasswordArgs {
-    pub(crate) fn or(self, other: Self) -> Self {
-        Self { password_file: self.password_file.or(other.password_file) }
-    }
-
     pub(crate) fn read(&self) -> Result<Secret> {
         if let Some(path) = &self.password_file {
             let text =

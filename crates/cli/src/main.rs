@@ -7,6 +7,7 @@ mod settings;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use settings::{GatewaySettings, MemberSettings, NodeSettings, RoleArgs, Settings};
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
@@ -42,11 +43,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve miners as a provider: check every share, keep the evidence, bring the money in.
-    Node(settings::NodeArgs),
+    Node(RoleArgs<NodeSettings>),
     /// Own the connection to renters' pools and sign every job.
-    Gateway(settings::GatewayArgs),
+    Gateway(RoleArgs<GatewaySettings>),
     /// Sit on a committee: re-check every share and co-sign.
-    Member(settings::MemberArgs),
+    Member(RoleArgs<MemberSettings>),
     /// Count an epoch again from its evidence file, offline.
     Verify(verify::VerifyArgs),
     /// Make keys and show their public part.
@@ -108,13 +109,19 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Verify(arguments) = &cli.command {
         return verify::run(arguments);
     }
-    let file = settings::File::read(cli.config.as_deref())?;
+    let file = Settings::read(cli.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
-            Command::Node(arguments) => roles::node::run(arguments.over(file)).await?,
-            Command::Gateway(arguments) => roles::gateway::run(arguments.over(file)).await?,
-            Command::Member(arguments) => roles::member::run(arguments.over(file)).await?,
+            Command::Node(arguments) => {
+                roles::node::run(arguments.over(file, |file| file.node.clone())).await?
+            }
+            Command::Gateway(arguments) => {
+                roles::gateway::run(arguments.over(file, |file| file.gateway.clone())).await?
+            }
+            Command::Member(arguments) => {
+                roles::member::run(arguments.over(file, |file| file.member.clone())).await?
+            }
             Command::Key(arguments) => key::run(&arguments)?,
             #[cfg(feature = "demo")]
             Command::Demo(arguments) => return hashlease_demo::run(arguments).await,

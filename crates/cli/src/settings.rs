@@ -1,4 +1,5 @@
-//! Settings of the roles: one TOML file, the environment over it, flags over both.
+//! Settings of the roles with their defaults. Flags override the environment, which overrides the
+//! settings file.
 //!
 //! ```toml
 //! rpc = "http://127.0.0.1:8545"
@@ -19,147 +20,199 @@ use std::{
 };
 use url::Url;
 
-/// Chain and contracts, the same for every role.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct ChainArgs {
-    /// RPC endpoint of the chain [default: http://127.0.0.1:8545]
-    #[arg(long, env = "HASHLEASE_RPC", value_name = "URL")]
-    pub(crate) rpc: Option<Url>,
-    /// File with the contracts' addresses, as the deployment script writes it.
-    #[arg(long, env = "HASHLEASE_DEPLOYMENT", value_name = "FILE")]
-    pub(crate) deployment: Option<PathBuf>,
-    /// Blocks that must stand on a lease's log before it counts [default: 12]
-    #[arg(long, env = "HASHLEASE_CONFIRMATIONS", value_name = "BLOCKS")]
-    pub(crate) confirmations: Option<u64>,
-    /// Seconds between two looks at the chain [default: 4]
-    #[arg(long, env = "HASHLEASE_POLL", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) poll: Option<u64>,
+/// Settings from one source, which may leave some of them to the source below it.
+pub(crate) trait Layer {
+    /// Settings of this source, and from `below` those that it lacks.
+    fn over(self, below: Self) -> Self;
 }
 
-impl ChainArgs {
-    fn or(self, other: Self) -> Self {
-        Self {
-            rpc: self.rpc.or(other.rpc),
-            deployment: self.deployment.or(other.deployment),
-            confirmations: self.confirmations.or(other.confirmations),
-            poll: self.poll.or(other.poll),
+impl<T> Layer for Option<T> {
+    fn over(self, below: Self) -> Self {
+        self.or(below)
+    }
+}
+
+impl Layer for bool {
+    fn over(self, below: Self) -> Self {
+        self || below
+    }
+}
+
+impl Layer for PasswordArgs {
+    fn over(self, below: Self) -> Self {
+        Self { password_file: self.password_file.over(below.password_file) }
+    }
+}
+
+/// Help text of a setting, with its default.
+fn help(text: &str, default: Option<&str>) -> String {
+    let text = text.trim().trim_end_matches('.');
+    default.map_or_else(|| text.to_owned(), |default| format!("{text} [default: {default}]"))
+}
+
+/// A group of settings. One entry declares a setting's field, flag, TOML key, environment variable,
+/// help text and default.
+///
+/// An entry reads `name: Type = default, "ENVIRONMENT_VARIABLE", "VALUE_NAME";`. The default is
+/// optional and in the form that users write. The method `name()` returns the setting, or its
+/// default if no source has it. `also` adds plain fields.
+macro_rules! settings {
+    (
+        $(#[doc = $about:literal])+
+        $group:ident {
+            $(
+                $(#[doc = $help:literal])+
+                $(#[arg($($parser:tt)+)])?
+                $name:ident: $type:ty $(= $default:literal)?, $env:literal, $value_name:literal;
+            )+
         }
+        $(also { $($(#[$attribute:meta])* $field:ident: $field_type:ty;)+ })?
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Args, Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub(crate) struct $group {
+            $(
+                $(#[doc = $help])+
+                #[arg(
+                    long,
+                    env = $env,
+                    value_name = $value_name,
+                    help = help(concat!($($help),+), settings!(@default $($default)?))
+                )]
+                $(#[arg($($parser)+)])?
+                pub(crate) $name: Option<$type>,
+            )+
+            $($($(#[$attribute])* pub(crate) $field: $field_type,)+)?
+        }
+
+        impl Layer for $group {
+            fn over(self, below: Self) -> Self {
+                Self {
+                    $($name: self.$name.over(below.$name),)+
+                    $($($field: self.$field.over(below.$field),)+)?
+                }
+            }
+        }
+
+        impl $group {
+            $(settings!(@value $name: $type $(= $default)?);)+
+        }
+    };
+    (@default) => { None };
+    (@default $default:literal) => { Some($default) };
+    (@value $name:ident: $type:ty) => {};
+    (@value $name:ident: $type:ty = $default:literal) => {
+        #[doc = concat!("The setting, or ", $default, ".")]
+        pub(crate) fn $name(&self) -> Result<$type> {
+            match Clone::clone(&self.$name) {
+                Some(value) => Ok(value),
+                None => $default.parse::<$type>().context(concat!("default of ", stringify!($name))),
+            }
+        }
+    };
+}
+
+settings! {
+    /// The settings file: keys that all roles share, and a table for each role. A role's flags are the
+    /// shared keys and the keys of its own table.
+    Settings {
+        /// RPC endpoint of the chain
+        rpc: Url = "http://127.0.0.1:8545", "HASHLEASE_RPC", "URL";
+        /// File with the contracts' addresses, as the deployment script writes it
+        deployment: PathBuf, "HASHLEASE_DEPLOYMENT", "FILE";
+        /// Confirmations that a lease's log needs before the role acts on it
+        confirmations: u64 = "12", "HASHLEASE_CONFIRMATIONS", "BLOCKS";
+        /// Seconds between two reads of the chain's logs
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+        poll: u64 = "4", "HASHLEASE_POLL", "SECONDS";
     }
-
-    /// Pause between two looks at the chain.
-    pub(crate) fn pause(&self) -> Duration {
-        Duration::from_secs(self.poll.unwrap_or(4).max(1))
+    also {
+        #[command(flatten)]
+        #[serde(rename = "password_file")]
+        password: PasswordArgs;
+        #[arg(skip)]
+        node: NodeSettings;
+        #[arg(skip)]
+        gateway: GatewaySettings;
+        #[arg(skip)]
+        member: MemberSettings;
     }
+}
 
-    pub(crate) fn depth(&self) -> u64 {
-        self.confirmations.unwrap_or(12)
+settings! {
+    /// Settings of `hashlease node`.
+    NodeSettings {
+        /// Directory of the journal and the evidence files; two nodes must never share it
+        data_dir: PathBuf = "hashlease-node", "HASHLEASE_DATA_DIR", "DIR";
+        /// Address for miners
+        stratum: SocketAddr = "127.0.0.1:3333", "HASHLEASE_STRATUM", "ADDRESS";
+        /// Address of the API, which serves evidence and status
+        api: SocketAddr = "127.0.0.1:8645", "HASHLEASE_API", "ADDRESS";
+        /// URL under which the committee reaches the API, if it differs from its address
+        public_api: Url, "HASHLEASE_PUBLIC_API", "URL";
+        /// Keystore of the provider's key, which sends transactions; else `HASHLEASE_PROVIDER_KEY`
+        provider_keystore: PathBuf, "HASHLEASE_PROVIDER_KEYSTORE", "FILE";
+        /// Keystore of the X25519 key that opens boxes; else `HASHLEASE_NODE_KEY`
+        node_keystore: PathBuf, "HASHLEASE_NODE_KEYSTORE", "FILE";
     }
 }
 
-/// Settings of `hashlease node`.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct NodeArgs {
-    #[command(flatten)]
-    #[serde(skip)]
-    pub(crate) chain: ChainArgs,
-    #[command(flatten)]
-    #[serde(skip)]
-    pub(crate) password: PasswordArgs,
-    /// Journal and evidence; never share it between two nodes [default: hashlease-node]
-    #[arg(long, env = "HASHLEASE_DATA_DIR", value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Where miners connect [default: 127.0.0.1:3333]
-    #[arg(long, env = "HASHLEASE_STRATUM", value_name = "ADDRESS")]
-    pub(crate) stratum: Option<SocketAddr>,
-    /// Where evidence and status are served [default: 127.0.0.1:8645]
-    #[arg(long, env = "HASHLEASE_API", value_name = "ADDRESS")]
-    pub(crate) api: Option<SocketAddr>,
-    /// URL under which the committee reaches the API, if it is another.
-    #[arg(long, env = "HASHLEASE_PUBLIC_API", value_name = "URL")]
-    pub(crate) public_api: Option<Url>,
-    /// Keystore of the provider's key, which sends transactions; else `HASHLEASE_PROVIDER_KEY`.
-    #[arg(long, env = "HASHLEASE_PROVIDER_KEYSTORE", value_name = "FILE")]
-    pub(crate) provider_keystore: Option<PathBuf>,
-    /// Keystore of the X25519 key that opens boxes; else `HASHLEASE_NODE_KEY`.
-    #[arg(long, env = "HASHLEASE_NODE_KEYSTORE", value_name = "FILE")]
-    pub(crate) node_keystore: Option<PathBuf>,
+settings! {
+    /// Settings of `hashlease gateway`.
+    GatewaySettings {
+        /// Directory of the job sequences; never share it, and never restore it from a backup
+        data_dir: PathBuf = "hashlease-gateway", "HASHLEASE_DATA_DIR", "DIR";
+        /// Address for nodes
+        listen: SocketAddr = "127.0.0.1:3334", "HASHLEASE_LISTEN", "ADDRESS";
+        /// Keystore of the key that signs jobs; else `HASHLEASE_JOB_KEY`
+        job_keystore: PathBuf, "HASHLEASE_JOB_KEYSTORE", "FILE";
+        /// Keystore of the X25519 key that opens boxes; else `HASHLEASE_NODE_KEY`
+        node_keystore: PathBuf, "HASHLEASE_NODE_KEYSTORE", "FILE";
+    }
 }
 
-/// Settings of `hashlease gateway`.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct GatewayArgs {
-    #[command(flatten)]
-    #[serde(skip)]
-    pub(crate) chain: ChainArgs,
-    #[command(flatten)]
-    #[serde(skip)]
-    pub(crate) password: PasswordArgs,
-    /// Job sequences; never share or restore it [default: hashlease-gateway]
-    #[arg(long, env = "HASHLEASE_DATA_DIR", value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Where nodes connect [default: 127.0.0.1:3334]
-    #[arg(long, env = "HASHLEASE_LISTEN", value_name = "ADDRESS")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// Keystore of the key that signs jobs; else `HASHLEASE_JOB_KEY`.
-    #[arg(long, env = "HASHLEASE_JOB_KEYSTORE", value_name = "FILE")]
-    pub(crate) job_keystore: Option<PathBuf>,
-    /// Keystore of the X25519 key that opens boxes; else `HASHLEASE_NODE_KEY`.
-    #[arg(long, env = "HASHLEASE_NODE_KEYSTORE", value_name = "FILE")]
-    pub(crate) node_keystore: Option<PathBuf>,
+settings! {
+    /// Settings of `hashlease member`.
+    MemberSettings {
+        /// Directory of jobs, epoch roots and counted keys
+        data_dir: PathBuf = "hashlease-member", "HASHLEASE_DATA_DIR", "DIR";
+        /// Address of the API
+        listen: SocketAddr = "127.0.0.1:8646", "HASHLEASE_LISTEN", "ADDRESS";
+        /// URL under which others reach the API, if it differs from its address
+        public_url: Url, "HASHLEASE_PUBLIC_URL", "URL";
+        /// Longest evidence file that the member fetches, bytes
+        max_evidence: u64 = "1073741824", "HASHLEASE_MAX_EVIDENCE", "BYTES";
+        /// Evidence files that the member checks at once, each on every core
+        checks: usize = "2", "HASHLEASE_CHECKS", "COUNT";
+        /// Keystore of the member's key; else `HASHLEASE_MEMBER_KEY`
+        member_keystore: PathBuf, "HASHLEASE_MEMBER_KEYSTORE", "FILE";
+    }
+    also {
+        /// Announce that URL on the chain if the chain has another or none.
+        #[arg(long, env = "HASHLEASE_ANNOUNCE")]
+        announce: bool;
+    }
 }
 
-/// Settings of `hashlease member`.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct MemberArgs {
+/// Arguments of a role.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RoleArgs<T: Args> {
     #[command(flatten)]
-    #[serde(skip)]
-    pub(crate) chain: ChainArgs,
+    pub(crate) shared: Settings,
     #[command(flatten)]
-    #[serde(skip)]
-    pub(crate) password: PasswordArgs,
-    /// Jobs, roots and counted keys [default: hashlease-member]
-    #[arg(long, env = "HASHLEASE_DATA_DIR", value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Where the API listens [default: 127.0.0.1:8646]
-    #[arg(long, env = "HASHLEASE_LISTEN", value_name = "ADDRESS")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// URL under which others reach the API, if it is another.
-    #[arg(long, env = "HASHLEASE_PUBLIC_URL", value_name = "URL")]
-    pub(crate) public_url: Option<Url>,
-    /// Announce that URL on the chain when it is not what stands there.
-    #[arg(long, env = "HASHLEASE_ANNOUNCE")]
-    #[serde(default)]
-    pub(crate) announce: bool,
-    /// Longest evidence file that is fetched, bytes [default: 1 GiB]
-    #[arg(long, env = "HASHLEASE_MAX_EVIDENCE", value_name = "BYTES")]
-    pub(crate) max_evidence: Option<u64>,
-    /// Evidence files that are checked at once, each on every core [default: 2]
-    #[arg(long, env = "HASHLEASE_CHECKS", value_name = "COUNT")]
-    pub(crate) checks: Option<usize>,
-    /// Keystore of the member's key; else `HASHLEASE_MEMBER_KEY`.
-    #[arg(long, env = "HASHLEASE_MEMBER_KEYSTORE", value_name = "FILE")]
-    pub(crate) member_keystore: Option<PathBuf>,
+    pub(crate) role: T,
 }
 
-/// The settings file.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct File {
-    rpc: Option<Url>,
-    deployment: Option<PathBuf>,
-    confirmations: Option<u64>,
-    poll: Option<u64>,
-    password_file: Option<PathBuf>,
-    node: NodeArgs,
-    gateway: GatewayArgs,
-    member: MemberArgs,
+impl<T: Args + Layer> RoleArgs<T> {
+    /// Lays flags and environment over the file; `table` picks the role's table.
+    pub(crate) fn over(self, file: Settings, table: impl FnOnce(&Settings) -> T) -> Self {
+        Self { role: self.role.over(table(&file)), shared: self.shared.over(file) }
+    }
 }
 
-impl File {
+impl Settings {
+    /// Reads the file. Without a path, no setting is given.
     pub(crate) fn read(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::default()) };
         let text =
@@ -167,85 +220,35 @@ impl File {
         toml::from_str(&text).with_context(|| format!("settings file {}", path.display()))
     }
 
-    fn shared(&self) -> (ChainArgs, PasswordArgs) {
-        let chain = ChainArgs {
-            rpc: self.rpc.clone(),
-            deployment: self.deployment.clone(),
-            confirmations: self.confirmations,
-            poll: self.poll,
-        };
-        (chain, PasswordArgs { password_file: self.password_file.clone() })
-    }
-}
-
-impl NodeArgs {
-    /// Flags and environment over the file.
-    pub(crate) fn over(self, file: File) -> Self {
-        let (chain, password) = file.shared();
-        let file = file.node;
-        Self {
-            chain: self.chain.or(chain),
-            password: self.password.or(password),
-            data_dir: self.data_dir.or(file.data_dir),
-            stratum: self.stratum.or(file.stratum),
-            api: self.api.or(file.api),
-            public_api: self.public_api.or(file.public_api),
-            provider_keystore: self.provider_keystore.or(file.provider_keystore),
-            node_keystore: self.node_keystore.or(file.node_keystore),
-        }
-    }
-}
-
-impl GatewayArgs {
-    /// Flags and environment over the file.
-    pub(crate) fn over(self, file: File) -> Self {
-        let (chain, password) = file.shared();
-        let file = file.gateway;
-        Self {
-            chain: self.chain.or(chain),
-            password: self.password.or(password),
-            data_dir: self.data_dir.or(file.data_dir),
-            listen: self.listen.or(file.listen),
-            job_keystore: self.job_keystore.or(file.job_keystore),
-            node_keystore: self.node_keystore.or(file.node_keystore),
-        }
-    }
-}
-
-impl MemberArgs {
-    /// Flags and environment over the file.
-    pub(crate) fn over(self, file: File) -> Self {
-        let (chain, password) = file.shared();
-        let file = file.member;
-        Self {
-            chain: self.chain.or(chain),
-            password: self.password.or(password),
-            data_dir: self.data_dir.or(file.data_dir),
-            listen: self.listen.or(file.listen),
-            public_url: self.public_url.or(file.public_url),
-            announce: self.announce || file.announce,
-            max_evidence: self.max_evidence.or(file.max_evidence),
-            checks: self.checks.or(file.checks),
-            member_keystore: self.member_keystore.or(file.member_keystore),
-        }
+    /// Pause between two reads of the chain's logs, at least a second: a file may say 0.
+    pub(crate) fn pause(&self) -> Result<Duration> {
+        Ok(Duration::from_secs(self.poll()?.max(1)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn flags_go_over_the_file_and_the_file_over_defaults() {
-        let file: File = toml::from_str(
-            "rpc = \"http://10.0.0.1:8545\"\npoll = 9\n[node]\ndata_dir = \"a\"\nstratum = \"127.0.0.1:1\"\n",
+        let file: Settings = toml::from_str(
+            "rpc = \"http://10.0.0.1:8545\"\npoll = 9\npassword_file = \"p\"\n\
+             [node]\ndata_dir = \"a\"\nstratum = \"127.0.0.1:1\"\n[member]\nannounce = true\n",
         )
         .unwrap();
-        let flags = NodeArgs { data_dir: Some("b".into()), ..NodeArgs::default() };
-        let merged = flags.over(file);
-        assert_eq!(merged.data_dir, Some("b".into()));
-        assert_eq!(merged.stratum, Some("127.0.0.1:1".parse().unwrap()));
-        assert_eq!((merged.chain.pause(), merged.chain.depth()), (Duration::from_secs(9), 12));
+        let role = NodeSettings { data_dir: Some("b".into()), ..NodeSettings::default() };
+        let flags = RoleArgs { shared: Settings::default(), role };
+        let RoleArgs { shared, role } = flags.over(file.clone(), |file| file.node.clone());
+        assert_eq!(role.data_dir().unwrap(), Path::new("b"));
+        assert_eq!(role.stratum().unwrap(), "127.0.0.1:1".parse().unwrap());
+        assert_eq!(role.api().unwrap(), "127.0.0.1:8645".parse().unwrap());
+        assert_eq!(shared.rpc().unwrap().as_str(), "http://10.0.0.1:8545/");
+        assert_eq!(shared.password.password_file, Some("p".into()));
+        assert_eq!((shared.pause().unwrap(), shared.confirmations().unwrap()), (Duration::from_secs(9), 12));
+        let flags = RoleArgs { shared: Settings::default(), role: MemberSettings::default() };
+        assert!(flags.over(file, |file| file.member.clone()).role.announce);
     }
 
     #[test]
@@ -253,10 +256,56 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hashlease.toml");
         std::fs::write(&path, "poll = 4\n[node]\nstratumm = \"127.0.0.1:1\"\n").unwrap();
-        let error = format!("{:#}", File::read(Some(&path)).unwrap_err());
+        let error = format!("{:#}", Settings::read(Some(&path)).unwrap_err());
         assert!(
             error.contains("hashlease.toml") && error.contains("line 3") && error.contains("stratumm"),
             "{error}"
         );
+    }
+
+    /// Flags of a role with the defaults that their help texts name.
+    fn shown<T: Args>() -> BTreeMap<String, String> {
+        let command = RoleArgs::<T>::augment_args(clap::Command::new("role"));
+        let default = |argument: &clap::Arg| {
+            let help = argument.get_help()?.to_string();
+            let (_, default) = help.split_once(" [default: ")?;
+            Some((argument.get_id().to_string(), default.trim_end_matches(']').to_owned()))
+        };
+        command.get_arguments().filter_map(default).collect()
+    }
+
+    #[test]
+    fn help_texts_name_the_defaults_that_are_used() {
+        fn used(role: &[(&str, String)]) -> BTreeMap<String, String> {
+            let shared = Settings::default();
+            let rpc = shared.rpc().unwrap().to_string();
+            let shared = [
+                ("rpc", rpc.trim_end_matches('/').to_owned()),
+                ("confirmations", shared.confirmations().unwrap().to_string()),
+                ("poll", shared.pause().unwrap().as_secs().to_string()),
+            ];
+            shared.iter().chain(role).map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        }
+        let node = NodeSettings::default();
+        let node = [
+            ("data_dir", node.data_dir().unwrap().display().to_string()),
+            ("stratum", node.stratum().unwrap().to_string()),
+            ("api", node.api().unwrap().to_string()),
+        ];
+        assert_eq!(shown::<NodeSettings>(), used(&node));
+        let gateway = GatewaySettings::default();
+        let gateway = [
+            ("data_dir", gateway.data_dir().unwrap().display().to_string()),
+            ("listen", gateway.listen().unwrap().to_string()),
+        ];
+        assert_eq!(shown::<GatewaySettings>(), used(&gateway));
+        let member = MemberSettings::default();
+        let member = [
+            ("data_dir", member.data_dir().unwrap().display().to_string()),
+            ("listen", member.listen().unwrap().to_string()),
+            ("max_evidence", member.max_evidence().unwrap().to_string()),
+            ("checks", member.checks().unwrap().to_string()),
+        ];
+        assert_eq!(shown::<MemberSettings>(), used(&member));
     }
 }

@@ -1,31 +1,27 @@
 //! `hashlease gateway`: the leases whose jobs its key signs, from the chain to the gateway.
 
 use super::{AGENT, COMMITTEE_AGE, chain, ended, ready};
-use crate::{keys, settings::GatewayArgs};
+use crate::{
+    keys,
+    settings::{GatewaySettings, RoleArgs},
+};
 use anyhow::Result;
 use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow};
 use hashlease_check::ShareChecker;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig};
 use hashlease_primitives::{GatewayBox, LeaseId, NodeKey, SystemClock};
 use serde_json::json;
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 use tracing::warn;
 
-pub(crate) async fn run(settings: GatewayArgs) -> Result<()> {
-    let signer = keys::signing("job", settings.job_keystore.as_deref(), &settings.password)?;
-    let box_key = keys::boxes(settings.node_keystore.as_deref(), &settings.password)?;
-    let chain = chain(&settings.chain).await?;
-    let config = GatewayConfig {
-        listen: settings.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 3334))),
-        data_dir: settings.data_dir.unwrap_or_else(|| "hashlease-gateway".into()),
-        agent: AGENT.to_owned(),
-    };
+pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) -> Result<()> {
+    let signer = keys::signing("job", role.job_keystore.as_deref(), &shared.password)?;
+    let box_key = keys::boxes(role.node_keystore.as_deref(), &shared.password)?;
+    let chain = chain(&shared).await?;
+    let config =
+        GatewayConfig { listen: role.listen()?, data_dir: role.data_dir()?, agent: AGENT.to_owned() };
     let filter = LeaseFilter::JobSigner(signer.address());
-    let watcher = LeaseWatcher::new(chain.clone(), filter, settings.chain.depth());
+    let watcher = LeaseWatcher::new(chain.clone(), filter, shared.confirmations()?);
     let ready_line =
         json!({"role": "gateway", "jobSigner": signer.address(), "boxKey": hex::encode(box_key.public())});
     let view = GatewayView {
@@ -33,7 +29,7 @@ pub(crate) async fn run(settings: GatewayArgs) -> Result<()> {
         key: box_key,
         known: BTreeMap::new(),
     };
-    let (assignments, _following) = follow(watcher, settings.chain.pause(), view, Vec::new());
+    let (assignments, _following) = follow(watcher, shared.pause()?, view, Vec::new());
     let checker = Arc::new(ShareChecker::on_all_cores());
     let gateway = Gateway::start(config, signer, assignments, checker, SystemClock::shared()).await?;
     let mut line = ready_line;

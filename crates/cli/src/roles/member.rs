@@ -1,7 +1,10 @@
 //! `hashlease member`: the leases that its committee credits, from the chain to the member.
 
 use super::{COMMITTEE_AGE, chain, ended, ready, sender};
-use crate::{keys, settings::MemberArgs};
+use crate::{
+    keys,
+    settings::{MemberSettings, RoleArgs},
+};
 use alloy_primitives::Address;
 use anyhow::Result;
 use hashlease_chain::{
@@ -11,41 +14,33 @@ use hashlease_chain::{
 use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig};
 use hashlease_primitives::{LeaseId, SystemClock};
 use serde_json::json;
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
 use tracing::{info, warn};
 use url::Url;
 
-/// Longest evidence file that is fetched when nothing else is said, bytes.
-const MAX_EVIDENCE: u64 = 1 << 30;
-/// Evidence files that are checked at once when nothing else is said.
-const CHECKS: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-pub(crate) async fn run(settings: MemberArgs) -> Result<()> {
-    let signer = keys::signing("member", settings.member_keystore.as_deref(), &settings.password)?;
-    let chain = chain(&settings.chain).await?;
+pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> Result<()> {
+    let signer = keys::signing("member", role.member_keystore.as_deref(), &shared.password)?;
+    let chain = chain(&shared).await?;
     let sender = sender(&chain, &signer)?;
     let config = MemberConfig {
-        listen: settings.listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8646))),
-        data_dir: settings.data_dir.unwrap_or_else(|| "hashlease-member".into()),
-        max_evidence: settings.max_evidence.unwrap_or(MAX_EVIDENCE),
-        checks: settings.checks.unwrap_or(CHECKS),
+        listen: role.listen()?,
+        data_dir: role.data_dir()?,
+        max_evidence: role.max_evidence()?,
+        checks: role.checks()?,
         fetch: FetchLimits::default(),
     };
     let oracle = chain.deployment().oracle;
     let address = signer.address();
-    let watcher = LeaseWatcher::new(chain.clone(), LeaseFilter::Oracle(oracle), settings.chain.depth());
+    let watcher = LeaseWatcher::new(chain.clone(), LeaseFilter::Oracle(oracle), shared.confirmations()?);
     let view = MemberView { committees: Committees::new(chain.clone(), COMMITTEE_AGE) };
-    let (leases, _following) = follow(watcher, settings.chain.pause(), view, BTreeMap::new());
+    let (leases, _following) = follow(watcher, shared.pause()?, view, BTreeMap::new());
     let member = Member::start(config, signer, leases, SystemClock::shared()).await?;
-    let announcing = settings.announce.then(|| {
-        let url = settings.public_url.map_or_else(|| format!("http://{}/", member.address()), String::from);
+    let announcing = role.announce.then(|| {
+        let url = role.public_url.map_or_else(|| format!("http://{}/", member.address()), String::from);
         tokio::spawn(announce(chain, sender, address, oracle, url))
     });
     ready(&json!({"role": "member", "signer": address, "api": member.address().to_string()}))?;

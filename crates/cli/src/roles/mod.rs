@@ -4,7 +4,7 @@ pub(crate) mod gateway;
 pub(crate) mod member;
 pub(crate) mod node;
 
-use crate::settings::ChainArgs;
+use crate::settings::Settings;
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context as _, Result, bail};
 use hashlease_chain::{Chain, ChainError, Deployment, Sender};
@@ -12,7 +12,6 @@ use hashlease_primitives::LocalSigner;
 use serde_json::Value;
 use std::{io::Write as _, time::Duration};
 use tracing::{info, warn};
-use url::Url;
 
 /// User agent towards pools and gateways.
 pub(crate) const AGENT: &str = concat!("hashlease/", env!("CARGO_PKG_VERSION"));
@@ -21,15 +20,12 @@ pub(crate) const AGENT: &str = concat!("hashlease/", env!("CARGO_PKG_VERSION"));
 const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 
 /// Opens the chain. An endpoint that is down is tried again later; one of another chain ends the role.
-async fn chain(arguments: &ChainArgs) -> Result<Chain> {
-    let Some(path) = &arguments.deployment else {
+async fn chain(settings: &Settings) -> Result<Chain> {
+    let Some(path) = &settings.deployment else {
         bail!("no contracts: pass --deployment FILE, as written by the deployment script")
     };
     let deployment = Deployment::read(path)?;
-    let rpc = match &arguments.rpc {
-        Some(rpc) => rpc.clone(),
-        None => Url::parse("http://127.0.0.1:8545").context("default RPC")?,
-    };
+    let rpc = settings.rpc()?;
     let chain = Chain::new(&rpc, deployment)?;
     match chain.check(&rpc).await {
         Ok(()) => {}

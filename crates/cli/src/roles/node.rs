@@ -1,7 +1,10 @@
 //! `hashlease node`: a provider's leases, from the chain to the edge, the API and the settlement.
 
 use super::{AGENT, COMMITTEE_AGE, chain, ended, ready, sender};
-use crate::{keys, settings::NodeArgs};
+use crate::{
+    keys,
+    settings::{NodeSettings, RoleArgs},
+};
 use anyhow::{Context as _, Result};
 use hashlease_api::{EvidenceFiles, LeaseStatus, NodeApi};
 use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow};
@@ -13,8 +16,6 @@ use hashlease_settlement::{Context, EvidenceBase, Settlement};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
     sync::Arc,
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -23,23 +24,22 @@ use tracing::{debug, warn};
 /// Evidence files that are served at once. Each costs a connection and little memory.
 const MAX_READERS: usize = 256;
 
-pub(crate) async fn run(settings: NodeArgs) -> Result<()> {
-    let provider = keys::signing("provider", settings.provider_keystore.as_deref(), &settings.password)?;
-    let node_key = keys::boxes(settings.node_keystore.as_deref(), &settings.password)?;
-    let chain = chain(&settings.chain).await?;
+pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Result<()> {
+    let provider = keys::signing("provider", role.provider_keystore.as_deref(), &shared.password)?;
+    let node_key = keys::boxes(role.node_keystore.as_deref(), &shared.password)?;
+    let chain = chain(&shared).await?;
     let sender = sender(&chain, &provider)?;
     let clock = SystemClock::shared();
-    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let data_dir: PathBuf = settings.data_dir.unwrap_or_else(|| "hashlease-node".into());
+    let data_dir = role.data_dir()?;
     std::fs::create_dir_all(&data_dir).with_context(|| format!("data directory {}", data_dir.display()))?;
     // replay first: the journal's lock keeps a second node from touching anything
     let book = Book::open(&data_dir.join("journal"), Arc::clone(&clock))?;
 
-    let listen = settings.api.unwrap_or_else(|| local(8645));
+    let listen = role.api()?;
     let readers = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     let api = readers.local_addr().with_context(|| format!("listening on {listen}"))?;
-    let public = match settings.public_api {
-        Some(public) => public,
+    let public = match &role.public_api {
+        Some(public) => public.clone(),
         None => format!("http://{api}/").parse().context("URL of the API")?,
     };
     let evidence = EvidenceBase::new(public.clone())
@@ -50,13 +50,13 @@ pub(crate) async fn run(settings: NodeArgs) -> Result<()> {
 
     let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
     let filter = LeaseFilter::Provider(provider.address());
-    let watcher = LeaseWatcher::new(chain.clone(), filter, settings.chain.depth());
+    let watcher = LeaseWatcher::new(chain.clone(), filter, shared.confirmations()?);
     let (unsettled, leases_to_settle) = watch::channel(Arc::default());
     let view = NodeView { committees: committees.clone(), node_key, refused: BTreeSet::new(), unsettled };
-    let (leases, _following) = follow(watcher, settings.chain.pause(), view, Vec::new());
+    let (leases, _following) = follow(watcher, shared.pause()?, view, Vec::new());
 
     let config = EdgeConfig {
-        listen: settings.stratum.unwrap_or_else(|| local(3333)),
+        listen: role.stratum()?,
         session_numbers: data_dir.join("sessions"),
         agent: AGENT.to_owned(),
     };
@@ -68,7 +68,7 @@ pub(crate) async fn run(settings: NodeArgs) -> Result<()> {
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };
     let serving = tokio::spawn(hashlease_api::serve(readers, routes));
     let context = Context { book, chain, committees, sender, provider, evidence, clock };
-    let _settlement = Settlement::start(context, leases_to_settle, settings.chain.pause());
+    let _settlement = Settlement::start(context, leases_to_settle, shared.pause()?);
     ready(&json!({
         "role": "node",
         "provider": address,
