@@ -1,4 +1,4 @@
-//! `hashlease key`: keystore files.
+//! `hashlease key`: makes and shows keystore files.
 
 use crate::keys::{self, PasswordArgs};
 use anyhow::{Context as _, Result, ensure};
@@ -67,7 +67,8 @@ fn new(kind: Kind, password: &PasswordArgs, file: &Path) -> Result<()> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let password = password.read()?;
     ensure!(!password.reveal().is_empty(), "the password is empty");
-    // any 32 random bytes are an X25519 secret, and all but 2^-128 of them a secp256k1 one
+    // 32 random bytes are always a valid X25519 secret, and a valid secp256k1 one except with
+    // probability 2^-128
     let secret = hex::decode(NodeKey::generate().to_hex().reveal()).context("fresh key")?;
     eth_keystore::encrypt_key(dir, &mut OsRng, &secret, password.reveal(), Some(name))
         .with_context(|| format!("writing {}", file.display()))?;

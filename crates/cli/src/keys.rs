@@ -1,4 +1,5 @@
-//! Secrets: web3 keystore files (version 3), or the environment. They are never flags, and never logged.
+//! Secrets, from web3 keystore files (version 3) or from the environment. They are never flags and
+//! never logged.
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
@@ -10,11 +11,11 @@ use std::path::{Path, PathBuf};
 /// Environment variable with the password of keystore files.
 const PASSWORD: &str = "HASHLEASE_PASSWORD";
 
-/// How keystore files are opened.
+/// The password of keystore files.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct PasswordArgs {
-    /// File whose first line opens the keystore files; else `HASHLEASE_PASSWORD`.
+    /// File whose first line is the password of the keystore files; else `HASHLEASE_PASSWORD`.
     #[arg(long, env = "HASHLEASE_PASSWORD_FILE", value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 }
@@ -45,7 +46,7 @@ pub(crate) fn decrypt(path: &Path, password: &PasswordArgs) -> Result<Vec<u8>> {
     })
 }
 
-/// One of the keys of a role.
+/// Where one key of a role comes from.
 struct Source<'a> {
     /// `provider`, `member`, `job` or `node`.
     name: &'a str,

@@ -11,26 +11,27 @@ use settings::{GatewaySettings, MemberSettings, NodeSettings, RoleArgs, Settings
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
-/// The first line of the examples, where the demo is part of the binary.
+/// First line of the examples, if the binary has the demo.
 const DEMO_EXAMPLE: &str = if cfg!(feature = "demo") {
     "\n  hashlease demo                             the whole system on this machine, in about two minutes"
 } else {
     ""
 };
 const EXAMPLES: &str = "
-  hashlease verify lease-1-epoch-0.hlev      count an epoch again, offline
+  hashlease verify lease-1-epoch-0.hlev      recount an epoch, offline
   hashlease key new provider.json            make a key
   hashlease node --rpc https://… --deployment mainnet.toml --data-dir node \\
       --provider-keystore provider.json --node-keystore box.json";
 
-/// Leases of hash power that are paid for verified work only.
+/// Leases of hash power, paid only for verified work.
 #[derive(Debug, Parser)]
 #[command(name = "hashlease", version, about, after_help = format!("Examples:{DEMO_EXAMPLE}{EXAMPLES}"))]
 struct Cli {
-    /// TOML file with settings; environment and flags go over it.
+    /// TOML file with settings; the environment and flags override it.
     #[arg(long, global = true, env = "HASHLEASE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What is logged: `error`, `warn`, `info`, `debug`, or per target. By default `info`, of what serves nobody `warn`.
+    /// Log filter: `error`, `warn`, `info`, `debug`, or per target. Roles log `info` by default,
+    /// other commands `warn`.
     #[arg(long, global = true, env = "HASHLEASE_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// Log JSON lines.
@@ -42,18 +43,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve miners as a provider: check every share, keep the evidence, bring the money in.
+    /// Serve miners as a provider: check every share, keep the evidence, collect the payment.
     Node(RoleArgs<NodeSettings>),
-    /// Own the connection to renters' pools and sign every job.
+    /// Connect to renters' pools and sign every job.
     Gateway(RoleArgs<GatewaySettings>),
     /// Sit on a committee: re-check every share and co-sign.
     Member(RoleArgs<MemberSettings>),
-    /// Count an epoch again from its evidence file, offline.
+    /// Recount an epoch from its evidence file, offline.
     Verify(verify::VerifyArgs),
     /// Make keys and show their public part.
     Key(key::KeyArgs),
-    /// Run the whole system on this machine on real work: chain, contracts, committee, gateway, node, and a
-    /// simulated pool and miner.
+    /// Run the whole system on this machine, on real work: chain, contracts, committee, gateway,
+    /// node, and a simulated pool and miner.
     #[cfg(feature = "demo")]
     Demo(hashlease_demo::DemoArgs),
 }
@@ -73,7 +74,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// An error and its causes; what an error already says of its cause is not said twice.
+/// An error and its causes. Many errors end with the text of their cause, which is then not
+/// repeated.
 fn in_words(error: &anyhow::Error) -> String {
     error.chain().fold(String::new(), |words, cause| {
         let cause = cause.to_string();
@@ -149,7 +151,7 @@ mod tests {
         for role in Cli::command().get_subcommands() {
             for arg in role.get_arguments() {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                // clap begins a new line there
+                // clap breaks the line there
                 assert!(!help.contains("{n}"), "{} of {}: {help}", arg.get_id(), role.get_name());
             }
         }

@@ -114,8 +114,8 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The settings file: keys that all roles share, and a table for each role. A role's flags are the
-    /// shared keys and the keys of its own table.
+    /// The settings file: keys that all roles share, and a table for each role. A role's flags are
+    /// the shared keys and the keys of its own table.
     Settings {
         /// RPC endpoint of the chain
         rpc: Url = "http://127.0.0.1:8545", "HASHLEASE_RPC", "URL";

@@ -42,13 +42,13 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
     Ok(())
 }
 
-/// A box as it stands on the chain, and what it says to us.
+/// A sealed box from the chain, and its content if our key opens it.
 struct Opened {
     sealed: Vec<u8>,
     content: Option<GatewayBox>,
 }
 
-/// What a gateway needs to know of the leases whose jobs it signs.
+/// Reads what a gateway needs to know about the leases whose jobs it signs.
 struct GatewayView {
     committees: Committees,
     key: NodeKey,

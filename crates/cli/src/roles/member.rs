@@ -51,7 +51,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
     Ok(())
 }
 
-/// What a member needs to know of the leases that its committee credits.
+/// Reads what a member needs to know about the leases that its committee credits.
 struct MemberView {
     committees: Committees,
 }
@@ -77,7 +77,7 @@ impl RoleView for MemberView {
     }
 }
 
-/// Puts the member's URL on the chain unless it stands there already.
+/// Announces the member's URL on the chain, unless the chain has it already.
 async fn announce(chain: Chain, sender: Sender, key: Address, oracle: Address, url: String) {
     let mut pause = FIRST_PAUSE;
     loop {

@@ -1,4 +1,4 @@
-//! The roles as processes: settings and keys in, a running role out, and what each reads from the chain.
+//! The roles as processes. In: settings and keys. Out: a running role that follows the chain.
 
 pub(crate) mod gateway;
 pub(crate) mod member;
@@ -13,16 +13,17 @@ use serde_json::Value;
 use std::{io::Write as _, time::Duration};
 use tracing::{info, warn};
 
-/// User agent towards pools and gateways.
+/// User agent sent to pools and gateways.
 pub(crate) const AGENT: &str = concat!("hashlease/", env!("CARGO_PKG_VERSION"));
 
-/// How long a committee's members are taken from memory before they are read again.
+/// Time for which the members of a committee are cached.
 const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 
-/// Opens the chain. An endpoint that is down is tried again later; one of another chain ends the role.
+/// Connects to the chain. Fails if the endpoint serves another chain; continues if it is down,
+/// because every later request tries it again.
 async fn chain(settings: &Settings) -> Result<Chain> {
     let Some(path) = &settings.deployment else {
-        bail!("no contracts: pass --deployment FILE, as written by the deployment script")
+        bail!("no contracts: pass --deployment FILE, which the deployment script writes")
     };
     let deployment = Deployment::read(path)?;
     let rpc = settings.rpc()?;
@@ -32,18 +33,18 @@ async fn chain(settings: &Settings) -> Result<Chain> {
         Err(error @ (ChainError::WrongChain { .. } | ChainError::NoContract { .. })) => {
             return Err(error.into());
         }
-        Err(error) => warn!(%error, "RPC endpoint can't be asked yet: going on, it is tried again"),
+        Err(error) => warn!(%error, "RPC endpoint unreachable: continuing, later requests try it again"),
     }
     Ok(chain)
 }
 
-/// Sends from a key's account.
+/// Sender of transactions from a key's account.
 fn sender(chain: &Chain, key: &LocalSigner) -> Result<Sender> {
     let key = PrivateKeySigner::from_bytes(&key.secret()).context("key")?;
     Ok(Sender::new(chain.clone(), key))
 }
 
-/// Says on the standard output, in one JSON line, that the role runs and where it listens.
+/// Prints one JSON line on standard output: the role runs, and listens at these addresses.
 fn ready(what: &Value) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{what}").and_then(|()| out.flush()).context("standard output")

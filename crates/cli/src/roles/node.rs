@@ -21,7 +21,7 @@ use std::{
 use tokio::{net::TcpListener, sync::watch};
 use tracing::{debug, warn};
 
-/// Evidence files that are served at once. Each costs a connection and little memory.
+/// Evidence files served at once. Each takes a connection and little memory.
 const MAX_READERS: usize = 256;
 
 pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Result<()> {
@@ -32,7 +32,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let clock = SystemClock::shared();
     let data_dir = role.data_dir()?;
     std::fs::create_dir_all(&data_dir).with_context(|| format!("data directory {}", data_dir.display()))?;
-    // replay first: the journal's lock keeps a second node from touching anything
+    // first, because the journal's lock stops a second node before it changes anything
     let book = Book::open(&data_dir.join("journal"), Arc::clone(&clock))?;
 
     let listen = role.api()?;
@@ -84,11 +84,11 @@ fn status(LeaseState { terms, gateway, has_job }: LeaseState) -> LeaseStatus {
     LeaseStatus { terms, gateway, has_job }
 }
 
-/// What edge and settlement need to know of a provider's leases.
+/// Reads what edge and settlement need to know about a provider's leases.
 struct NodeView {
     committees: Committees,
     node_key: NodeKey,
-    /// Leases whose box could not be opened, so that each is logged once.
+    /// Leases whose box could not be opened; each is logged once.
     refused: BTreeSet<LeaseId>,
     unsettled: watch::Sender<Arc<Vec<Lease>>>,
 }

@@ -1,4 +1,4 @@
-//! `hashlease verify`: an epoch counted again from its evidence file, or one share, offline.
+//! `hashlease verify`: recounts an epoch from its evidence file, or checks one share, offline.
 
 mod report;
 mod single;
@@ -26,34 +26,34 @@ use std::{
   hashlease verify --share 7 --json lease-1-epoch-0.hlev > share.json
   hashlease verify share.json
 
-Exit status: 0 when everything holds, 1 when something does not, 2 when a file can't be read.")]
+Exit status: 0 if everything holds, 1 if something does not, 2 if a file can't be read.")]
 pub(crate) struct VerifyArgs {
-    /// Evidence files, as nodes serve them under `/v1/leases/{id}/epochs/{epoch}/evidence`, or single shares as
-    /// `--share --json` writes them.
+    /// Evidence files, which nodes serve under `/v1/leases/{id}/epochs/{epoch}/evidence`, or single
+    /// shares, which `--share --json` writes.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// File with the contracts' addresses that the evidence must be of.
+    /// File with the contracts' addresses that the evidence must name.
     #[arg(long, value_name = "FILE")]
     deployment: Option<PathBuf>,
-    /// Escrow that the lease must be of.
+    /// Escrow that the evidence must name.
     #[arg(long, value_name = "ADDRESS")]
     escrow: Option<Address>,
-    /// Provider that the lease must be of.
+    /// Provider that the evidence must name.
     #[arg(long, value_name = "ADDRESS")]
     provider: Option<Address>,
-    /// Job signer that the lease must name.
+    /// Job signer that the evidence must name.
     #[arg(long, value_name = "ADDRESS")]
     job_signer: Option<Address>,
     /// Root that the epoch must have.
     #[arg(long, value_name = "HASH", conflicts_with = "share")]
     root: Option<B256>,
-    /// Check only one share of each file, counted from 0, and show what was hashed.
+    /// Check only this share of each file, counted from 0, and show what it hashes.
     #[arg(long, value_name = "NUMBER")]
     share: Option<u64>,
-    /// Directory where light caches of Ethash are kept between runs; they take seconds to build.
+    /// Directory that keeps Ethash light caches between runs; each takes seconds to build.
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
-    /// Name every refused job and share; otherwise the first 20, or 10,000 as JSON.
+    /// List every refused job and share; otherwise the first 20, or the first 10,000 as JSON.
     #[arg(long, conflicts_with = "share")]
     all: bool,
     /// One JSON object per file.
@@ -61,16 +61,16 @@ pub(crate) struct VerifyArgs {
     json: bool,
 }
 
-/// What came of one file.
+/// Result of one file.
 struct Checked {
     head: EvidenceHead,
     report: Report,
-    /// What is not as asked for, or can't be at all.
+    /// Differences between the file and the arguments, and contradictions within its terms.
     differences: Vec<String>,
 }
 
 impl Checked {
-    /// Everything in the file is true, and it is of the lease asked for.
+    /// Everything in the file is correct, and its terms are as the arguments demand.
     fn holds(&self) -> bool {
         self.differences.is_empty() && self.report.holds()
     }
@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
     }))
 }
 
-/// Checks a file of either kind and says what came of it.
+/// Checks a file of either kind and prints the result. Returns whether the file holds.
 fn verify_file(
     path: &Path,
     arguments: &VerifyArgs,
@@ -109,9 +109,9 @@ fn verify_file(
 ) -> Result<bool> {
     let mut file = File::open(path)?;
     let single = match (is_json(&mut file)?, arguments.share) {
-        (true, Some(_)) => bail!("--share picks one of an evidence file, and this is a single share"),
+        (true, Some(_)) => bail!("--share picks a share from an evidence file, but this is a single share"),
         (true, None) if arguments.root.is_some() => {
-            bail!("--root is of a whole epoch, and this is a single share")
+            bail!("--root is the root of a whole epoch, but this is a single share")
         }
         (true, None) => Some(single::read(file)?),
         (false, Some(number)) => Some(single::pick(file, number)?),
@@ -132,33 +132,33 @@ fn verify_file(
     Ok(checked.holds())
 }
 
-/// Whether a file begins as JSON does; evidence files begin with their magic.
+/// Whether a file starts like JSON. Evidence files start with their magic number.
 fn is_json(file: &mut File) -> Result<bool> {
-    let mut begin = Vec::new();
-    file.by_ref().take(256).read_to_end(&mut begin)?;
+    let mut start = Vec::new();
+    file.by_ref().take(256).read_to_end(&mut start)?;
     file.rewind()?;
-    Ok(begin.trim_ascii_start().first() == Some(&b'{'))
+    Ok(start.trim_ascii_start().first() == Some(&b'{'))
 }
 
-/// A bar on the standard error output; hidden by itself when that is no terminal.
+/// A progress bar on standard error, hidden unless that is a terminal.
 fn progress(shares: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} shares, {per_sec}, {eta} left {msg}");
     ProgressBar::new(shares).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// The caches of a run: the same for all files.
+/// The light caches, shared by all files of a run.
 fn caches(arguments: &VerifyArgs) -> Caches {
     Caches::new(CacheSettings { directory: arguments.cache_dir.clone(), ..CacheSettings::default() })
 }
 
-/// A light cache, built here if no thread can be had for it. What goes wrong with its file is logged where it does, also
-/// after the cache was handed out, and stops nothing.
+/// Returns a light cache. Builds it on this thread if the system gives no other. The caches log
+/// errors of their files, also later; none of them stops the check.
 fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
     caches.get(epoch).unwrap_or_else(|_| Arc::new(LightCache::build(epoch)))
 }
 
-/// Reads and counts a file again.
+/// Reads a file and recounts it.
 fn check(
     source: impl Read,
     wanted: &VerifyArgs,
@@ -189,7 +189,7 @@ fn check(
     Ok(Checked { head, report, differences })
 }
 
-/// What of the terms is not as asked for, in words.
+/// Differences between the terms and the arguments, in words.
 fn differences(
     wanted: &VerifyArgs,
     deployment: Option<&Deployment>,

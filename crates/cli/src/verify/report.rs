@@ -1,4 +1,4 @@
-//! What came of it, for people and for machines.
+//! Prints results, for people and as JSON.
 
 use super::{Checked, VerifyArgs, light_cache, single as one};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
@@ -8,7 +8,7 @@ use hashlease_share::Reason;
 use serde_json::{Value, json};
 use std::{io::IsTerminal as _, path::Path};
 
-/// Refused shares that are shown one by one without `--all`.
+/// Refused jobs, and refused shares, that are listed without `--all`.
 const SHOWN: usize = 20;
 
 fn paint(text: &str, code: u8) -> String {
@@ -23,7 +23,7 @@ fn does_not_hold() -> String {
     paint("does not hold", 31)
 }
 
-/// What was refused, and beside it the code and the message of the reason.
+/// Adds code and message of the reason to the description of a refused job or share.
 fn refused(mut what: Value, reason: &Reason) -> Value {
     if let (Value::Object(what), Value::Object(why)) = (&mut what, json!(reason)) {
         what.extend(why);
@@ -31,7 +31,7 @@ fn refused(mut what: Value, reason: &Reason) -> Value {
     what
 }
 
-/// Checks one share and says what came of it; whether it holds.
+/// Checks one share and prints the result. Returns whether it holds.
 pub(super) fn single(
     path: &Path,
     single: &SingleShare,
@@ -115,7 +115,7 @@ pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
     })
 }
 
-/// A table of what was refused, and how much of it is not shown.
+/// Prints a table of refused jobs or shares, and the number of those that it omits.
 fn print_table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>, of: u64) {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY).set_header(titles.iter().copied());

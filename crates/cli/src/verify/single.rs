@@ -1,4 +1,4 @@
-//! One share: out of a file, or from a file of its own.
+//! A single share, from an evidence file or from a file of its own.
 
 use alloy_primitives::{B256, Bytes};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -6,7 +6,7 @@ use hashlease_evidence::{CacheSource, EvidenceReader, SingleShare};
 use hashlease_share::{OpenedShare, Reason};
 use std::io::Read;
 
-/// Longest file of a single share, bytes: its job is the most of it.
+/// Longest file of a single share, bytes. Most of it is the job.
 const LONGEST: u64 = 1 << 20;
 
 /// Reads a single share.
@@ -17,7 +17,7 @@ pub(super) fn read(source: impl Read) -> Result<SingleShare> {
     serde_json::from_str(&text).context("a single share")
 }
 
-/// One share of an evidence file with its job, read without checking the others.
+/// Picks one share and its job from an evidence file, without checking the others.
 pub(super) fn pick(file: impl Read, number: u64) -> Result<SingleShare> {
     let mut reader = EvidenceReader::open(file)?;
     let count = reader.left();
@@ -26,7 +26,7 @@ pub(super) fn pick(file: impl Read, number: u64) -> Result<SingleShare> {
     }
     let (mut shares, mut picked) = (Vec::new(), None);
     let mut at = 0u64;
-    // to the end, where the checksum is
+    // to the end, because the checksum is there
     while reader.next(&mut shares, 65_536)? {
         let place = number.checked_sub(at).and_then(|place| usize::try_from(place).ok());
         picked = place.and_then(|place| shares.get(place)).cloned().or(picked);
@@ -37,7 +37,7 @@ pub(super) fn pick(file: impl Read, number: u64) -> Result<SingleShare> {
         .with_context(|| format!("share {number} is of job {}, which is not in the file", share.job))
 }
 
-/// What came of a share.
+/// Result of checking a share.
 pub(super) struct Verdict {
     pub(super) key: Option<B256>,
     pub(super) header: Option<Bytes>,
@@ -66,7 +66,7 @@ pub(super) fn target(single: &SingleShare) -> B256 {
     B256::from(single.terms.weight.target().0)
 }
 
-/// Name and value of everything that is worth showing.
+/// Names and values to print.
 pub(super) fn lines(single: &SingleShare, verdict: &Verdict) -> Vec<(&'static str, String)> {
     let terms = &single.terms;
     let attributed = if terms.is_self_attributed() { ", self-attributed" } else { "" };

@@ -1,10 +1,10 @@
-//! Light caches: kept, damaged, without room and without threads.
+//! Light caches: kept, damaged, on a full disk and without threads.
 
 use crate::program::*;
 use hashlease_primitives::Algorithm;
 use std::{fs, process::Command};
 
-/// What a run without a directory for light caches says of a file.
+/// Output for a file of a run without a directory for light caches.
 fn without_directory(file: &str) -> String {
     let (status, said, error) = verify(&["--log", "info", file]);
     assert_eq!(status, 0, "{said}");
@@ -23,11 +23,11 @@ fn light_caches_are_kept_in_the_directory_asked_for() {
     assert_eq!((status, &said, error.matches("trouble").count()), (0, &plain, 0), "{error}");
     let names: Vec<_> = fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["light-0-0.cache"]);
-    // the next run reads it
+    // the next run loads it
     let (status, said, error) = run();
     assert_eq!((status, &said), (0, &plain));
     assert!(error.contains("light cache loaded") && !error.contains("light cache built"), "{error}");
-    // one that is damaged is named, once, built anew and written anew
+    // a damaged file is reported once, rebuilt and rewritten
     let path = kept.join("light-0-0.cache");
     let good = fs::read(&path).unwrap();
     let mut damaged = good.clone();
@@ -53,7 +53,7 @@ fn a_directory_that_can_not_be_written_stops_nothing() {
     assert!(fs::read(&file).unwrap().starts_with(b"HLEVIDNC"));
 }
 
-/// A limit on the length of files is met in the midst of writing, as a full disk is.
+/// A limit on the length of files stops a write halfway, as a full disk does.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_stops_nothing() {
@@ -80,7 +80,7 @@ fn a_full_disk_stops_nothing() {
     }
 }
 
-/// The system gives no thread: no stack is that large.
+/// The system gives no thread, because no stack can be that large.
 #[cfg(target_os = "linux")]
 #[test]
 fn without_threads_everything_is_checked_all_the_same() {

@@ -1,4 +1,4 @@
-//! Whole files: what is said of them, to people and to machines.
+//! Whole files: what `verify` prints about them, as text and as JSON.
 
 use crate::program::*;
 use alloy_primitives::B256;
@@ -92,7 +92,7 @@ fn the_json_of_a_file_says_everything() {
     });
     assert_eq!(said, expected);
 
-    // the same for people
+    // the same as text
     let (status, said, error) = verify(&[&file]);
     assert_eq!((status, error.as_str()), (1, ""));
     let lines = [
@@ -134,7 +134,7 @@ fn each_way_of_tampering_is_refused_by_its_rule() {
     let nonce = |evidence: &mut Evidence, index: usize| {
         evidence.shares[index].share.header_mut().unwrap().nonce ^= 0x8000_0000;
     };
-    // of two other nonces in a row one or the other is too high; the verdict is of that place
+    // at least one of two other nonces misses the target; the verdict names that share
     let above: Vec<_> = (0..30).map(|at| refused(&|evidence| nonce(evidence, at))).collect();
     assert!(
         above.iter().enumerate().any(
@@ -158,7 +158,7 @@ fn each_way_of_tampering_is_refused_by_its_rule() {
         refused(&|evidence| drop(evidence.shares.pop())),
         format!("root and count: claimed {root} and {count}, the shares give {} and 29", less.root)
     );
-    // a job that no share is of has to be right, too
+    // a job without shares has to be correct, too
     let unused = |evidence: &mut Evidence| {
         let mut signed = evidence.head.jobs[0].clone();
         signed.job.header_mut().unwrap().sequence = 6;
@@ -176,7 +176,7 @@ fn twenty_refused_shares_are_shown_and_with_all_every_one() {
     }
     let file = written(dir.path(), "epoch.hlev", &evidence.encode().unwrap());
     let rows = |said: &str| said.lines().filter(|line| line.contains("unknown-job")).count();
-    // one more line says how many break which rule, and one why it does not hold
+    // two more lines: how many break each rule, and why the file does not hold
     let (_, said, _) = verify(&[&file]);
     assert_eq!(rows(&said), 20 + 2);
     assert!(said.contains("  and 5 more: pass --all\n"), "{said}");
@@ -186,7 +186,7 @@ fn twenty_refused_shares_are_shown_and_with_all_every_one() {
 
 /// A file is read in pieces of 65,536 shares, and its shares are hashed on several threads.
 #[test]
-fn places_are_counted_from_the_begin_of_the_file() {
+fn positions_are_counted_from_the_start_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let mut evidence = evidence_of(Algorithm::Sha256d, 65_540);
     for index in [3, 40_000, 65_535, 65_538] {
@@ -199,7 +199,7 @@ fn places_are_counted_from_the_begin_of_the_file() {
     let named: Vec<_> =
         report["refusedShares"].as_array().unwrap().iter().map(|share| share["share"].as_u64()).collect();
     assert_eq!(named, [Some(3), Some(40_000), Some(65_535), Some(65_538)]);
-    // 1.25 of 1,000 hashes a second over 50 seconds, however many there are
+    // capped at 1.25 times 1,000 hashes a second over 50 seconds
     assert_eq!(report["work"], "62500");
     for number in [0, 65_535, 65_536, 65_537, 65_539] {
         let (_, said, _) = verify(&["--share", &number.to_string(), "--json", &file]);
@@ -208,7 +208,7 @@ fn places_are_counted_from_the_begin_of_the_file() {
         assert_eq!(share["share"]["nonce"], expected, "{number}");
     }
 
-    // no more than 10,000 are named, and the others are counted
+    // at most 10,000 are listed; all are counted
     for share in &mut evidence.shares {
         share.job = 77;
     }

@@ -1,4 +1,4 @@
-//! The lease, the root and the terms that a file has to be of.
+//! The lease, the root and the terms that a file has to name.
 
 use crate::program::*;
 use alloy_primitives::{Address, B256};
@@ -70,7 +70,7 @@ fn the_lease_has_to_be_the_one_asked_for() {
             assert_eq!(value["differences"], json!([difference]));
         }
     }
-    // whoever names no contracts is told to compare them
+    // without contracts to compare with, it asks the user to compare them
     assert!(verify(&[&file]).1.contains("compare escrow, provider and job signer with the chain"));
     let [option, value] = &right[0];
     assert!(!verify(&[option, value, &file]).1.contains("compare escrow"));
@@ -90,14 +90,14 @@ fn the_root_has_to_be_the_one_asked_for() {
     let (status, said, _) = verify(&["--root", &other.to_string(), &file]);
     assert_eq!(status, 1);
     assert!(said.ends_with(&format!("  does not hold: root: expected {other}, got {root}\n")), "{said}");
-    // what the shares give is compared, not what the file claims
+    // the root rebuilt from the shares is compared, not the claimed one
     evidence.head.commitment.root = other;
     let file = written(dir.path(), "claims.hlev", &evidence.encode().unwrap());
     let (status, said, _) = verify(&["--json", "--root", &other.to_string(), &file]);
     let value: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((status, &value["differences"]), (1, &json!([format!("root: expected {other}, got {root}")])));
 
-    // a share alone has no root, and nobody is left to think that it was compared
+    // a single share has no root, so asking for one is an error
     let alone = verify(&["--share", "7", "--json", &file]).1;
     let alone = written(dir.path(), "share.json", alone.as_bytes());
     let root = root.to_string();
@@ -108,7 +108,7 @@ fn the_root_has_to_be_the_one_asked_for() {
     }
 }
 
-/// The terms are the file's own word; what no escrow would have is not believed.
+/// The file states its own terms; terms that no escrow would accept are refused.
 #[test]
 fn terms_that_no_lease_can_have_do_not_hold() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `hashlease verify` as people call it: whole files, single shares, and what is wrong with them.
+//! `hashlease verify` as users run it: on whole files and single shares, correct and faulty.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod caches;

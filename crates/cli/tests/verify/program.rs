@@ -1,4 +1,4 @@
-//! The program, and evidence for it: files whose shares cost a few hashes.
+//! The program, and evidence files for it whose shares cost a few hashes.
 
 use alloy_primitives::{Address, B256};
 use hashlease_check::{EthashEpoch, LightCache};
@@ -112,7 +112,7 @@ pub(crate) fn commitment(evidence: &Evidence, indices: impl Iterator<Item = usiz
     Trie::build(keys).unwrap().commitment()
 }
 
-/// Without settings of whoever runs the tests.
+/// Without the settings of the person who runs the tests.
 pub(crate) fn cleared(mut command: Command) -> Command {
     for name in ["HASHLEASE_CONFIG", "HASHLEASE_LOG", "HASHLEASE_LOG_JSON"] {
         command.env_remove(name);

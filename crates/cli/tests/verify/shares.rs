@@ -1,4 +1,4 @@
-//! Single shares, out of a file and alone.
+//! Single shares, from an evidence file and from a file of their own.
 
 use crate::program::*;
 use alloy_primitives::{B256, Bytes};
@@ -23,7 +23,7 @@ fn a_share_is_taken_out_of_a_file_and_checked_alone() {
         let share: Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&share["verdict"]["holds"], &share["verdict"]["epoch"]), (&true.into(), &0.into()));
 
-        // what it wrote it reads, and anybody may have changed it since
+        // it reads what it wrote, and refuses what somebody changed since
         let alone = written(dir.path(), "share.json", json.as_bytes());
         assert_eq!(verify(&[&alone]).0, 0);
         let changed = |change: &dyn Fn(&mut Value)| {
@@ -51,7 +51,7 @@ fn a_share_is_taken_out_of_a_file_and_checked_alone() {
         assert_eq!(changed(&|share| share["lease"]["id"] = 2.into()), (1, "other-lease".into()));
         assert_eq!(changed(&|share| share["lease"]["algorithm"] = "ethash".into()), (1, "job-kind".into()));
 
-        // what it does not know, or can't be, it does not read
+        // it does not read unknown or impossible values
         let unread = |change: &dyn Fn(&mut Value)| {
             let mut share = share.clone();
             change(&mut share);
@@ -71,7 +71,7 @@ fn a_share_is_taken_out_of_a_file_and_checked_alone() {
         assert!(error.contains("version: expected 1, got 2"), "{error}");
         let error = unread(&|share| share["lease"]["note"] = "x".into());
         assert!(error.contains("unknown field `note`"), "{error}");
-        // and what no lease can be does not hold
+        // and terms that no lease can have do not hold
         let mut impossible = share.clone();
         impossible["lease"]["weightLog2"] = 1.into();
         let file = written(dir.path(), "contradiction.json", impossible.to_string().as_bytes());
@@ -86,7 +86,7 @@ fn the_json_of_a_share_says_everything() {
     let dir = tempfile::tempdir().unwrap();
     for algorithm in [Algorithm::Sha256d, Algorithm::Scrypt, Algorithm::Ethash] {
         let mut evidence = evidence(algorithm);
-        // another job before it: the right one is found by its sequence
+        // with another job before it, the right one is found by its sequence
         if let Some(header) = evidence.head.jobs[0].clone().job.header_mut() {
             header.sequence = 4;
             evidence.head.jobs.insert(0, sign(Job::Header(header.clone())));
@@ -129,7 +129,7 @@ fn the_json_of_a_share_says_everything() {
             (algorithm == Algorithm::Ethash, header.is_none())
         );
 
-        // what can't be opened has neither key nor hash
+        // a share that can't be opened has neither key nor hash
         let mut changed = value;
         changed["job"]["job"]["notAfter"] = 1_048.into();
         let alone = written(dir.path(), "changed.json", changed.to_string().as_bytes());
@@ -151,7 +151,7 @@ fn the_json_of_a_share_says_everything() {
         assert!(said.ends_with(&verdict), "{said}");
         assert!(!said.contains("  hash ") && !said.contains("  key "), "{said}");
 
-        // for people
+        // as text
         let (_, said, _) = verify(&["--share", "7", &file]);
         let mut lines = vec![
             file.clone(),
@@ -173,7 +173,7 @@ fn the_json_of_a_share_says_everything() {
     }
 }
 
-/// A share as near above the target as can be is refused, and told with its hash.
+/// A share barely above the target is refused, and its hash is shown.
 #[test]
 fn a_share_above_the_target_shows_its_hash() {
     let dir = tempfile::tempdir().unwrap();
@@ -191,7 +191,7 @@ fn a_share_above_the_target_shows_its_hash() {
         assert_eq!(status, 1);
         assert!(said.contains(&format!("  hash        {}\n", B256::from(above.unwrap().hash()))), "{said}");
         assert!(said.ends_with("  does not hold: hash is above the target (above-target)\n"), "{said}");
-        // the neighbours are not looked at
+        // its neighbours are not checked
         assert_eq!(verify(&["--share", "6", &file]).0, 0);
         assert_eq!(verify(&["--share", "8", &file]).0, 0);
     }

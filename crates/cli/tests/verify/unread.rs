@@ -1,4 +1,4 @@
-//! What can not be read, and the files beside it.
+//! Files that can't be read, next to others that can.
 
 use crate::program::*;
 use alloy_primitives::B256;
@@ -31,7 +31,7 @@ fn what_can_not_be_read_says_where_and_why() {
     expect(&["--root", &root, "--share", "0", &whole], &["cannot be used with"]);
     let spaced = [b" \n".as_slice(), &fs::read(&alone).unwrap()].concat();
     assert_eq!(verify(&[&written(dir.path(), "spaced.json", &spaced)]).0, 0, "whitespace before JSON");
-    // what is almost evidence, and almost a share
+    // almost evidence, and almost a share
     for (at, words) in [(0, "not an evidence file"), (8, "version"), (bytes.len() - 1, "checksum")] {
         let mut changed = bytes.clone();
         changed[at] ^= 2;
