@@ -1,4 +1,4 @@
-//! The demo's books: the evidence of every epoch counted again, and every base unit accounted for.
+//! The demo's books: recounts the evidence of every epoch and accounts for every base unit.
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +14,7 @@ use hashlease_primitives::{Commitment, EpochId, Lease, Terms, Work};
 use hashlease_stage::World;
 use std::{path::PathBuf, sync::Arc};
 
-/// One epoch.
+/// An epoch of the lease.
 pub(super) struct Epoch {
     pub(super) promised: Work,
     pub(super) due: Work,
@@ -22,11 +22,12 @@ pub(super) struct Epoch {
     pub(super) shares: u64,
     /// Base units.
     pub(super) released: u128,
-    /// What is left of the epoch's part of the payment, base units; negative where it made up for another epoch.
+    /// Rest of the epoch's part of the payment, base units. Negative if the epoch delivered more
+    /// than promised and made up for another.
     pub(super) refunded: i128,
     pub(super) commitment: Commitment,
     pub(super) file: PathBuf,
-    /// Why the evidence does not hold, if so.
+    /// Why the evidence does not hold, if it does not.
     pub(super) complaint: Option<String>,
 }
 
@@ -37,12 +38,12 @@ fn signed(amount: u128) -> i128 {
 /// All epochs of a lease.
 pub(super) struct Books {
     pub(super) epochs: Vec<Epoch>,
-    /// Chain over the rebuilt commitments, as a statement says it.
+    /// Hash chain over the rebuilt commitments, as in the committee's statement.
     pub(super) evidence: B256,
 }
 
 impl Books {
-    /// Fetches every epoch's evidence, writes it to a file, and counts it again from that file alone.
+    /// Fetches every epoch's evidence, writes it to a file, and recounts it.
     pub(super) async fn of(world: &World, lease: &Lease) -> Result<Self> {
         let terms = &lease.terms;
         let committed = terms.committed();
@@ -96,7 +97,7 @@ impl Books {
     }
 }
 
-/// Counts an epoch again from its evidence file, and names the first thing in it that does not hold.
+/// Recounts an epoch from its evidence file. Returns the first complaint about it, if any.
 fn recheck(file: &[u8], terms: &Terms) -> Result<(Report, Option<String>), EvidenceError> {
     let reader = EvidenceReader::open(file)?;
     let head = reader.head().clone();
@@ -116,12 +117,12 @@ pub(super) struct Money {
     pub(super) payee: U256,
     pub(super) left_in_escrow: U256,
     pub(super) liabilities: U256,
-    /// By the plain Rust arithmetic.
+    /// Expected by the plain Rust model of the escrow.
     pub(super) expected: escrow::Settlement,
 }
 
 impl Money {
-    /// What came in came out, to whom it belongs, to the last base unit.
+    /// Whether every base unit that was paid in was paid out to its owner.
     pub(super) fn adds_up(&self) -> bool {
         let expected = &self.expected;
         let unused = self.deposit.saturating_sub(self.bond);
@@ -136,8 +137,8 @@ impl Money {
     }
 }
 
-/// Everybody withdraws, and the token is asked who has what.
-pub(super) async fn settle_up(world: &World, lease: &Lease, deposit: u128) -> Result<Money> {
+/// Withdraws for everybody and reads the balances from the token.
+pub(super) async fn withdraw_all(world: &World, lease: &Lease, deposit: u128) -> Result<Money> {
     let (chain, actors) = (&world.chain, &world.actors);
     let deployment = chain.deployment();
     actors.withdraw(chain, &actors.provider).await?;
@@ -166,7 +167,7 @@ pub(super) async fn settle_up(world: &World, lease: &Lease, deposit: u128) -> Re
         window: lease.window,
     });
     (life.credited, life.due) = (lease.credited, lease.due);
-    // the payment was all that the renter had, the deposit all that the provider had
+    // the renter had nothing but the payment, the provider nothing but the deposit
     Ok(Money {
         payment: lease.payment,
         bond: lease.bond,

@@ -1,7 +1,8 @@
 //! `hashlease demo`: one lease rented, mined, verified and paid, on this machine and on real work.
 //!
-//! Chain, contracts, committee, gateway and node are the product, each in a process of its own. The pool and the
-//! miners are simulators, but every hash is really made and every share really checked.
+//! Contracts, committee, gateway and node are the product; the roles run as separate processes on a
+//! local chain. Pool and miners are simulators, but they compute every hash, and the roles check
+//! every share.
 
 mod books;
 mod live;
@@ -28,17 +29,18 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// Base units of the demo token (6 decimals) that the lease costs, about.
+/// Approximate price of the lease, base units of the demo token (6 decimals).
 const PAYMENT: u128 = 250_000_000;
-/// What the provider deposits for bonds.
+/// Deposit of the provider, from which bonds are locked, base units.
 const DEPOSIT: u128 = 1_000_000_000;
-/// Seconds from renting to the start.
+/// Seconds between renting and the start of the lease.
 const LEAD: u64 = 6;
-/// Part of this machine's hash rate that is rented: checking every share twice needs the rest.
+/// Rented part of this machine's hash rate. Checking every share twice needs the rest.
 const SHARE_OF_MACHINE: f64 = 0.25;
-/// A little more than rented, so that an hour of good will is not lost to noise; credit is capped at 1.25.
+/// Miners' hash rate, as a multiple of the rented one: a little more, so that chance does not make
+/// them fall short.
 const MINER_SURPLUS: f64 = 1.05;
-/// Part of its epoch after which the provider goes idle, and how long.
+/// When in the second epoch the provider goes idle, and for how long, as parts of the epoch.
 const IDLE_FROM: f64 = 0.3;
 const IDLE_FOR: f64 = 0.4;
 
@@ -46,22 +48,22 @@ const IDLE_FOR: f64 = 0.4;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   hashlease demo                     three epochs of 20 s, then a table of who got what
-  hashlease demo --keep              leaves everything running, with a lease to mine for
+  hashlease demo --keep              keeps everything running, with a lease to mine for
   hashlease demo --json | jq .money")]
 pub struct DemoArgs {
-    /// Leave everything running with a second lease of an hour, until Ctrl-C.
+    /// Keep everything running with a second lease of an hour, until Ctrl-C.
     #[arg(long)]
     keep: bool,
-    /// One JSON object instead of the tables.
+    /// Print one JSON object instead of the tables.
     #[arg(long)]
     json: bool,
     /// Epochs of the lease.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=20))]
     epochs: u32,
-    /// Seconds of an epoch.
+    /// Length of an epoch, seconds.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(15..=3_600))]
     epoch_length: u32,
-    /// Hashes per second to rent; else a quarter of what this machine can do.
+    /// Hashes per second to rent; else a quarter of this machine's hash rate.
     #[arg(long, value_name = "HASHES", value_parser = clap::value_parser!(u64).range(10_000..=1_000_000_000))]
     rate: Option<u64>,
     /// A pool of your own instead of the simulated one, `host:port`.
@@ -70,10 +72,10 @@ pub struct DemoArgs {
     /// Your worker at that pool; its password is `x`.
     #[arg(long, value_name = "NAME", requires = "pool")]
     worker: Option<String>,
-    /// Where data, logs and evidence go; else a new folder under target/demo.
+    /// Directory for data, logs and evidence; else a new one under target/demo.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Where the node serves miners.
+    /// Address for miners.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     stratum: SocketAddr,
     /// Port of the embedded chain's RPC; 0 takes a free one.
@@ -81,7 +83,8 @@ pub struct DemoArgs {
     rpc_port: u16,
 }
 
-/// Runs the demo. The exit code is 0 when the money adds up, the evidence holds and independent counts agree.
+/// Runs the demo. The exit code is 0 when the money adds up, the evidence holds and independent
+/// counts agree.
 ///
 /// # Errors
 /// When a part of the system does not start, or the lease is not settled in time.
@@ -90,7 +93,7 @@ pub async fn run(arguments: DemoArgs) -> Result<ExitCode> {
         done = play(&arguments) => done,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted.context("Ctrl-C")?;
-            eprintln!("interrupted: everything that the demo started is being ended");
+            eprintln!("interrupted: ending every process of the demo");
             return Ok(ExitCode::from(130));
         }
     };
@@ -102,7 +105,7 @@ fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Rounded down to two digits, so that figures are easy to read.
+/// Rounds down to two digits, so that figures are easy to read.
 fn round(rate: f64) -> u64 {
     let unit = 10f64.powf(rate.log10().floor() - 1.0);
     ((rate / unit).floor() * unit) as u64
@@ -111,7 +114,7 @@ fn round(rate: f64) -> u64 {
 async fn play(arguments: &DemoArgs) -> Result<Outcome> {
     let live = Live::new(!arguments.json && std::io::stderr().is_terminal());
     let simulated = if arguments.pool.is_some() { "the miners are" } else { "pool and miners are" };
-    live.say(&format!("{simulated} SIMULATED, but hash for real; everything else is the product"));
+    live.say(&format!("{simulated} SIMULATED, but really hash; everything else is the product"));
     live.step("looking for forge, anvil and solc");
     let tools = tokio::task::spawn_blocking(Toolchain::find).await.context("toolchain")??;
     let dir = match &arguments.dir {
@@ -125,7 +128,7 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
     let mut options = WorldOptions::new(binary, dir.clone(), &name);
     options.chain_port = arguments.rpc_port;
     options.stratum = arguments.stratum;
-    // a pool that asks less than the settlement target: the node hands out the easier one
+    // easier than the settlement target, so the node gives miners the pool's difficulty
     options.pool.difficulty = 2e-5;
     options.pool.varying = true;
     options.upstream =
@@ -144,9 +147,9 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
         }
     };
     let lease = rent(&world, arguments, rate, &live).await?;
-    let played = Played { world: &world, lease, live: &live, rate, pool: arguments.pool.as_deref() };
+    let run = LeaseRun { world: &world, lease, live: &live, rate, pool: arguments.pool.as_deref() };
     let mut outcome =
-        played.through().await.with_context(|| format!("logs are in {}", dir.join("logs").display()))?;
+        run.complete().await.with_context(|| format!("logs are in {}", dir.join("logs").display()))?;
     outcome.dir = dir;
     live.finish();
     if arguments.json {
@@ -160,9 +163,9 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The provider deposits and signs an offer, the renter fills it.
+/// The provider deposits and signs an offer; the renter accepts it.
 async fn rent(world: &World, arguments: &DemoArgs, rate: u64, live: &Live) -> Result<Lease> {
-    live.step("provider deposits, signs an offer; renter rents");
+    live.step("provider deposits and signs an offer; renter rents");
     world.actors.deposit(&world.chain, DEPOSIT).await?;
     let mut wanted = world.renting()?;
     wanted.rate = HashRate::new(rate);
@@ -185,22 +188,23 @@ async fn rent(world: &World, arguments: &DemoArgs, rate: u64, live: &Live) -> Re
     Ok(lease)
 }
 
-/// A lease that is being played.
-struct Played<'a> {
+/// The demo's lease and everything that acts on it.
+struct LeaseRun<'a> {
     world: &'a World,
     lease: Lease,
     live: &'a Live,
     rate: u64,
-    /// The pool, when it is not the simulated one.
+    /// Address of the pool, unless it is the simulated one.
     pool: Option<&'a str>,
 }
 
-impl Played<'_> {
+impl LeaseRun<'_> {
     const fn id(&self) -> LeaseId {
         self.lease.terms.id
     }
 
-    /// One miner that goes where the node sends it, one that is pinned to the lease.
+    /// Two miners: the node chooses the lease of the first, the second is pinned to the demo's
+    /// lease.
     fn miners(&self) -> Result<[MinerHandle; 2]> {
         let server = self.world.stratum()?;
         let start = |user: &str| {
@@ -211,22 +215,22 @@ impl Played<'_> {
         Ok([start("rig-1")?, start(&format!("{}.rig-2", self.id()))?])
     }
 
-    /// From the start of the lease to the last base unit.
-    async fn through(&self) -> Result<Outcome> {
+    /// Mines for the lease, waits until it is settled, and accounts for every base unit.
+    async fn complete(&self) -> Result<Outcome> {
         let miners = self.miners()?;
         let terms = &self.lease.terms;
         let idle_begins = terms.epoch_start(1).get() as f64 + IDLE_FROM * f64::from(terms.epoch_length);
         let idle_ends = idle_begins + IDLE_FOR * f64::from(terms.epoch_length);
         let deadline = self.lease.settle_after() + 30;
         let mut idle = false;
-        let mut standing = Standing::default();
+        let mut status = NodeStatus::default();
         let settled = loop {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
             let wanted = (idle_begins..idle_ends).contains(&now);
             if wanted != idle {
                 idle = wanted;
                 if idle {
-                    self.live.say("the provider goes idle for a while: the lease under-delivers");
+                    self.live.say("the provider goes idle for a while, so the lease falls short");
                     miners.iter().for_each(MinerHandle::pause);
                 } else {
                     self.live.say("the provider is back");
@@ -234,10 +238,10 @@ impl Played<'_> {
                 }
             }
             let lease = self.world.chain.lease(self.id()).await?;
-            standing = self.standing().await.unwrap_or(standing);
+            status = self.node_status().await.unwrap_or(status);
             self.live.show(
                 &lease,
-                standing.counted,
+                status.counted,
                 miners.iter().map(|miner| miner.stats().hashes).sum(),
                 idle,
             );
@@ -252,7 +256,7 @@ impl Played<'_> {
             }
             sleep(Duration::from_millis(250)).await;
         };
-        self.live.say("settled; everybody withdraws");
+        self.live.say("settled; provider, renter and payee withdraw");
         let hashes: u64 = miners
             .iter()
             .flat_map(MinerHandle::hashes_by_second)
@@ -261,20 +265,20 @@ impl Played<'_> {
             .sum();
         let shares = miners.iter().map(|miner| miner.stats().accepted).sum();
         drop(miners);
-        let money = books::settle_up(self.world, &settled, DEPOSIT).await?;
-        self.live.step("re-verifying the evidence offline");
+        let money = books::withdraw_all(self.world, &settled, DEPOSIT).await?;
+        self.live.step("verifying the evidence again, offline");
         let books = Books::of(self.world, &settled).await?;
-        let pool = self.tally(&standing);
+        let pool = self.tally(&status);
         Ok(Outcome::new(settled, books, money, hashes, shares, pool))
     }
 
-    /// What the pool made of the shares: by its own list, or by the verdicts that the node recorded.
-    fn tally(&self, standing: &Standing) -> PoolTally {
+    /// The pool's verdicts on the shares: from the simulated pool, or as the node recorded them.
+    fn tally(&self, status: &NodeStatus) -> PoolTally {
         match self.pool {
             Some(pool) => PoolTally {
                 name: pool.to_owned(),
-                accepted: standing.accepted,
-                refused: standing.refused,
+                accepted: status.accepted,
+                refused: status.refused,
                 reasons: String::new(),
             },
             None => {
@@ -293,12 +297,12 @@ impl Played<'_> {
         }
     }
 
-    /// What the node says of the lease.
-    async fn standing(&self) -> Option<Standing> {
+    /// The lease as the node's API reports it.
+    async fn node_status(&self) -> Option<NodeStatus> {
         let status = self.world.node_status().await.ok()?;
         let leases = status.get("leases")?.as_array()?;
         let lease = leases.iter().find(|lease| lease["lease"] == self.id().0)?;
-        Some(Standing {
+        Some(NodeStatus {
             counted: lease["counted"].as_str()?.parse().ok()?,
             accepted: lease["poolAccepted"].as_u64()?,
             refused: lease["poolRefused"].as_u64()?,
@@ -308,13 +312,13 @@ impl Played<'_> {
 
 /// A lease as its node sees it.
 #[derive(Clone, Copy, Default)]
-struct Standing {
+struct NodeStatus {
     counted: u128,
     accepted: u64,
     refused: u64,
 }
 
-/// Rents once more and leaves everything running.
+/// Rents once more and keeps everything running until Ctrl-C.
 async fn keep(world: &World, rate: u64) -> Result<()> {
     world.actors.deposit(&world.chain, DEPOSIT).await?;
     let mut wanted = world.renting()?;
@@ -325,10 +329,10 @@ async fn keep(world: &World, rate: u64) -> Result<()> {
     let work = wanted.rate.over(3_600).hashes();
     wanted.price = PAYMENT.saturating_mul(hashlease_escrow_model::PRICE_UNIT) / work;
     let id = world.actors.rent(&world.chain, &wanted).await?;
-    let Some(stratum) = world.stratum().ok() else { bail!("the node says no address") };
+    let Some(stratum) = world.stratum().ok() else { bail!("the node reported no Stratum address") };
     let deployment = world.chain.deployment();
     println!();
-    println!("left running until Ctrl-C, with lease {id} of {} for an hour:", report::rate(rate));
+    println!("running until Ctrl-C, with lease {id} of {} for an hour:", report::rate(rate));
     println!("  stratum   stratum+tcp://{stratum}  (any worker, or {id}.<name> for this lease only)");
     println!("            minerd -a sha256d -o stratum+tcp://{stratum} -u rig -p x");
     println!("  RPC       {} (chain id {})", world.anvil.url(), deployment.chain_id);

@@ -1,4 +1,4 @@
-//! What the demo shows while it runs: a bar on a terminal, lines elsewhere.
+//! Progress of the demo: a status line on a terminal, plain lines elsewhere.
 
 use super::{report, unix_seconds};
 use hashlease_primitives::{Lease, UnixSeconds, Work};
@@ -8,16 +8,16 @@ use std::{
     time::Duration,
 };
 
-/// Shows progress on the standard error output.
+/// Shows progress on standard error.
 pub(super) struct Live {
     bar: ProgressBar,
     terminal: bool,
-    last: Mutex<Seen>,
+    last: Mutex<Shown>,
 }
 
-/// What was said of the lease so far.
+/// State of the lease as last shown.
 #[derive(Default)]
-struct Seen {
+struct Shown {
     epoch: Option<u32>,
     credited: Work,
     collected: Work,
@@ -33,7 +33,7 @@ impl Live {
         Self { bar, terminal, last: Mutex::default() }
     }
 
-    /// Says something for good.
+    /// Prints a line that stays.
     pub(super) fn say(&self, words: &str) {
         if self.terminal {
             self.bar.println(words);
@@ -42,7 +42,7 @@ impl Live {
         }
     }
 
-    /// Says what is being done now.
+    /// Shows the current step.
     pub(super) fn step(&self, words: &str) {
         if self.terminal {
             self.bar.set_message(words.to_owned());
@@ -51,7 +51,7 @@ impl Live {
         }
     }
 
-    /// Shows a lease that runs.
+    /// Shows the state of the running lease, and prints what changed.
     pub(super) fn show(&self, lease: &Lease, counted: u128, hashes: u64, idle: bool) {
         let terms = &lease.terms;
         let now = unix_seconds();
@@ -73,7 +73,7 @@ impl Live {
             }
             if lease.collected != last.collected {
                 last.collected = lease.collected;
-                news.push("collected: booked to the provider, less the fee".to_owned());
+                news.push("collected: booked to the provider, minus the fee".to_owned());
             }
             news
         };

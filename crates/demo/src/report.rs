@@ -1,4 +1,4 @@
-//! What the demo shows at the end, and whether it is as it should be.
+//! The demo's result, and whether it is sound.
 
 use super::books::{Books, Money};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
@@ -6,12 +6,12 @@ use hashlease_primitives::{Lease, Work};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Expected hashes in words.
+/// Formats a number of hashes.
 pub(super) fn work(hashes: u128) -> String {
     scaled(hashes as f64, "H")
 }
 
-/// Hashes per second in words.
+/// Formats hashes per second.
 pub(super) fn rate(hashes: u64) -> String {
     scaled(hashes as f64, "H/s")
 }
@@ -27,7 +27,7 @@ fn scaled(value: f64, unit: &str) -> String {
     format!("{value:.2} {}{unit}", prefixes.peek().copied().unwrap_or(&""))
 }
 
-/// Base units of the demo token (6 decimals).
+/// Formats base units of the demo token (6 decimals).
 pub(super) fn money(base_units: u128) -> String {
     format!("{}.{:06} DEMO", base_units / 1_000_000, base_units % 1_000_000)
 }
@@ -37,7 +37,7 @@ fn signed_money(base_units: i128) -> String {
     format!("{}{}", if base_units < 0 { "-" } else { "" }, money(base_units.unsigned_abs()))
 }
 
-/// What the pool made of the shares.
+/// The pool's verdicts on the shares.
 pub(super) struct PoolTally {
     pub(super) name: String,
     pub(super) accepted: u64,
@@ -45,14 +45,14 @@ pub(super) struct PoolTally {
     pub(super) reasons: String,
 }
 
-/// How the demo ended.
+/// Result of the demo.
 pub(super) struct Outcome {
     lease: Lease,
     books: Books,
     money: Money,
-    /// Hashes that the miners counted themselves, in the lease's seconds.
+    /// Hashes that the miners counted themselves during the lease.
     hashes: u64,
-    /// Shares that the node took.
+    /// Shares that the node accepted.
     accepted: u64,
     pool: PoolTally,
     pub(super) dir: PathBuf,
@@ -78,8 +78,8 @@ impl Outcome {
         self.books.epochs.iter().fold(Work::ZERO, |sum, epoch| sum.saturating_add(epoch.delivered))
     }
 
-    /// Distance between credited work and the miners' own count, as a part of that count, and what chance allows:
-    /// four standard errors.
+    /// Difference between credited work and the miners' own count, as a part of that count, and the
+    /// difference that chance explains: four standard errors.
     fn agreement(&self) -> (f64, f64) {
         let hashes = self.hashes.max(1) as f64;
         let off = (self.lease.credited.hashes() as f64 - hashes).abs() / hashes;
@@ -148,7 +148,7 @@ impl Outcome {
     pub(super) fn print(&self) {
         println!("{}", self.epochs());
         if self.books.epochs.iter().any(|epoch| epoch.refunded < 0) {
-            println!("negative: more was done than promised, which makes up for another epoch");
+            println!("negative: the epoch delivered more than promised and made up for another");
         }
         println!("{}", self.accounts());
         let verdict = |good: bool| if good { "yes" } else { "NO" };
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_read_as_people_say_them() {
+    fn figures_are_scaled_and_have_units() {
         assert_eq!(work(0), "0.00 H");
         assert_eq!(work(12_345_678), "12.35 MH");
         assert_eq!(rate(1_500), "1.50 kH/s");

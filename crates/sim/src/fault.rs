@@ -1,4 +1,4 @@
-//! SIMULATOR of peers that misbehave, each bounded in what it sends and how long it stays.
+//! SIMULATOR of misbehaving peers. Each limits what it sends and how long it stays.
 
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
@@ -7,10 +7,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// Sends lines of rubbish until it is dropped or `lines` are sent. Returns how many went out.
+/// Sends up to `lines` malformed lines, until the server disconnects. Returns how many it sent.
 ///
 /// # Errors
-/// When there is no connection.
+/// If it can't connect.
 pub async fn garbage(server: SocketAddr, lines: usize) -> io::Result<usize> {
     let mut stream = TcpStream::connect(server).await?;
     for sent in 0..lines {
@@ -22,14 +22,14 @@ pub async fn garbage(server: SocketAddr, lines: usize) -> io::Result<usize> {
     Ok(lines)
 }
 
-/// Sends one line that never ends, `rate` bytes at a time, until it is dropped or `bytes` are sent. Returns how many
-/// went out, and after how long.
+/// Sends one endless line, `rate` bytes at a time, until the server disconnects or `bytes` are
+/// sent. Returns how many bytes it sent, and how long that took.
 ///
 /// # Errors
-/// When there is no connection.
+/// If it can't connect.
 pub async fn endless_line(server: SocketAddr, bytes: usize, rate: usize) -> io::Result<(usize, Duration)> {
     let mut stream = TcpStream::connect(server).await?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut sent = 0;
     let mut answer = [0; 256];
     while sent < bytes {
@@ -37,10 +37,10 @@ pub async fn endless_line(server: SocketAddr, bytes: usize, rate: usize) -> io::
             break;
         }
         sent += rate;
-        // a server that drops us ends the read
+        // the read ends when the server disconnects
         if let Ok(Ok(0) | Err(_)) = timeout(Duration::from_millis(10), stream.read(&mut answer)).await {
             break;
         }
     }
-    Ok((sent, begun.elapsed()))
+    Ok((sent, started.elapsed()))
 }

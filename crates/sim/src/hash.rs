@@ -1,4 +1,4 @@
-//! SHA-256d, with the first block's state kept for mining, and targets as floats: enough for a simulator.
+//! SHA-256d with a midstate for mining, and targets as floats, which is enough for a simulator.
 
 use sha2::{Digest as _, Sha256, block_api::compress256};
 use std::{
@@ -7,19 +7,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Raw digest bytes.
+/// Bytes of a digest, in the order in which SHA-256 gives them.
 pub type Digest = [u8; 32];
 
 const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// Twice SHA-256.
+/// SHA-256 of the SHA-256.
 #[must_use]
 pub fn sha256d(bytes: &[u8]) -> Digest {
     Sha256::digest(Sha256::digest(bytes)).into()
 }
 
-/// A digest read as a little-endian integer, as a float.
+/// Value of a digest as a little-endian integer, as a float.
 pub(crate) fn value(digest: &Digest) -> f64 {
     digest.iter().rev().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte))
 }
@@ -29,7 +29,7 @@ pub(crate) fn target_of(difficulty: f64) -> f64 {
     f64::from(0xffffu32) * 2f64.powi(208) / difficulty
 }
 
-/// A header of which only the nonce changes.
+/// Hashes headers that differ in the nonce only.
 pub(crate) struct Scanner {
     midstate: [u32; 8],
     first: [u8; 64],
@@ -60,7 +60,7 @@ impl Scanner {
         Self { midstate, first, second }
     }
 
-    /// Hashes one nonce; the digest only when its most significant 64 bits are at most `limit`.
+    /// Hashes one nonce. Returns the digest if its most significant 64 bits are at most `limit`.
     pub(crate) fn hash(&mut self, nonce: u32, limit: u64) -> Option<Digest> {
         self.first[12..16].copy_from_slice(&nonce.to_le_bytes());
         let mut state = self.midstate;
@@ -75,15 +75,15 @@ impl Scanner {
 
 /// The most significant 64 bits of a target, rounded up.
 pub(crate) fn limit_of(target: f64) -> u64 {
-    // a float above the range of the type becomes its largest value
+    // the cast turns a float above the range of the type into its largest value
     (target / 2f64.powi(192)).ceil() as u64
 }
 
-/// Hashes per second of this machine on so many threads.
+/// Measures the hashes per second of this machine on `threads` threads.
 #[must_use]
 pub fn measure_hash_rate(threads: usize, time: Duration) -> f64 {
     let (stop, total) = (AtomicBool::new(false), AtomicU64::new(0));
-    let begun = Instant::now();
+    let started = Instant::now();
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -101,7 +101,7 @@ pub fn measure_hash_rate(threads: usize, time: Duration) -> f64 {
         thread::sleep(time);
         stop.store(true, Ordering::Relaxed);
     });
-    total.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
+    total.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
 }
 
 #[cfg(test)]
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scanner_hashes_what_sha256d_hashes() {
+    fn the_scanner_agrees_with_sha256d() {
         let mut header = [0u8; 80];
         for (i, byte) in header.iter_mut().enumerate() {
             *byte = i as u8;

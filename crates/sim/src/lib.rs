@@ -1,8 +1,8 @@
-//! SIMULATOR: a Stratum V1 pool, a CPU miner and misbehaving peers, for the demo, tests and benchmarks.
+//! SIMULATOR: a Stratum V1 pool, a CPU miner and misbehaving peers, for demo, tests and benchmarks.
 //!
-//! Nothing here is part of the product, and nothing of the product's checking code is used here: the pool rebuilds
-//! and hashes every header with code of its own, and the miner really hashes. So when both sides agree on a share,
-//! two independent programs agree.
+//! Nothing here is part of the product, and nothing here uses the product's checking code: the pool
+//! rebuilds and hashes every header with code of its own, and the miner really hashes. If both
+//! sides agree on a share, two independent programs agree.
 
 pub mod fault;
 mod hash;

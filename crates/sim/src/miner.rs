@@ -1,5 +1,5 @@
-//! SIMULATOR of a CPU miner: it really hashes, counts every hash in the second of its header time, and logs every
-//! share.
+//! SIMULATOR of a CPU miner. It really hashes, counts its hashes by the second in their headers,
+//! and logs every share.
 
 use crate::hash::{Digest, Scanner, limit_of, sha256d, target_of, value};
 use serde_json::{Value, json};
@@ -23,25 +23,25 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Nonces between two looks at the clock and the job.
+/// Nonces hashed between two checks of clock and job.
 const BATCH: u32 = 1_024;
 
 /// How a miner behaves.
 #[derive(Clone, Debug)]
 pub struct MinerConfig {
-    /// Server to mine for.
+    /// Server that it mines for.
     pub server: SocketAddr,
     /// Worker name.
     pub user: String,
     /// Password.
     pub password: String,
-    /// Threads that hash.
+    /// Hashing threads.
     pub threads: usize,
-    /// Hashes per second in all; as many as possible if none.
+    /// Hashes per second of all threads together; unlimited if `None`.
     pub hash_rate: Option<f64>,
-    /// Asks for version rolling.
+    /// Whether it asks for version rolling.
     pub version_rolling: bool,
-    /// JSON lines of what was submitted and answered, each flushed.
+    /// File for a log of submits and answers as JSON lines.
     pub share_log: Option<PathBuf>,
 }
 
@@ -61,20 +61,20 @@ impl MinerConfig {
     }
 }
 
-/// What a miner did so far.
+/// Counters of a miner.
 #[derive(Clone, Debug, Default)]
 pub struct MinerStats {
-    /// Hashes.
+    /// Hashes computed.
     pub hashes: u64,
-    /// Shares sent.
+    /// Shares submitted.
     pub submitted: u64,
-    /// Shares taken.
+    /// Shares accepted.
     pub accepted: u64,
-    /// Refusals by the server's words.
+    /// Rejected shares by the server's message.
     pub rejected: BTreeMap<String, u64>,
     /// Whether it has a job.
     pub working: bool,
-    /// Connections made so far.
+    /// Number of connections made.
     pub connections: u64,
 }
 
@@ -116,7 +116,7 @@ struct Shared {
     log: Mutex<Option<File>>,
 }
 
-/// A running miner. It ends when this is dropped.
+/// A running miner. Dropping it stops the miner.
 pub struct MinerHandle {
     shared: Arc<Shared>,
 }
@@ -132,10 +132,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl MinerHandle {
-    /// Starts a miner; it connects, and comes back after every loss of the connection.
+    /// Starts a miner. It connects, and reconnects whenever it loses the connection.
     ///
     /// # Errors
-    /// When the share log can't be opened.
+    /// If the share log can't be opened.
     pub fn start(config: MinerConfig) -> io::Result<Self> {
         let log = match &config.share_log {
             Some(path) => Some(File::options().create(true).append(true).open(path)?),
@@ -163,7 +163,7 @@ impl MinerHandle {
         Ok(Self { shared })
     }
 
-    /// What it did so far.
+    /// Counters so far.
     #[must_use]
     pub fn stats(&self) -> MinerStats {
         let mut stats = lock(&self.shared.stats).clone();
@@ -185,7 +185,7 @@ impl MinerHandle {
         self.shared.changed.notify_waiters();
     }
 
-    /// Goes on after a pause.
+    /// Resumes after a pause.
     pub fn resume(&self) {
         self.shared.paused.store(false, Ordering::SeqCst);
         self.shared.changed.notify_waiters();
@@ -210,7 +210,7 @@ impl Shared {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         entry["at"] = json!(at as u64);
         if let Some(file) = lock(&self.log).as_mut() {
-            // one write per line, so that a kill leaves whole lines
+            // one write per line, so that a killed process leaves whole lines
             let _ = file.write_all(format!("{entry}\n").as_bytes());
         }
     }
@@ -225,9 +225,9 @@ fn hash(shared: &Shared, threads: usize, found: &mpsc::UnboundedSender<Found>) {
             thread::sleep(Duration::from_millis(5));
             continue;
         };
-        let (begun, mut done) = (Instant::now(), 0u64);
+        let (started, mut done) = (Instant::now(), 0u64);
         let limit = limit_of(job.target);
-        // each thread and each second has a header of its own
+        // each thread takes a new header every second
         while shared.generation.load(Ordering::SeqCst) == generation {
             let number = shared.extranonce2.fetch_add(1, Ordering::SeqCst);
             let mut extranonce2 = vec![0; job.extranonce2_size];
@@ -263,7 +263,7 @@ fn hash(shared: &Shared, threads: usize, found: &mpsc::UnboundedSender<Found>) {
                 *lock(&shared.by_second).entry(ntime).or_default() += u64::from(BATCH);
                 if let Some(rate) = per_thread {
                     let due = Duration::from_secs_f64(done as f64 / rate);
-                    thread::sleep(due.saturating_sub(begun.elapsed()).min(Duration::from_millis(100)));
+                    thread::sleep(due.saturating_sub(started.elapsed()).min(Duration::from_millis(100)));
                 }
             }
         }
@@ -324,7 +324,7 @@ async fn connect(shared: Arc<Shared>, mut shares: mpsc::UnboundedReceiver<Found>
             let _ = session(&shared, stream, &mut shares).await;
         }
         shared.set_job(None);
-        // what was found for a lost session is worth nothing in the next
+        // shares of a lost session are invalid in the next
         while shares.try_recv().is_ok() {}
         sleep(Duration::from_millis(200)).await;
     }

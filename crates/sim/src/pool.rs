@@ -1,4 +1,4 @@
-//! SIMULATOR of a Stratum V1 pool: real jobs, real checks, answers as stock pools give them.
+//! SIMULATOR of a Stratum V1 pool: real jobs, real checks, and the answers of stock pools.
 
 use crate::hash::{Digest, sha256d, target_of, value};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -21,27 +21,27 @@ use tokio::{
 /// How a pool behaves.
 #[derive(Clone, Debug)]
 pub struct PoolConfig {
-    /// Where to listen; port 0 takes a free one.
+    /// Address on which it listens; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Length of extranonce1, bytes.
     pub extranonce1: usize,
     /// Length of extranonce2, bytes.
     pub extranonce2: usize,
-    /// Difficulty of shares, also below 1.
+    /// Difficulty of shares; may be below 1.
     pub difficulty: f64,
-    /// Asks for half, as much or twice of it from block to block.
+    /// Whether each block multiplies the difficulty by 0.5, 1 or 2 at random.
     pub varying: bool,
     /// Time between jobs.
     pub job_interval: Duration,
-    /// Time between blocks: each makes a clean job.
+    /// Time between blocks, each of which gives a clean job.
     pub block_interval: Duration,
-    /// Version bits that it lets roll; none if it does not know `mining.configure`.
+    /// Version bits that miners may roll; `None` if it does not know `mining.configure`.
     pub version_mask: Option<u32>,
-    /// Seed of everything random.
+    /// Seed of its random numbers.
     pub seed: u64,
-    /// Password that workers need, if any.
+    /// Password that workers must send, if any.
     pub password: Option<String>,
-    /// Seconds that its clock is ahead.
+    /// Seconds by which its clock is ahead.
     pub ahead: u32,
 }
 
@@ -68,9 +68,9 @@ impl Default for PoolConfig {
 pub struct PoolShare {
     /// Worker name.
     pub worker: String,
-    /// Hash of the header that the pool rebuilt, if it could.
+    /// Hash of the header that the pool rebuilt, unless the submit was malformed.
     pub digest: Option<Digest>,
-    /// The pool's number and words if it refused.
+    /// Error number and message, if the pool refused it.
     pub refused: Option<(i64, &'static str)>,
 }
 
@@ -110,7 +110,7 @@ struct State {
     sessions: usize,
 }
 
-/// A running pool. It ends when this is dropped.
+/// A running pool. Dropping it stops the pool.
 pub struct PoolHandle {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -187,7 +187,7 @@ impl PoolHandle {
     /// Starts a pool.
     ///
     /// # Errors
-    /// When the address can't be had.
+    /// If it can't listen on the address.
     pub async fn start(config: PoolConfig) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
@@ -210,12 +210,12 @@ impl PoolHandle {
         state.make_job(true);
         let state = Arc::new(Mutex::new(state));
         let (events, _) = broadcast::channel(64);
-        let clock = {
+        let ticker = {
             let (state, events) = (Arc::clone(&state), events.clone());
             tokio::spawn(async move {
-                let begun = Instant::now();
-                let mut jobs = interval_at(begun + job_interval, job_interval);
-                let mut blocks = interval_at(begun + block_interval, block_interval);
+                let started = Instant::now();
+                let mut jobs = interval_at(started + job_interval, job_interval);
+                let mut blocks = interval_at(started + block_interval, block_interval);
                 loop {
                     let clean = tokio::select! {
                         _ = jobs.tick() => false,
@@ -226,7 +226,7 @@ impl PoolHandle {
                 }
             })
         };
-        let door = {
+        let acceptor = {
             let (state, events) = (Arc::clone(&state), events.clone());
             tokio::spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
@@ -236,10 +236,10 @@ impl PoolHandle {
                 }
             })
         };
-        Ok(Self { address, state, events, tasks: vec![clock, door] })
+        Ok(Self { address, state, events, tasks: vec![ticker, acceptor] })
     }
 
-    /// Where it listens.
+    /// Address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -251,13 +251,13 @@ impl PoolHandle {
         lock(&self.state).shares.clone()
     }
 
-    /// Shares that it took.
+    /// Number of accepted shares.
     #[must_use]
     pub fn accepted(&self) -> usize {
         lock(&self.state).shares.iter().filter(|share| share.refused.is_none()).count()
     }
 
-    /// Reasons of refusals and how often.
+    /// Number of refusals by their message.
     #[must_use]
     pub fn refusals(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::new();
@@ -267,25 +267,25 @@ impl PoolHandle {
         counts
     }
 
-    /// Connections that are subscribed now.
+    /// Number of subscribed connections.
     #[must_use]
     pub fn sessions(&self) -> usize {
         lock(&self.state).sessions
     }
 
-    /// Changes the difficulty for everyone.
+    /// Changes the difficulty of all connections.
     pub fn set_difficulty(&self, difficulty: f64) {
         lock(&self.state).difficulty = difficulty;
         let _ = self.events.send(Event::Difficulty);
     }
 
-    /// A new block: a clean job.
+    /// Announces a new block with a clean job.
     pub fn new_block(&self) {
         let job = lock(&self.state).make_job(true);
         let _ = self.events.send(Event::Job(job));
     }
 
-    /// Down: drops everyone and lets nobody in.
+    /// With `true`, drops all connections and refuses new ones; with `false`, accepts them again.
     pub fn set_down(&self, down: bool) {
         lock(&self.state).down = down;
         if down {
@@ -293,7 +293,7 @@ impl PoolHandle {
         }
     }
 
-    /// Drops everyone, who may come back at once.
+    /// Drops all connections; new ones are accepted.
     pub fn drop_connections(&self) {
         let _ = self.events.send(Event::Drop);
     }
@@ -382,7 +382,8 @@ impl Session {
         Self { state: shared, extranonce1, subscribed: false, workers: HashSet::new(), mask: 0, difficulties }
     }
 
-    /// Tells of a changed difficulty; the one before counts as well until the next change.
+    /// Announces a changed difficulty. Shares of the previous difficulty still count until the next
+    /// change.
     fn difficulty(&mut self, out: &mut Vec<Value>) {
         let current = lock(&self.state).difficulty;
         if self.difficulties[0] != current {

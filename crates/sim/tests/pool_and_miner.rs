@@ -1,4 +1,4 @@
-//! The simulators against each other.
+//! Pool and miner against each other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hashlease_sim::{
@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep};
 const EASY: f64 = 1e-6;
 
 async fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    let begun = Instant::now();
+    let started = Instant::now();
     while !reached() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -42,11 +42,11 @@ async fn shares_are_real_and_counted_once() {
     miner.pause();
     sleep(Duration::from_millis(300)).await;
     let stats = miner.stats();
-    // hashes per share: 6 sigma around the difficulty's mean
+    // 6 sigma around the number of shares that the difficulty predicts
     let expected = stats.hashes as f64 / (EASY * 4_295_032_833.0);
     let shares = pool.shares().iter().filter(|share| share.digest.is_some()).count() as f64;
     assert!((shares - expected).abs() < 6.0 * expected.sqrt() + 2.0, "{shares} shares, expected {expected}");
-    // the log alone proves the work
+    // the log proves the work on its own
     let text = std::fs::read_to_string(&log).unwrap();
     let mut hashes = HashSet::new();
     for line in text.lines() {
@@ -85,7 +85,7 @@ async fn a_miner_comes_back_after_every_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_harder_pool_refuses_what_no_longer_meets_its_difficulty() {
+async fn a_harder_pool_refuses_shares_below_its_new_difficulty() {
     let pool = pool().await;
     let miner =
         MinerHandle::start(MinerConfig { hash_rate: Some(1e6), ..MinerConfig::new(pool.address(), "w") })

@@ -1,4 +1,4 @@
-//! The people of a lease, with keys of their own: what a renter and a provider do with a wallet.
+//! Provider and renter with their keys, and what they do with a wallet.
 
 use crate::Anvil;
 use alloy::signers::{SignerSync, local::PrivateKeySigner};
@@ -13,39 +13,39 @@ use hashlease_chain::{
 };
 use hashlease_primitives::{BoxContent as _, GatewayBox, HashRate, LeaseId, NodeBox, NodeKey, Secret, typed};
 
-/// What a renter asks for.
+/// Lease that a renter wants.
 #[derive(Clone, Debug)]
 pub struct Renting {
     /// Hashes per second.
     pub rate: HashRate,
     /// Base units per 10^21 hashes.
     pub price: u128,
-    /// Seconds of an epoch.
+    /// Length of an epoch, seconds.
     pub epoch_length: u32,
-    /// Epochs.
+    /// Number of epochs.
     pub epochs: u32,
-    /// Seconds from now to the start.
+    /// Seconds until the lease starts.
     pub lead: u64,
     /// Bond, basis points of the payment.
     pub bond_bps: u16,
-    /// Where the gateway's link listens, `host:port`.
+    /// Address of the gateway's link, `host:port`.
     pub gateway: String,
-    /// Where the renter's pool is, `host:port`.
+    /// Address of the renter's pool, `host:port`.
     pub pool: String,
     /// The renter's worker at the pool.
     pub worker: String,
 }
 
-/// Keys of everyone in a demo.
+/// Keys of everyone in a world.
 #[derive(Clone, Debug)]
 pub struct Actors {
-    /// Sells hash power; its key also sends the node's transactions.
+    /// Sells hash power. The node sends its transactions with this key.
     pub provider: PrivateKeySigner,
-    /// Buys it.
+    /// Buys hash power.
     pub renter: PrivateKeySigner,
     /// The gateway's key: signs jobs.
     pub job_signer: PrivateKeySigner,
-    /// Committee members: owner and signing key are one here.
+    /// Committee members; each uses one key as owner and as signing key.
     pub members: Vec<PrivateKeySigner>,
     /// Opens the node's boxes.
     pub node_key: NodeKey,
@@ -79,10 +79,10 @@ impl Actors {
         self.members.iter().map(PrivateKeySigner::address).collect()
     }
 
-    /// Gives everyone who sends transactions native currency.
+    /// Gives native currency to everyone who sends transactions.
     ///
     /// # Errors
-    /// What the chain answers.
+    /// Errors of the chain.
     pub async fn fund(&self, anvil: &Anvil) -> Result<()> {
         for key in [&self.provider, &self.renter].into_iter().chain(&self.members) {
             anvil.fund(key.address()).await?;
@@ -90,10 +90,10 @@ impl Actors {
         Ok(())
     }
 
-    /// The provider deposits `amount` of the demo token, out of which bonds are locked.
+    /// The provider deposits `amount` of the demo token, from which bonds are locked.
     ///
     /// # Errors
-    /// What the chain answers.
+    /// Errors of the chain.
     pub async fn deposit(&self, chain: &Chain, amount: u128) -> Result<()> {
         let Deployment { escrow, token, .. } = *chain.deployment();
         let sender = Sender::new(chain.clone(), self.provider.clone());
@@ -104,10 +104,10 @@ impl Actors {
         Ok(())
     }
 
-    /// The provider signs an offer; the renter fills it. Returns the lease's id.
+    /// The provider signs an offer, the renter accepts it. Returns the lease's id.
     ///
     /// # Errors
-    /// What the chain answers.
+    /// Errors of the chain.
     pub async fn rent(&self, chain: &Chain, wanted: &Renting) -> Result<LeaseId> {
         let Deployment { escrow, token, oracle_id, .. } = *chain.deployment();
         let now = chain.time().await?;
@@ -173,14 +173,14 @@ impl Actors {
         let rented = receipt
             .full
             .decoded_log::<LeaseEscrow::Rented>()
-            .context("the transaction that rented shows no Rented event")?;
+            .context("the renting transaction has no Rented event")?;
         Ok(LeaseId(u64::try_from(rented.lease)?))
     }
 
-    /// An account takes its whole balance out of the escrow. Returns the base units.
+    /// Withdraws an account's whole balance from the escrow. Returns the base units.
     ///
     /// # Errors
-    /// What the chain answers.
+    /// Errors of the chain.
     pub async fn withdraw(&self, chain: &Chain, key: &PrivateKeySigner) -> Result<U256> {
         let Deployment { escrow, token, .. } = *chain.deployment();
         let amount = chain.balance(key.address(), token).await?;
@@ -192,7 +192,7 @@ impl Actors {
     }
 }
 
-/// The same struct in the contract's binding.
+/// The offer as a struct of the contract's binding.
 fn binding(offer: typed::Offer) -> LeaseEscrow::Offer {
     LeaseEscrow::Offer {
         provider: offer.provider,

@@ -1,4 +1,4 @@
-//! The embedded chain: anvil with a block time, and the deployment on it by the forge script.
+//! The local chain: anvil, and the deployment on it by the forge script.
 
 use alloy_primitives::{Address, U256};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -13,13 +13,13 @@ use tokio::{
 };
 use url::Url;
 
-/// First of anvil's published development keys: worth nothing anywhere else.
+/// First of anvil's published development keys; worthless on any other chain.
 const DEPLOYER: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
-/// Arguments of a script that sends transactions from the development key.
+/// Arguments that make a script send transactions from the development key.
 pub const DEPLOY: [&str; 4] = ["--broadcast", "--non-interactive", "--private-key", DEPLOYER];
 
-/// A running chain. It ends when this is dropped.
+/// A running chain. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Anvil {
     child: Child,
@@ -27,7 +27,7 @@ pub struct Anvil {
     client: reqwest::Client,
 }
 
-/// What a deployment is made with.
+/// Parameters of a deployment.
 #[derive(Clone, Debug)]
 pub struct DeployOptions<'a> {
     /// Name of the file in `script/deployments`.
@@ -36,13 +36,13 @@ pub struct DeployOptions<'a> {
     pub owners: &'a [Address],
     /// Their signing keys.
     pub keys: &'a [Address],
-    /// Signatures needed.
+    /// Signatures that a statement needs.
     pub threshold: usize,
     /// Credit window, seconds.
     pub window: u32,
-    /// Fee of released money, basis points.
+    /// Fee on released money, basis points.
     pub fee_bps: u16,
-    /// Who gets the fee.
+    /// Recipient of the fee.
     pub payee: Address,
 }
 
@@ -51,20 +51,21 @@ fn list(addresses: &[Address]) -> String {
 }
 
 impl Anvil {
-    /// Starts a chain with id 31337 and a block every `block_time` seconds on a free port of the loopback, or on
-    /// `port`.
+    /// Starts a chain with id 31337 and a block every `block_time` seconds, on `port` of the
+    /// loopback interface; 0 takes a free port.
     ///
     /// # Errors
-    /// When anvil does not start.
+    /// If anvil does not start.
     pub async fn start(tools: &Toolchain, block_time: u32, port: u16) -> Result<Self> {
         let arguments = ["--port", &port.to_string(), "--block-time", &block_time.to_string()];
         Self::spawn(tools, &arguments).await
     }
 
-    /// Starts a chain that says it is `chain_id`, with a block for each transaction, on a free port of the loopback.
+    /// Starts a chain with id `chain_id` and a block for each transaction, on a free port of the
+    /// loopback interface.
     ///
     /// # Errors
-    /// When anvil does not start.
+    /// If anvil does not start.
     pub async fn posing_as(tools: &Toolchain, chain_id: u64) -> Result<Self> {
         Self::spawn(tools, &["--port", "0", "--chain-id", &chain_id.to_string()]).await
     }
@@ -87,16 +88,16 @@ impl Anvil {
                     return Ok(address.trim().to_owned());
                 }
             }
-            bail!("anvil ended before it listened: is the port taken? ({arguments:?})")
+            bail!("anvil ended before it listened; is the port taken? ({arguments:?})")
         });
         let address = listening.await.context("anvil did not listen within 30 s")??;
-        // its pipe must not fill up
+        // read on, because anvil blocks when its pipe is full
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let url = format!("http://{address}").parse().context("anvil's address")?;
         Ok(Self { child, url, client: reqwest::Client::new() })
     }
 
-    /// Its RPC endpoint.
+    /// RPC endpoint.
     #[must_use]
     pub const fn url(&self) -> &Url {
         &self.url
@@ -108,10 +109,10 @@ impl Anvil {
         self.child.id()
     }
 
-    /// A plain RPC request.
+    /// Sends an RPC request.
     ///
     /// # Errors
-    /// What the endpoint answers.
+    /// Errors of the endpoint.
     pub async fn rpc(&self, method: &str, params: Value) -> Result<Value> {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let response =
@@ -130,10 +131,10 @@ impl Anvil {
         self.rpc("anvil_setBalance", json!([account, wei])).await.map(drop)
     }
 
-    /// Deploys by the forge script and reads the file that it writes.
+    /// Deploys with the forge script and reads the file that the script writes.
     ///
     /// # Errors
-    /// With forge's own words.
+    /// If forge fails; the error has its output.
     pub async fn deploy(
         &self,
         tools: &Toolchain,
@@ -156,10 +157,11 @@ impl Anvil {
         Deployment::read(&path).context("deployment")
     }
 
-    /// Runs a forge script of the release profile against this chain. Returns whether it succeeded, and what it said.
+    /// Runs a forge script of the release profile against this chain. Returns whether it succeeded,
+    /// and its output.
     ///
     /// # Errors
-    /// When forge does not start.
+    /// If forge does not start.
     pub async fn script(
         &self,
         tools: &Toolchain,
@@ -172,7 +174,7 @@ impl Anvil {
             .args(arguments)
             .envs(env.iter().map(|(name, value)| (name, value)))
             .env("FOUNDRY_PROFILE", "release")
-            // artifacts of its own: other commands may leave some without bytecode in `out`
+            // a separate directory: other commands may leave artifacts without bytecode in `out`
             .env("FOUNDRY_OUT", "cache/deploy/out")
             .env("FOUNDRY_CACHE_PATH", "cache/deploy")
             .current_dir(tools.root())

@@ -1,5 +1,6 @@
-//! A local world for the demo and the end-to-end tests: an embedded chain, a deployment by the forge script, funded
-//! keys, and the roles of Hashlease as processes of their own. Tools only: nothing here is part of the product.
+//! A local world for the demo and the end-to-end tests: an anvil chain, a deployment by the forge
+//! script, funded keys, and each role of Hashlease as a process. Nothing here is part of the
+//! product.
 
 mod actors;
 mod anvil;

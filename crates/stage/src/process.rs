@@ -1,4 +1,4 @@
-//! Roles of Hashlease as processes.
+//! Runs roles of Hashlease as processes.
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-/// A role that runs; it ends when this is dropped.
+/// A running role. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Role {
     name: String,
@@ -24,11 +24,11 @@ pub struct Role {
 }
 
 impl Role {
-    /// Starts `hashlease <arguments>` with its log in `log` (appended) and waits until it says on its standard
-    /// output, in one JSON line, where it listens.
+    /// Starts `hashlease <arguments>`, appends its log to `log`, and waits for the JSON line on
+    /// standard output in which it reports its addresses.
     ///
     /// # Errors
-    /// When it ends or says nothing for a minute; the error shows the end of its log.
+    /// If it ends or reports nothing for a minute. The error shows the end of its log.
     pub async fn start(
         binary: &Path,
         name: &str,
@@ -59,30 +59,31 @@ impl Role {
             bail!("{name} did not start; end of {}:\n{}", log.display(), end.join("\n"));
         };
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let ready = serde_json::from_str(&first).with_context(|| format!("{name} said {first:?}"))?;
+        let ready = serde_json::from_str(&first).with_context(|| format!("{name} printed {first:?}"))?;
         Ok(Self { name: name.to_owned(), child, ready, log: log.to_owned() })
     }
 
-    /// Its name.
+    /// Name of the role.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its log.
+    /// Log file.
     #[must_use]
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Where it listens, by the name in its first line: `stratum`, `api` or `link`.
+    /// Address from its first line: `stratum`, `api` or `link`.
     ///
     /// # Errors
-    /// When it did not say.
+    /// If it did not report that address.
     pub fn address(&self, what: &str) -> Result<std::net::SocketAddr> {
         let text = self.ready.get(what).and_then(Value::as_str);
-        let text =
-            text.with_context(|| format!("{} did not say where its {what} is: {}", self.name, self.ready))?;
+        let text = text.with_context(|| {
+            format!("{} did not report the address of its {what}: {}", self.name, self.ready)
+        })?;
         text.parse().with_context(|| format!("{} {what}: {text}", self.name))
     }
 
@@ -92,10 +93,10 @@ impl Role {
         self.child.id()
     }
 
-    /// Kills it at once (`SIGKILL`) and waits for its end.
+    /// Kills the process (`SIGKILL`) and waits until it has ended.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub async fn kill(&mut self) -> Result<()> {
         self.child.kill().await.with_context(|| format!("killing {}", self.name))
     }

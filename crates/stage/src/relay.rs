@@ -1,4 +1,4 @@
-//! A TCP relay that can be cut: how a test takes an endpoint away and gives it back.
+//! A TCP relay that tests can cut, to take an endpoint away and give it back.
 
 use anyhow::{Context as _, Result};
 use std::{
@@ -15,7 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Passes connections on to one address. It ends when this is dropped.
+/// Forwards connections to one address until it is dropped.
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
@@ -25,10 +25,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Listens on a free port of the loopback.
+    /// Listens on a free port of the loopback interface.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// If no port is free.
     pub async fn start(target: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("relay")?;
         let address = listener.local_addr().context("relay")?;
@@ -54,13 +54,13 @@ impl Relay {
         Ok(Self { address, cut, snip, task })
     }
 
-    /// Where it listens.
+    /// Address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Drops every connection and lets no new one through, or lets them through again.
+    /// With `true`, drops every connection and forwards no new ones; with `false`, forwards again.
     pub fn set_cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::SeqCst);
         self.snip.notify_waiters();

@@ -1,5 +1,5 @@
-//! The whole system on one machine: chain, contracts, committee, gateway and node as processes of their own, and the
-//! simulated pool.
+//! The whole system on one machine: a chain with the contracts, committee, gateway and node, each
+//! as a process, and a simulated pool.
 
 use crate::{Actors, Anvil, DeployOptions, Relay, Renting, Role, secret};
 use alloy_primitives::Address;
@@ -17,7 +17,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-/// Seconds between two blocks of the embedded chain.
+/// Seconds between two blocks of the local chain.
 pub const BLOCK_TIME: u32 = 1;
 
 /// A pool that runs elsewhere.
@@ -29,35 +29,35 @@ pub struct Upstream {
     pub worker: String,
 }
 
-/// What a world is made of.
+/// Parameters of a world.
 #[derive(Clone, Debug)]
 pub struct WorldOptions {
     /// The `hashlease` binary.
     pub binary: PathBuf,
-    /// Where data directories, logs and keys go.
+    /// Directory for the data directories and the logs.
     pub dir: PathBuf,
-    /// Name of the deployment's file: one per world that runs at the same time.
+    /// Name of the deployment's file. Worlds that run at the same time need different names.
     pub name: String,
-    /// Committee members.
+    /// Number of committee members.
     pub members: usize,
-    /// Signatures needed.
+    /// Signatures that a statement needs.
     pub threshold: usize,
     /// Credit window, seconds.
     pub window: u32,
-    /// Fee of released money, basis points.
+    /// Fee on released money, basis points.
     pub fee_bps: u16,
-    /// The renter's pool, simulated.
+    /// The renter's simulated pool.
     pub pool: PoolConfig,
-    /// A real pool instead of it, and the renter's worker there.
+    /// A pool elsewhere instead of the simulated one.
     pub upstream: Option<Upstream>,
-    /// Port of the chain's RPC; 0 takes a free one.
+    /// Port of the chain's RPC endpoint; 0 takes a free one.
     pub chain_port: u16,
-    /// Where miners connect; port 0 takes a free one.
+    /// Address for miners; port 0 takes a free one.
     pub stratum: SocketAddr,
 }
 
 impl WorldOptions {
-    /// Three of three members, a credit window of a minute, free ports.
+    /// Three members who must all sign, a credit window of a minute, free ports.
     #[must_use]
     pub fn new(binary: PathBuf, dir: PathBuf, name: &str) -> Self {
         Self {
@@ -76,22 +76,22 @@ impl WorldOptions {
     }
 }
 
-/// A running world. Its processes end when this is dropped.
+/// A running world. Dropping it ends its processes.
 #[derive(Debug)]
 pub struct World {
     options: WorldOptions,
     deployment_file: PathBuf,
-    /// The chain.
+    /// The local chain.
     pub anvil: Anvil,
-    /// Its contracts.
+    /// The contracts.
     pub chain: Chain,
     /// Everybody's keys.
     pub actors: Actors,
-    /// Who gets the oracle's fee.
+    /// Recipient of the oracle's fee.
     pub payee: Address,
-    /// The renter's pool, simulated.
+    /// The renter's simulated pool.
     pub pool: PoolHandle,
-    /// Between the node and the chain.
+    /// Relay between the node and the chain.
     pub node_rpc: Relay,
     /// Committee members.
     pub members: Vec<Role>,
@@ -106,7 +106,7 @@ fn address_of(url: &Url) -> Result<SocketAddr> {
     address.parse().with_context(|| format!("{url}: expected an address and a port"))
 }
 
-/// Arguments that every role takes.
+/// Arguments that all roles share.
 fn common(role: &str, rpc: &str, deployment: &Path, data: &Path) -> Vec<String> {
     let text = |path: &Path| path.display().to_string();
     [role, "--rpc", rpc, "--deployment", &text(deployment), "--data-dir", &text(data)]
@@ -117,10 +117,10 @@ fn common(role: &str, rpc: &str, deployment: &Path, data: &Path) -> Vec<String> 
 }
 
 impl World {
-    /// Starts everything but leases; `step` hears what is being done.
+    /// Starts everything; `step` is called with a description of each step. There is no lease yet.
     ///
     /// # Errors
-    /// What did not start, with its own words.
+    /// If a part does not start; the error has its output.
     pub async fn start(options: WorldOptions, tools: &Toolchain, step: impl Fn(&str)) -> Result<Self> {
         let logs = options.dir.join("logs");
         std::fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
@@ -189,21 +189,21 @@ impl World {
     }
 
     async fn committee_is_announced(&self) -> Result<Committee> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let committee = self.chain.committee(self.chain.deployment().oracle).await?;
             if committee.urls().len() == committee.members.len() {
                 return Ok(committee);
             }
-            ensure!(begun.elapsed() < Duration::from_secs(30), "the members did not announce their URLs");
+            ensure!(started.elapsed() < Duration::from_secs(30), "the members did not announce their URLs");
             sleep(Duration::from_millis(250)).await;
         }
     }
 
-    /// Where miners connect.
+    /// Address for miners.
     ///
     /// # Errors
-    /// When the node did not say.
+    /// If the node did not report it.
     pub fn stratum(&self) -> Result<SocketAddr> {
         self.node.address("stratum")
     }
@@ -220,10 +220,11 @@ impl World {
         self.options.dir.join("node")
     }
 
-    /// What a renter asks for when she wants her own pool and the world's gateway.
+    /// A lease on the world's gateway and pool; rate, price, epochs and lead are 0, for the caller
+    /// to set.
     ///
     /// # Errors
-    /// When the gateway did not say where it listens.
+    /// If the gateway did not report its address.
     pub fn renting(&self) -> Result<Renting> {
         let upstream = self
             .options
@@ -243,18 +244,18 @@ impl World {
         })
     }
 
-    /// Kills the node at once, as `kill -9` does.
+    /// Kills the node, as `kill -9` does.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub async fn kill_node(&mut self) -> Result<()> {
         self.node.kill().await
     }
 
-    /// Starts the node again, on its data and its ports.
+    /// Starts the node again, on the same data and ports.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If it does not start.
     pub async fn restart_node(&mut self) -> Result<()> {
         let places = (self.node.address("stratum")?, self.node.address("api")?);
         let rpc = self.node_rpc.address();
@@ -265,7 +266,7 @@ impl World {
     /// The evidence file of a closed epoch, from the node's API.
     ///
     /// # Errors
-    /// What the node answers.
+    /// Errors of the node.
     pub async fn evidence(&self, lease: LeaseId, epoch: u32) -> Result<Vec<u8>> {
         let api = self.node.address("api")?;
         let url = format!("http://{api}/v1/leases/{lease}/epochs/{epoch}/evidence");
@@ -276,10 +277,10 @@ impl World {
         Ok(body.to_vec())
     }
 
-    /// What the node says of itself and its leases.
+    /// The node's report about itself and its leases.
     ///
     /// # Errors
-    /// When it can't be asked.
+    /// If the node does not answer.
     pub async fn node_status(&self) -> Result<Value> {
         let api = self.node.address("api")?;
         let url = format!("http://{api}/v1/status");
@@ -289,7 +290,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // named after this world: nobody else reads it
+        // the file is named after this world, so nobody else reads it
         let _ = std::fs::remove_file(&self.deployment_file);
     }
 }
