@@ -5,7 +5,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use hashlease_fuzz::bytes;
 use hashlease_journal::{Record, read};
-use hashlease_primitives::{JobKind, UnixMillis};
+use hashlease_primitives::JobKind;
 use hashlease_share::wire::{put_job, put_share, put_terms};
 use libfuzzer_sys::fuzz_target;
 use std::{fs, path::PathBuf, sync::LazyLock};
