@@ -1,116 +1,219 @@
-//! Named mistakes in the money code, each of which a named test must see: `tests/mutations.toml`.
+//! Makes named mistakes in the code that decides on money, each in a copy: a named test must fail.
+//!
+//! In: `tests/mutations.toml`. Out: a line per mistake, and an error if a test did not see one.
+
+mod run;
+mod rust;
+mod solidity;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hashlease_toolchain::Toolchain;
+use run::{Run, Verdict};
 use serde::Deserialize;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
+
+const LIST: &str = "tests/mutations.toml";
 
 #[derive(Deserialize)]
 struct Mutations {
-    mutation: Vec<Mutation>,
+    mutation: Vec<Entry>,
 }
 
+/// An entry as it is written. [`Entry::read`] tells its kind.
 #[derive(Deserialize)]
-struct Mutation {
+#[serde(deny_unknown_fields)]
+struct Entry {
     name: String,
     /// What would be lost.
     why: String,
     file: PathBuf,
     find: String,
     replace: String,
-    /// For `forge test --match-test`.
     test: String,
-    /// For `forge test --match-path`.
-    path: String,
+    /// Solidity: file of the test.
+    path: Option<String>,
+    /// Rust: package of the test.
+    package: Option<String>,
+    /// Rust: name of an integration test; without it the unit tests are run.
+    integration: Option<String>,
 }
 
-/// What forge needs, copied to where it may be broken; the packages are linked.
-fn copy_of(root: &Path) -> Result<PathBuf> {
-    let copy = root.join("target/mutants");
-    if copy.exists() {
-        fs::remove_dir_all(&copy).context("target/mutants")?;
-    }
-    for part in ["contracts/src", "contracts/tools", "script", "tests"] {
-        copy_dir(&root.join(part), &copy.join(part))?;
-    }
-    fs::copy(root.join("foundry.toml"), copy.join("foundry.toml")).context("foundry.toml")?;
-    #[cfg(unix)]
-    std::os::unix::fs::symlink(root.join("contracts/node_modules"), copy.join("contracts/node_modules"))
-        .context("contracts/node_modules")?;
-    #[cfg(not(unix))]
-    copy_dir(&root.join("contracts/node_modules"), &copy.join("contracts/node_modules"))?;
-    Ok(copy)
+struct Mutation {
+    name: String,
+    why: String,
+    file: PathBuf,
+    find: String,
+    replace: String,
+    test: Test,
 }
 
-fn copy_dir(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| to.display().to_string())?;
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type()?.is_dir() {
-            copy_dir(&source, &target)?;
-        } else {
-            fs::copy(&source, &target).with_context(|| source.display().to_string())?;
+enum Test {
+    Solidity(solidity::Test),
+    Rust(rust::Test),
+}
+
+impl Test {
+    const fn language(&self) -> &'static str {
+        match self {
+            Self::Solidity(_) => "solidity",
+            Self::Rust(_) => "rust",
         }
     }
-    Ok(())
 }
 
-/// Runs the named tests. Returns whether they pass, and what forge said.
-fn test(tools: &Toolchain, copy: &Path, mutation: &Mutation) -> Result<(bool, String)> {
-    let mut forge = Command::new(tools.tool("forge")?);
-    forge.args(["test", "--match-test", &mutation.test, "--match-path", &mutation.path]);
-    // only what the named tests need is compiled
-    for folder in ["unit", "fuzz", "invariant", "differential", "gas"] {
-        if !mutation.path.contains(&format!("/{folder}/")) {
-            forge.args(["--skip", &format!("tests/{folder}/**")]);
+impl Entry {
+    fn read(self) -> Result<Mutation> {
+        let Self { name, why, file, find, replace, test, path, package, integration } = self;
+        let test = match (path, package) {
+            (Some(path), None) if integration.is_none() => Test::Solidity(solidity::Test { path, test }),
+            (None, Some(package)) => Test::Rust(rust::Test { package, integration, test }),
+            _ => bail!(
+                "{LIST}: {name}: expected `path` (Solidity) or `package` and perhaps `integration` (Rust)"
+            ),
+        };
+        Ok(Mutation { name, why, file, find, replace, test })
+    }
+}
+
+fn read(text: &str) -> Result<Vec<Mutation>> {
+    let Mutations { mutation } = toml::from_str(text).context(LIST)?;
+    mutation.into_iter().map(Entry::read).collect()
+}
+
+impl Mutation {
+    /// Whether the command asks for it: by a part of its name, or by its language.
+    fn is_wanted(&self, only: Option<&str>) -> bool {
+        only.is_none_or(|only| self.name.contains(only) || self.test.language() == only)
+    }
+
+    /// The text of its file with the mistake.
+    fn applied(&self, sound: &str) -> Result<String> {
+        let found = sound.matches(&self.find).count();
+        let file = self.file.display();
+        ensure!(
+            found == 1,
+            "{}: expected the text to replace once in {file}, found it {found} times",
+            self.name
+        );
+        Ok(sound.replace(&self.find, &self.replace))
+    }
+
+    /// Runs the test without the mistake and with it. Returns whether the test sees it.
+    fn is_seen(&self, copy: &Path, run: impl Fn() -> Result<Run>) -> Result<bool> {
+        let file = copy.join(&self.file);
+        let sound = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let broken = self.applied(&sound)?;
+        let before = run()?;
+        ensure!(
+            before.verdict == Verdict::Passes,
+            "{}: without the mistake the test must pass, but: {:?}\n{}",
+            self.name,
+            before.verdict,
+            before.said
+        );
+        fs::write(&file, broken)?;
+        let after = run();
+        fs::write(&file, sound)?;
+        let after = after?;
+        match after.verdict {
+            Verdict::Passes => Ok(false),
+            Verdict::Fails => Ok(true),
+            Verdict::NotFound | Verdict::DoesNotCompile => {
+                bail!("{}: with the mistake: {:?}\n{}", self.name, after.verdict, after.said)
+            }
         }
     }
-    let output = forge
-        .args(["--skip", "script/*.s.sol"])
-        .env_remove("FOUNDRY_PROFILE")
-        .env("FORGE_SNAPSHOT_EMIT", "false")
-        .current_dir(copy)
-        .output()
-        .context("starting forge")?;
-    let said = [output.stdout, output.stderr].concat();
-    Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
 }
 
-/// Applies each mistake in a copy of the contracts, and expects its tests to fail there and to pass without it.
+/// Makes the mistakes that `only` names by a part of their name or by their language, or all.
 pub(crate) fn run(tools: &Toolchain, only: Option<&str>) -> Result<()> {
     let root = tools.root();
-    let text = fs::read_to_string(root.join("tests/mutations.toml")).context("tests/mutations.toml")?;
-    let Mutations { mutation } = toml::from_str(&text).context("tests/mutations.toml")?;
-    let copy = copy_of(root)?;
+    let all = read(&fs::read_to_string(root.join(LIST)).context(LIST)?)?;
+    let wanted: Vec<&Mutation> = all.iter().filter(|mutation| mutation.is_wanted(only)).collect();
+    ensure!(!wanted.is_empty(), "{LIST}: no mistake of the name or language {:?}", only.unwrap_or_default());
+    let has = |language: &str| wanted.iter().any(|mutation| mutation.test.language() == language);
+    let solidity = has("solidity").then(|| solidity::copy(root)).transpose()?;
+    let rust = has("rust").then(|| rust::copy(root)).transpose()?;
     let mut unseen = Vec::new();
-    for mutation in mutation.iter().filter(|mutation| only.is_none_or(|only| mutation.name.contains(only))) {
-        let file = copy.join(&mutation.file);
-        let sound = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        let found = sound.matches(&mutation.find).count();
-        ensure!(found == 1, "{}: expected its text once in {}, found {found}", mutation.name, file.display());
-        let (passes, said) = test(tools, &copy, mutation)?;
-        ensure!(
-            passes && !said.contains("No tests"),
-            "{}: fails without the mistake:\n{said}",
-            mutation.name
-        );
-        fs::write(&file, sound.replace(&mutation.find, &mutation.replace))?;
-        let (passes, said) = test(tools, &copy, mutation)?;
-        fs::write(&file, sound)?;
-        if said.contains("Compiler run failed") {
-            bail!("{}: does not compile:\n{said}", mutation.name);
-        }
-        let verdict = if passes { "NOT SEEN" } else { "seen" };
+    for mutation in wanted {
+        let seen = match (&mutation.test, &solidity, &rust) {
+            (Test::Solidity(test), Some(copy), _) => mutation.is_seen(copy, || test.run(tools, copy))?,
+            (Test::Rust(test), _, Some(copy)) => mutation.is_seen(copy, || test.run(root, copy))?,
+            _ => bail!("{}: no copy was made", mutation.name),
+        };
+        let verdict = if seen { "seen" } else { "NOT SEEN" };
         println!("{verdict:<9} {} ({})", mutation.name, mutation.why);
-        if passes {
+        if !seen {
             unseen.push(mutation.name.as_str());
         }
     }
     ensure!(unseen.is_empty(), "no test sees: {}", unseen.join(", "));
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const COMMON: &str = "[[mutation]]\nname = \"a b\"\nwhy = \"w\"\nfile = \"f\"\nfind = \"x\"\nreplace = \"y\"\n\
+                          test = \"t\"\n";
+
+    fn one(more: &str) -> Result<Mutation> {
+        Ok(read(&format!("{COMMON}{more}"))?.remove(0))
+    }
+
+    #[test]
+    fn an_entry_is_for_one_language() {
+        assert_eq!(one("path = \"p\"").unwrap().test.language(), "solidity");
+        assert_eq!(one("package = \"p\"").unwrap().test.language(), "rust");
+        assert_eq!(one("package = \"p\"\nintegration = \"i\"").unwrap().test.language(), "rust");
+        for wrong in ["", "path = \"p\"\npackage = \"q\"", "path = \"p\"\nintegration = \"i\"", "pth = \"p\""]
+        {
+            assert!(one(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_chosen_by_name_or_language() {
+        let rust = one("package = \"p\"").unwrap();
+        for (only, wanted) in
+            [(None, true), (Some("b"), true), (Some("rust"), true), (Some("solidity"), false)]
+        {
+            assert_eq!(rust.is_wanted(only), wanted, "{only:?}");
+        }
+    }
+
+    #[test]
+    fn the_text_must_be_there_once() {
+        let mutation = one("path = \"p\"").unwrap();
+        assert_eq!(mutation.applied("axb").unwrap(), "ayb");
+        assert!(mutation.applied("ab").is_err() && mutation.applied("xax").is_err());
+    }
+
+    #[test]
+    fn a_mistake_is_made_and_taken_back() {
+        let mutation = one("path = \"p\"").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("f");
+        fs::write(&file, "axb").unwrap();
+        let seen_by = |verdict: fn(&str) -> Verdict| {
+            let run = || {
+                let text = fs::read_to_string(&file).unwrap();
+                Ok(Run { verdict: verdict(&text), said: text })
+            };
+            let seen = mutation.is_seen(folder.path(), run);
+            assert_eq!(fs::read_to_string(&file).unwrap(), "axb");
+            seen
+        };
+        assert!(seen_by(|text| if text == "axb" { Verdict::Passes } else { Verdict::Fails }).unwrap());
+        assert!(!seen_by(|_| Verdict::Passes).unwrap());
+        assert!(seen_by(|_| Verdict::Fails).is_err(), "it must pass without the mistake");
+        assert!(seen_by(|_| Verdict::NotFound).is_err());
+        let breaks = |text: &str| if text == "axb" { Verdict::Passes } else { Verdict::DoesNotCompile };
+        assert!(seen_by(breaks).is_err(), "code that doesn't compile proves nothing");
+    }
 }
