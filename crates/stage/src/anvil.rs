@@ -5,7 +5,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use hashlease_chain::Deployment;
 use hashlease_toolchain::Toolchain;
 use serde_json::{Value, json};
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -169,6 +174,8 @@ impl Anvil {
         env: &[(&str, String)],
         arguments: &[&str],
     ) -> Result<(bool, String)> {
+        // forge rewrites its cache on each run, and compiles everything if it reads one that is half written
+        let _alone = lock(tools.root().join("cache/deploy.lock")).await?;
         let output = Command::new(tools.tool("forge")?)
             .args(["script", script, "--rpc-url", self.url.as_str()])
             .args(arguments)
@@ -185,4 +192,17 @@ impl Anvil {
         let said = [output.stdout, output.stderr].concat();
         Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
     }
+}
+
+/// Waits for a lock between processes. Dropping the file releases it.
+async fn lock(path: PathBuf) -> Result<File> {
+    let locked = tokio::task::spawn_blocking(move || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        }
+        let file = File::create(&path).with_context(|| path.display().to_string())?;
+        file.lock().with_context(|| path.display().to_string())?;
+        Ok(file)
+    });
+    locked.await.context("waiting for another forge script")?
 }

@@ -38,7 +38,8 @@ fn dependencies(package: &str) -> Vec<String> {
 }
 
 impl Toolchain {
-    /// Finds the checkout that this was built from, or the working directory, and installs what is missing.
+    /// Finds the checkout from which this was built, or the working directory, and installs missing
+    /// packages.
     ///
     /// # Errors
     /// When Node is missing or too old, npm fails, or no checkout is found.
@@ -67,13 +68,14 @@ impl Toolchain {
         Ok(())
     }
 
-    /// Installs what the `package-lock.json` of a folder of the checkout pins, unless it is `there` already and no older.
+    /// Installs the packages pinned by a folder's `package-lock.json`. Does nothing if they are
+    /// `there` and no older than that file.
     ///
     /// # Errors
     /// When npm is missing or fails.
     pub fn install_packages(&self, folder: &str, there: bool) -> Result<()> {
         let path = self.root.join(folder);
-        // npm writes this last, so a half-finished install is done again
+        // npm writes this file last, so an interrupted install is repeated
         let (done, wanted) = (path.join("node_modules/.package-lock.json"), path.join("package-lock.json"));
         let age = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
         if there && age(&done) >= age(&wanted) {
@@ -87,7 +89,7 @@ impl Toolchain {
             // a line per download: npm's own progress is drawn on terminals only
             .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "http"])
             .current_dir(&path)
-            // what this program writes there may be for machines
+            // standard output may be read by machines
             .stdout(std::io::stderr())
             .status()
             .context("npm is missing: it comes with Node")?;

@@ -9,12 +9,13 @@ use std::{
 
 /// Version of cargo-fuzz.
 const CARGO_FUZZ: &str = "0.13.2";
-/// Not into the package's own folder.
+/// The fuzz package would otherwise build into a folder of its own.
 const BUILT_INTO: [&str; 2] = ["--target-dir", "target/fuzz"];
-/// Longest input, bytes: a format's deepest corner is nearer than that.
+/// Longest input, bytes. Shorter inputs reach every branch of the formats.
 const LONGEST: usize = 4_096;
 
-/// Runs one target, or all, for so many seconds each. What a run learned stays in `target/fuzz-corpus` for the next.
+/// Runs one target or all of them, each for `seconds`. The corpus is kept in `target/fuzz-corpus`
+/// for the next run.
 pub(crate) fn run(root: &Path, seconds: u64, only: Option<&str>) -> Result<()> {
     tools::install(root, "cargo-fuzz", CARGO_FUZZ)?;
     let all = targets(root)?;
@@ -28,8 +29,8 @@ pub(crate) fn run(root: &Path, seconds: u64, only: Option<&str>) -> Result<()> {
         let mut run = fuzz(root, "run");
         run.args(BUILT_INTO).arg(target).arg(corpus).arg("--");
         run.arg(format!("-max_total_time={seconds}")).arg(format!("-max_len={LONGEST}"));
-        // no step of a target takes that long; what does is a finding, too. A thread that is just ending would be taken for a
-        // leak of what the standard library keeps of it.
+        // an input that takes 20 s is a finding. Leak detection reports the standard library's data
+        // of threads that are just ending, so it is off.
         succeed(run.args(["-timeout=20", "-detect_leaks=0", "-print_final_stats=1", "-verbosity=0"]))?;
     }
     Ok(())
@@ -38,12 +39,12 @@ pub(crate) fn run(root: &Path, seconds: u64, only: Option<&str>) -> Result<()> {
 fn fuzz(root: &Path, command: &str) -> Command {
     let mut fuzz = Command::new(tools::file(root, "cargo-fuzz"));
     fuzz.args(["fuzz", command, "--fuzz-dir", "tests/fuzzing"]);
-    // the sanitizer's flags are unstable; the compiler is the one that everything else is built with
+    // the sanitizer's flags are unstable, and the compiler is a stable one
     fuzz.current_dir(root).env("RUSTC_BOOTSTRAP", "1");
     fuzz
 }
 
-/// What the package has; cargo-fuzz knows.
+/// Names of all fuzz targets.
 fn targets(root: &Path) -> Result<Vec<String>> {
     let Output { status, stdout, stderr } = fuzz(root, "list").output().context("cargo-fuzz")?;
     ensure!(status.success(), "cargo fuzz list: {}", String::from_utf8_lossy(&stderr));

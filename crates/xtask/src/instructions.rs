@@ -1,4 +1,5 @@
-//! Counts the instructions of the hot paths: the benches named `instructions`, which fail above their limits.
+//! Counts the instructions of the hot paths, in the benches named `instructions`. They fail above
+//! their limits.
 
 use crate::{step::succeed, tools};
 use anyhow::{Result, bail, ensure};
@@ -19,7 +20,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
              or `pacman -S valgrind`, version 3.19 or newer"
         );
     }
-    // library and runner must be of one version
+    // library and runner must have the same version
     tools::install(root, "gungraun-runner", &tools::locked(root, "gungraun")?)?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut bench = Command::new(cargo);

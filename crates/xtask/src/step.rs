@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use std::{
-    process::Command,
+    io::Write as _,
+    process::{Command, Output},
     sync::mpsc::{RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
@@ -12,15 +13,16 @@ use std::{
 const HEARTBEAT: Duration = Duration::from_secs(25);
 
 /// Runs a step of a task: prints its name, a line every [`HEARTBEAT`], and how long it took.
-pub(crate) fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn step<T>(name: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("── {name}");
     let started = Instant::now();
-    say_when_slow(name, run).with_context(|| format!("{name} failed"))?;
+    let result = say_when_slow(name, run).with_context(|| format!("{name} failed"))?;
     eprintln!("── {name}: done in {} s", started.elapsed().as_secs());
-    Ok(())
+    Ok(result)
 }
 
-/// Runs something that is usually quick: prints its name only once it has taken longer than [`HEARTBEAT`].
+/// Runs something that is usually quick: prints its name only once it has taken longer than
+/// [`HEARTBEAT`].
 pub(crate) fn say_when_slow<T>(name: &str, run: impl FnOnce() -> T) -> T {
     with_heartbeat(HEARTBEAT, |elapsed| eprintln!("── {name}: still running, {} s", elapsed.as_secs()), run)
 }
@@ -44,10 +46,24 @@ fn with_heartbeat<T>(every: Duration, beat: impl Fn(Duration) + Send, run: impl 
 
 /// Runs a command with this process's input and output.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
-    let shown = format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>());
-    let status = command.status().with_context(|| shown.clone())?;
-    ensure!(status.success(), "{shown}: {status}");
+    let status = command.status().with_context(|| shown(command))?;
+    ensure!(status.success(), "{}: {status}", shown(command));
     Ok(())
+}
+
+/// Runs a command while another one may be printing: prints its output in one piece once it has
+/// ended.
+pub(crate) fn succeed_aside(command: &mut Command) -> Result<()> {
+    let Output { status, stdout, stderr } = command.output().with_context(|| shown(command))?;
+    let mut out = std::io::stderr().lock();
+    // output that nobody reads is no reason to fail
+    let _ = out.write_all(&[stdout, stderr].concat());
+    ensure!(status.success(), "{}: {status}", shown(command));
+    Ok(())
+}
+
+fn shown(command: &Command) -> String {
+    format!("{} {:?}", command.get_program().display(), command.get_args().collect::<Vec<_>>())
 }
 
 #[cfg(test)]

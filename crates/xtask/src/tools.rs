@@ -1,4 +1,4 @@
-//! Tools out of the registry, each of one version, installed into `target/tools`.
+//! Tools from crates.io, each of a pinned version, installed into `target/tools`.
 
 use crate::step::succeed;
 use anyhow::{Context as _, Result};
@@ -12,14 +12,14 @@ fn bin(root: &Path) -> PathBuf {
     root.join("target/tools/bin")
 }
 
-/// Where a tool is.
+/// Path of an installed tool.
 pub(crate) fn file(root: &Path, name: &str) -> PathBuf {
     bin(root).join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Installs a tool if it is not there in this version.
+/// Installs a tool unless this version is installed already.
 pub(crate) fn install(root: &Path, name: &str, version: &str) -> Result<()> {
-    // cargo keeps a list of what it installed
+    // cargo's list of installed versions
     let list = root.join("target/tools/.crates.toml");
     let listed = std::fs::read_to_string(list).unwrap_or_default();
     if file(root, name).is_file() && listed.contains(&format!("\"{name} {version} (")) {
@@ -32,7 +32,7 @@ pub(crate) fn install(root: &Path, name: &str, version: &str) -> Result<()> {
     succeed(install.arg(root.join("target/tools")).env_remove("RUSTFLAGS"))
 }
 
-/// The version of a package that the lock file names.
+/// Version of a package in `Cargo.lock`.
 pub(crate) fn locked(root: &Path, name: &str) -> Result<String> {
     let text = std::fs::read_to_string(root.join("Cargo.lock")).context("Cargo.lock")?;
     let lock: toml::Table = toml::from_str(&text).context("Cargo.lock")?;

@@ -1,5 +1,5 @@
-//! Branching trees against the tests beside them: each leaf names exactly one test, each test has one leaf.
-//! `tests/unit/README.md` has the grammar.
+//! Branching trees against the tests beside them: each leaf names exactly one test, each test has
+//! one leaf. `tests/unit/README.md` has the grammar.
 
 use anyhow::{Context as _, Result, ensure};
 use std::{
@@ -17,7 +17,8 @@ struct Node<'a> {
     text: &'a str,
 }
 
-/// Compares every `tests/unit/*.tree` with the `.t.sol` beside it. The error lists all that differs.
+/// Compares every `tests/unit/*.tree` with the `.t.sol` beside it. The error lists all that
+/// differs.
 pub(crate) fn check(root: &Path) -> Result<()> {
     let folder = root.join("tests/unit");
     let mut files = BTreeMap::new();

@@ -40,7 +40,7 @@ pub fn binary() -> Result<PathBuf> {
     let path = profile.join(format!("hashlease{}", std::env::consts::EXE_SUFFIX));
     ensure!(
         path.is_file(),
-        "{} is missing: run `cargo build --release -p hashlease-cli` first",
+        "{} is missing: run `cargo build -p hashlease-cli` first, with the profile of this test",
         path.display()
     );
     Ok(path)

@@ -1,8 +1,8 @@
 //! The files of one crate, and their imports of each other.
 //!
-//! A file imports the file that *defines* what it names: `crate::Item` leads through a re-export in `lib.rs` to the
-//! module behind it. Neither a `mod` declaration nor a re-export is an import, but a re-export becomes one when the
-//! same file uses the name.
+//! A file imports the file that *defines* what it names: `crate::Item` leads through a re-export in
+//! `lib.rs` to the module behind it. Neither a `mod` declaration nor a re-export is an import, but
+//! a re-export becomes one when the same file uses the name.
 
 use super::source::{self, Module, Use};
 use anyhow::{Context as _, Result, bail};
@@ -180,8 +180,8 @@ impl Crate {
         }
     }
 
-    /// Follows a path from inside a module. A macro may define the name; if it `must` be in this module, an unknown
-    /// name is taken for an item of the module's file.
+    /// Follows a path from inside a module. A macro may define the name; if it `must` be in this
+    /// module, an unknown name is taken for an item of the module's file.
     fn find_in(
         &self,
         name: &[String],

@@ -1,7 +1,7 @@
 //! Reads the modules, items, imports and paths of one Rust source file.
 //!
-//! It works on tokens instead of a syntax tree: paths inside macro calls count like any others, and xtask needs no
-//! parser of the whole language.
+//! It works on tokens instead of a syntax tree: paths inside macro calls count like any others, and
+//! xtask needs no parser of the whole language.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
