@@ -27,6 +27,8 @@ fn a_build_under_way_blocks_neither_try_get_nor_prepare() {
         gate.lock().unwrap().recv().unwrap();
         LightCache::build_with(epoch, report)
     });
+    // dropped before `caches`, so that a failed assertion ends the build instead of waiting for it
+    let go_on = go_on;
     assert!(caches.try_get(epoch(0)).is_none());
     assert_eq!((caches.status(epoch(0)), caches.in_memory()), (CacheStatus::Absent, 0));
     assert!(caches.prepare(epoch(0)));

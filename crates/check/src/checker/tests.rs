@@ -14,7 +14,9 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
+    time::Duration,
 };
+use tokio::time::timeout;
 
 const TIME: u64 = 10_000;
 
@@ -106,7 +108,9 @@ async fn a_panic_ends_no_thread_and_leaves_nobody_waiting() {
     let job = job(Algorithm::Scrypt);
     for nonce in 0..4 {
         let share = share(nonce);
-        let verdict = checker.open(&job, &share, job.terms().end.get()).await;
+        // a dead thread would never answer
+        let verdict = timeout(Duration::from_secs(60), checker.open(&job, &share, job.terms().end.get()));
+        let verdict = verdict.await.expect("its thread is alive");
         assert_eq!(hash(verdict), hash(job.open(&share, job.terms().end)));
     }
     assert_eq!(checked.load(Ordering::Relaxed), 4, "by its thread");
