@@ -3,7 +3,7 @@
 use crate::{
     lease_choice::LeaseChoice,
     leases::{self, EdgeLease},
-    served_lease::ServedLeases,
+    served_lease::{Served, ServedLeases},
     server,
     session_numbers::SessionNumbers,
 };
@@ -100,16 +100,22 @@ impl Edge {
 
     /// Tells, whenever it is called, how the leases are served.
     pub fn states(&self) -> impl Fn() -> Vec<LeaseState> + Clone + Send + Sync + 'static {
-        let served = self.served.clone();
-        move || {
-            let leases = Arc::clone(&served.borrow());
-            let state = |lease: &Arc<crate::served_lease::Served>| LeaseState {
-                terms: lease.terms(),
-                gateway: lease.link_state(),
-                has_job: lease.has_job(),
-            };
-            leases.values().map(state).collect()
-        }
+        states_of(self.served.clone())
+    }
+}
+
+/// Tells, whenever it is called, how these leases are served.
+pub(crate) fn states_of(
+    served: watch::Receiver<Arc<ServedLeases>>,
+) -> impl Fn() -> Vec<LeaseState> + Clone + Send + Sync + 'static {
+    move || {
+        let leases = Arc::clone(&served.borrow());
+        let state = |lease: &Arc<Served>| LeaseState {
+            terms: lease.terms(),
+            gateway: lease.link_state(),
+            has_job: lease.has_job(),
+        };
+        leases.values().map(state).collect()
     }
 }
 

@@ -46,11 +46,11 @@ impl DifficultyBase {
 /// use hashlease_primitives::{Difficulty, DifficultyBase::{Bitcoin, Hashes, Scrypt}, Target};
 ///
 /// let half: Difficulty = "0.5".parse().unwrap();
-/// assert_eq!(half.target(Bitcoin).work().0, 0x8000_8000);
-/// assert_eq!(half.target(Scrypt).work().0, 0x8000);
+/// assert_eq!(half.target(Bitcoin).work().hashes(), 0x8000_8000);
+/// assert_eq!(half.target(Scrypt).work().hashes(), 0x8000);
 /// let block: Difficulty = "17179869184".parse().unwrap();
 /// // a hash equal to the target meets it, hence one less
-/// assert_eq!(block.target(Hashes).work().0, 17_179_869_183);
+/// assert_eq!(block.target(Hashes).work().hashes(), 17_179_869_183);
 /// assert_eq!(Difficulty::of_target(half.target(Scrypt), Scrypt).to_string(), "0.5");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

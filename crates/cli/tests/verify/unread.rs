@@ -25,9 +25,9 @@ fn what_can_not_be_read_says_where_and_why() {
     expect(&["--share", "30", &whole], &["share 30 is not in the file: expected below 30"]);
     expect(&["--share", "x", &whole], &["invalid value 'x'"]);
     let alone = written(dir.path(), "share.json", verify(&["--share", "7", "--json", &whole]).1.as_bytes());
-    expect(&["--share", "0", &alone], &["share.json", "--share picks one of an evidence file"]);
+    expect(&["--share", "0", &alone], &["share.json", "--share picks a share from an evidence file"]);
     let root = format!("{}", B256::ZERO);
-    expect(&["--root", &root, &alone], &["--root is of a whole epoch"]);
+    expect(&["--root", &root, &alone], &["--root is the root of a whole epoch"]);
     expect(&["--root", &root, "--share", "0", &whole], &["cannot be used with"]);
     let spaced = [b" \n".as_slice(), &fs::read(&alone).unwrap()].concat();
     assert_eq!(verify(&[&written(dir.path(), "spaced.json", &spaced)]).0, 0, "whitespace before JSON");

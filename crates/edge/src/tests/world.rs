@@ -2,6 +2,7 @@
 
 use super::miner::{Found, Mined, Miner};
 use crate::{
+    edge::{LeaseState, states_of},
     extranonce::Layout,
     lease_choice::LeaseChoice,
     served_lease::{LiveJob, Served, ServedLeases},
@@ -9,7 +10,7 @@ use crate::{
     session_numbers::SessionNumbers,
 };
 use alloy_primitives::{Address, B256, Bytes};
-use hashlease_api::{EvidenceFiles, NodeApi};
+use hashlease_api::{EvidenceFiles, LeaseStatus, NodeApi};
 use hashlease_journal::Record;
 use hashlease_ledger::Book;
 use hashlease_primitives::{
@@ -261,7 +262,10 @@ impl World {
         let files = EvidenceFiles::open(self.book.clone(), dir.clone(), readers).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let api = NodeApi { book: self.book.clone(), files, leases: Arc::new(Vec::new) };
+        let states = states_of(self.leases.subscribe());
+        let status = |LeaseState { terms, gateway, has_job }| LeaseStatus { terms, gateway, has_job };
+        let leases = move || states().into_iter().map(status).collect();
+        let api = NodeApi { book: self.book.clone(), files, leases: Arc::new(leases) };
         tokio::spawn(hashlease_api::serve(listener, api));
         (address, dir)
     }
