@@ -56,7 +56,7 @@ fn scrypt(criterion: &mut Criterion) {
         let shares: Vec<Share> = (0..count).map(share).collect();
         group.bench_function(BenchmarkId::new("waiting at once", count), |bencher| {
             bencher.iter(|| {
-                let asked = shares.iter().map(|share| checker.open(&job, share, terms.end.get()));
+                let asked = shares.iter().map(|share| checker.open(&job, share, terms.end));
                 runtime.block_on(join_all(asked)).len()
             });
         });

@@ -27,8 +27,8 @@ type Verdict = Result<OpenedShare, Reason>;
 struct QueuedShare {
     job: Arc<VerifiedJob>,
     share: Share,
-    /// End of the lease, Unix seconds.
-    end: u64,
+    /// End of the lease.
+    end: UnixSeconds,
     answer: oneshot::Sender<Verdict>,
 }
 
@@ -125,9 +125,9 @@ impl ShareChecker {
     ///
     /// # Errors
     /// As [`VerifiedJob::open`].
-    pub async fn open(&self, job: &Arc<VerifiedJob>, share: &Share, end: u64) -> Verdict {
+    pub async fn open(&self, job: &Arc<VerifiedJob>, share: &Share, end: UnixSeconds) -> Verdict {
         if job.terms().algorithm == Algorithm::Sha256d || self.threads.is_empty() {
-            return job.open(share, UnixSeconds::new(end));
+            return job.open(share, end);
         }
         let (answer, verdict) = oneshot::channel();
         self.shared.lock().shares.push_back(QueuedShare {
@@ -140,7 +140,7 @@ impl ShareChecker {
         match verdict.await {
             Ok(verdict) => verdict,
             // the check of its batch panicked
-            Err(_) => job.open(share, UnixSeconds::new(end)),
+            Err(_) => job.open(share, end),
         }
     }
 }
@@ -169,7 +169,7 @@ fn check(batch: Vec<QueuedShare>) {
         let offset = verdicts.len();
         verdicts.extend(same_end.iter().map(|_| None));
         let shares = same_end.iter().map(|queued| (queued.job.as_ref(), &queued.share));
-        open_many(UnixSeconds::new(first.end), shares, |index, verdict| {
+        open_many(first.end, shares, |index, verdict| {
             if let Some(place) = verdicts.get_mut(offset.saturating_add(index)) {
                 *place = Some(verdict);
             }

@@ -59,8 +59,7 @@ async fn all_as_alone(checker: &ShareChecker, algorithm: Algorithm, count: u32) 
     let asked: Vec<_> = (0..count)
         .map(|nonce| (&jobs[nonce as usize % 2], share(nonce), ends[nonce as usize / 3 % 2]))
         .collect();
-    let verdicts =
-        join_all(asked.iter().map(|(job, share, end)| checker.open(job, share, (*end).get()))).await;
+    let verdicts = join_all(asked.iter().map(|(job, share, end)| checker.open(job, share, *end))).await;
     let mut good = 0;
     for ((job, share, end), verdict) in asked.iter().zip(verdicts) {
         let verdict = seen(verdict);

@@ -80,7 +80,7 @@ pub(crate) async fn take_share(
         return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
     }
     let whole = Share::Header(share.clone());
-    let opened = checker.open(&job.verified, &whole, terms.end.get()).await?;
+    let opened = checker.open(&job.verified, &whole, terms.end).await?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
     let reserved = opened.settle().and_then(|settled| Ok((book.reserve(&settled)?, settled)));

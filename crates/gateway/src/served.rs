@@ -279,7 +279,7 @@ impl Served {
     pub(crate) async fn submit(&self, job: &LiveJob, header: HeaderShare) -> Result<(), Refusal> {
         let share = Share::Header(header.clone());
         let terms = self.terms();
-        let opened = self.checker.open(&job.verified, &share, terms.end.get()).await?;
+        let opened = self.checker.open(&job.verified, &share, terms.end).await?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
         let most = terms.most_shares();

@@ -79,7 +79,7 @@ impl Gated {
     async fn ask<'a>(&'a self, job: &'a Arc<VerifiedJob>, shares: &'a [Share]) -> Vec<Asked<'a>> {
         let mut asked = Vec::new();
         for share in shares {
-            let mut verdict: Asked<'_> = Box::pin(self.checker.open(job, share, job.terms().end.get()));
+            let mut verdict: Asked<'_> = Box::pin(self.checker.open(job, share, job.terms().end));
             assert!(poll!(verdict.as_mut()).is_pending(), "it is queued");
             asked.push(verdict);
         }
@@ -109,7 +109,7 @@ async fn a_panic_ends_no_thread_and_leaves_nobody_waiting() {
     for nonce in 0..4 {
         let share = share(nonce);
         // a dead thread would never answer
-        let verdict = timeout(Duration::from_secs(60), checker.open(&job, &share, job.terms().end.get()));
+        let verdict = timeout(Duration::from_secs(60), checker.open(&job, &share, job.terms().end));
         let verdict = verdict.await.expect("its thread is alive");
         assert_eq!(hash(verdict), hash(job.open(&share, job.terms().end)));
     }
@@ -166,7 +166,7 @@ async fn sha256d_shares_never_wait_in_the_queue() {
     let job = job(Algorithm::Sha256d);
     for nonce in 0..10 {
         let share = share(nonce);
-        let verdict = checker.open(&job, &share, job.terms().end.get()).now_or_never().expect("no await");
+        let verdict = checker.open(&job, &share, job.terms().end).now_or_never().expect("no await");
         assert_eq!(hash(verdict), hash(job.open(&share, job.terms().end)));
     }
     drop(checker);
