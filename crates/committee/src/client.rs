@@ -4,6 +4,7 @@ use crate::api::{
     ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest, SignedBatch, StatementView,
 };
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob, Statement};
+use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use url::Url;
@@ -11,6 +12,8 @@ use url::Url;
 const TIMEOUT: Duration = Duration::from_secs(40);
 /// For what a member answers without waiting for anything.
 const QUICK: Duration = Duration::from_secs(10);
+/// For a job: the gateway has the next one soon.
+const JOB: Duration = Duration::from_secs(5);
 
 /// Why a member gave no answer, or which one.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -28,6 +31,8 @@ pub enum ClientError {
     Refused {
         /// Its URL.
         member: String,
+        /// HTTP status.
+        status: u16,
         /// Kebab-case name.
         code: String,
         /// Its words.
@@ -46,9 +51,26 @@ pub enum ClientError {
     Answer {
         /// Its URL.
         member: String,
+        /// HTTP status; none when the request could not be built.
+        status: Option<u16>,
         /// What is wrong.
         message: String,
     },
+}
+
+impl ClientError {
+    /// Whether the same request may succeed later: the member can't be reached, does not know the lease yet
+    /// (404), has no time (408, 429), or fails on its side. Any other refusal is final.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } | Self::Answer { status: Some(status), .. } => {
+                !matches!(*status, 200..=299 | 400..=499) || matches!(*status, 404 | 408 | 429)
+            }
+            Self::NotSigned { .. } | Self::Answer { status: None, .. } => false,
+        }
+    }
 }
 
 /// Connections to members, which clients may share.
@@ -84,11 +106,12 @@ impl MemberClient {
     }
 
     fn route(&self, path: &str) -> Result<Url, ClientError> {
-        self.url.join(path).map_err(|error| self.answer(&error))
+        self.url.join(path).map_err(|error| self.answer(None, &error))
     }
 
-    fn answer(&self, message: &dyn std::fmt::Display) -> ClientError {
-        ClientError::Answer { member: self.url.to_string(), message: message.to_string() }
+    fn answer(&self, status: Option<StatusCode>, message: &dyn std::fmt::Display) -> ClientError {
+        let (member, status) = (self.url.to_string(), status.map(|status| status.as_u16()));
+        ClientError::Answer { member, status, message: message.to_string() }
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
@@ -100,16 +123,17 @@ impl MemberClient {
         let status = response.status();
         let body = response.bytes().await.map_err(unreachable)?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| self.answer(&error));
+            return serde_json::from_slice(&body).map_err(|error| self.answer(Some(status), &error));
         }
         if let Ok(Refusals { refusals }) = serde_json::from_slice(&body) {
             return Err(ClientError::NotSigned { member: self.url.to_string(), refusals });
         }
         match serde_json::from_slice(&body) {
             Ok(ErrorBody { code, message }) => {
-                Err(ClientError::Refused { member: self.url.to_string(), code, message })
+                let (member, status) = (self.url.to_string(), status.as_u16());
+                Err(ClientError::Refused { member, status, code, message })
             }
-            Err(_) => Err(self.answer(&status)),
+            Err(_) => Err(self.answer(Some(status), &status)),
         }
     }
 
@@ -118,7 +142,7 @@ impl MemberClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn post_job(&self, job: &SignedJob) -> Result<JobReceipt, ClientError> {
-        self.ask(self.http.post(self.route("v1/jobs")?).json(job)).await
+        self.ask(self.http.post(self.route("v1/jobs")?).timeout(JOB).json(job)).await
     }
 
     /// Jobs with a sequence above `after`; waits up to `wait` seconds for one.
