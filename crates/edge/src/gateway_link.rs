@@ -142,7 +142,7 @@ pub(crate) async fn follow(served: &Served, book: &Book, mut events: UpstreamEve
         };
         match event {
             None => return (authorised, "connection closed".into()),
-            Some(UpstreamEvent::Closed { reason }) => return (authorised, reason),
+            Some(UpstreamEvent::Closed { reason, .. }) => return (authorised, reason),
             Some(UpstreamEvent::Authorized) => {
                 authorised = true;
                 info!(lease = %served.id(), "gateway link is up");

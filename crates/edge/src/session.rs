@@ -208,7 +208,7 @@ impl Session {
             MinerRequest::Suggest { .. } | MinerRequest::Harmless if id.0.is_null() => Ok(String::new()),
             MinerRequest::Suggest { .. } => Ok(encode::result(&id, json!(true))),
             MinerRequest::Harmless => Ok(encode::result(&id, json!([]))),
-            MinerRequest::Unknown { method } if method.starts_with("eth_") => {
+            MinerRequest::OtherDialect { method, .. } => {
                 let reason = Reason::AlgorithmNotServed(Algorithm::Ethash);
                 debug!(peer = %self.peer, method, code = reason.code(), "Ethash miner");
                 Ok(refuse(&id, &reason))

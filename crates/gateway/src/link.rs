@@ -216,7 +216,7 @@ impl Link {
             // a notification wants no answer
             Ok(_) if id.0.is_null() => Ok(String::new()),
             Ok(MinerRequest::Ping) => Ok(encode::result(&id, json!("pong"))),
-            Ok(MinerRequest::Unknown { method }) => Ok({
+            Ok(MinerRequest::OtherDialect { method, .. } | MinerRequest::Unknown { method }) => Ok({
                 let reason = Reason::UnknownMethod(method.chars().take(64).collect());
                 encode::error(&id, reason.stratum_code(), reason.code())
             }),

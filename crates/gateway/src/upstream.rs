@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
             let clean = tokio::select! {
                 event = events.next() => match event {
                     None => return (self.worked, End::Lost("closed".into())),
-                    Some(UpstreamEvent::Closed { reason }) => return (self.worked, End::Lost(reason)),
+                    Some(UpstreamEvent::Closed { reason, .. }) => return (self.worked, End::Lost(reason)),
                     Some(event) => match self.take(event) {
                         Some(clean) => clean,
                         None => continue,

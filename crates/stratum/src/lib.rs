@@ -1,22 +1,27 @@
-//! Stratum V1 as stock miners and pools really speak it.
+//! Stratum as stock miners and pools really speak it: lines, dialects, a server and a client.
 //!
-//! [`LineReader`] bounds what a peer may send, [`Message`] reads one line leniently (ids of any kind, errors in any
-//! form), [`MinerRequest`] and [`PoolNotice`] read the fields strictly (hex is hex, lengths are exact), [`Difficulty`](hashlease_primitives::Difficulty)
-//! turns decimal difficulties into 256-bit targets without a float, [`encode`] writes answers and notifications, and
-//! [`client`] is the miner's side towards a pool. Shares are not checked here.
+//! - [`LineReader`] bounds what a peer may send;
+//! - a [`Dialect`] reads requests and writes answers and notifications. One module per dialect in
+//!   `dialect/`; today there is [`V1`] for SHA-256d and scrypt;
+//! - [`server`] accepts connections and runs their sessions, under the edge and the gateway;
+//! - [`client`] is the miner's side towards a pool, and the edge's towards a gateway.
 //!
-//! Sources: BIP 310 (`mining.configure`), BIP 320 and BIP 323 (version bits), and the dialogues recorded in
-//! `tests/vectors/sessions`.
-#![deny(clippy::indexing_slicing)]
+//! [`Message`] reads one line leniently (ids of any kind, errors in any form), [`MinerRequest`] and
+//! [`PoolNotice`] read the fields strictly (hex is hex, lengths are exact). Difficulties are
+//! decimal numbers and become 256-bit targets without a float. Shares are not checked here.
+//!
+//! Sources: BIP 310 (`mining.configure`), BIP 320 and BIP 323 (version bits), and the dialogues
+//! recorded in `tests/vectors/sessions`.
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 pub mod client;
-pub mod encode;
+mod dialect;
 mod line;
-mod message;
-mod miner;
-mod pool;
+pub mod server;
 
+pub use dialect::{
+    Answer, Dialect, Event, MinerRequest, Notify, Received, Rejection, RequestError, Submit, VersionRolling,
+    json_rpc::{Id, IdText, Message, MessageError, RpcError},
+    v1::{BIP320_MASK, NoticeError, PoolNotice, V1, encode},
+};
 pub use line::{LineError, LineLimits, LineReader};
-pub use message::{Id, IdText, Message, MessageError, RpcError};
-pub use miner::{MinerRequest, RequestError, Submit, VersionRolling};
-pub use pool::{NoticeError, Notify, PoolNotice};

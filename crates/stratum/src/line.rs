@@ -3,10 +3,10 @@
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout},
 };
 
-/// What a peer may take.
+/// Bounds on what a peer may send, and how slowly.
 #[derive(Clone, Copy, Debug)]
 pub struct LineLimits {
     /// Longest line without its end (`\n` or `\r\n`), bytes.
@@ -23,22 +23,22 @@ impl Default for LineLimits {
     }
 }
 
-/// Why a peer was not read on.
+/// Why no further line is read from a peer.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    /// No end of line where one was due.
+    /// The line is longer than allowed.
     #[error("line longer than {0} bytes")]
     TooLong(usize),
-    /// Silence.
+    /// The peer was silent for too long.
     #[error("no message for {0:?}")]
     Idle(Duration),
-    /// A line was begun and not ended.
+    /// A line started and did not end in time.
     #[error("line not ended within {0:?}")]
     Unfinished(Duration),
     /// The peer wants TLS on a plain port.
     #[error("peer opens TLS on a plain port")]
     Tls,
-    /// Not text.
+    /// The line is not text.
     #[error("line is not UTF-8")]
     NotUtf8,
     /// The connection broke.
@@ -46,7 +46,22 @@ pub enum LineError {
     Io(#[from] io::Error),
 }
 
-/// Splits a byte stream into lines. Cancel-safe: what was read stays in the buffer.
+impl LineError {
+    /// A stable kebab-case name.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "line-too-long",
+            Self::Idle(_) => "idle",
+            Self::Unfinished(_) => "line-unfinished",
+            Self::Tls => "tls",
+            Self::NotUtf8 => "not-utf8",
+            Self::Io(_) => "connection-lost",
+        }
+    }
+}
+
+/// Splits a byte stream into lines. Cancel-safe: bytes that were read stay in the buffer.
 #[derive(Debug)]
 pub struct LineReader<R> {
     inner: R,
@@ -64,12 +79,13 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         Self { inner, limits, buffer: Vec::new(), scanned: 0, begun: None, last: Instant::now(), first: true }
     }
 
-    /// Allows another silence between lines from now on.
+    /// Sets the longest silence between lines from now on.
     pub const fn set_idle(&mut self, idle: Duration) {
         self.limits.idle = idle;
     }
 
-    /// The next line that is not empty, without its end. `None` at the end of the stream; a last line needs no end.
+    /// The next line that is not empty, without its end. `None` at the end of the stream; the last
+    /// line needs no end.
     ///
     /// # Errors
     /// [`LineError`]; the peer should be dropped.
@@ -89,11 +105,12 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             if self.is_too_long(&self.buffer) {
                 return Err(LineError::TooLong(self.limits.length));
             }
-            let (until, late) = match self.begun {
-                Some(begun) => (begun + self.limits.line, LineError::Unfinished(self.limits.line)),
-                None => (self.last + self.limits.idle, LineError::Idle(self.limits.idle)),
+            let (since, allowed, late) = match self.begun {
+                Some(begun) => (begun, self.limits.line, LineError::Unfinished(self.limits.line)),
+                None => (self.last, self.limits.idle, LineError::Idle(self.limits.idle)),
             };
-            let Ok(read) = timeout_at(until, self.inner.read_buf(&mut self.buffer)).await else {
+            let rest = allowed.saturating_sub(since.elapsed());
+            let Ok(read) = timeout(rest, self.inner.read_buf(&mut self.buffer)).await else {
                 return Err(late);
             };
             if read? == 0 {
@@ -114,7 +131,8 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         }
     }
 
-    /// The same for a whole line as for its begin, so that it is no matter in which pieces it comes.
+    /// The same for a whole line and for a part of it, so that the pieces it arrives in don't
+    /// matter.
     fn is_too_long(&self, line: &[u8]) -> bool {
         line.strip_suffix(b"\r").unwrap_or(line).len() > self.limits.length
     }
@@ -129,7 +147,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         let rest = self.buffer.split_off(end);
         let line = std::mem::replace(&mut self.buffer, rest);
         self.scanned = 0;
-        // whatever is left began at the earliest now
+        // the time of the next line starts now at the earliest
         self.begun = (!self.buffer.is_empty()).then(Instant::now);
         Some(line)
     }

@@ -151,7 +151,7 @@ async fn a_share_that_is_never_answered_is_lost_and_the_session_lives() {
 async fn end(events: &mut UpstreamEvents) -> String {
     loop {
         match events.next().await.expect("an end with a reason") {
-            UpstreamEvent::Closed { reason } => return reason,
+            UpstreamEvent::Closed { reason, .. } => return reason,
             _ => continue,
         }
     }
@@ -222,7 +222,8 @@ async fn events_go_on_without_a_handle_and_end_the_session_when_dropped() {
     pool.answer(&authorize, json!(true)).await;
     assert_eq!(events.next().await, Some(subscribed()));
     assert_eq!(events.next().await, Some(UpstreamEvent::Authorized));
-    // rubbish that hurts nobody, questions that want an answer, and the one notification that was asked for
+    // rubbish that hurts nobody, questions that want an answer, and the one notification that was
+    // asked for
     pool.send(r#"{"id":9}"#).await;
     pool.send(r#"{"id":null,"method":"mining.notify","params":["x"]}"#).await;
     pool.send(r#"{"id":null,"method":"client.show_message","params":["hello"]}"#).await;

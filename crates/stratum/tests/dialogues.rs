@@ -1,4 +1,5 @@
-//! Every line of the recorded dialogues between stock miners and stock pools is read, and means what it meant there.
+//! Every line of the recorded dialogues between stock miners and stock pools is read, and means
+//! what it meant there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hashlease_primitives::Target;

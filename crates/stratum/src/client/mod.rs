@@ -1,124 +1,33 @@
 //! The miner's side towards a pool, or a node's towards its gateway.
 //!
-//! [`connect`] opens one session and speaks `mining.configure`, `mining.subscribe`, `mining.authorize` and
-//! `mining.extranonce.subscribe`; what the pool says comes out as [`UpstreamEvent`]s in its order, whatever the order
-//! is. A session ends for good: reconnecting, and how long to wait, is the caller's choice. `client.reconnect` only
-//! ends it, because following it to another host is how hash power gets stolen.
+//! [`connect`] opens one session and sends `mining.configure`, `mining.subscribe`,
+//! `mining.authorize` and `mining.extranonce.subscribe`. What the pool sends comes out as
+//! [`UpstreamEvent`]s in the pool's order. An ended session stays ended: the caller decides whether
+//! and when to connect again. `client.reconnect` only ends it, because following it to another host
+//! is how hash power gets stolen.
 
+mod event;
+mod options;
 mod session;
 
-use crate::{LineLimits, Notify};
-use hashlease_primitives::{DifficultyBase, Secret, Target};
+pub use event::{SubmitOutcome, UpstreamEvent};
+pub use options::ConnectOptions;
+
 use serde_json::{Value, json};
 use session::Command;
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io};
 use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot},
     time::timeout,
 };
 
-/// Events that may wait for the caller before the pool has to.
+/// Events that may wait for the caller; while there are so many, the pool is not read.
 const EVENTS: usize = 256;
 /// Shares that may wait for the socket.
 const SUBMITS: usize = 4_096;
 
-/// Where to connect, and as whom.
-#[derive(Clone, Debug)]
-pub struct ConnectOptions {
-    scheme: Option<String>,
-    address: String,
-    agent: String,
-    user: String,
-    password: Secret,
-    version_mask: Option<u32>,
-    extranonce_subscribe: bool,
-    notifications: Vec<String>,
-    difficulty: DifficultyBase,
-    /// Longest wait for the connection, then for the answers of the handshake, and for every write.
-    pub handshake: Duration,
-    /// Longest wait for the answer to a share; after it the share counts as lost.
-    pub answer: Duration,
-    /// Bounds of what the pool may send.
-    pub limits: LineLimits,
-}
-
-impl ConnectOptions {
-    /// To `host:port`, with or without `stratum+tcp://`. A user and password inside the address are left out: they
-    /// belong into [`credentials`](Self::credentials), and an address is logged.
-    #[must_use]
-    pub fn new(address: &str, agent: &str) -> Self {
-        let (scheme, rest) = match address.trim().split_once("://") {
-            Some(("stratum+tcp" | "tcp" | "stratum", rest)) => (None, rest),
-            Some((scheme, rest)) => (Some(scheme.to_owned()), rest),
-            None => (None, address.trim()),
-        };
-        let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        Self {
-            scheme,
-            address: rest.to_owned(),
-            agent: agent.to_owned(),
-            user: String::new(),
-            password: Secret::new("x"),
-            version_mask: None,
-            extranonce_subscribe: true,
-            notifications: Vec::new(),
-            difficulty: DifficultyBase::Bitcoin,
-            handshake: Duration::from_secs(15),
-            answer: Duration::from_secs(60),
-            limits: LineLimits {
-                length: 256 * 1_024,
-                idle: Duration::from_secs(300),
-                line: Duration::from_secs(20),
-            },
-        }
-    }
-
-    /// Where it connects, `host:port`, fit to be logged.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// Worker and password.
-    #[must_use]
-    pub fn credentials(mut self, user: String, password: Secret) -> Self {
-        self.user = user;
-        self.password = password;
-        self
-    }
-
-    /// Version bits to ask for (BIP 310).
-    #[must_use]
-    pub const fn version_mask(mut self, mask: u32) -> Self {
-        self.version_mask = Some(mask);
-        self
-    }
-
-    /// What the pool means by a difficulty: as Bitcoin's pools do, if nothing is said.
-    #[must_use]
-    pub const fn difficulty(mut self, base: DifficultyBase) -> Self {
-        self.difficulty = base;
-        self
-    }
-
-    /// Whether to ask for `mining.set_extranonce` once let in, which is so by default: some pools drop whoever asks.
-    #[must_use]
-    pub const fn extranonce_subscribe(mut self, ask: bool) -> Self {
-        self.extranonce_subscribe = ask;
-        self
-    }
-
-    /// Notifications beyond the usual that come out as [`UpstreamEvent::Other`].
-    #[must_use]
-    pub fn notifications<const N: usize>(mut self, methods: [&str; N]) -> Self {
-        self.notifications = methods.map(str::to_owned).to_vec();
-        self
-    }
-}
-
-/// Why no session came about.
+/// Why no session could be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Not plain Stratum V1 over TCP.
@@ -132,7 +41,7 @@ pub enum ConnectError {
     /// No host, or no port.
     #[error("pool address {address:?}: expected host:port")]
     Address {
-        /// What there is.
+        /// The address as written.
         address: String,
     },
     /// Refused, unreachable, or no such host.
@@ -151,66 +60,6 @@ pub enum ConnectError {
         /// How long we waited.
         seconds: u64,
     },
-}
-
-/// What a pool said.
-#[derive(Clone, Debug, PartialEq)]
-pub enum UpstreamEvent {
-    /// The answer to `mining.subscribe`: the extranonce of this session.
-    Subscribed {
-        /// The pool's part.
-        extranonce1: Vec<u8>,
-        /// Size of ours, bytes.
-        extranonce2_size: usize,
-    },
-    /// `mining.set_extranonce`: the extranonce from the next job on.
-    Extranonce {
-        /// The pool's part.
-        extranonce1: Vec<u8>,
-        /// Size of ours, bytes.
-        extranonce2_size: usize,
-    },
-    /// Version bits that may be rolled; none were granted while this did not come.
-    VersionMask(u32),
-    /// Target of the jobs that follow.
-    Difficulty(Target),
-    /// A job.
-    Notify(Box<Notify>),
-    /// One of the notifications asked for.
-    Other {
-        /// Method.
-        method: String,
-        /// Parameters.
-        params: Value,
-    },
-    /// The worker is let in.
-    Authorized,
-    /// The worker is refused.
-    Refused {
-        /// The pool's words.
-        message: String,
-    },
-    /// The session ended; the last event.
-    Closed {
-        /// Why, in words.
-        reason: String,
-    },
-}
-
-/// What a pool answered to a share.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubmitOutcome {
-    /// Accepted.
-    Accepted,
-    /// Refused.
-    Rejected {
-        /// The pool's number.
-        code: i64,
-        /// The pool's words.
-        message: String,
-    },
-    /// The session ended before an answer, or none came in time.
-    Lost,
 }
 
 /// Sends shares.
@@ -239,7 +88,7 @@ impl UpstreamHandle {
         ];
         params.extend(version_bits.map(|bits| json!(format!("{bits:08x}"))));
         let (outcome, answer) = oneshot::channel();
-        // a full queue is as a lost connection: the caller knows that there is no verdict
+        // a full queue counts as a lost connection: the caller learns that there is no verdict
         let sent = self.commands.try_send(Command { params: Value::Array(params), outcome });
         async move {
             if sent.is_err() {
@@ -250,7 +99,7 @@ impl UpstreamHandle {
     }
 }
 
-/// What the pool says, in its order. The session ends when this is dropped.
+/// What the pool sends, in its order. The session ends when this is dropped.
 #[derive(Debug)]
 pub struct UpstreamEvents {
     events: mpsc::Receiver<UpstreamEvent>,
@@ -292,19 +141,6 @@ pub async fn connect(options: ConnectOptions) -> Result<(UpstreamHandle, Upstrea
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_cleaned_of_scheme_path_and_credentials() {
-        for (written, address) in [
-            ("pool.example:3333", "pool.example:3333"),
-            ("stratum+tcp://pool.example:3333/", "pool.example:3333"),
-            (" tcp://user:secret@[::1]:3333/path?x", "[::1]:3333"),
-        ] {
-            let options = ConnectOptions::new(written, "agent");
-            assert_eq!(options.address(), address);
-            assert!(!format!("{options:?}").contains("secret"));
-        }
-    }
 
     #[tokio::test]
     async fn what_is_no_address_is_named() {

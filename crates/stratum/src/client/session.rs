@@ -1,11 +1,18 @@
 //! One session at a pool, from the connection to its end.
 
-use super::{ConnectOptions, SubmitOutcome, UpstreamEvent};
+use super::{
+    event::{SubmitOutcome, UpstreamEvent},
+    options::ConnectOptions,
+};
 use crate::{
-    Id, LineError, LineReader, Message, MessageError, PoolNotice, RpcError, encode, pool::extranonce,
+    dialect::{
+        json_rpc::{Id, Message, MessageError, RpcError},
+        v1::{NoticeError, PoolNotice, encode, extranonce},
+    },
+    line::{LineError, LineReader},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, time::Duration};
 use tokio::{
     io::AsyncWriteExt as _,
     net::{
@@ -13,7 +20,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{mpsc, oneshot},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{debug, warn};
 
@@ -29,7 +36,7 @@ pub(super) struct Command {
     pub(super) outcome: oneshot::Sender<SubmitOutcome>,
 }
 
-/// Speaks with the pool until the session ends; the reason is the last event.
+/// Runs the session until it ends; the reason is the last event.
 pub(super) async fn run(
     stream: TcpStream,
     options: ConnectOptions,
@@ -37,7 +44,7 @@ pub(super) async fn run(
     requests: mpsc::Receiver<Command>,
 ) {
     let (reader, writer) = stream.into_split();
-    let mut session = Session {
+    let mut session = ClientSession {
         lines: LineReader::new(reader, options.limits),
         writer,
         events,
@@ -47,61 +54,93 @@ pub(super) async fn run(
         authorised: false,
         options,
     };
-    let reason = match session.speak(requests).await {
-        Ok(()) => "closed by us".to_owned(),
-        Err(End(reason)) => reason,
+    let end = match session.speak(requests).await {
+        Ok(()) | Err(ClientEnd::ClosedHere) => ClientEnd::ClosedHere,
+        Err(end) => end,
     };
-    debug!(pool = session.options.address, reason, "session ended");
-    // whoever waits for a verdict learns that none will come, also while nobody reads the events
+    debug!(pool = session.options.address, code = end.code(), reason = %end, "session ended");
+    // shares in flight are lost; their senders learn it even while nobody reads the events
     session.pending.clear();
-    let _ = session.events.send(UpstreamEvent::Closed { reason }).await;
+    let closed = UpstreamEvent::Closed { code: end.code(), reason: end.to_string() };
+    let _ = session.events.send(closed).await;
 }
 
-struct Session {
+struct ClientSession {
     lines: LineReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
     events: mpsc::Sender<UpstreamEvent>,
     /// By id, hence by age.
-    pending: BTreeMap<u64, Pending>,
+    pending: BTreeMap<u64, PendingShare>,
     next_id: u64,
     subscribed: bool,
     authorised: bool,
     options: ConnectOptions,
 }
 
-struct Pending {
+/// A share without an answer yet.
+struct PendingShare {
     outcome: oneshot::Sender<SubmitOutcome>,
-    until: Instant,
+    sent: Instant,
 }
 
-/// Ends the session with a reason in words.
-struct End(String);
+/// Why a session at a pool ended.
+#[derive(Debug, thiserror::Error)]
+enum ClientEnd {
+    #[error("closed by us")]
+    ClosedHere,
+    #[error("closed by the other side")]
+    ClosedByPool,
+    #[error(transparent)]
+    Line(#[from] LineError),
+    #[error(transparent)]
+    Write(#[from] io::Error),
+    #[error("does not read what it is sent")]
+    NotReading,
+    #[error("{method} is not answered within {seconds} s")]
+    NotAnswered { method: &'static str, seconds: u64 },
+    #[error("does not speak Stratum: {0}")]
+    NotStratum(#[from] MessageError),
+    #[error("mining.subscribe was refused: {0}")]
+    SubscribeRefused(String),
+    #[error(transparent)]
+    SubscribeUnreadable(#[from] NoticeError),
+    #[error("worker was refused: {0}")]
+    WorkerRefused(String),
+    #[error("asked us to reconnect")]
+    Reconnect,
+}
 
-impl From<LineError> for End {
-    fn from(error: LineError) -> Self {
-        Self(error.to_string())
+impl ClientEnd {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::ClosedHere => "closed-here",
+            Self::ClosedByPool => "closed-by-pool",
+            Self::Line(error) => error.code(),
+            Self::Write(_) => "connection-lost",
+            Self::NotReading => "not-reading",
+            Self::NotAnswered { .. } => "not-answered",
+            Self::NotStratum(_) => "not-stratum",
+            Self::SubscribeRefused(_) => "subscribe-refused",
+            Self::SubscribeUnreadable(_) => "subscribe-unreadable",
+            Self::WorkerRefused(_) => "worker-refused",
+            Self::Reconnect => "reconnect",
+        }
     }
 }
 
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl Session {
-    async fn emit(&self, event: UpstreamEvent) -> Result<(), End> {
-        self.events.send(event).await.map_err(|_| End("closed by us".into()))
+impl ClientSession {
+    async fn emit(&self, event: UpstreamEvent) -> Result<(), ClientEnd> {
+        self.events.send(event).await.map_err(|_| ClientEnd::ClosedHere)
     }
 
-    async fn write(&mut self, line: &str) -> Result<(), End> {
+    async fn write(&mut self, line: &str) -> Result<(), ClientEnd> {
         match timeout(self.options.handshake, self.writer.write_all(line.as_bytes())).await {
             Ok(written) => Ok(written?),
-            Err(_) => Err(End("does not read what it is sent".into())),
+            Err(_) => Err(ClientEnd::NotReading),
         }
     }
 
-    async fn speak(&mut self, mut requests: mpsc::Receiver<Command>) -> Result<(), End> {
+    async fn speak(&mut self, mut requests: mpsc::Receiver<Command>) -> Result<(), ClientEnd> {
         let mut opening = String::new();
         if let Some(mask) = self.options.version_mask {
             let wish =
@@ -112,17 +151,19 @@ impl Session {
                 json!([["version-rolling"], wish]),
             ));
         }
-        // the answer to the first is not waited for: some pools never give it
+        // don't wait for the answer to mining.configure: some pools never give it
         opening.push_str(&encode::request(SUBSCRIBE, "mining.subscribe", json!([self.options.agent])));
         self.write(&opening).await?;
-        let handshake = Instant::now() + self.options.handshake;
+        let begun = Instant::now();
         let events = self.events.clone();
         let mut handles = true;
         loop {
-            let oldest = self.pending.first_key_value().map(|(_, pending)| pending.until);
+            let oldest = self.pending.first_key_value().map(|(_, pending)| pending.sent);
+            let handshake = remaining(begun, self.options.handshake);
+            let answer = oldest.map_or(Duration::MAX, |sent| remaining(sent, self.options.answer));
             tokio::select! {
                 line = self.lines.next() => {
-                    let Some(line) = line? else { return Err(End("closed by the other side".into())) };
+                    let Some(line) = line? else { return Err(ClientEnd::ClosedByPool) };
                     self.line(&line).await?;
                 }
                 request = requests.recv(), if handles => match request {
@@ -130,13 +171,13 @@ impl Session {
                     // the events may still be wanted
                     None => handles = false,
                 },
-                () = sleep_until(handshake), if !(self.subscribed && self.authorised) => {
-                    let what = if self.subscribed { "mining.authorize" } else { "mining.subscribe" };
+                () = sleep(handshake), if !(self.subscribed && self.authorised) => {
+                    let method = if self.subscribed { "mining.authorize" } else { "mining.subscribe" };
                     let seconds = self.options.handshake.as_secs();
-                    return Err(End(format!("{what} is not answered within {seconds} s")));
+                    return Err(ClientEnd::NotAnswered { method, seconds });
                 }
-                () = sleep_until(oldest.unwrap_or(handshake)), if oldest.is_some() => {
-                    // its sender is dropped, which is the verdict
+                () = sleep(answer), if oldest.is_some() => {
+                    // dropping the sender tells the caller that the share is lost
                     self.pending.pop_first();
                 }
                 () = events.closed() => return Ok(()),
@@ -144,16 +185,15 @@ impl Session {
         }
     }
 
-    async fn submit(&mut self, command: Command) -> Result<(), End> {
+    async fn submit(&mut self, command: Command) -> Result<(), ClientEnd> {
         let id = self.next_id;
         self.next_id = self.next_id.saturating_add(1);
-        let until = Instant::now() + self.options.answer;
-        self.pending.insert(id, Pending { outcome: command.outcome, until });
+        self.pending.insert(id, PendingShare { outcome: command.outcome, sent: Instant::now() });
         let line = encode::request(id, "mining.submit", command.params);
         self.write(&line).await
     }
 
-    async fn line(&mut self, line: &str) -> Result<(), End> {
+    async fn line(&mut self, line: &str) -> Result<(), ClientEnd> {
         match Message::parse(line) {
             Ok(Message::Request { id, method, params }) => match PoolNotice::read(&method, &params) {
                 Ok(notice) => self.notice(&id, notice).await,
@@ -167,17 +207,17 @@ impl Session {
                 None => Ok(()),
             },
             Err(MessageError::Neither) => Ok(()),
-            Err(error) => Err(End(format!("does not speak Stratum: {error}"))),
+            Err(error) => Err(error.into()),
         }
     }
 
-    async fn response(&mut self, id: u64, result: Value, error: Option<RpcError>) -> Result<(), End> {
+    async fn response(&mut self, id: u64, result: Value, error: Option<RpcError>) -> Result<(), ClientEnd> {
         match id {
             CONFIGURE => self.configured(&result).await,
             SUBSCRIBE if self.subscribed => Ok(()),
             SUBSCRIBE => {
                 if let Some(error) = error {
-                    return Err(End(format!("mining.subscribe was refused: {}", error.message)));
+                    return Err(ClientEnd::SubscribeRefused(error.message));
                 }
                 self.subscribed = true;
                 self.subscribed(&result).await
@@ -195,7 +235,7 @@ impl Session {
             AUTHORIZE => {
                 let message = error.map_or_else(|| result.to_string(), |error| error.message);
                 self.emit(UpstreamEvent::Refused { message: message.clone() }).await?;
-                Err(End(format!("worker was refused: {message}")))
+                Err(ClientEnd::WorkerRefused(message))
             }
             id => {
                 if let Some(pending) = self.pending.remove(&id) {
@@ -210,17 +250,16 @@ impl Session {
         }
     }
 
-    async fn subscribed(&mut self, result: &Value) -> Result<(), End> {
+    async fn subscribed(&mut self, result: &Value) -> Result<(), ClientEnd> {
         let list = result.as_array().map_or(&[][..], Vec::as_slice);
-        let (extranonce1, extranonce2_size) =
-            extranonce("mining.subscribe", list, 1).map_err(|error| End(error.to_string()))?;
+        let (extranonce1, extranonce2_size) = extranonce("mining.subscribe", list, 1)?;
         self.emit(UpstreamEvent::Subscribed { extranonce1, extranonce2_size }).await?;
         let password = self.options.password.reveal();
         let params = json!([self.options.user, password]);
         self.write(&encode::request(AUTHORIZE, "mining.authorize", params)).await
     }
 
-    async fn configured(&mut self, result: &Value) -> Result<(), End> {
+    async fn configured(&mut self, result: &Value) -> Result<(), ClientEnd> {
         if result.get("version-rolling").and_then(Value::as_bool) != Some(true) {
             return Ok(());
         }
@@ -231,7 +270,7 @@ impl Session {
         }
     }
 
-    async fn notice(&mut self, id: &Id, notice: PoolNotice) -> Result<(), End> {
+    async fn notice(&mut self, id: &Id, notice: PoolNotice) -> Result<(), ClientEnd> {
         match notice {
             PoolNotice::Notify(notify) => self.emit(UpstreamEvent::Notify(notify)).await,
             PoolNotice::Difficulty(difficulty) => {
@@ -242,9 +281,9 @@ impl Session {
                 self.emit(UpstreamEvent::Extranonce { extranonce1, extranonce2_size }).await
             }
             PoolNotice::VersionMask(mask) => self.emit(UpstreamEvent::VersionMask(mask)).await,
-            PoolNotice::Reconnect => Err(End("asked us to reconnect".into())),
+            PoolNotice::Reconnect => Err(ClientEnd::Reconnect),
             PoolNotice::Message(text) => {
-                warn!(pool = self.options.address, text, "message from upstream");
+                self.message_for_miners(&text);
                 Ok(())
             }
             PoolNotice::Other { method, params } if self.options.notifications.contains(&method) => {
@@ -260,4 +299,16 @@ impl Session {
             },
         }
     }
+
+    /// `client.show_message` of a pool, or of a gateway whose pool is down. It ends in the log
+    /// here: to show it to miners, emit it as an event, and let the edge's sessions write it to
+    /// each of them.
+    fn message_for_miners(&self, text: &str) {
+        warn!(pool = self.options.address, text, "message from upstream");
+    }
+}
+
+/// How much is left of a time that started at `since`.
+fn remaining(since: Instant, allowed: Duration) -> Duration {
+    allowed.saturating_sub(since.elapsed())
 }

@@ -1,5 +1,6 @@
-//! What pools send to miners.
+//! Reads a pool's notifications.
 
+use crate::dialect::Notify;
 use alloy_primitives::B256;
 use hashlease_primitives::Difficulty;
 use serde_json::{Value, value::RawValue};
@@ -18,35 +19,12 @@ pub struct NoticeError {
     pub got: String,
 }
 
-/// A job as a pool announces it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notify {
-    /// Opaque id.
-    pub job_id: String,
-    /// Previous block, in the byte order of the header.
-    pub prev_hash: B256,
-    /// Coinbase before extranonce1.
-    pub coinb1: Vec<u8>,
-    /// Coinbase after extranonce2.
-    pub coinb2: Vec<u8>,
-    /// Merkle branch, from the leaf up.
-    pub branch: Vec<B256>,
-    /// Header version.
-    pub version: u32,
-    /// Compact target of the block.
-    pub n_bits: u32,
-    /// Header time, Unix seconds.
-    pub ntime: u32,
-    /// Earlier jobs are worth nothing any more.
-    pub clean_jobs: bool,
-}
-
 /// A notification of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PoolNotice {
     /// `mining.notify`.
     Notify(Box<Notify>),
-    /// `mining.set_difficulty`, as a target.
+    /// `mining.set_difficulty`.
     Difficulty(Difficulty),
     /// `mining.set_extranonce`.
     Extranonce {
@@ -61,7 +39,7 @@ pub enum PoolNotice {
     Reconnect,
     /// `client.show_message`.
     Message(String),
-    /// Something else.
+    /// Any other notification.
     Other {
         /// Method.
         method: String,
@@ -70,7 +48,8 @@ pub enum PoolNotice {
     },
 }
 
-/// The wire has each 32-bit word of the previous block's hash byte-swapped; the change is its own inverse.
+/// The wire has each 32-bit word of the previous block's hash byte-swapped; the change is its own
+/// inverse.
 #[must_use]
 pub(crate) fn swap_words(hash: &B256) -> B256 {
     let mut swapped = B256::ZERO;
@@ -140,13 +119,13 @@ impl Fields<'_> {
             version: self.word(5, "version")?,
             n_bits: self.word(6, "nbits")?,
             ntime: self.word(7, "ntime")?,
-            // some pools put more in between: clean_jobs is always the last
+            // some pools insert more fields, but clean_jobs is always the last
             clean_jobs: self.list.last().and_then(Value::as_bool).unwrap_or(false),
         })
     }
 }
 
-/// Extranonce1 and the size of extranonce2, from the list and the position where they stand.
+/// Extranonce1 and the size of extranonce2, at a position of a list.
 pub(crate) fn extranonce(
     method: &'static str,
     list: &[Value],
@@ -166,6 +145,7 @@ impl PoolNotice {
     /// # Errors
     /// [`NoticeError`] that names the field.
     pub fn read(method: &str, params: &RawValue) -> Result<Self, NoticeError> {
+        // unreadable parameters are null, so the first missing field is reported
         let value: Value = serde_json::from_str(params.get()).unwrap_or_default();
         let list: &[Value] = value.as_array().map_or(&[], Vec::as_slice);
         match method {
@@ -175,7 +155,7 @@ impl PoolNotice {
             }
             "mining.set_difficulty" => {
                 let fields = Fields { method: "mining.set_difficulty", list };
-                // the text itself, not a float of it
+                // the text itself, not a float of it; what is no list has no difficulty
                 let raw: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
                 let text = raw.first().map_or("", |raw| raw.get().trim_matches('"'));
                 let difficulty: Difficulty =

@@ -1,14 +1,16 @@
-//! One line as JSON-RPC, as loosely as it is spoken in the field.
+//! Reads one line of JSON-RPC as leniently as miners and pools require.
 
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use std::fmt;
 
-/// An id as the peer wrote it: number, string, null or missing. It is echoed as it came and is never unique.
+/// An id as the peer wrote it: number, string, null or missing. It is echoed as it came and is
+/// never unique.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Id(pub IdText);
 
-/// The JSON text of an [`Id`], untouched: a number beyond 64 bits or with a fraction comes back as it was.
+/// The JSON text of an [`Id`], untouched: a number beyond 64 bits or with a fraction comes back as
+/// it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdText(Box<str>);
 
@@ -39,7 +41,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// An error of an answer, whatever its form was.
+/// The error of an answer, from any of the forms in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpcError {
     /// Number, 20 if there was none.
@@ -48,7 +50,7 @@ pub struct RpcError {
     pub message: String,
 }
 
-/// A line that is no message.
+/// Why a line is not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON, or not an object.
@@ -82,7 +84,8 @@ pub enum Message {
     },
 }
 
-/// Only what matters of a line; a key that comes twice counts with its last value, as `serde_json` has it for maps.
+/// The keys of a line that matter. If a key is repeated, its last value counts, as in
+/// `serde_json`'s maps.
 #[derive(Default)]
 struct Parts {
     id: Id,

@@ -1,93 +1,9 @@
-//! What miners send to a server.
+//! Reads the parameters of a miner's requests.
 
+use crate::dialect::{MinerRequest, RequestError, Submit, VersionRolling};
 use alloy_primitives::U256;
-use hashlease_primitives::Difficulty;
-use hashlease_primitives::Target;
+use hashlease_primitives::{JobKind, Target};
 use serde_json::value::RawValue;
-
-/// A field of a request that can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{method}: {field}: expected {expected}, got {got:?}")]
-pub struct RequestError {
-    /// Method as it came.
-    pub method: &'static str,
-    /// Which field.
-    pub field: &'static str,
-    /// What it should be.
-    pub expected: String,
-    /// What it is, shortened.
-    pub got: String,
-}
-
-/// What a miner asks of `version-rolling` (BIP 310).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VersionRolling {
-    /// Bits that it can roll.
-    pub mask: u32,
-    /// Fewest bits that it wants.
-    pub min_bit_count: u32,
-}
-
-/// A share as submitted, all fields read strictly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Submit {
-    /// Worker name.
-    pub worker: String,
-    /// Job id, an opaque string.
-    pub job_id: String,
-    /// The miner's part of the extranonce.
-    pub extranonce2: Vec<u8>,
-    /// Header time.
-    pub ntime: u32,
-    /// Header nonce.
-    pub nonce: u32,
-    /// Version bits (BIP 310), if it sent any.
-    pub version_bits: Option<u32>,
-}
-
-/// A request of a miner.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MinerRequest {
-    /// `mining.subscribe`, with whatever parameters.
-    Subscribe {
-        /// User agent.
-        agent: Option<String>,
-    },
-    /// `mining.authorize`; the password may be missing.
-    Authorize {
-        /// Worker name.
-        user: String,
-        /// Password.
-        password: Option<String>,
-    },
-    /// `mining.submit`.
-    Submit(Submit),
-    /// `mining.configure` (BIP 310).
-    Configure {
-        /// Its wish for version bits.
-        version_rolling: Option<VersionRolling>,
-        /// Names of other extensions.
-        others: Vec<String>,
-    },
-    /// `mining.extranonce.subscribe`.
-    ExtranonceSubscribe,
-    /// `mining.suggest_difficulty` or `mining.suggest_target`: a wish, nothing more.
-    Suggest {
-        /// The difficulty if it could be read.
-        difficulty: Option<Difficulty>,
-        /// The target if it could be read.
-        target: Option<Target>,
-    },
-    /// `mining.ping`.
-    Ping,
-    /// `mining.get_transactions`, `mining.multi_version` and others that can be answered and ignored.
-    Harmless,
-    /// Anything else.
-    Unknown {
-        /// As it came, shortened.
-        method: String,
-    },
-}
 
 fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(64).collect();
@@ -177,6 +93,7 @@ fn configure(fields: &Fields<'_>) -> Result<MinerRequest, RequestError> {
             .map_err(|_| fields.error("extensions", "a list of names", raw.get()))?,
         None => Vec::new(),
     };
+    // options that can't be read are no options
     let options: serde_json::Map<String, serde_json::Value> =
         fields.list.get(1).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let mut version_rolling = None;
@@ -191,6 +108,7 @@ fn configure(fields: &Fields<'_>) -> Result<MinerRequest, RequestError> {
                 None => u32::MAX,
             };
             let count = options.get("version-rolling.min-bit-count").and_then(serde_json::Value::as_u64);
+            // a count that does not fit is above the 32 bits there are, as the largest value is
             let min_bit_count = u32::try_from(count.unwrap_or_default()).unwrap_or(u32::MAX);
             version_rolling = Some(VersionRolling { mask, min_bit_count });
         } else {
@@ -209,6 +127,7 @@ impl MinerRequest {
         if method.starts_with("mining.suggest_difficulty") {
             // some write the number into the method's name
             let glued = method.trim_start_matches("mining.suggest_difficulty").trim_matches(['(', ')', ' ']);
+            // an unreadable wish is no wish
             let list: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
             let text = list.first().map_or(glued, |raw| raw.get().trim_matches('"'));
             return Ok(Self::Suggest { difficulty: text.parse().ok(), target: None });
@@ -239,6 +158,7 @@ impl MinerRequest {
             "mining.configure" => configure(&Fields::read("mining.configure", params)?),
             "mining.extranonce.subscribe" => Ok(Self::ExtranonceSubscribe),
             "mining.suggest_target" => {
+                // an unreadable wish is no wish
                 let list: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
                 let text = list.first().map_or("", |raw| raw.get().trim_matches('"'));
                 Ok(Self::Suggest { difficulty: None, target: target(text) })
@@ -248,6 +168,10 @@ impl MinerRequest {
             | "mining.multi_version"
             | "mining.get_hashrate"
             | "mining.get_version" => Ok(Self::Harmless),
+            // `eth_submitLogin`, `eth_getWork` and others: miners for Ethash speak another dialect
+            other if other.starts_with("eth_") => {
+                Ok(Self::OtherDialect { kind: JobKind::Ethash, method: shortened(other) })
+            }
             other => Ok(Self::Unknown { method: shortened(other) }),
         }
     }
@@ -256,6 +180,8 @@ impl MinerRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BIP320_MASK;
+    use hashlease_primitives::Difficulty;
     use proptest::prelude::*;
 
     fn read(method: &str, params: &str) -> Result<MinerRequest, RequestError> {
@@ -267,7 +193,7 @@ mod tests {
         let good = r#"["w","1f","0011AAbb","5e54c0d3","0000000a","1fffe000"]"#;
         let MinerRequest::Submit(submit) = read("mining.submit", good).unwrap() else { panic!() };
         assert_eq!(submit.extranonce2, [0, 0x11, 0xaa, 0xbb]);
-        assert_eq!((submit.ntime, submit.nonce, submit.version_bits), (0x5e54_c0d3, 10, Some(0x1fff_e000)));
+        assert_eq!((submit.ntime, submit.nonce, submit.version_bits), (0x5e54_c0d3, 10, Some(BIP320_MASK)));
         for (bad, field) in [
             (r#"["w","1","00","5e54c0d3","a"]"#, "nonce"),
             (r#"["w","1","00","5e54c0d","0000000a"]"#, "ntime"),

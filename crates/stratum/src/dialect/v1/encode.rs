@@ -1,6 +1,7 @@
-//! Lines that are written, each with its end.
+//! Writes lines, each with its line end.
 
-use crate::{Id, Notify, pool::swap_words};
+use super::pool_notice::swap_words;
+use crate::dialect::{Notify, json_rpc::Id};
 use alloy_primitives::B256;
 use hashlease_primitives::{Difficulty, DifficultyBase, Target};
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ pub fn subscribed(id: &Id, session: &str, extranonce1: &[u8], extranonce2_size: 
     result(id, json!([subscriptions, hex::encode(extranonce1), extranonce2_size]))
 }
 
-/// `mining.set_difficulty` in the convention of the coin; never harder than `target`.
+/// `mining.set_difficulty` in the coin's convention; never harder than `target`.
 #[must_use]
 pub fn set_difficulty(target: Target, base: DifficultyBase) -> String {
     // as a number, whose text is written as it is
