@@ -1,10 +1,10 @@
 //! Starts and ends the edge.
 
 use crate::{
+    accept_miners::accept_miners,
     lease_choice::LeaseChoice,
-    leases::{self, EdgeLease},
-    served_lease::{Served, ServedLeases},
-    server,
+    leases::{EdgeLease, serve_leases},
+    mined_lease::{MinedLease, MinedLeases},
     session_numbers::SessionNumbers,
 };
 use hashlease_check::ShareChecker;
@@ -18,7 +18,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 pub struct EdgeConfig {
     /// Where miners connect; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// File that keeps which session numbers were given out.
+    /// File that records which session numbers were given out.
     pub session_numbers: PathBuf,
     /// User agent towards gateways.
     pub agent: String,
@@ -27,7 +27,7 @@ pub struct EdgeConfig {
 /// Why the edge can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
-    /// The address can't be had.
+    /// The address can't be bound.
     #[error("listening for miners on {address}: {source}")]
     Listen {
         /// Which address.
@@ -50,7 +50,7 @@ pub enum EdgeError {
 pub struct LeaseState {
     /// The lease's terms.
     pub terms: Terms,
-    /// How the link to the gateway is, in words.
+    /// State of the link to the gateway, in words.
     pub gateway: String,
     /// There is a job whose window is open.
     pub has_job: bool,
@@ -60,7 +60,7 @@ pub struct LeaseState {
 #[derive(Debug)]
 pub struct Edge {
     address: SocketAddr,
-    served: watch::Receiver<Arc<ServedLeases>>,
+    served: watch::Receiver<Arc<MinedLeases>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -82,12 +82,12 @@ impl Edge {
         let error = |source| EdgeError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(error)?;
         let address = listener.local_addr().map_err(error)?;
-        let served = watch::Sender::new(Arc::new(ServedLeases::new()));
+        let served = watch::Sender::new(Arc::new(MinedLeases::new()));
         let (watched, sessions) = (served.subscribe(), served.subscribe());
         let choice = LeaseChoice::new(book.clone(), sessions, numbers, checker, Arc::clone(&clock));
         let tasks = vec![
-            tokio::spawn(server::accept(listener, choice)),
-            tokio::spawn(leases::follow(leases, agent, book, served, clock)),
+            tokio::spawn(accept_miners(listener, choice)),
+            tokio::spawn(serve_leases(leases, agent, book, served, clock)),
         ];
         Ok(Self { address, served: watched, tasks })
     }
@@ -98,19 +98,19 @@ impl Edge {
         self.address
     }
 
-    /// Tells, whenever it is called, how the leases are served.
+    /// A function that returns the current state of every lease.
     pub fn states(&self) -> impl Fn() -> Vec<LeaseState> + Clone + Send + Sync + 'static {
         states_of(self.served.clone())
     }
 }
 
-/// Tells, whenever it is called, how these leases are served.
+/// A function that returns the current state of these leases.
 pub(crate) fn states_of(
-    served: watch::Receiver<Arc<ServedLeases>>,
+    served: watch::Receiver<Arc<MinedLeases>>,
 ) -> impl Fn() -> Vec<LeaseState> + Clone + Send + Sync + 'static {
     move || {
         let leases = Arc::clone(&served.borrow());
-        let state = |lease: &Arc<Served>| LeaseState {
+        let state = |lease: &Arc<MinedLease>| LeaseState {
             terms: lease.terms(),
             gateway: lease.link_state(),
             has_job: lease.has_job(),

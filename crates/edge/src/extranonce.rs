@@ -1,22 +1,24 @@
-//! How the free part of the extranonce is shared out among miners.
+//! Divides the free part of the extranonce among miners.
 //!
 //! ```text
 //! tail (signed length n) = filler ‖ extranonce1 ‖ extranonce2 ‖ padding
 //!                          └ into coinb1 ┘└ session ┘└ the miner's own ┘└ zeros, into coinb2
 //! ```
-//! The padding is empty but for a session that was told a shorter extranonce2 than the job has room for: most miners
-//! can't be told of another length later. The session's own bytes stand at the same place all the same.
+//! The padding is empty unless the session was told a shorter extranonce2 than the job has room
+//! for: most miners can't be told of another length later. The session's own bytes are at the same
+//! place either way.
 //!
-//! A counter that is kept across restarts gives each session bytes of its own, so no two sessions ever search the
-//! same space while a job can still be mined. Its low bytes are the session's extranonce1, which stays the same when
-//! the session changes lease; its high bytes go into the filler.
+//! A counter that survives restarts gives each session bytes of its own, so no two sessions ever
+//! search the same space while a job can still be mined. Its low bytes are the session's
+//! extranonce1, which stays the same when the session changes lease; its high bytes are the filler.
 
+use hashlease_share::Reason;
 use std::num::NonZeroU64;
 
 /// Shortest free part that can be shared out, bytes.
 pub(crate) const MIN_TAIL: usize = 2;
 
-/// Sizes that a miner is told.
+/// Sizes announced to a miner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// Bytes before extranonce1, which the miner sees as part of the coinbase.
@@ -35,11 +37,11 @@ pub(crate) struct Layout {
 pub(crate) struct TailTooShort(pub(crate) usize);
 
 impl Layout {
-    /// What miners see before any job is known.
+    /// Announced before any job is known.
     pub(crate) const PLACEHOLDER: Self = Self { filler: 0, extranonce1: 2, extranonce2: 4 };
 
-    /// The layout for a free part of `tail` bytes. Four bytes are left to the miner where that is possible, since
-    /// some refuse less.
+    /// The layout for a free part of `tail` bytes. The miner gets four bytes where possible,
+    /// because some miners refuse less.
     ///
     /// # Errors
     /// [`TailTooShort`].
@@ -59,19 +61,39 @@ impl Layout {
         })
     }
 
-    /// Whether a session with these sizes can mine a job that is cut like this.
+    /// Whether a session with these sizes can mine a job with this layout.
     #[must_use]
     pub(crate) const fn has_room_for(&self, session: &Self) -> bool {
         self.extranonce1 == session.extranonce1 && self.extranonce2 >= session.extranonce2
     }
 
-    /// What follows a session's extranonce2 in a job that is cut like this.
+    /// The filler and the padding around the extranonce of a session with the sizes `told`, in a
+    /// job with this layout.
     #[must_use]
-    pub(crate) fn padding(&self, session: &Self) -> Vec<u8> {
-        vec![0; self.extranonce2.saturating_sub(session.extranonce2)]
+    pub(crate) fn around(&self, told: &Self, session: u64) -> (Vec<u8>, Vec<u8>) {
+        let (filler, _) = self.session_bytes(session);
+        (filler, self.padding(told))
     }
 
-    /// Number of sessions that extranonce1 tells apart.
+    /// The whole tail of a share: `extranonce2` as submitted by a session with the sizes `told`,
+    /// for a job with this layout.
+    ///
+    /// # Errors
+    /// [`Reason::ExtranonceLength`].
+    pub(crate) fn complete(&self, told: &Self, session: u64, extranonce2: &[u8]) -> Result<Vec<u8>, Reason> {
+        let (expected, actual) = (told.extranonce2, extranonce2.len());
+        if actual != expected {
+            return Err(Reason::ExtranonceLength { expected, actual });
+        }
+        let (filler, extranonce1) = self.session_bytes(session);
+        Ok([&filler, &extranonce1, extranonce2, &self.padding(told)].concat())
+    }
+
+    fn padding(&self, told: &Self) -> Vec<u8> {
+        vec![0; self.extranonce2.saturating_sub(told.extranonce2)]
+    }
+
+    /// Number of sessions that extranonce1 can distinguish.
     #[must_use]
     pub(crate) const fn sessions(&self) -> NonZeroU64 {
         const ONE_BYTE: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 8) - 1);
@@ -106,6 +128,21 @@ mod tests {
             assert_eq!((filler.len(), extranonce1.len()), (layout.filler, layout.extranonce1));
         }
         assert_eq!(Layout::of_tail(1), Err(TailTooShort(1)));
+    }
+
+    #[test]
+    fn a_share_is_completed_to_what_the_miner_saw() {
+        let layout = Layout::of_tail(10).unwrap();
+        for told in [layout, Layout { extranonce2: 3, ..layout }] {
+            let chosen = vec![0xcc; told.extranonce2];
+            let tail = layout.complete(&told, 0x0102_0304, &chosen).unwrap();
+            let (filler, padding) = layout.around(&told, 0x0102_0304);
+            let (_, extranonce1) = layout.session_bytes(0x0102_0304);
+            assert_eq!(tail, [filler, extranonce1, chosen, padding].concat());
+            assert_eq!(tail.len(), 10);
+            let wrong = Reason::ExtranonceLength { expected: told.extranonce2, actual: 2 };
+            assert_eq!(layout.complete(&told, 7, &[0; 2]), Err(wrong));
+        }
     }
 
     #[test]

@@ -1,20 +1,22 @@
-//! The way to a lease's gateway: jobs come in, shares go out.
+//! The link to a lease's gateway: jobs in, shares out.
 //!
-//! The link is Stratum V1 with one more notification, `hashlease.job`, that carries the signed fields of the job that
-//! the `mining.notify` before it announced. A job is verified and journalled before any miner sees it. While the
-//! gateway can't be reached, the committee members serve the same signed jobs; shares then count but are not
-//! forwarded.
+//! The link is Stratum V1 with one more notification, `hashlease.job`, which carries the signed
+//! fields of the job that `mining.notify` announced just before. A job is verified and journalled
+//! before any miner sees it. While the gateway can't be reached, the committee members serve the
+//! same signed jobs; shares then count but are not forwarded.
 
 use crate::{
-    extranonce::Layout,
-    leases::LinkTarget,
-    served_lease::{CONNECT_AHEAD, LiveJob, Served},
+    job_form::{FormError, JobForm},
+    mined_lease::{CONNECT_AHEAD, MineableJob, MinedLease},
 };
 use hashlease_committee::MemberClient;
 use hashlease_ledger::{Book, BookError};
-use hashlease_primitives::{DifficultyBase, SignedJob, Target, Terms};
+use hashlease_primitives::{DifficultyBase, NodeBox, SignedJob, Target, Terms};
 use hashlease_share::{Reason, VerifiedJob};
-use hashlease_stratum::client::{ConnectOptions, UpstreamEvent, UpstreamEvents, connect};
+use hashlease_stratum::{
+    BIP320_MASK,
+    client::{ConnectOptions, UpstreamEvent, UpstreamEvents, connect},
+};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -24,14 +26,19 @@ use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info, warn};
 use url::Url;
 
-/// Mask that is asked for (BIP 320).
-const VERSION_MASK: u32 = 0x1fff_e000;
-/// Longest pause between two tries.
+/// Longest pause between two attempts to connect.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Verifies a job, writes it down, and hands it out.
+/// Where a link connects, and where jobs come from while it is down. Changes during the lease.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LinkTarget {
+    pub(crate) node_box: NodeBox,
+    pub(crate) members: Vec<Url>,
+}
+
+/// Verifies a job, stores it, and hands it out.
 pub(crate) async fn accept_job(
-    served: &Served,
+    served: &MinedLease,
     book: &Book,
     terms: &Terms,
     signed: SignedJob,
@@ -47,21 +54,19 @@ pub(crate) async fn accept_job(
         Ok(verified) => verified,
         Err(reason) => return refused(reason),
     };
-    let Some(header) = verified.job().header().cloned() else {
-        return refused(Reason::AlgorithmNotServed(terms.algorithm));
-    };
-    let now = served.now();
-    if now > header.not_after {
-        debug!(%lease, sequence, "job came after its window");
-        return;
-    }
-    let layout = match Layout::of_tail(usize::from(header.tail_length)) {
-        Ok(layout) => layout,
+    let form = match JobForm::of(verified.job()) {
+        Ok(form) => form,
+        Err(FormError::NotServed(_)) => return refused(Reason::AlgorithmNotServed(terms.algorithm)),
         Err(error) => {
             warn!(%lease, sequence, %error, "job can't be shared out");
             return;
         }
     };
+    let now = served.now();
+    if now > verified.job().not_after() {
+        debug!(%lease, sequence, "job arrived after its window");
+        return;
+    }
     match book.job(verified.signed()).await {
         Ok(()) => {}
         Err(BookError::Job(reason)) => return refused(reason),
@@ -70,13 +75,13 @@ pub(crate) async fn accept_job(
             return;
         }
     }
-    debug!(%lease, sequence, clean, "job");
-    served.offer(LiveJob::new(verified, header, layout, pool_target, clean));
+    debug!(%lease, sequence, clean, "job accepted");
+    served.add_job(MineableJob::new(verified, form, pool_target, clean));
 }
 
 /// Keeps one lease connected until its end.
-pub(crate) async fn keep(
-    served: Arc<Served>,
+pub(crate) async fn run_link(
+    served: Arc<MinedLease>,
     target: watch::Receiver<LinkTarget>,
     book: Book,
     agent: String,
@@ -97,20 +102,20 @@ pub(crate) async fn keep(
         let way = target.borrow().node_box.clone();
         let options = ConnectOptions::new(&way.gateway, &agent)
             .credentials(id.to_string(), way.token.clone())
-            .version_mask(VERSION_MASK)
+            .version_mask(BIP320_MASK)
             .notifications(["hashlease.job"])
             .difficulty(DifficultyBase::of_stratum(served.terms().algorithm));
         match connect(options).await {
             Ok((handle, events)) => {
                 served.set_link_state("connected");
                 served.set_link(Some(handle));
-                let (authorised, end) = follow(&served, &book, events).await;
+                let LinkEnd { authorised, reason } = read_link(&served, &book, events).await;
                 served.set_link(None);
                 if authorised {
                     pause = Duration::from_millis(500);
                 }
-                served.set_link_state(end.clone());
-                warn!(lease = %id, gateway = %way.gateway, reason = %end, retry_in = ?pause, "gateway link ended");
+                served.set_link_state(reason.clone());
+                warn!(lease = %id, gateway = %way.gateway, reason, retry_in = ?pause, "gateway link ended");
             }
             Err(error) => {
                 served.set_link_state(error.to_string());
@@ -124,8 +129,17 @@ pub(crate) async fn keep(
     info!(lease = %id, "lease is over, gateway link closed");
 }
 
-/// Reads one connection to its end; says whether the gateway let us in, and why it ended.
-pub(crate) async fn follow(served: &Served, book: &Book, mut events: UpstreamEvents) -> (bool, String) {
+/// How one connection to the gateway ended.
+#[derive(Debug)]
+pub(crate) struct LinkEnd {
+    /// The gateway had accepted the access token.
+    pub(crate) authorised: bool,
+    /// Why it ended, in words.
+    pub(crate) reason: String,
+}
+
+/// Reads one connection until it ends.
+pub(crate) async fn read_link(served: &MinedLease, book: &Book, mut events: UpstreamEvents) -> LinkEnd {
     let mut authorised = false;
     let mut pool_target = None;
     let mut clean_of = HashMap::new();
@@ -135,20 +149,21 @@ pub(crate) async fn follow(served: &Served, book: &Book, mut events: UpstreamEve
             event = events.next() => event,
             () = sleep(Duration::from_secs(deadline().clamp(1, 5))) => {
                 if deadline() == 0 {
-                    return (authorised, "lease is over".into());
+                    return LinkEnd { authorised, reason: "lease is over".into() };
                 }
                 continue;
             }
         };
         match event {
-            None => return (authorised, "connection closed".into()),
-            Some(UpstreamEvent::Closed { reason, .. }) => return (authorised, reason),
+            None => return LinkEnd { authorised, reason: "connection closed".into() },
+            Some(UpstreamEvent::Closed { reason, .. }) => return LinkEnd { authorised, reason },
             Some(UpstreamEvent::Authorized) => {
                 authorised = true;
                 info!(lease = %served.id(), "gateway link is up");
             }
             Some(UpstreamEvent::Refused { message }) => {
-                return (false, format!("gateway refused the access token: {message}"));
+                let reason = format!("gateway refused the access token: {message}");
+                return LinkEnd { authorised: false, reason };
             }
             Some(UpstreamEvent::Difficulty(target)) => pool_target = Some(target),
             Some(UpstreamEvent::Notify(notify)) => {
@@ -171,7 +186,7 @@ pub(crate) async fn follow(served: &Served, book: &Book, mut events: UpstreamEve
 }
 
 /// Long-polls the members for jobs while the gateway's link is down.
-async fn poll_members(served: Arc<Served>, book: Book, target: watch::Receiver<LinkTarget>) {
+async fn poll_members(served: Arc<MinedLease>, book: Book, target: watch::Receiver<LinkTarget>) {
     let mut after = 0;
     let mut clients: BTreeMap<Url, MemberClient> = BTreeMap::new();
     loop {
@@ -188,8 +203,8 @@ async fn poll_members(served: Arc<Served>, book: Book, target: watch::Receiver<L
             let Ok(jobs) = client.jobs(served.id(), after, 2).await else { continue };
             for signed in jobs {
                 after = after.max(signed.job.sequence());
-                // members don't say whether a job came with a new block: a new previous block is one
-                let known = served.jobs().borrow().as_ref().map(|known| known.header.prev_hash);
+                // members don't transmit `clean_jobs`: a changed previous block is clean
+                let known = served.jobs().borrow().as_ref().map(|known| known.form.previous_block());
                 let clean = known.is_none() || known != signed.job.header().map(|job| job.prev_hash);
                 accept_job(&served, &book, &served.terms(), signed, None, clean).await;
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     extranonce::Layout,
-    served_lease::{CONNECT_AHEAD, Served, ServedLeases},
+    mined_lease::{CONNECT_AHEAD, MinedLease, MinedLeases},
     session_numbers::SessionNumbers,
 };
 use hashlease_check::ShareChecker;
@@ -11,9 +11,9 @@ use hashlease_primitives::{LeaseId, SharedClock, Terms, UnixSeconds, Work};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What the choice needs to know of a lease.
+/// A lease among which to choose.
 #[derive(Clone, Debug)]
-pub(crate) struct Standing<'a> {
+pub(crate) struct Candidate<'a> {
     /// The lease's terms.
     pub(crate) terms: &'a Terms,
     /// Work counted so far.
@@ -22,7 +22,7 @@ pub(crate) struct Standing<'a> {
     pub(crate) has_job: bool,
 }
 
-impl Standing<'_> {
+impl Candidate<'_> {
     /// Work promised by now and not yet counted.
     #[must_use]
     pub(crate) fn deficit(&self, now: UnixSeconds) -> Work {
@@ -38,13 +38,13 @@ pub(crate) fn pinned(worker: &str) -> Option<LeaseId> {
     first.parse().ok().filter(|id| *id != 0).map(LeaseId)
 }
 
-/// The lease for a worker: the pinned one if it is served, nothing else then; otherwise the active one with the
-/// largest deficit, those with a job first.
+/// The lease for a worker: only the pinned one if the worker names a lease, otherwise the active
+/// lease with the largest deficit, preferring those with a job.
 #[must_use]
 pub(crate) fn choose<'a>(
     worker: &str,
     now: UnixSeconds,
-    leases: impl Iterator<Item = Standing<'a>>,
+    leases: impl Iterator<Item = Candidate<'a>>,
 ) -> Option<LeaseId> {
     let active = leases.filter(|lease| lease.terms.is_active(now));
     match pinned(worker) {
@@ -55,11 +55,11 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// What every session may ask: which lease a worker gets, and how its extranonce is cut.
+/// Answers sessions which lease a worker gets, and which extranonce sizes.
 #[derive(Clone, Debug)]
 pub(crate) struct LeaseChoice {
     pub(crate) book: Book,
-    pub(crate) leases: watch::Receiver<Arc<ServedLeases>>,
+    pub(crate) leases: watch::Receiver<Arc<MinedLeases>>,
     pub(crate) numbers: SessionNumbers,
     pub(crate) checker: Arc<ShareChecker>,
     clock: SharedClock,
@@ -68,7 +68,7 @@ pub(crate) struct LeaseChoice {
 impl LeaseChoice {
     pub(crate) const fn new(
         book: Book,
-        leases: watch::Receiver<Arc<ServedLeases>>,
+        leases: watch::Receiver<Arc<MinedLeases>>,
         numbers: SessionNumbers,
         checker: Arc<ShareChecker>,
         clock: SharedClock,
@@ -82,23 +82,23 @@ impl LeaseChoice {
     }
 
     /// The lease that a worker should mine for now.
-    pub(crate) fn choose(&self, worker: &str) -> Option<Arc<Served>> {
+    pub(crate) fn choose(&self, worker: &str) -> Option<Arc<MinedLease>> {
         let leases = Arc::clone(&self.leases.borrow());
         let now = self.now();
         let known: Vec<_> = leases
             .values()
             .map(|served| (served.terms(), served.has_job(), self.book.counted(served.id())))
             .collect();
-        let standings = known.iter().map(|(terms, has_job, counted)| Standing {
+        let candidates = known.iter().map(|(terms, has_job, counted)| Candidate {
             terms,
             counted: *counted,
             has_job: *has_job,
         });
-        let chosen = choose(worker, now, standings)?;
+        let chosen = choose(worker, now, candidates)?;
         leases.get(&chosen).cloned()
     }
 
-    /// Whether a lease that the worker could get is about to start, so that it is worth waiting.
+    /// Whether a lease that the worker could get is about to start, so that waiting is worthwhile.
     pub(crate) fn soon(&self, worker: &str) -> bool {
         let now = self.now();
         let pinned = pinned(worker);
@@ -109,10 +109,11 @@ impl LeaseChoice {
         })
     }
 
-    /// Sizes for a new session: those of the lease that it would get. As long as its worker may come to another lease,
-    /// its extranonce2 is no longer than all of them have room for, since most miners can't be told of another length.
+    /// Sizes for a new session: those of the lease that it would get. Unless the worker is pinned
+    /// to a lease, extranonce2 is short enough for all leases, because most miners can't be told of
+    /// another length later.
     pub(crate) fn layout(&self, worker: Option<&str>) -> Option<Layout> {
-        let layout = |served: &Arc<Served>| served.jobs().borrow().as_ref().map(|job| job.layout);
+        let layout = |served: &Arc<MinedLease>| served.jobs().borrow().as_ref().map(|job| job.form.layout());
         let first = layout(&self.choose(worker.unwrap_or_default())?)?;
         if worker.and_then(pinned).is_some() {
             return Some(first);
@@ -148,14 +149,14 @@ mod tests {
         }
     }
 
-    fn standing(terms: &Terms, counted: u128) -> Standing<'_> {
-        Standing { terms, counted: Work::capped(counted), has_job: true }
+    fn candidate(terms: &Terms, counted: u128) -> Candidate<'_> {
+        Candidate { terms, counted: Work::capped(counted), has_job: true }
     }
 
     #[test]
     fn a_pinned_worker_gets_its_lease_or_none() {
         let (a, b) = (terms(1, 10), terms(2, 1_000));
-        let leases = || [standing(&a, 0), standing(&b, 0)].into_iter();
+        let leases = || [candidate(&a, 0), candidate(&b, 0)].into_iter();
         assert_eq!(choose("1.rig", UnixSeconds::new(150), leases()), Some(LeaseId(1)));
         assert_eq!(choose("1", UnixSeconds::new(150), leases()), Some(LeaseId(1)));
         assert_eq!(choose("3.rig", UnixSeconds::new(150), leases()), None);
@@ -166,16 +167,16 @@ mod tests {
     fn others_go_where_most_is_missing() {
         let (a, b) = (terms(1, 10), terms(2, 1_000));
         assert_eq!(
-            choose("rig", UnixSeconds::new(150), [standing(&a, 0), standing(&b, 0)].into_iter()),
+            choose("rig", UnixSeconds::new(150), [candidate(&a, 0), candidate(&b, 0)].into_iter()),
             Some(LeaseId(2))
         );
         assert_eq!(
-            choose("rig", UnixSeconds::new(150), [standing(&a, 0), standing(&b, 49_900)].into_iter()),
+            choose("rig", UnixSeconds::new(150), [candidate(&a, 0), candidate(&b, 49_900)].into_iter()),
             Some(LeaseId(1))
         );
-        let idle = Standing { has_job: false, ..standing(&b, 0) };
+        let idle = Candidate { has_job: false, ..candidate(&b, 0) };
         assert_eq!(
-            choose("rig", UnixSeconds::new(150), [standing(&a, 0), idle].into_iter()),
+            choose("rig", UnixSeconds::new(150), [candidate(&a, 0), idle].into_iter()),
             Some(LeaseId(1)),
             "b has no job"
         );

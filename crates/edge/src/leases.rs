@@ -1,8 +1,8 @@
 //! The provider's leases: keeps their terms in the book and a link to each one's gateway.
 
 use crate::{
-    gateway_link,
-    served_lease::{Served, ServedLeases},
+    gateway_link::{LinkTarget, run_link},
+    mined_lease::{MinedLease, MinedLeases},
 };
 use hashlease_ledger::Book;
 use hashlease_primitives::{Lease, LeaseId, NodeBox, SharedClock};
@@ -11,7 +11,7 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tracing::{info, warn};
 use url::Url;
 
-/// How soon leases that could not be stored are tried again.
+/// Pause before leases that could not be stored are tried again.
 const AGAIN: Duration = Duration::from_secs(4);
 
 /// An unsettled lease of the provider.
@@ -25,34 +25,27 @@ pub struct EdgeLease {
     pub members: Vec<Url>,
 }
 
-/// What a link has to know, as it changes.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LinkTarget {
-    pub(crate) node_box: NodeBox,
-    pub(crate) members: Vec<Url>,
-}
-
-struct Running {
-    served: Arc<Served>,
+struct LinkTask {
+    served: Arc<MinedLease>,
     target: watch::Sender<LinkTarget>,
     link: JoinHandle<()>,
 }
 
-impl Drop for Running {
+impl Drop for LinkTask {
     fn drop(&mut self) {
         self.link.abort();
     }
 }
 
-/// Serves the leases as they come, change and go.
-pub(crate) async fn follow(
+/// Serves the leases, following their changes.
+pub(crate) async fn serve_leases(
     mut leases: watch::Receiver<Arc<Vec<EdgeLease>>>,
     agent: String,
     book: Book,
-    published: watch::Sender<Arc<ServedLeases>>,
+    published: watch::Sender<Arc<MinedLeases>>,
     clock: SharedClock,
 ) {
-    let mut running: BTreeMap<LeaseId, Running> = BTreeMap::new();
+    let mut running: BTreeMap<LeaseId, LinkTask> = BTreeMap::new();
     loop {
         let now = Arc::clone(&leases.borrow_and_update());
         running.retain(|id, _| now.iter().any(|wanted| wanted.lease.terms.id == *id));
@@ -83,11 +76,10 @@ pub(crate) async fn follow(
                 continue;
             };
             info!(lease = %terms.id, gateway = node_box.gateway, rate = %terms.rate, start = %terms.start, end = %terms.end, "lease found");
-            let served = Arc::new(Served::new(wanted.lease.clone(), Arc::clone(&clock)));
+            let served = Arc::new(MinedLease::new(wanted.lease.clone(), Arc::clone(&clock)));
             let (sender, receiver) = watch::channel(target(node_box));
-            let link =
-                tokio::spawn(gateway_link::keep(Arc::clone(&served), receiver, book.clone(), agent.clone()));
-            running.insert(terms.id, Running { served, target: sender, link });
+            let link = tokio::spawn(run_link(Arc::clone(&served), receiver, book.clone(), agent.clone()));
+            running.insert(terms.id, LinkTask { served, target: sender, link });
         }
         publish(&published, &running);
         let ended = if all_stored {
@@ -96,13 +88,13 @@ pub(crate) async fn follow(
             matches!(timeout(AGAIN, leases.changed()).await, Ok(Err(_)))
         };
         if ended {
-            // nobody can change the leases any more: what runs goes on
+            // the sender is gone, so the leases stay as they are
             return std::future::pending().await;
         }
     }
 }
 
-fn publish(published: &watch::Sender<Arc<ServedLeases>>, running: &BTreeMap<LeaseId, Running>) {
+fn publish(published: &watch::Sender<Arc<MinedLeases>>, running: &BTreeMap<LeaseId, LinkTask>) {
     published.send_if_modified(|known| {
         let changed = !known.keys().eq(running.keys());
         if changed {

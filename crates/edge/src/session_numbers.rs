@@ -1,4 +1,5 @@
-//! Numbers of miner sessions, never given out twice while their work can still count.
+//! Numbers of miner sessions. No number is given out twice, and no two live sessions share low
+//! bytes.
 
 use std::{
     collections::HashSet,
@@ -9,10 +10,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-/// Numbers that one write to disk reserves.
+/// Numbers reserved by one write to disk.
 const BLOCK: u64 = 256;
 
-/// Gives out session numbers. The end of the reserved block is on disk before a number of it is used.
+/// Gives out session numbers. The end of a reserved block is on disk before any of its numbers is
+/// used.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionNumbers(Arc<Mutex<Inner>>);
 
@@ -43,10 +45,10 @@ fn store(path: &Path, reserved: u64) -> io::Result<()> {
 }
 
 impl SessionNumbers {
-    /// Goes on after what an earlier run may have used.
+    /// Continues after every number that an earlier run may have used.
     ///
     /// # Errors
-    /// When the file can't be read, or says something that is not a number.
+    /// When the file can't be read or does not hold a number.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
         let next = match fs::read_to_string(&path) {
             Ok(text) => text.trim().parse().map_err(|_| {
@@ -61,11 +63,11 @@ impl SessionNumbers {
         Ok(Self(Arc::new(Mutex::new(Inner { path, next, reserved: next, live: HashSet::new() }))))
     }
 
-    /// The next number whose low bytes no live session has.
+    /// Reserves the next number whose low bytes no live session has.
     ///
     /// # Errors
     /// When it can't be made durable, or all of `spaces` are in use.
-    pub(crate) fn take(&self, spaces: NonZeroU64) -> io::Result<SessionNumber> {
+    pub(crate) fn reserve(&self, spaces: NonZeroU64) -> io::Result<SessionNumber> {
         let mut inner = self.0.lock().map_err(|_| io::Error::other("session numbers are poisoned"))?;
         for _ in 0..spaces.get() {
             let number = inner.next;
@@ -112,30 +114,30 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sessions");
         let first = SessionNumbers::open(path.clone()).unwrap();
-        let used: Vec<u64> = (0..300).map(|_| first.take(spaces(1 << 16)).unwrap().get()).collect();
+        let used: Vec<u64> = (0..300).map(|_| first.reserve(spaces(1 << 16)).unwrap().get()).collect();
         // no clean end: the second run only has the file
         let second = SessionNumbers::open(path).unwrap();
-        assert!(second.take(spaces(1 << 16)).unwrap().get() > *used.iter().max().unwrap());
+        assert!(second.reserve(spaces(1 << 16)).unwrap().get() > *used.iter().max().unwrap());
     }
 
     #[test]
     fn live_sessions_keep_their_space() {
         let dir = tempfile::tempdir().unwrap();
         let numbers = SessionNumbers::open(dir.path().join("sessions")).unwrap();
-        let live: Vec<SessionNumber> = (0..256).map(|_| numbers.take(spaces(256)).unwrap()).collect();
-        assert!(numbers.take(spaces(256)).is_err(), "the 257th would share a space");
+        let live: Vec<SessionNumber> = (0..256).map(|_| numbers.reserve(spaces(256)).unwrap()).collect();
+        assert!(numbers.reserve(spaces(256)).is_err(), "the 257th would share a space");
         drop(live);
-        assert!(numbers.take(spaces(256)).is_ok());
+        assert!(numbers.reserve(spaces(256)).is_ok());
     }
 
     #[test]
     fn the_end_of_one_session_frees_no_space_of_another() {
         let dir = tempfile::tempdir().unwrap();
         let numbers = SessionNumbers::open(dir.path().join("sessions")).unwrap();
-        let live: Vec<SessionNumber> = (0..256).map(|_| numbers.take(spaces(256)).unwrap()).collect();
+        let live: Vec<SessionNumber> = (0..256).map(|_| numbers.reserve(spaces(256)).unwrap()).collect();
         // numbers of the larger cut have the same low byte as some of the smaller
-        drop((0..300).map(|_| numbers.take(spaces(1 << 16)).unwrap()).collect::<Vec<_>>());
-        assert!(numbers.take(spaces(256)).is_err(), "all 256 are still in use");
+        drop((0..300).map(|_| numbers.reserve(spaces(1 << 16)).unwrap()).collect::<Vec<_>>());
+        assert!(numbers.reserve(spaces(256)).is_err(), "all 256 are still in use");
         drop(live);
     }
 }

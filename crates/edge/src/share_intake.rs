@@ -1,44 +1,42 @@
-//! What becomes of a share: checked in full, forwarded, written, answered.
+//! Checks a share in full, forwards it to the gateway, and counts it in the book.
 
-use crate::served_lease::{LiveJob, Served};
+use crate::mined_lease::{MineableJob, MinedLease};
 use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
 use hashlease_primitives::UnixSeconds;
-use hashlease_share::{HeaderShare, Reason, Share};
+use hashlease_share::{Reason, Share};
 use hashlease_stratum::client::SubmitOutcome;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
-/// Distance between header time and our clock that is allowed, seconds.
+/// Largest accepted difference between a header's time and our clock, seconds.
 pub(crate) const CLOCK_TOLERANCE: u64 = 300;
 
-/// A submit whose fields were read.
+/// A submitted share with its job found and its extranonce completed, not checked yet.
 #[derive(Clone, Debug)]
-pub(crate) struct Submitted {
+pub(crate) struct PreparedShare {
+    /// The lease that the session mines for.
+    pub(crate) lease: Arc<MinedLease>,
+    /// The job that the share names.
+    pub(crate) job: Arc<MineableJob>,
     /// Worker as the miner named it, for the log.
     pub(crate) worker: String,
-    /// The whole free part of the extranonce.
-    pub(crate) tail: Vec<u8>,
-    /// Header time, Unix seconds.
-    pub(crate) ntime: u32,
-    /// Header nonce.
-    pub(crate) nonce: u32,
-    /// Chosen version bits; none when the miner does not roll.
-    pub(crate) version_bits: Option<u32>,
-    /// Version bits that it may choose: the others are as in the job.
-    pub(crate) version_mask: u32,
+    /// What the miner chose, of the kind of the job.
+    pub(crate) share: Share,
 }
 
-/// How a share that was not refused was taken.
+/// How a share was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// Durable, and worth the lease's settlement weight.
     Counted,
-    /// Only good enough for the pool: forwarded, not counted.
+    /// It meets only the pool's target: forwarded, not counted.
     ForwardedOnly,
 }
 
-/// Job id towards miners: lease and sequence, so that another lease's job is told apart from an unknown one.
+/// Job id towards miners: lease and sequence, so that another lease's job differs from an unknown
+/// one.
 #[must_use]
 pub(crate) fn job_id(lease: u64, sequence: u64) -> String {
     format!("{lease:x}{sequence:08x}")
@@ -54,33 +52,21 @@ pub(crate) fn parse_job_id(id: &str) -> Option<(u64, u32)> {
     Some((u64::from_str_radix(lease, 16).ok()?, u32::from_str_radix(sequence, 16).ok()?))
 }
 
-/// Checks a share by the evidence rules and the local rules, forwards it to the gateway, and counts it.
+/// Checks a share by the evidence rules and the local rules, forwards it to the gateway, and counts
+/// it.
 ///
 /// # Errors
-/// The [`Reason`] of the first rule that fails; nothing is counted then.
-pub(crate) async fn take_share(
-    served: &Arc<Served>,
-    job: &Arc<LiveJob>,
+/// The [`Reason`] of the first rule that the share breaks; nothing is counted then.
+pub(crate) async fn count_share(
+    prepared: PreparedShare,
     book: &Book,
     checker: &ShareChecker,
-    submitted: Submitted,
 ) -> Result<Taken, Reason> {
-    let terms = served.terms();
-    if job.is_stale() {
-        return Err(Reason::JobSuperseded { job: job_id(terms.id.0, job.sequence()) });
+    let PreparedShare { lease, job, worker, share } = &prepared;
+    if let Share::Header(header) = share {
+        check_clock(header.ntime.into(), lease.now(), job)?;
     }
-    let signed = &job.header;
-    let Submitted { tail, ntime, nonce, version_bits, version_mask, .. } = &submitted;
-    let share = HeaderShare::submitted(signed, *version_mask, tail, (*ntime, *nonce), *version_bits)?;
-    let now = served.now();
-    let ntime = UnixSeconds::from(share.ntime);
-    if ntime.get().abs_diff(now.get()) > CLOCK_TOLERANCE
-        && (signed.not_before..=signed.not_after).contains(&ntime)
-    {
-        return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
-    }
-    let whole = Share::Header(share.clone());
-    let opened = checker.open(&job.verified, &whole, terms.end).await?;
+    let opened = checker.open(&job.verified, share, lease.terms().end).await?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
     let reserved = opened.settle().and_then(|settled| Ok((book.reserve(&settled)?, settled)));
@@ -91,46 +77,54 @@ pub(crate) async fn take_share(
             if !job.note_uncounted(key) {
                 return Err(Reason::Duplicate);
             }
-            forward(served, job, book, &submitted, &share, None);
+            forward(&prepared, book, None);
             return Ok(Taken::ForwardedOnly);
         }
         Err(reason) => return Err(reason),
     };
     // a block must not wait for a disk
-    let verdict = forward(served, job, book, &submitted, &share, for_pool.then_some(key));
-    let counted = reserved.count(&settled, &submitted.worker).await;
+    let verdict = forward(&prepared, book, for_pool.then_some(key));
+    let counted = reserved.count(&settled, worker).await;
     // the verdict may be written only after its share
     let _ = verdict.send(counted.is_ok());
     counted.map(|()| Taken::Counted)
 }
 
-/// Sends a share to the gateway without waiting. Of one that meets the pool's target (`key`), the pool's verdict is
-/// written once it comes and the share is durable; the others stay with the gateway, which counts them too.
+/// A header time inside the job's window must also be near our clock.
+fn check_clock(ntime: UnixSeconds, now: UnixSeconds, job: &MineableJob) -> Result<(), Reason> {
+    let (from, to) = (job.verified.job().not_before(), job.verified.job().not_after());
+    if ntime.get().abs_diff(now.get()) > CLOCK_TOLERANCE && (from..=to).contains(&ntime) {
+        return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
+    }
+    Ok(())
+}
+
+/// Sends a share to the gateway without waiting. If the share meets the pool's target (`key`), the
+/// pool's verdict is written once it arrives and the share is durable; the gateway counts the
+/// others itself.
 fn forward(
-    served: &Arc<Served>,
-    job: &Arc<LiveJob>,
+    prepared: &PreparedShare,
     book: &Book,
-    submitted: &Submitted,
-    share: &HeaderShare,
     key: Option<alloy_primitives::B256>,
-) -> tokio::sync::oneshot::Sender<bool> {
-    let (durable, is_durable) = tokio::sync::oneshot::channel();
-    let lease = served.id();
-    let Some(link) = served.link() else {
-        debug!(%lease, "share is not forwarded: no gateway link");
+) -> oneshot::Sender<bool> {
+    let PreparedShare { lease, job, worker, share } = prepared;
+    let (durable, is_durable) = oneshot::channel();
+    let id = lease.id();
+    let (Some(link), Share::Header(share)) = (lease.link(), share) else {
+        debug!(lease = %id, "share is not forwarded: no gateway link");
         return durable;
     };
-    let mask = job.header.version_mask;
+    let mask = job.form.version_mask();
     let bits = (mask != 0).then_some(share.version & mask);
     let outcome = link.submit(
-        &lease.to_string(),
+        &id.to_string(),
         &format!("{:x}", job.sequence()),
         &share.tail,
         share.ntime,
         share.nonce,
         bits,
     );
-    let (book, worker) = (book.clone(), submitted.worker.clone());
+    let (book, worker) = (book.clone(), worker.clone());
     tokio::spawn(async move {
         let (accepted, code) = match outcome.await {
             SubmitOutcome::Accepted => (true, String::new()),
@@ -138,13 +132,13 @@ fn forward(
             SubmitOutcome::Lost => (false, "lost".to_owned()),
         };
         if !accepted {
-            warn!(%lease, worker, reason = code, "share was not accepted upstream");
+            warn!(lease = %id, worker, reason = code, "share was not accepted upstream");
         }
         let Some(key) = key else { return };
         if is_durable.await == Ok(true)
-            && let Err(error) = book.verdict(lease, key, accepted, &code).await
+            && let Err(error) = book.verdict(id, key, accepted, &code).await
         {
-            warn!(%lease, %error, "pool's verdict could not be stored");
+            warn!(lease = %id, %error, "pool verdict could not be stored");
         }
     });
     durable

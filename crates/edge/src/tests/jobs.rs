@@ -4,7 +4,7 @@ use super::{
     miner::Miner,
     world::{World, job, target, terms},
 };
-use crate::served_lease::LiveJob;
+use crate::mined_lease::MineableJob;
 use alloy_primitives::B256;
 use hashlease_primitives::{Difficulty, DifficultyBase, UnixSeconds};
 use hashlease_primitives::{HeaderJob, Target};
@@ -82,11 +82,11 @@ async fn a_clean_job_that_was_overtaken_makes_the_next_one_clean() {
     let (mut miner, _) = world.working().await;
     let terms = world.terms(1);
     let new_block = HeaderJob { prev_hash: B256::repeat_byte(9), ..job(&terms, 2) };
-    let clean: LiveJob = world.live(new_block.clone(), None, true).await;
+    let clean: MineableJob = world.live(new_block.clone(), None, true).await;
     let fresher = world.live(HeaderJob { sequence: 3, ..new_block.clone() }, None, false).await;
     // no task runs in between, so the session sees only the second
-    world.served(1).offer(clean);
-    world.served(1).offer(fresher);
+    world.served(1).add_job(clean);
+    world.served(1).add_job(fresher);
     let told = miner.job().await;
     assert_eq!(told.id, crate::share_intake::job_id(1, 3));
     assert!(told.clean, "or it would go on mining the old block");

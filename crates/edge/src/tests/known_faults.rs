@@ -1,6 +1,7 @@
 //! Known faults towards miners.
 //!
-//! Each test passes while its fault is there and fails once it is mended: turn it into the test of the right result then.
+//! Each test passes while its fault is there and fails once it is mended: turn it into the test of
+//! the right result then.
 
 use super::{
     miner::{Miner, refusal},
@@ -117,8 +118,9 @@ async fn known_fault_data_of_another_deployment_are_taken() {
     assert_eq!(refusal(&answer).1, "not-durable");
 }
 
-/// Today: a free part that changes its size disconnects a stock miner with each job, as often as the pool or the job
-/// signer likes. Right: beyond a few changes a minute the lease's time is not due and its miners stay.
+/// Today: a free part that changes its size disconnects a stock miner with each job, as often as
+/// the pool or the job signer likes. Right: beyond a few changes a minute the lease's time is not
+/// due and its miners stay.
 #[tokio::test]
 async fn known_fault_each_size_of_the_free_part_disconnects_stock_miners() {
     let dir = tempfile::tempdir().unwrap();
@@ -171,7 +173,7 @@ async fn known_fault_status_shows_the_address_of_the_gateway() {
     let world = World::with_job(dir.path()).await;
     let options = ConnectOptions::new("127.0.0.1:9", "node/test");
     let error = connect(options).await.err().unwrap();
-    // as `gateway_link::keep` does
+    // as `gateway_link::run_link` does
     world.served(1).set_link_state(error.to_string());
     let (api, _) = world.api(4).await;
     let status = reqwest::get(format!("http://{api}/v1/status")).await.unwrap().text().await.unwrap();

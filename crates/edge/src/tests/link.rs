@@ -4,7 +4,7 @@ use super::{
     gateway::Gateway,
     world::{World, job, signed, terms, with_tail},
 };
-use crate::gateway_link::{accept_job, follow};
+use crate::gateway_link::{accept_job, read_link};
 use alloy_primitives::{B256, Bytes};
 use hashlease_journal::Record;
 use hashlease_primitives::{HeaderJob, Job, LeaseId, LocalSigner, SignedJob, Terms};
@@ -218,7 +218,7 @@ async fn a_miner_sees_of_a_link_only_what_is_good() {
     let mut gateway = Gateway::start().await;
     let events = gateway.events.take().unwrap();
     let (book, link) = (world.book.clone(), Arc::clone(&served));
-    let following = tokio::spawn(async move { follow(&link, &book, events).await });
+    let following = tokio::spawn(async move { read_link(&link, &book, events).await });
     gateway.push("{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[0.000000001]}\n");
     gateway.push(&lines(&signed(&terms, job(&terms, 1)), true));
     let mut miner = world.miner("1.rig").await;
@@ -238,6 +238,6 @@ async fn a_miner_sees_of_a_link_only_what_is_good() {
     let share = first.mine_where(|hash| terms.weight.target().is_met_by(hash));
     assert_eq!(miner.submit(&share).await["result"], true, "no bad job made it stale");
     drop(gateway);
-    let (authorised, _) = super::world::patiently("the link ends", following).await.unwrap();
-    assert!(authorised);
+    let end = super::world::patiently("the link ends", following).await.unwrap();
+    assert!(end.authorised, "{end:?}");
 }

@@ -156,8 +156,8 @@ impl Mined {
         }
     }
 
-    /// Where this session's part of the coinbase begins and what it is: equal only for sessions that would do the
-    /// same work.
+    /// Where this session's part of the coinbase begins and what it is: equal only for sessions
+    /// that would do the same work.
     pub(super) fn space(&self) -> (String, String) {
         (hex::encode(&self.coinb1), hex::encode(&self.extranonce1))
     }

@@ -1,11 +1,12 @@
-//! Every bad share is refused by its stable code and number, is not counted, and the connection goes on.
+//! Every bad share is refused by its stable code and number, is not counted, and the connection
+//! goes on.
 
 use super::world::now as unix_seconds;
 use super::{
     miner::{Miner, refusal},
     world::{World, job, terms, until},
 };
-use crate::{served_lease::STALE_GRACE, share_intake::CLOCK_TOLERANCE};
+use crate::{mined_lease::STALE_GRACE, share_intake::CLOCK_TOLERANCE};
 use hashlease_primitives::{EpochId, LeaseId, Target, Terms};
 use std::time::Instant;
 

@@ -4,13 +4,15 @@ use super::{
     miner::{Found, Mined, refusal},
     world::{World, job, terms, with_tail},
 };
-use crate::share_intake::{Submitted, job_id, take_share};
+use crate::job_form::JobForm;
+use crate::share_intake::{PreparedShare, count_share, job_id};
 use alloy_primitives::Bytes;
 use hashlease_primitives::HeaderJob;
-use hashlease_share::Reason;
+use hashlease_share::{HeaderShare, Reason};
 
-/// Two jobs that two sessions can make one header of, each with its own bytes where it has to have them: the first
-/// job has the second session's in its prefix, the second job has the first session's choice in its suffix.
+/// Two jobs that two sessions can make one header of, each with its own bytes where it has to have
+/// them: the first job has the second session's in its prefix, the second job has the first
+/// session's choice in its suffix.
 fn overlapping(job: &HeaderJob, second: &Mined) -> (HeaderJob, HeaderJob) {
     let own = own(second, job);
     let prefix = Bytes::from([job.coinbase_prefix.as_ref(), &own].concat());
@@ -29,7 +31,8 @@ fn own(told: &Mined, job: &HeaderJob) -> Vec<u8> {
     [&told.coinb1[job.coinbase_prefix.len()..], &told.extranonce1].concat()
 }
 
-/// The first session's share of the first job, and the same header as the second session's of the second job.
+/// The first session's share of the first job, and the same header as the second session's of the
+/// second job.
 fn same_header(first: &Mined, second: &Mined, own: &[u8]) -> (Found, Found) {
     let mut chosen = first.clone();
     chosen.extranonce2 = CHOICE.to_vec();
@@ -126,7 +129,8 @@ async fn the_same_header_under_another_job_and_session_is_a_duplicate() {
 /// What a session is told before its extranonce1 in a job of the same length.
 fn coinb1_of(world: &World, sequence: u64, told: &Mined, of: &HeaderJob) -> Vec<u8> {
     let job = world.served(1).job(sequence).unwrap();
-    [job.header.coinbase_prefix.as_ref(), &told.coinb1[of.coinbase_prefix.len()..]].concat()
+    let JobForm::Header(form) = &job.form;
+    [form.job.coinbase_prefix.as_ref(), &told.coinb1[of.coinbase_prefix.len()..]].concat()
 }
 
 #[tokio::test]
@@ -168,26 +172,19 @@ async fn a_restart_does_not_forget_what_was_counted() {
 
     let world = World::start(dir.path(), [terms]).await;
     assert_eq!(world.counted(1), 1, "replayed");
-    world.offer(handed_out).await;
+    world.offer(handed_out.clone()).await;
     // no session has that extranonce1 any more, so it goes in behind the socket
     let word = |text: &str| u32::from_str_radix(text, 16).unwrap();
-    let again = Submitted {
+    let tail = [job.extranonce1.clone(), hex::decode(&share.extranonce2).unwrap()].concat();
+    let (ntime, nonce) = (word(&share.ntime), word(&share.nonce));
+    let lease = world.served(1);
+    let again = PreparedShare {
+        job: lease.job(1).unwrap(),
         worker: share.worker.clone(),
-        tail: [job.extranonce1.clone(), hex::decode(&share.extranonce2).unwrap()].concat(),
-        ntime: word(&share.ntime),
-        nonce: word(&share.nonce),
-        version_bits: None,
-        version_mask: 0,
+        share: HeaderShare::submitted(&handed_out, 0, &tail, (ntime, nonce), None).unwrap().into(),
+        lease,
     };
-    let served = world.served(1);
-    let result = take_share(
-        &served,
-        &served.job(1).unwrap(),
-        &world.book,
-        &hashlease_check::ShareChecker::new(1),
-        again,
-    )
-    .await;
+    let result = count_share(again, &world.book, &hashlease_check::ShareChecker::new(1)).await;
     assert_eq!(result, Err(Reason::Duplicate));
     assert_eq!(world.counted(1), 1);
 }

@@ -1,12 +1,13 @@
-//! A node without a chain: a book in a directory, leases with signed jobs, and a server on loopback.
+//! A node without a chain: a book in a directory, leases with signed jobs, and a server on
+//! loopback.
 
 use super::miner::{Found, Mined, Miner};
 use crate::{
+    accept_miners::accept_miners,
     edge::{LeaseState, states_of},
-    extranonce::Layout,
+    job_form::JobForm,
     lease_choice::LeaseChoice,
-    served_lease::{LiveJob, Served, ServedLeases},
-    server,
+    mined_lease::{MineableJob, MinedLease, MinedLeases},
     session_numbers::SessionNumbers,
 };
 use alloy_primitives::{Address, B256, Bytes};
@@ -127,7 +128,7 @@ pub(super) struct World {
     pub(super) book: Book,
     pub(super) address: SocketAddr,
     dir: PathBuf,
-    leases: watch::Sender<Arc<ServedLeases>>,
+    leases: watch::Sender<Arc<MinedLeases>>,
     accepting: JoinHandle<()>,
 }
 
@@ -144,10 +145,10 @@ impl World {
         })
         .await;
         let book = opened.unwrap();
-        let mut served = ServedLeases::new();
+        let mut served = MinedLeases::new();
         for terms in terms {
             book.lease(&terms).await.unwrap();
-            served.insert(terms.id, Arc::new(Served::new(lease(terms), SystemClock::shared())));
+            served.insert(terms.id, Arc::new(MinedLease::new(lease(terms), SystemClock::shared())));
         }
         let leases = watch::Sender::new(Arc::new(served));
         let numbers = SessionNumbers::open(dir.join("sessions")).unwrap();
@@ -156,7 +157,7 @@ impl World {
         let checker = Arc::new(hashlease_check::ShareChecker::new(1));
         let choice =
             LeaseChoice::new(book.clone(), leases.subscribe(), numbers, checker, SystemClock::shared());
-        let accepting = tokio::spawn(server::accept(listener, choice));
+        let accepting = tokio::spawn(accept_miners(listener, choice));
         Self { book, address, dir: dir.to_owned(), leases, accepting }
     }
 
@@ -172,7 +173,7 @@ impl World {
         let _ = self.accepting.await;
     }
 
-    pub(super) fn served(&self, lease: u64) -> Arc<Served> {
+    pub(super) fn served(&self, lease: u64) -> Arc<MinedLease> {
         Arc::clone(self.leases.borrow().get(&LeaseId(lease)).unwrap())
     }
 
@@ -184,8 +185,8 @@ impl World {
     pub(super) async fn add(&self, terms: Terms) {
         self.book.lease(&terms).await.unwrap();
         self.leases.send_modify(|leases| {
-            let mut more = ServedLeases::clone(leases);
-            more.insert(terms.id, Arc::new(Served::new(lease(terms), SystemClock::shared())));
+            let mut more = MinedLeases::clone(leases);
+            more.insert(terms.id, Arc::new(MinedLease::new(lease(terms), SystemClock::shared())));
             *leases = Arc::new(more);
         });
     }
@@ -203,17 +204,16 @@ impl World {
 
     pub(super) async fn offer_as(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) {
         let live = self.live(job, pool_target, clean).await;
-        self.served(live.header.lease.0).offer(live);
+        self.served(live.verified.job().lease().0).add_job(live);
     }
 
     /// Journalled, but not handed out yet.
-    pub(super) async fn live(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) -> LiveJob {
+    pub(super) async fn live(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) -> MineableJob {
         let terms = self.terms(job.lease.0);
-        let layout = Layout::of_tail(usize::from(job.tail_length)).unwrap();
         let verified = VerifiedJob::verify(&terms, signed(&terms, job)).unwrap();
         self.book.job(verified.signed()).await.unwrap();
-        let header = verified.job().header().unwrap().clone();
-        LiveJob::new(verified, header, layout, pool_target, clean)
+        let form = JobForm::of(verified.job()).unwrap();
+        MineableJob::new(verified, form, pool_target, clean)
     }
 
     /// Shares counted so far.
@@ -256,7 +256,8 @@ impl World {
         assert_eq!(self.counted(1), before + 1);
     }
 
-    /// What it serves over HTTP: its address, and where its evidence files are. It ends with the test.
+    /// What it serves over HTTP: its address, and where its evidence files are. It ends with the
+    /// test.
     pub(super) async fn api(&self, readers: usize) -> (SocketAddr, PathBuf) {
         let dir = self.dir.join("evidence");
         let files = EvidenceFiles::open(self.book.clone(), dir.clone(), readers).unwrap();

@@ -1,8 +1,8 @@
-//! A lease that is being served: its jobs, and the way to its gateway.
+//! A lease that miners mine for: its jobs, and the link to its gateway.
 
-use crate::extranonce::Layout;
+use crate::job_form::JobForm;
 use alloy_primitives::B256;
-use hashlease_primitives::{HeaderJob, Lease, LeaseId, SharedClock, Target, Terms, UnixSeconds};
+use hashlease_primitives::{Lease, LeaseId, SharedClock, Target, Terms, UnixSeconds};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::client::UpstreamHandle;
 use std::{
@@ -12,7 +12,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// How long shares of a job still count after a new block superseded it: what pools usually allow.
+/// How long shares of a job still count after a new block superseded it, as pools usually allow.
 pub(crate) const STALE_GRACE: Duration = Duration::from_secs(3);
 /// How far ahead of its start a lease is connected, seconds.
 pub(crate) const CONNECT_AHEAD: u64 = 60;
@@ -23,33 +23,29 @@ const MAX_UNCOUNTED: usize = 65_536;
 
 /// A job that can be mined.
 #[derive(Debug)]
-pub(crate) struct LiveJob {
+pub(crate) struct MineableJob {
     /// The signed job, verified.
     pub(crate) verified: Arc<VerifiedJob>,
-    /// What its shares are headers of.
-    pub(crate) header: HeaderJob,
-    /// How its extranonce is shared out.
-    pub(crate) layout: Layout,
-    /// The pool's target when it came; none while only members serve the jobs.
+    /// The fields that depend on its kind.
+    pub(crate) form: JobForm,
+    /// The pool's target when the job arrived; none while only members serve the jobs.
     pub(crate) pool_target: Option<Target>,
-    /// It came with a new block.
+    /// It arrived with a new block.
     pub(crate) clean: bool,
     superseded: Mutex<Option<Instant>>,
     uncounted: Mutex<HashSet<B256>>,
 }
 
-impl LiveJob {
+impl MineableJob {
     pub(crate) fn new(
         verified: VerifiedJob,
-        header: HeaderJob,
-        layout: Layout,
+        form: JobForm,
         pool_target: Option<Target>,
         clean: bool,
     ) -> Self {
         Self {
             verified: Arc::new(verified),
-            header,
-            layout,
+            form,
             pool_target,
             clean,
             superseded: Mutex::new(None),
@@ -69,8 +65,9 @@ impl LiveJob {
         lock(&self.superseded).is_some_and(|at| at.elapsed() > STALE_GRACE)
     }
 
-    /// Remembers a share that is worth nothing to the lease but may be to the pool. `false` when seen before. What no
-    /// longer fits is not remembered: the pool tells its own duplicates.
+    /// Remembers a share that is worth nothing to the lease but may be to the pool. `false` when
+    /// seen before. Once the memory is full, further shares are not remembered: the pool finds its
+    /// own duplicates.
     pub(crate) fn note_uncounted(&self, key: B256) -> bool {
         let mut seen = lock(&self.uncounted);
         seen.len() >= MAX_UNCOUNTED || seen.insert(key)
@@ -82,18 +79,18 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A lease that is being served.
+/// A lease that miners mine for.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct MinedLease {
     terms: watch::Sender<Lease>,
-    jobs: Mutex<BTreeMap<u64, Arc<LiveJob>>>,
-    newest: watch::Sender<Option<Arc<LiveJob>>>,
+    jobs: Mutex<BTreeMap<u64, Arc<MineableJob>>>,
+    newest: watch::Sender<Option<Arc<MineableJob>>>,
     link: Mutex<Option<UpstreamHandle>>,
     link_state: Mutex<String>,
     clock: SharedClock,
 }
 
-impl Served {
+impl MinedLease {
     pub(crate) fn new(lease: Lease, clock: SharedClock) -> Self {
         Self {
             terms: watch::Sender::new(lease),
@@ -132,11 +129,11 @@ impl Served {
 
     /// A job by its sequence.
     #[must_use]
-    pub(crate) fn job(&self, sequence: u64) -> Option<Arc<LiveJob>> {
+    pub(crate) fn job(&self, sequence: u64) -> Option<Arc<MineableJob>> {
         lock(&self.jobs).get(&sequence).cloned()
     }
 
-    /// Whether a clean job came after this sequence.
+    /// Whether a clean job arrived after this sequence.
     #[must_use]
     pub(crate) fn clean_since(&self, sequence: u64) -> bool {
         lock(&self.jobs).range(sequence.saturating_add(1)..).any(|(_, job)| job.clean)
@@ -144,7 +141,7 @@ impl Served {
 
     /// Follows the newest job.
     #[must_use]
-    pub(crate) fn jobs(&self) -> watch::Receiver<Option<Arc<LiveJob>>> {
+    pub(crate) fn jobs(&self) -> watch::Receiver<Option<Arc<MineableJob>>> {
         self.newest.subscribe()
     }
 
@@ -155,8 +152,9 @@ impl Served {
         self.newest.borrow().as_ref().is_some_and(|job| job.verified.job().not_after() >= now)
     }
 
-    /// Takes a verified, journalled job. Older ones than the newest are kept for their shares but not handed out.
-    pub(crate) fn offer(&self, job: LiveJob) {
+    /// Adds a verified, journalled job. A job older than the newest is kept for its shares but not
+    /// handed out.
+    pub(crate) fn add_job(&self, job: MineableJob) {
         let job = Arc::new(job);
         let now = self.now();
         let mut jobs = lock(&self.jobs);
@@ -167,7 +165,7 @@ impl Served {
             }
         }
         jobs.insert(job.sequence(), Arc::clone(&job));
-        // a job whose window ended long ago can get no share that keeps the local rules
+        // shares of a job whose window ended long ago break the local rules
         jobs.retain(|_, job| job.verified.job().not_after().plus(60) >= now);
         while jobs.len() > MAX_JOBS {
             jobs.pop_first();
@@ -194,12 +192,12 @@ impl Served {
         *lock(&self.link_state) = state.into();
     }
 
-    /// How the link to the gateway is, in words.
+    /// State of the link to the gateway, in words.
     #[must_use]
     pub(crate) fn link_state(&self) -> String {
         lock(&self.link_state).clone()
     }
 }
 
-/// All leases that are being served.
-pub(crate) type ServedLeases = BTreeMap<LeaseId, Arc<Served>>;
+/// All leases that miners mine for.
+pub(crate) type MinedLeases = BTreeMap<LeaseId, Arc<MinedLease>>;

@@ -1,0 +1,38 @@
+//! Accepts miners' connections and serves each one.
+
+use crate::{lease_choice::LeaseChoice, miner_session::MinerSession};
+use hashlease_stratum::{
+    LineLimits, V1,
+    server::{AcceptOptions, AnswerOrder, SessionLimits, accept, serve},
+};
+use std::{future::pending, time::Duration};
+use tokio::net::TcpListener;
+use tracing::info;
+
+/// Connections at the same time.
+const MAX_MINERS: usize = 16_384;
+/// Shares of one miner that may wait for the disk.
+const IN_FLIGHT: usize = 256;
+/// Longest time of one write to a miner.
+const WRITE: Duration = Duration::from_secs(20);
+
+/// Serves miners until it is dropped.
+pub(crate) async fn accept_miners(listener: TcpListener, choice: LeaseChoice) {
+    let options = AcceptOptions { peers: "miners", max_connections: MAX_MINERS, farewell: Duration::ZERO };
+    let limits = SessionLimits {
+        lines: LineLimits::default(),
+        answers_in_flight: IN_FLIGHT,
+        write: WRITE,
+        // many miners use one id for every share
+        order: AnswerOrder::AsRequested,
+    };
+    accept(listener, options, pending(), |stream, peer| {
+        let mut session = MinerSession::new(Box::new(V1), peer, choice.clone());
+        async move {
+            let (reader, writer) = stream.into_split();
+            let end = serve(reader, writer, &mut session, limits).await;
+            info!(%peer, code = end.code(), reason = %end, "miner left");
+        }
+    })
+    .await;
+}
