@@ -1,15 +1,22 @@
-//! Starts and ends: the listener, the leases, the lock on the data directory.
+//! Starts and stops a gateway: the listener, the leases, the lock on the data directory.
 
-use crate::{JobSigner, LeaseStatus, link, served::Served, upstream};
+use crate::{
+    accept_nodes::accept_nodes,
+    assignment::Assignment,
+    lease_status::LeaseStatus,
+    pool_session::serve_lease,
+    served_lease::{ServedLease, ServedLeases, ServiceEnd, lock},
+    signer::JobSigner,
+};
 use hashlease_check::ShareChecker;
-use hashlease_primitives::{GatewayBox, LeaseId, SharedClock, Terms};
+use hashlease_primitives::{LeaseId, SharedClock};
 use std::{
     collections::BTreeMap,
     fs::{File, TryLockError},
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -19,30 +26,19 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tracing::{info, warn};
-use url::Url;
 
-/// How long nodes have to be told of the end.
+/// How long tasks may take to say goodbye to nodes.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// How soon a lease that could not be served is tried again.
+/// Pause before a lease that could not be served is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
-
-/// A lease whose jobs this gateway signs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Assignment {
-    /// The lease's terms.
-    pub terms: Terms,
-    /// The renter's pool, and the token that the node shows.
-    pub pool: GatewayBox,
-    /// APIs of the committee's members.
-    pub members: Vec<Url>,
-}
 
 /// How a gateway runs.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
     /// Where nodes connect; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where job sequences are kept. Losing it means that sequences start again: never share or restore it.
+    /// Where job sequences are stored. Without it sequences start again: never share, restore or
+    /// delete it.
     pub data_dir: PathBuf,
     /// User agent towards pools.
     pub agent: String,
@@ -51,7 +47,7 @@ pub struct GatewayConfig {
 /// Why a gateway can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The address can't be had.
+    /// The address can't be bound.
     #[error("listening on {address}: {source}")]
     Listen {
         /// Which address.
@@ -67,15 +63,13 @@ pub enum GatewayError {
         /// What the system says.
         source: io::Error,
     },
-    /// Another gateway runs on the data directory.
+    /// Another gateway uses the data directory.
     #[error("data directory {}: another gateway holds it", path.display())]
     Locked {
         /// Which directory.
         path: PathBuf,
     },
 }
-
-pub(crate) type ServedLeases = Arc<Mutex<BTreeMap<LeaseId, Arc<Served>>>>;
 
 /// Starts gateways.
 #[derive(Clone, Copy, Debug)]
@@ -88,13 +82,13 @@ pub struct GatewayHandle {
     leases: ServedLeases,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
-    /// Held as long as sequences may be taken.
+    /// Held as long as sequences may be reserved.
     _lock: File,
 }
 
 impl Gateway {
-    /// Starts to listen and to follow `assignments`: leases come, change their end or destination, and go, with them.
-    /// Those of another job signer than `signer` are not served.
+    /// Listens, and serves the leases in `assignments`, following their changes. Leases with
+    /// another job signer than `signer` are not served.
     ///
     /// # Errors
     /// [`GatewayError`].
@@ -118,8 +112,8 @@ impl Gateway {
         let leases = ServedLeases::default();
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![
-            tokio::spawn(link::accept(listener, Arc::clone(&leases), stopped.clone())),
-            tokio::spawn(follow(
+            tokio::spawn(accept_nodes(listener, Arc::clone(&leases), stopped.clone())),
+            tokio::spawn(serve_assignments(
                 config,
                 Arc::new(signer),
                 assignments,
@@ -141,14 +135,14 @@ impl GatewayHandle {
         self.address
     }
 
-    /// Every lease that is being served.
+    /// State of every served lease.
     #[must_use]
     pub fn status(&self) -> Vec<LeaseStatus> {
-        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let leases = lock(&self.leases);
         leases.values().map(|served| served.status()).collect()
     }
 
-    /// Ends every session, and tells the nodes.
+    /// Ends every session and tells the nodes.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         for task in std::mem::take(&mut self.tasks) {
@@ -168,26 +162,26 @@ impl Drop for GatewayHandle {
     }
 }
 
-/// A lease's task; it ends with this.
-struct Running {
-    served: Arc<Served>,
+/// The task of a lease; it ends when this is dropped.
+struct LeaseTask {
+    served: Arc<ServedLease>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Running {
+impl Drop for LeaseTask {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Running {
-    fn retire(self, reason: &'static str) {
-        self.served.close(reason);
+impl LeaseTask {
+    fn retire(self, end: ServiceEnd) {
+        self.served.close(end);
     }
 }
 
-/// Starts, changes and ends leases as the assignments do.
-async fn follow(
+/// Starts, changes and ends leases as the assignments change.
+async fn serve_assignments(
     config: GatewayConfig,
     signer: Arc<dyn JobSigner>,
     mut assignments: watch::Receiver<Arc<Vec<Assignment>>>,
@@ -196,8 +190,8 @@ async fn follow(
     checker: Arc<ShareChecker>,
     clock: SharedClock,
 ) {
-    let mut running: BTreeMap<LeaseId, Running> = BTreeMap::new();
-    // once nobody can change the assignments any more, what runs goes on
+    let mut running: BTreeMap<LeaseId, LeaseTask> = BTreeMap::new();
+    // true once the sender is gone: the assignments stay as they are
     let mut frozen = false;
     loop {
         let wanted = Arc::clone(&assignments.borrow_and_update());
@@ -210,8 +204,8 @@ async fn follow(
                     kept.insert(id, lease);
                 }
                 _ => {
-                    leases.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-                    lease.retire("lease is no longer served here");
+                    lock(&leases).remove(&id);
+                    lease.retire(ServiceEnd::NotAssigned);
                 }
             }
         }
@@ -227,7 +221,7 @@ async fn follow(
                 continue;
             }
             let sequences = config.data_dir.join(format!("lease-{id}.sequence"));
-            match Served::new(
+            match ServedLease::new(
                 assignment,
                 Arc::clone(&signer),
                 &sequences,
@@ -237,9 +231,9 @@ async fn follow(
                 Ok(served) => {
                     let served = Arc::new(served);
                     info!(lease = %id, "serving lease");
-                    leases.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&served));
-                    let task = tokio::spawn(upstream::run(Arc::clone(&served), config.agent.clone()));
-                    running.insert(id, Running { served, task });
+                    lock(&leases).insert(id, Arc::clone(&served));
+                    let task = tokio::spawn(serve_lease(Arc::clone(&served), config.agent.clone()));
+                    running.insert(id, LeaseTask { served, task });
                 }
                 Err(error) => {
                     warn!(lease = %id, file = %sequences.display(), %error, "lease can't be served, trying again");
@@ -254,6 +248,6 @@ async fn follow(
         }
     }
     for lease in running.into_values() {
-        lease.retire("gateway shuts down");
+        lease.retire(ServiceEnd::ShuttingDown);
     }
 }

@@ -1,32 +1,36 @@
-//! The gateway: owns the connection to the renter's pool, and signs every job that it hands out.
+//! The gateway: holds the session at the renter's pool, and signs every job that it hands out.
 //!
-//! In: the leases whose jobs this key signs, each with the renter's pool ([`Assignment`]), and that pool's jobs. Out:
-//! signed jobs to the provider's node over the link and to the committee's members; back: the node's shares, checked
-//! again here, those that meet the pool's target forwarded. One lease, one upstream session.
+//! In: the leases whose jobs this key signs, each with the renter's pool ([`Assignment`]), and that
+//! pool's jobs. Out: signed jobs, to the provider's node over the link and to the committee's
+//! members. Back: the node's shares, checked again here; those that meet the pool's target are
+//! forwarded. Each lease has one pool session.
 //!
 //! ```text
-//! pool ──▶ upstream ──▶ jobs (sequence, signature) ──▶ served ──▶ link ──▶ node
-//!   ▲                                          └─▶ members │        │
-//!   └──────────────────── shares good enough ──────────────┴────────┘
+//! pool ──▶ pool_session ──▶ sign_job ──▶ served_lease ──▶ node_link ──▶ node
+//!   ▲                           └─▶ jobs_to_members │            │
+//!   └────────── shares that meet the pool's target ─┴────────────┘
 //! ```
 //!
-//! The link is Stratum V1 with the node as client, and one more notification, `hashlease.job`. While there is no
-//! session at the pool, there are no new jobs; the time is then not due, and what was handed out counts until its
-//! window ends.
+//! The link is Stratum V1 with the node as client, and one more notification, `hashlease.job`.
+//! Without a session at the pool there are no new jobs; that time is not due, and shares of earlier
+//! jobs count until their windows end.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod accept_nodes;
+mod assignment;
 mod gateway;
-mod jobs;
-mod link;
-mod members;
-mod sequence;
-mod served;
+mod job_sequence;
+mod jobs_to_members;
+mod lease_status;
+mod node_link;
+mod pool_session;
+mod served_lease;
 mod shares;
+mod sign_job;
 mod signer;
-mod status;
-mod upstream;
 
-pub use gateway::{Assignment, Gateway, GatewayConfig, GatewayError, GatewayHandle};
-pub use jobs::{Extranonce, JobError, JobMaker};
+pub use assignment::Assignment;
+pub use gateway::{Gateway, GatewayConfig, GatewayError, GatewayHandle};
+pub use lease_status::{LeaseStatus, PoolState, PoolVerdicts};
+pub use sign_job::{Extranonce, JobError, JobMaker};
 pub use signer::JobSigner;
-pub use status::{LeaseStatus, PoolState, Verdicts};

@@ -4,11 +4,11 @@ use alloy_primitives::B256;
 use hashlease_share::Reason;
 use std::collections::{BTreeMap, HashSet};
 
-/// Shares of one epoch that are remembered. What meets the settlement target is taken up to what an epoch may have;
-/// what only meets the pool's is not, once there are so many.
+/// Shares of one epoch that are remembered. Beyond it, shares that meet only the pool's target are
+/// refused; shares that meet the settlement target are accepted up to the limit of an epoch.
 const MAX_SEEN: usize = 1 << 20;
 
-/// What was hashed, by epoch, and how much of it settles.
+/// Keys of shares, by epoch, and how many of them settle.
 #[derive(Debug)]
 pub(crate) struct Shares {
     most: usize,
@@ -23,7 +23,7 @@ impl Default for Shares {
 }
 
 impl Shares {
-    /// Remembers a share by what was hashed, and counts it if it settles.
+    /// Remembers a share by its key, and counts it if it settles.
     pub(crate) fn count(&mut self, epoch: u32, key: B256, settles: bool) -> Result<(), Reason> {
         let seen = self.seen.entry(epoch).or_default();
         if seen.contains(&key) {
@@ -40,12 +40,12 @@ impl Shares {
         Ok(())
     }
 
-    /// Whether an epoch has so many shares that settle.
+    /// Whether an epoch has `most` shares that settle.
     pub(crate) fn is_full(&self, epoch: u32, most: u64) -> bool {
         self.counted.get(&epoch).is_some_and(|count| *count >= most)
     }
 
-    /// Forgets what was hashed in epochs that no job can bring a share of any more; their counts stay.
+    /// Forgets the keys of epochs that no job can have a share of any more; their counts stay.
     pub(crate) fn forget(&mut self, over: impl Fn(u32) -> bool) {
         self.seen.retain(|epoch, _| !over(*epoch));
     }

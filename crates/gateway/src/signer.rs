@@ -1,10 +1,11 @@
-//! What signs jobs.
+//! The key that signs jobs.
 
 use alloy_primitives::{Address, B256};
 use hashlease_primitives::{KeyError, LocalSigner};
 use std::fmt;
 
-/// The key of a job signer, wherever it is kept. It is called off the async threads and may take its time.
+/// The key of a job signer, wherever it is kept. It is called off the async threads and may take
+/// its time.
 pub trait JobSigner: fmt::Debug + Send + Sync {
     /// Address of the key: the `jobSigner` of the leases that it serves.
     fn address(&self) -> Address;

@@ -1,15 +1,20 @@
-//! A lease that is being served: its jobs, its shares, and what its nodes are told.
+//! A lease that the gateway serves: its jobs, its shares, and the events for its nodes.
 
 use crate::{
-    Assignment, JobMaker, JobSigner,
-    jobs::Extranonce,
+    assignment::Assignment,
+    lease_status::{LeaseStatus, PoolState, PoolVerdicts},
     shares::Shares,
-    status::{LeaseStatus, PoolState, Verdicts},
+    sign_job::{Extranonce, JobMaker},
+    signer::JobSigner,
 };
 use hashlease_check::ShareChecker;
 use hashlease_primitives::{HeaderJob, LeaseId, SharedClock, Target, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob};
-use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
+use hashlease_stratum::{
+    Rejection,
+    client::{SubmitOutcome, UpstreamHandle},
+    server::SessionEnd,
+};
 use std::{
     collections::BTreeMap,
     io,
@@ -22,14 +27,14 @@ use tracing::warn;
 
 /// Jobs kept for their shares; the oldest go first.
 const MAX_JOBS: usize = 1_024;
-/// How long after its window a job is kept for shares that are on the way, seconds.
+/// How long a job is kept after its window, for shares that are under way, seconds.
 const KEEP: u64 = 120;
-/// Events that a node may be behind.
+/// Events that a slow node may have waiting.
 const EVENTS: usize = 64;
 
 /// A job that was handed out.
 #[derive(Debug)]
-pub(crate) struct LiveJob {
+pub(crate) struct HandedOutJob {
     pub(crate) verified: Arc<VerifiedJob>,
     /// What its shares are headers of.
     pub(crate) header: HeaderJob,
@@ -42,32 +47,53 @@ pub(crate) struct LiveJob {
     pub(crate) pool_target: Mutex<Target>,
 }
 
-/// What the nodes of a lease are told.
+/// An event for the nodes of a lease.
 #[derive(Clone, Debug)]
 pub(crate) enum LinkEvent {
-    Job(Arc<LiveJob>),
+    Job(Arc<HandedOutJob>),
     Session(Extranonce),
     Difficulty(Target),
-    /// In words that do not say which pool it is: only the gateway knows.
+    /// In words that do not name the pool: only the gateway knows it.
     Message(&'static str),
-    Over(&'static str),
+    Over(ServiceEnd),
+}
+
+/// Why a lease stops being served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceEnd {
+    /// The lease ended.
+    LeaseOver,
+    /// It is no longer assigned to this gateway.
+    NotAssigned,
+    /// The gateway shuts down.
+    ShuttingDown,
+}
+
+impl From<ServiceEnd> for SessionEnd {
+    fn from(end: ServiceEnd) -> Self {
+        match end {
+            ServiceEnd::LeaseOver => Self::LeaseOver,
+            ServiceEnd::NotAssigned => Self::LeaseNotServed,
+            ServiceEnd::ShuttingDown => Self::ShuttingDown,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    jobs: BTreeMap<u64, Arc<LiveJob>>,
+    jobs: BTreeMap<u64, Arc<HandedOutJob>>,
     session: Option<Extranonce>,
     difficulty: Option<Target>,
     shares: Shares,
-    verdicts: Verdicts,
+    verdicts: PoolVerdicts,
     pool: PoolState,
     trouble: String,
     over: bool,
 }
 
-/// A lease that is being served.
+/// A lease that the gateway serves.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct ServedLease {
     assignment: watch::Sender<Assignment>,
     maker: Arc<Mutex<JobMaker>>,
     state: Mutex<State>,
@@ -81,28 +107,23 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a node is told when it comes in.
+/// The state that a node needs once it is authorised.
 #[derive(Debug, Default)]
 pub(crate) struct Greeting {
     pub(crate) session: Option<Extranonce>,
     pub(crate) difficulty: Option<Target>,
-    pub(crate) job: Option<Arc<LiveJob>>,
+    pub(crate) job: Option<Arc<HandedOutJob>>,
 }
 
-/// An answer that is not `true`.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) code: i32,
-    pub(crate) message: String,
+/// All leases that the gateway serves.
+pub(crate) type ServedLeases = Arc<Mutex<BTreeMap<LeaseId, Arc<ServedLease>>>>;
+
+/// A reason as nodes read it.
+pub(crate) fn rejection(reason: &Reason) -> Rejection {
+    Rejection { code: reason.stratum_code(), message: reason.code().to_owned() }
 }
 
-impl From<Reason> for Refusal {
-    fn from(reason: Reason) -> Self {
-        Self { code: reason.stratum_code(), message: reason.code().to_owned() }
-    }
-}
-
-impl Served {
+impl ServedLease {
     pub(crate) fn new(
         assignment: Assignment,
         signer: Arc<dyn JobSigner>,
@@ -129,13 +150,13 @@ impl Served {
         self.clock.seconds()
     }
 
-    /// How long it is until that second begins; zero when it has.
+    /// The time left until a second starts; zero once it has.
     pub(crate) fn until(&self, second: UnixSeconds) -> Duration {
         self.clock.now().until(second.millis())
     }
 
-    /// Takes what may change in a lease's life: its end, its pool, its token, the members' addresses. `false` when
-    /// this is another lease altogether.
+    /// Adopts what may change during a lease: its end, its pool, its token, the members' addresses.
+    /// `false` when the terms are those of another lease.
     pub(crate) fn update(&self, assignment: &Assignment) -> bool {
         let known = self.terms();
         let same = Terms { end: known.end, ..assignment.terms.clone() } == known;
@@ -165,23 +186,23 @@ impl Served {
         Arc::clone(&self.maker)
     }
 
-    /// Whether a node knows the token, compared in a time that does not depend on where the difference is. An empty
-    /// token opens nothing.
-    pub(crate) fn lets_in(&self, token: &str) -> bool {
+    /// Whether a node knows the token. The time of the comparison does not depend on where the
+    /// difference is. An empty token opens nothing.
+    pub(crate) fn accepts_token(&self, token: &str) -> bool {
         let assignment = self.assignment.borrow();
         let (ours, theirs) = (assignment.pool.token.reveal().as_bytes(), token.as_bytes());
         let differences = ours.iter().zip(theirs).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
         !ours.is_empty() && ours.len() == theirs.len() && differences == 0
     }
 
-    /// What a node has to know now, and everything that comes after it. `None` when the lease is over.
+    /// The state that a node needs now, and all later events. `None` when the lease is over.
     pub(crate) fn greet(&self) -> Option<(Greeting, broadcast::Receiver<LinkEvent>)> {
         let state = lock(&self.state);
-        // under the lock, so that nothing falls in between
+        // under the lock, so that no event is missed between the two
         (!state.over).then(|| (self.greeting(&state), self.events.subscribe()))
     }
 
-    /// What a node that missed something has to know.
+    /// The state that a node needs after it missed events.
     pub(crate) fn catch_up(&self) -> Greeting {
         self.greeting(&lock(&self.state))
     }
@@ -213,8 +234,8 @@ impl Served {
         }
     }
 
-    /// Notes where the lease stands with its pool; says whether that is news.
-    pub(crate) fn stands(&self, pool: PoolState, trouble: &str) -> bool {
+    /// Sets the state of the pool session; returns whether it changed.
+    pub(crate) fn set_pool_state(&self, pool: PoolState, trouble: &str) -> bool {
         let mut state = lock(&self.state);
         let news = state.pool != pool || state.trouble != trouble;
         state.pool = pool;
@@ -222,7 +243,7 @@ impl Served {
         news
     }
 
-    pub(crate) fn tell(&self, message: &'static str) {
+    pub(crate) fn tell_nodes(&self, message: &'static str) {
         let _ = self.events.send(LinkEvent::Message(message));
     }
 
@@ -234,7 +255,8 @@ impl Served {
         }
     }
 
-    /// A new difficulty: jobs of this session that are out may be judged by either, so the easier one counts.
+    /// A new difficulty. The pool may judge jobs of this session that are out by either, so the
+    /// easier counts.
     pub(crate) fn tell_difficulty(&self, target: Target, session: u64) {
         let mut state = lock(&self.state);
         for job in state.jobs.values().filter(|job| job.session == session) {
@@ -245,7 +267,7 @@ impl Served {
         let _ = self.events.send(LinkEvent::Difficulty(target));
     }
 
-    pub(crate) fn hand_out(&self, job: LiveJob) {
+    pub(crate) fn hand_out(&self, job: HandedOutJob) {
         let job = Arc::new(job);
         let now = self.now();
         let terms = self.terms();
@@ -255,31 +277,32 @@ impl Served {
         while state.jobs.len() > MAX_JOBS {
             state.jobs.pop_first();
         }
-        // no job that is left can bring a share of an epoch that ended before they all began
+        // no remaining job can have a share of an epoch that ended before all of their windows
         let oldest = state.jobs.values().map(|job| job.verified.job().not_before()).min().unwrap_or(now);
         state.shares.forget(|epoch| terms.epoch_end(epoch) <= oldest);
         let _ = self.events.send(LinkEvent::Job(job));
     }
 
-    /// The end: nobody is let in any more, and who is in is told.
-    pub(crate) fn close(&self, reason: &'static str) {
+    /// Ends the service: tells connected nodes, and authorises no more nodes.
+    pub(crate) fn close(&self, end: ServiceEnd) {
         let mut state = lock(&self.state);
         state.over = true;
         state.pool = PoolState::Over;
         state.trouble.clear();
-        let _ = self.events.send(LinkEvent::Over(reason));
+        let _ = self.events.send(LinkEvent::Over(end));
     }
 
     /// A job that is still served.
-    pub(crate) fn job(&self, sequence: u64) -> Option<Arc<LiveJob>> {
+    pub(crate) fn job(&self, sequence: u64) -> Option<Arc<HandedOutJob>> {
         lock(&self.state).jobs.get(&sequence).cloned()
     }
 
-    /// Checks a node's share, counts it, and forwards it if it is good enough for the pool.
-    pub(crate) async fn submit(&self, job: &LiveJob, header: HeaderShare) -> Result<(), Refusal> {
+    /// Checks a node's share, counts it, and forwards it if it meets the pool's target.
+    pub(crate) async fn submit(&self, job: &HandedOutJob, header: HeaderShare) -> Result<(), Rejection> {
         let share = Share::Header(header.clone());
         let terms = self.terms();
-        let opened = self.checker.open(&job.verified, &share, terms.end).await?;
+        let opened = self.checker.open(&job.verified, &share, terms.end).await;
+        let opened = opened.map_err(|reason| rejection(&reason))?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
         let most = terms.most_shares();
@@ -287,13 +310,13 @@ impl Served {
         let settled = opened.settle();
         let settled = if full { settled.and(Err(Reason::EpochFull { epoch, most })) } else { settled };
         if let (Err(reason), false) = (&settled, for_pool) {
-            return Err(reason.clone().into());
+            return Err(rejection(reason));
         }
         let counted = lock(&self.state).shares.count(epoch, key, settled.is_ok());
         if let Err(Reason::TooManyShares(_)) = counted {
             warn!(lease = %self.id(), epoch, "too many shares below the settlement weight, no more are forwarded");
         }
-        counted?;
+        counted.map_err(|reason| rejection(&reason))?;
         if !for_pool {
             return Ok(());
         }
@@ -310,17 +333,19 @@ impl Served {
             }
             SubmitOutcome::Rejected { code, message } => {
                 state.verdicts.refuse(code);
-                Err(Refusal { code: i32::try_from(code).unwrap_or(20), message: shortened(&message) })
+                // 20 is Stratum's number for everything else
+                let code = i32::try_from(code).unwrap_or(20);
+                Err(Rejection { code, message: shortened(&message) })
             }
             SubmitOutcome::Lost => {
                 state.verdicts.lost = state.verdicts.lost.saturating_add(1);
-                Err(Reason::PoolLost.into())
+                Err(rejection(&Reason::PoolLost))
             }
         }
     }
 }
 
-/// A pool's words may be long.
+/// Bounds the length of a pool's message.
 fn shortened(text: &str) -> String {
     text.chars().take(256).collect()
 }

@@ -1,15 +1,15 @@
-//! From a pool's job to a signed one.
+//! Makes a signed job of a pool's job.
 
-use crate::{JobSigner, sequence::Sequence};
+use crate::{job_sequence::JobSequence, signer::JobSigner};
 use alloy_primitives::Bytes;
 use hashlease_primitives::{HeaderJob, Job, SignedJob, Terms, UnixSeconds};
 use hashlease_share::{MAX_JOB_WINDOW, MAX_TAIL, Reason, VerifiedJob};
 use hashlease_stratum::Notify;
 use std::{io, path::Path, sync::Arc};
 
-/// How far ahead of our clock a pool's time may be, seconds (what Bitcoin nodes accept).
+/// How far a pool's time may be ahead of our clock, seconds (as Bitcoin nodes accept).
 const MAX_AHEAD: u64 = 7_200;
-/// Shortest free part of the extranonce that a node can share out among miners, bytes.
+/// Shortest free part of the extranonce that a node can divide among miners, bytes.
 const MIN_TAIL: usize = 2;
 
 /// Why a pool's job can't be handed out.
@@ -26,6 +26,9 @@ pub enum JobError {
         /// Ours.
         now: UnixSeconds,
     },
+    /// The window would end after the last time a header can have.
+    #[error("job window ends at {0}: expected a header time of 32 bits")]
+    HeaderTime(UnixSeconds),
     /// Not inside the lease.
     #[error("the lease is not running at {0}")]
     NotRunning(UnixSeconds),
@@ -49,10 +52,10 @@ pub enum JobError {
 #[derive(Debug)]
 pub struct JobMaker {
     signer: Arc<dyn JobSigner>,
-    sequence: Sequence,
+    sequence: JobSequence,
 }
 
-/// What a pool told of its session.
+/// Extranonce and version bits of a pool session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extranonce {
     /// The pool's part.
@@ -64,12 +67,12 @@ pub struct Extranonce {
 }
 
 impl JobMaker {
-    /// For a lease whose sequences are kept in `file`.
+    /// For a lease whose sequences are stored in `file`.
     ///
     /// # Errors
     /// When the file can't be read.
     pub fn open(signer: Arc<dyn JobSigner>, file: &Path) -> io::Result<Self> {
-        Ok(Self { signer, sequence: Sequence::open(file)? })
+        Ok(Self { signer, sequence: JobSequence::open(file)? })
     }
 
     /// Makes and signs a job for the time `now`.
@@ -102,10 +105,13 @@ impl JobMaker {
             return Err(JobError::NotRunning(not_before));
         }
         let not_after = not_before.plus(window).min(last);
+        if u32::try_from(not_after).is_err() {
+            return Err(JobError::HeaderTime(not_after));
+        }
         let prefix = [notify.coinb1.as_slice(), &session.extranonce1].concat();
         let job = HeaderJob {
             lease: terms.id,
-            sequence: self.sequence.take()?,
+            sequence: self.sequence.reserve()?,
             prev_hash: notify.prev_hash,
             n_bits: notify.n_bits,
             version: notify.version,
@@ -128,6 +134,7 @@ mod tests {
     use super::*;
     use alloy_primitives::{Address, B256};
     use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, LocalSigner, SettlementWeight};
+    use hashlease_stratum::BIP320_MASK;
 
     fn terms(signer: &LocalSigner) -> Terms {
         Terms {
@@ -165,7 +172,7 @@ mod tests {
         let signer = LocalSigner::from_hex(&"22".repeat(32)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let mut maker = JobMaker::open(Arc::new(signer.clone()), &dir.path().join("s")).unwrap();
-        let session = Extranonce { extranonce1: vec![7; 4], extranonce2_size: 8, version_mask: 0x1fff_e000 };
+        let session = Extranonce { extranonce1: vec![7; 4], extranonce2_size: 8, version_mask: BIP320_MASK };
         let terms = terms(&signer);
         let early = maker.make(&terms, &notify(), &session, UnixSeconds::new(990)).unwrap();
         assert_eq!(
@@ -198,5 +205,9 @@ mod tests {
             maker.make(&terms, &ahead, &session, UnixSeconds::new(1_010)),
             Err(JobError::Ahead { .. })
         ));
+        let beyond =
+            Terms { start: UnixSeconds::new(1 << 32), end: UnixSeconds::new((1 << 32) + 60), ..terms };
+        let made = maker.make(&beyond, &notify(), &session, UnixSeconds::new(1_010));
+        assert!(matches!(made, Err(JobError::HeaderTime(_))), "{made:?}");
     }
 }

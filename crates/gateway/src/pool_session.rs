@@ -1,16 +1,17 @@
-//! One lease's way to its pool: a session from shortly before its start to its end, and the jobs that come of it.
+//! A lease's session at its pool, from shortly before the lease's start to its end, and the jobs
+//! made of it.
 
 use crate::{
-    Assignment, JobError,
-    jobs::Extranonce,
-    members::Members,
-    served::{LiveJob, Served, lock},
-    status::PoolState,
+    assignment::Assignment,
+    jobs_to_members::JobsToMembers,
+    lease_status::PoolState,
+    served_lease::{HandedOutJob, ServedLease, ServiceEnd, lock},
+    sign_job::{Extranonce, JobError},
 };
 use hashlease_primitives::{Difficulty, DifficultyBase, Target, Terms, UnixSeconds};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::{
-    Notify,
+    BIP320_MASK, Notify,
     client::{ConnectOptions, UpstreamEvent, UpstreamEvents, UpstreamHandle, connect},
 };
 use std::{
@@ -23,39 +24,37 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-/// Version bits that pools are asked for (BIP 320).
-pub(crate) const VERSION_MASK: u32 = 0x1fff_e000;
 /// How long before a lease's start its pool is connected, seconds.
 const CONNECT_AHEAD: u64 = 15;
-/// How long after a lease's end shares that are on the way are still forwarded, seconds.
+/// How long shares that are under way are still forwarded after a lease's end, seconds.
 const GRACE: u64 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// How long a pool may hand out jobs without a difficulty before it is taken for 1, as the first pools had it.
+/// How long a pool may send jobs without a difficulty; then 1 is assumed, as with the first pools.
 const NO_DIFFICULTY: Duration = Duration::from_secs(5);
-/// Longest sleep: the clock may be set meanwhile.
+/// Longest sleep, because the clock may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Why a session ended.
-enum End {
-    /// In words; it is tried again.
+/// Why a session at the pool ended.
+enum PoolSessionEnd {
+    /// It could not be opened or was lost, with the reason in words; another attempt follows.
     Lost(String),
     /// The renter named another pool or worker.
     Moved,
-    /// So has the lease.
-    Over,
+    /// The lease is over.
+    LeaseOver,
 }
 
 /// Serves a lease until its end.
-pub(crate) async fn run(served: Arc<Served>, agent: String) {
+pub(crate) async fn serve_lease(served: Arc<ServedLease>, agent: String) {
     let mut assignment = served.assignment();
-    let mut members = Members::new(Arc::clone(served.clock()));
+    let mut members = JobsToMembers::new(Arc::clone(served.clock()));
     let id = served.id();
     let mut pause = FIRST_PAUSE;
     let mut sessions = 0u64;
     loop {
         let current = assignment.borrow_and_update().clone();
-        members.follow(&current.members);
+        members.set_members(&current.members);
         if is_over(&current.terms, served.now()) {
             break;
         }
@@ -67,7 +66,7 @@ pub(crate) async fn run(served: Arc<Served>, agent: String) {
         sessions = sessions.saturating_add(1);
         let options = ConnectOptions::new(&current.pool.pool, &agent)
             .credentials(current.pool.worker.clone(), current.pool.password.clone())
-            .version_mask(VERSION_MASK)
+            .version_mask(BIP320_MASK)
             .difficulty(DifficultyBase::of_stratum(current.terms.algorithm));
         let pool = options.address().to_owned();
         let connected = tokio::select! {
@@ -76,28 +75,28 @@ pub(crate) async fn run(served: Arc<Served>, agent: String) {
         };
         let (worked, end) = match connected {
             Ok((handle, events)) => {
-                let session = Session::new(&served, &mut members, handle, sessions);
-                session.follow(events, &mut assignment).await
+                let session = PoolSession::new(&served, &mut members, handle, sessions);
+                session.read_pool(events, &mut assignment).await
             }
-            Err(error) => (false, End::Lost(error.to_string())),
+            Err(error) => (false, PoolSessionEnd::Lost(error.to_string())),
         };
         if worked {
             pause = FIRST_PAUSE;
         }
         let trouble = match end {
-            End::Over => break,
-            End::Moved => {
+            PoolSessionEnd::LeaseOver => break,
+            PoolSessionEnd::Moved => {
                 info!(lease = %id, "destination changed");
                 pause = FIRST_PAUSE;
                 continue;
             }
-            End::Lost(trouble) => without(&trouble, current.pool.password.reveal()),
+            PoolSessionEnd::Lost(trouble) => without_password(&trouble, current.pool.password.reveal()),
         };
-        let news = served.stands(PoolState::Lost, &trouble);
+        let changed = served.set_pool_state(PoolState::Lost, &trouble);
         if !is_over(&current.terms, served.now()) {
             warn!(lease = %id, pool, trouble, retry_in = ?pause, "no session at the pool, time without jobs is not due");
-            if news {
-                served.tell(
+            if changed {
+                served.tell_nodes(
                     "pool lost: shares count until the last job's window ends, new jobs come once it is back",
                 );
             }
@@ -108,7 +107,7 @@ pub(crate) async fn run(served: Arc<Served>, agent: String) {
             pause = pause.saturating_mul(2).min(MAX_PAUSE);
         }
     }
-    served.close("lease is over");
+    served.close(ServiceEnd::LeaseOver);
     info!(lease = %id, "lease is over");
 }
 
@@ -116,7 +115,7 @@ fn is_over(terms: &Terms, now: UnixSeconds) -> bool {
     now >= terms.end.plus(GRACE)
 }
 
-/// Waits, but not on when the assignment changes; says whether it did.
+/// Waits, at most until the assignment changes; returns whether it did.
 async fn wait(assignment: &mut watch::Receiver<Assignment>, duration: Duration) -> bool {
     tokio::select! {
         () = sleep(duration) => false,
@@ -124,26 +123,26 @@ async fn wait(assignment: &mut watch::Receiver<Assignment>, duration: Duration) 
     }
 }
 
-/// A pool may repeat a password in its refusal.
-fn without(words: &str, password: &str) -> String {
+/// Removes the password, which a pool may repeat in its refusal.
+fn without_password(words: &str, password: &str) -> String {
     if password.len() < 4 { words.to_owned() } else { words.replace(password, "…") }
 }
 
 /// One session at the pool.
-struct Session<'a> {
-    served: &'a Served,
-    members: &'a mut Members,
+struct PoolSession<'a> {
+    served: &'a ServedLease,
+    members: &'a mut JobsToMembers,
     handle: UpstreamHandle,
     number: u64,
     terms: Terms,
     session: Extranonce,
     subscribed: bool,
     authorised: bool,
-    /// From `mining.set_extranonce`: holds from the next job on.
-    coming: Option<(Vec<u8>, usize)>,
-    /// What the pool asks for now.
+    /// From `mining.set_extranonce`: valid from the next job on.
+    next_extranonce: Option<(Vec<u8>, usize)>,
+    /// The pool's current target.
     target: Option<Target>,
-    /// The easiest that it asked for since its last job: it may judge by either.
+    /// The easiest target since the pool's last job: the pool may judge by either.
     easiest: Option<Target>,
     notify: Option<Notify>,
     since: Instant,
@@ -151,9 +150,14 @@ struct Session<'a> {
     last_trouble: String,
 }
 
-impl<'a> Session<'a> {
-    fn new(served: &'a Served, members: &'a mut Members, handle: UpstreamHandle, number: u64) -> Self {
-        served.stands(PoolState::Connecting, "");
+impl<'a> PoolSession<'a> {
+    fn new(
+        served: &'a ServedLease,
+        members: &'a mut JobsToMembers,
+        handle: UpstreamHandle,
+        number: u64,
+    ) -> Self {
+        served.set_pool_state(PoolState::Connecting, "");
         Self {
             served,
             members,
@@ -163,7 +167,7 @@ impl<'a> Session<'a> {
             session: Extranonce::default(),
             subscribed: false,
             authorised: false,
-            coming: None,
+            next_extranonce: None,
             target: None,
             easiest: None,
             notify: None,
@@ -173,23 +177,23 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Reads the pool to the end of the session; says whether a job came of it, and why it ended.
-    async fn follow(
+    /// Reads the pool until the session ends; returns whether it led to a job, and why it ended.
+    async fn read_pool(
         mut self,
         mut events: UpstreamEvents,
         assignment: &mut watch::Receiver<Assignment>,
-    ) -> (bool, End) {
+    ) -> (bool, PoolSessionEnd) {
         let destination = assignment.borrow().pool.clone();
         let (mut last, mut wait) = (Instant::now(), LOOK);
         loop {
             if is_over(&self.terms, self.served.now()) {
-                return (self.worked, End::Over);
+                return (self.worked, PoolSessionEnd::LeaseOver);
             }
             let clean = tokio::select! {
                 event = events.next() => match event {
-                    None => return (self.worked, End::Lost("closed".into())),
-                    Some(UpstreamEvent::Closed { reason, .. }) => return (self.worked, End::Lost(reason)),
-                    Some(event) => match self.take(event) {
+                    None => return (self.worked, PoolSessionEnd::Lost("closed".into())),
+                    Some(UpstreamEvent::Closed { reason, .. }) => return (self.worked, PoolSessionEnd::Lost(reason)),
+                    Some(event) => match self.accept_event(event) {
                         Some(clean) => clean,
                         None => continue,
                     },
@@ -202,27 +206,27 @@ impl<'a> Session<'a> {
                 }
                 _ = assignment.changed() => {
                     let current = assignment.borrow_and_update().clone();
-                    self.members.follow(&current.members);
+                    self.members.set_members(&current.members);
                     self.terms = current.terms;
                     let way = |pool: &hashlease_primitives::GatewayBox| {
                         (pool.pool.clone(), pool.worker.clone(), pool.password.clone())
                     };
                     if way(&current.pool) != way(&destination) {
-                        return (self.worked, End::Moved);
+                        return (self.worked, PoolSessionEnd::Moved);
                     }
                     continue;
                 }
             };
-            self.make(clean).await;
+            self.hand_out_job(clean).await;
             last = Instant::now();
-            // before the first job, what it waits for is looked for often
+            // before the first job, check often for what it waits for
             let settled = self.worked || !self.last_trouble.is_empty();
             wait = if settled { until_next(&self.terms, self.served) } else { LOOK };
         }
     }
 
-    /// Takes what the pool says; `Some(clean)` when a job should be made of it.
-    fn take(&mut self, event: UpstreamEvent) -> Option<bool> {
+    /// Applies an event of the pool; `Some(clean)` when a job should be made.
+    fn accept_event(&mut self, event: UpstreamEvent) -> Option<bool> {
         let id = self.terms.id;
         match event {
             UpstreamEvent::Subscribed { extranonce1, extranonce2_size } => {
@@ -232,27 +236,27 @@ impl<'a> Session<'a> {
                 None
             }
             UpstreamEvent::Extranonce { extranonce1, extranonce2_size } => {
-                // the job that is out stays as it was signed
-                self.coming = Some((extranonce1, extranonce2_size));
+                // the current job stays as it was signed
+                self.next_extranonce = Some((extranonce1, extranonce2_size));
                 None
             }
             UpstreamEvent::VersionMask(mask) => {
-                self.session.version_mask = mask & VERSION_MASK;
+                self.session.version_mask = mask & BIP320_MASK;
                 if self.subscribed {
                     self.served.tell_session(&self.session);
                 }
-                // the mask is part of what is signed
+                // the mask is one of the signed fields
                 self.notify.is_some().then_some(false)
             }
             UpstreamEvent::Difficulty(target) => {
                 self.target = Some(target);
                 self.easiest = Some(self.easiest.map_or(target, |known| known.easier(target)));
                 self.served.tell_difficulty(target, self.number);
-                // a job that waited for its difficulty
+                // a job may have waited for its difficulty
                 (self.notify.is_some() && !self.worked).then_some(true)
             }
             UpstreamEvent::Notify(notify) => {
-                if let Some((extranonce1, extranonce2_size)) = self.coming.take() {
+                if let Some((extranonce1, extranonce2_size)) = self.next_extranonce.take() {
                     self.session = Extranonce { extranonce1, extranonce2_size, ..self.session.clone() };
                     self.served.tell_session(&self.session);
                 }
@@ -263,34 +267,34 @@ impl<'a> Session<'a> {
                 Some(clean)
             }
             UpstreamEvent::Authorized => {
-                info!(lease = %id, "pool let the worker in");
+                info!(lease = %id, "pool authorised the worker");
                 self.authorised = true;
                 self.since = Instant::now();
-                self.served.stands(PoolState::Connected, "");
+                self.served.set_pool_state(PoolState::Connected, "");
                 self.notify.is_some().then_some(true)
             }
             UpstreamEvent::Refused { .. } => {
-                self.served.tell("pool refuses the renter's worker");
+                self.served.tell_nodes("pool refuses the renter's worker");
                 None
             }
             UpstreamEvent::Other { .. } | UpstreamEvent::Closed { .. } => None,
         }
     }
 
-    /// The target of jobs made now; `None` while the pool has named none and still may.
+    /// The target of new jobs; `None` while the pool has sent none and there is time left for it.
     fn target(&mut self) -> Option<Target> {
         if self.easiest.is_none() && self.since.elapsed() >= NO_DIFFICULTY {
             let one: Difficulty = "1".parse().ok()?;
             let one = one.target(DifficultyBase::of_stratum(self.terms.algorithm));
-            warn!(lease = %self.terms.id, "pool names no difficulty, 1 is assumed");
+            warn!(lease = %self.terms.id, "pool sends no difficulty, assuming 1");
             self.served.tell_difficulty(one, self.number);
             (self.target, self.easiest) = (Some(one), Some(one));
         }
         self.easiest
     }
 
-    /// Makes a job of what the pool said last, and hands it out.
-    async fn make(&mut self, clean: bool) {
+    /// Makes a job of the pool's latest one, and hands it out.
+    async fn hand_out_job(&mut self, clean: bool) {
         if self.notify.is_none() || !self.authorised || !self.subscribed {
             return;
         }
@@ -298,13 +302,13 @@ impl<'a> Session<'a> {
         let id = self.terms.id;
         match sign(self.served, self.terms.clone(), notify.clone(), self.session.clone()).await {
             Ok(verified) => {
-                // a job for Ethash comes from pools of another dialect
+                // pools of this dialect have header jobs only
                 let Some(header) = verified.job().header().cloned() else { return };
-                // what earlier sessions brought can't be forwarded any more
+                // shares of earlier sessions' jobs can no longer be forwarded
                 let clean = clean || !self.worked;
                 debug!(lease = %id, sequence = verified.job().sequence(), clean, "job signed");
-                self.members.send(verified.signed());
-                self.served.hand_out(LiveJob {
+                self.members.post_to_all(verified.signed());
+                self.served.hand_out(HandedOutJob {
                     verified: Arc::new(verified),
                     header,
                     clean,
@@ -317,7 +321,7 @@ impl<'a> Session<'a> {
                     info!(lease = %id, "pool's jobs can be handed out again");
                     self.last_trouble.clear();
                 }
-                self.served.stands(PoolState::Connected, "");
+                self.served.set_pool_state(PoolState::Connected, "");
                 self.worked = true;
             }
             // before a pool's time, or in the last second
@@ -326,8 +330,8 @@ impl<'a> Session<'a> {
                 let trouble = error.to_string();
                 if trouble != self.last_trouble {
                     warn!(lease = %id, %error, "pool's job can't be handed out");
-                    self.served.stands(PoolState::Unusable, &trouble);
-                    self.served.tell("pool's jobs can't be handed out");
+                    self.served.set_pool_state(PoolState::Unusable, &trouble);
+                    self.served.tell_nodes("pool's jobs can't be handed out");
                     self.last_trouble = trouble;
                 }
             }
@@ -335,9 +339,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Signs a job where it holds nobody up: a key may be slow, and sequences are written to disk.
+/// Signs a job on a blocking thread: a key may be slow, and sequences are written to disk.
 async fn sign(
-    served: &Served,
+    served: &ServedLease,
     terms: Terms,
     notify: Notify,
     session: Extranonce,
@@ -347,8 +351,8 @@ async fn sign(
     signing.await.unwrap_or_else(|error| Err(JobError::Sequence(std::io::Error::other(error))))
 }
 
-/// Until the next fresh job is due: the interval, but not across the begin of an epoch or of the lease.
-fn until_next(terms: &Terms, served: &Served) -> Duration {
+/// Time until the next fresh job: the interval, or less if an epoch or the lease starts before.
+fn until_next(terms: &Terms, served: &ServedLease) -> Duration {
     let boundary = match terms.epoch_of(served.now()) {
         Ok(epoch) => served.until(terms.epoch_end(epoch)),
         Err(_) => served.until(terms.start),
@@ -363,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_password_does_not_come_back_in_a_refusal() {
-        assert_eq!(without("bad password hunter2 of w", "hunter2"), "bad password … of w");
-        assert_eq!(without("x is unknown", "x"), "x is unknown", "a placeholder is no secret");
+        assert_eq!(without_password("bad password hunter2 of w", "hunter2"), "bad password … of w");
+        assert_eq!(without_password("x is unknown", "x"), "x is unknown", "a placeholder is no secret");
     }
 }

@@ -1,4 +1,4 @@
-//! Job sequences of a lease, never used twice, whatever happens to the process.
+//! Job sequences of a lease. None is used twice, even if the process is killed.
 
 use std::{
     fs::{self, File},
@@ -6,19 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Numbers that one write to disk reserves.
+/// Numbers reserved by one write to disk.
 const BLOCK: u64 = 1_024;
 
 /// The next sequence, and the end of the block that is reserved on disk.
 #[derive(Debug)]
-pub(crate) struct Sequence {
+pub(crate) struct JobSequence {
     path: PathBuf,
     next: u64,
     reserved: u64,
 }
 
-impl Sequence {
-    /// Goes on after everything that an earlier run may have used.
+impl JobSequence {
+    /// Continues after every sequence that an earlier run may have used.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let next = match fs::read_to_string(path) {
             Ok(text) => text.trim().parse().map_err(|_| {
@@ -33,7 +33,8 @@ impl Sequence {
         Ok(Self { path: path.to_owned(), next, reserved: next })
     }
 
-    pub(crate) fn take(&mut self) -> io::Result<u64> {
+    /// The next sequence; it is reserved on disk.
+    pub(crate) fn reserve(&mut self) -> io::Result<u64> {
         if self.next >= self.reserved {
             let reserved = self.next.saturating_add(BLOCK);
             let fresh = self.path.with_extension("new");
@@ -62,9 +63,9 @@ mod tests {
         let path = dir.path().join("lease-1.sequence");
         let mut last = 0;
         for _ in 0..3 {
-            let mut sequence = Sequence::open(&path).unwrap();
+            let mut sequence = JobSequence::open(&path).unwrap();
             for _ in 0..1_500 {
-                let next = sequence.take().unwrap();
+                let next = sequence.reserve().unwrap();
                 assert!(next > last);
                 last = next;
             }

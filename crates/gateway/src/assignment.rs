@@ -1,0 +1,15 @@
+//! A lease as it is assigned to the gateway.
+
+use hashlease_primitives::{GatewayBox, Terms};
+use url::Url;
+
+/// A lease whose jobs this gateway signs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// The lease's terms.
+    pub terms: Terms,
+    /// The renter's pool, and the access token of the node.
+    pub pool: GatewayBox,
+    /// APIs of the committee's members.
+    pub members: Vec<Url>,
+}

@@ -1,0 +1,107 @@
+//! Posts jobs to the committee's members, in order, until each has arrived or its window is over.
+
+use hashlease_committee::MemberClient;
+use hashlease_primitives::{SharedClock, SignedJob};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
+use tracing::{debug, warn};
+use url::Url;
+
+/// Jobs that may wait for one member; the oldest are dropped first.
+const QUEUE: usize = 256;
+/// Pause after a failed post.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// One queue per member, so that a slow one holds up nobody.
+#[derive(Debug)]
+pub(crate) struct JobsToMembers {
+    queues: BTreeMap<Url, MemberQueue>,
+    clock: SharedClock,
+}
+
+#[derive(Debug)]
+struct MemberQueue {
+    jobs: mpsc::Sender<SignedJob>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for MemberQueue {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl JobsToMembers {
+    pub(crate) const fn new(clock: SharedClock) -> Self {
+        Self { queues: BTreeMap::new(), clock }
+    }
+
+    /// Starts queues for new members and drops those of members that are gone; the others keep
+    /// theirs.
+    pub(crate) fn set_members(&mut self, urls: &[Url]) {
+        self.queues.retain(|url, _| urls.contains(url));
+        for url in urls {
+            let clock = &self.clock;
+            self.queues.entry(url.clone()).or_insert_with(|| {
+                let (jobs, receiver) = mpsc::channel(QUEUE);
+                MemberQueue { jobs, task: tokio::spawn(deliver(url.clone(), receiver, Arc::clone(clock))) }
+            });
+        }
+    }
+
+    /// Queues a job for every member.
+    pub(crate) fn post_to_all(&self, job: &SignedJob) {
+        for (url, member) in &self.queues {
+            if member.jobs.try_send(job.clone()).is_err() {
+                warn!(member = %url, sequence = job.job.sequence(), "queue of a member is full, job dropped");
+            }
+        }
+    }
+}
+
+async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>, clock: SharedClock) {
+    let client = MemberClient::new(member.clone());
+    let mut waiting: VecDeque<SignedJob> = VecDeque::new();
+    let mut complained = false;
+    loop {
+        while let Ok(job) = jobs.try_recv() {
+            waiting.push_back(job);
+        }
+        let now = clock.seconds();
+        waiting.retain(|job| job.job.not_after() >= now);
+        while waiting.len() > QUEUE {
+            waiting.pop_front();
+        }
+        let Some(job) = waiting.front() else {
+            match jobs.recv().await {
+                Some(job) => waiting.push_back(job),
+                None => return,
+            }
+            continue;
+        };
+        let sequence = job.job.sequence();
+        match client.post_job(job).await {
+            Ok(_) => {
+                waiting.pop_front();
+                complained = false;
+            }
+            Err(error) if error.is_temporary() => {
+                if complained {
+                    debug!(%member, sequence, %error, "job not delivered");
+                } else {
+                    warn!(%member, sequence, %error, "jobs are not delivered to a member, retrying");
+                    complained = true;
+                }
+                sleep(RETRY).await;
+            }
+            Err(error) => {
+                warn!(%member, sequence, %error, "member refuses a job");
+                waiting.pop_front();
+            }
+        }
+    }
+}
