@@ -6,7 +6,7 @@
 //! several times as fast as one by one. So the busier the checker is, the less a share costs.
 
 use hashlease_primitives::{Algorithm, UnixSeconds};
-use hashlease_share::{OpenedShare, Reason, Share, VerifiedJob, open_many};
+use hashlease_share::{EvidenceReason, OpenedShare, Share, VerifiedJob, open_many};
 use std::{
     collections::VecDeque,
     num::NonZero,
@@ -21,7 +21,7 @@ use tracing::{error, warn};
 /// within milliseconds.
 const MAX_BATCH: usize = 64;
 
-type Verdict = Result<OpenedShare, Reason>;
+type Verdict = Result<OpenedShare, EvidenceReason>;
 
 /// A share in the queue.
 struct QueuedShare {

@@ -45,7 +45,7 @@ fn share(nonce: u32) -> Share {
 
 /// The comparable part of a verdict.
 fn seen(
-    verdict: Result<hashlease_share::OpenedShare, hashlease_share::Reason>,
+    verdict: Result<hashlease_share::OpenedShare, hashlease_share::EvidenceReason>,
 ) -> Result<(B256, String, bool), String> {
     let opened = verdict.map_err(|reason| reason.to_string())?;
     Ok((opened.key(), opened.hash().to_string(), opened.settle().is_ok()))

@@ -12,7 +12,7 @@
 //! search the same space while a job can still be mined. Its low bytes are the session's
 //! extranonce1, which stays the same when the session changes lease; its high bytes are the filler.
 
-use hashlease_share::Reason;
+use hashlease_share::EvidenceReason;
 use std::num::NonZeroU64;
 
 /// Shortest free part that can be shared out, bytes.
@@ -79,11 +79,16 @@ impl Layout {
     /// for a job with this layout.
     ///
     /// # Errors
-    /// [`Reason::ExtranonceLength`].
-    pub(crate) fn complete(&self, told: &Self, session: u64, extranonce2: &[u8]) -> Result<Vec<u8>, Reason> {
+    /// [`EvidenceReason::ExtranonceLength`].
+    pub(crate) fn complete(
+        &self,
+        told: &Self,
+        session: u64,
+        extranonce2: &[u8],
+    ) -> Result<Vec<u8>, EvidenceReason> {
         let (expected, actual) = (told.extranonce2, extranonce2.len());
         if actual != expected {
-            return Err(Reason::ExtranonceLength { expected, actual });
+            return Err(EvidenceReason::ExtranonceLength { expected, actual });
         }
         let (filler, extranonce1) = self.session_bytes(session);
         Ok([&filler, &extranonce1, extranonce2, &self.padding(told)].concat())
@@ -140,7 +145,7 @@ mod tests {
             let (_, extranonce1) = layout.session_bytes(0x0102_0304);
             assert_eq!(tail, [filler, extranonce1, chosen, padding].concat());
             assert_eq!(tail.len(), 10);
-            let wrong = Reason::ExtranonceLength { expected: told.extranonce2, actual: 2 };
+            let wrong = EvidenceReason::ExtranonceLength { expected: told.extranonce2, actual: 2 };
             assert_eq!(layout.complete(&told, 7, &[0; 2]), Err(wrong));
         }
     }

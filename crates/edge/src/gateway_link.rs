@@ -5,6 +5,7 @@
 //! before any miner sees it. While the gateway can't be reached, the committee members serve the
 //! same signed jobs; shares then count but are not forwarded.
 
+use crate::refusal::Refusal;
 use crate::{
     job_form::{FormError, JobForm},
     mined_lease::{CONNECT_AHEAD, MineableJob, MinedLease},
@@ -12,7 +13,8 @@ use crate::{
 use hashlease_committee::MemberClient;
 use hashlease_ledger::{Book, BookError};
 use hashlease_primitives::{DifficultyBase, NodeBox, SignedJob, Target, Terms};
-use hashlease_share::{Reason, VerifiedJob};
+use hashlease_share::VerifiedJob;
+use hashlease_stratum::server::SessionRefusal;
 use hashlease_stratum::{
     BIP320_MASK,
     client::{ConnectOptions, UpstreamEvent, UpstreamEvents, connect},
@@ -49,14 +51,16 @@ pub(crate) async fn accept_job(
     if served.job(sequence).is_some_and(|known| *known.verified.signed() == signed) {
         return;
     }
-    let refused = |reason: Reason| warn!(%lease, sequence, code = reason.code(), %reason, "job refused");
+    let refused = |reason: Refusal| warn!(%lease, sequence, code = reason.code(), %reason, "job refused");
     let verified = match VerifiedJob::verify(terms, signed) {
         Ok(verified) => verified,
-        Err(reason) => return refused(reason),
+        Err(reason) => return refused(reason.into()),
     };
     let form = match JobForm::of(verified.job()) {
         Ok(form) => form,
-        Err(FormError::NotServed(_)) => return refused(Reason::AlgorithmNotServed(terms.algorithm)),
+        Err(FormError::NotServed(_)) => {
+            return refused(SessionRefusal::AlgorithmNotServed(terms.algorithm).into());
+        }
         Err(error) => {
             warn!(%lease, sequence, %error, "job can't be shared out");
             return;
@@ -69,7 +73,10 @@ pub(crate) async fn accept_job(
     }
     match book.job(verified.signed()).await {
         Ok(()) => {}
-        Err(BookError::Job(reason)) => return refused(reason),
+        Err(error @ BookError::JobSequence { .. }) => {
+            warn!(%lease, sequence, code = "job-sequence", reason = %error, "job refused");
+            return;
+        }
         Err(error) => {
             warn!(%lease, sequence, %error, "job could not be stored and is not handed out");
             return;

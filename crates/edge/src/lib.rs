@@ -18,6 +18,7 @@ mod lease_choice;
 mod leases;
 mod mined_lease;
 mod miner_session;
+mod refusal;
 mod session_numbers;
 mod share_intake;
 #[cfg(test)]

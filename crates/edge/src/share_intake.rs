@@ -1,10 +1,11 @@
 //! Checks a share in full, forwards it to the gateway, and counts it in the book.
 
 use crate::mined_lease::{MineableJob, MinedLease};
+use crate::refusal::Refusal;
 use hashlease_check::ShareChecker;
-use hashlease_ledger::Book;
+use hashlease_ledger::{Book, CountRefusal, Reserved};
 use hashlease_primitives::UnixSeconds;
-use hashlease_share::{Reason, Share};
+use hashlease_share::{EvidenceReason, OpenedShare, Share, VerifiedShare};
 use hashlease_stratum::client::SubmitOutcome;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -56,12 +57,12 @@ pub(crate) fn parse_job_id(id: &str) -> Option<(u64, u32)> {
 /// it.
 ///
 /// # Errors
-/// The [`Reason`] of the first rule that the share breaks; nothing is counted then.
+/// The [`Refusal`] of the first rule that the share breaks; nothing is counted then.
 pub(crate) async fn count_share(
     prepared: PreparedShare,
     book: &Book,
     checker: &ShareChecker,
-) -> Result<Taken, Reason> {
+) -> Result<Taken, Refusal> {
     let PreparedShare { lease, job, worker, share } = &prepared;
     if let Share::Header(header) = share {
         check_clock(header.ntime.into(), lease.now(), job)?;
@@ -69,32 +70,48 @@ pub(crate) async fn count_share(
     let opened = checker.open(&job.verified, share, lease.terms().end).await?;
     let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
     let key = opened.key();
-    let reserved = opened.settle().and_then(|settled| Ok((book.reserve(&settled)?, settled)));
-    let (reserved, settled) = match reserved {
+    let (reserved, settled) = match reserve(book, opened) {
         Ok(reserved) => reserved,
         // it earns nothing, or nothing more, but may be a block
-        Err(Reason::AboveTarget | Reason::EpochFull { .. } | Reason::TooManyJobs { .. }) if for_pool => {
+        Err(refusal) if for_pool && earns_nothing(&refusal) => {
             if !job.note_uncounted(key) {
-                return Err(Reason::Duplicate);
+                return Err(EvidenceReason::Duplicate.into());
             }
             forward(&prepared, book, None);
             return Ok(Taken::ForwardedOnly);
         }
-        Err(reason) => return Err(reason),
+        Err(refusal) => return Err(refusal),
     };
     // a block must not wait for a disk
     let verdict = forward(&prepared, book, for_pool.then_some(key));
     let counted = reserved.count(&settled, worker).await;
     // the verdict may be written only after its share
     let _ = verdict.send(counted.is_ok());
-    counted.map(|()| Taken::Counted)
+    counted?;
+    Ok(Taken::Counted)
+}
+
+/// Reserves the key of a share that meets the settlement target.
+fn reserve(book: &Book, opened: OpenedShare) -> Result<(Reserved, VerifiedShare), Refusal> {
+    let settled = opened.settle()?;
+    let reserved = book.reserve(&settled)?;
+    Ok((reserved, settled))
+}
+
+/// Whether a valid share is refused only because it is worth nothing, or nothing more, to the lease.
+const fn earns_nothing(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Evidence(EvidenceReason::AboveTarget)
+            | Refusal::Count(CountRefusal::EpochFull { .. } | CountRefusal::TooManyJobs { .. })
+    )
 }
 
 /// A header time inside the job's window must also be near our clock.
-fn check_clock(ntime: UnixSeconds, now: UnixSeconds, job: &MineableJob) -> Result<(), Reason> {
+fn check_clock(ntime: UnixSeconds, now: UnixSeconds, job: &MineableJob) -> Result<(), Refusal> {
     let (from, to) = (job.verified.job().not_before(), job.verified.job().not_after());
     if ntime.get().abs_diff(now.get()) > CLOCK_TOLERANCE && (from..=to).contains(&ntime) {
-        return Err(Reason::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
+        return Err(Refusal::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::{
 use alloy_primitives::B256;
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{Algorithm, Commitment, Work};
-use hashlease_share::{OpenedShare, Reason, VerifiedJob, VerifiedShare, open_many};
+use hashlease_share::{EvidenceReason, OpenedShare, VerifiedJob, VerifiedShare, open_many};
 use hashlease_trie::{Builder, TrieError};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -35,7 +35,7 @@ pub struct JobVerdict {
     /// Sequence.
     pub sequence: u64,
     /// Why it does not count.
-    pub refused: Reason,
+    pub refused: EvidenceReason,
 }
 
 /// A share that does not count.
@@ -48,7 +48,7 @@ pub struct ShareVerdict {
     /// Its key, if the rules got as far as to hash it.
     pub key: Option<B256>,
     /// Why it does not count. Of a job that does not count it is the job's reason.
-    pub refused: Reason,
+    pub refused: EvidenceReason,
 }
 
 /// The result of counting again.
@@ -66,7 +66,7 @@ pub struct Report {
     pub refused: u64,
     /// The first of them, in the order of the file.
     pub named: Vec<ShareVerdict>,
-    /// How many shares broke which rule, by the rule's [code](Reason::code).
+    /// How many shares broke which rule, by the rule's [code](EvidenceReason::code).
     pub broken: BTreeMap<&'static str, u64>,
     /// Root and count of the shares that count.
     pub rebuilt: Commitment,
@@ -141,13 +141,13 @@ impl<'a> Recheck<'a> {
 /// A share's key, if it was hashed, and whether it counts.
 struct Judged {
     key: Option<B256>,
-    verdict: Result<VerifiedShare, Reason>,
+    verdict: Result<VerifiedShare, EvidenceReason>,
 }
 
 /// The count so far.
 struct Count<'a> {
     head: &'a EvidenceHead,
-    jobs: HashMap<u64, Result<VerifiedJob, Reason>>,
+    jobs: HashMap<u64, Result<VerifiedJob, EvidenceReason>>,
     /// DAGs whose caches the jobs have.
     built: Vec<EthashEpoch>,
     named: usize,
@@ -266,11 +266,11 @@ impl<'a> Count<'a> {
     }
 
     /// The key takes its place in the trie, if it is above the one before.
-    fn push(&mut self, key: B256) -> Result<(), Reason> {
+    fn push(&mut self, key: B256) -> Result<(), EvidenceReason> {
         self.builder.push(key).map_err(|error| match error {
-            TrieError::Duplicate(_) => Reason::Duplicate,
-            TrieError::Collision(..) => Reason::KeyCollides,
-            _ => Reason::OutOfOrder { after: self.last.unwrap_or_default() },
+            TrieError::Duplicate(_) => EvidenceReason::Duplicate,
+            TrieError::Collision(..) => EvidenceReason::KeyCollides,
+            _ => EvidenceReason::OutOfOrder { after: self.last.unwrap_or_default() },
         })?;
         self.last = Some(key);
         Ok(())
@@ -278,8 +278,9 @@ impl<'a> Count<'a> {
 
     /// Opens shares, in their order.
     fn judge(&self, shares: &[EvidenceShare]) -> Vec<Judged> {
-        let refused = |reason: Reason| Judged { key: None, verdict: Err(reason) };
-        let unknown = |share: &EvidenceShare| refused(Reason::UnknownJob { job: share.job.to_string() });
+        let refused = |reason: EvidenceReason| Judged { key: None, verdict: Err(reason) };
+        let unknown =
+            |share: &EvidenceShare| refused(EvidenceReason::UnknownJob { job: share.job.to_string() });
         let mut judged: Vec<Option<Judged>> = Vec::with_capacity(shares.len());
         let mut places = Vec::with_capacity(shares.len());
         let mut known = Vec::with_capacity(shares.len());
@@ -309,11 +310,11 @@ impl<'a> Count<'a> {
             .collect()
     }
 
-    fn settle(&self, opened: OpenedShare) -> Result<VerifiedShare, Reason> {
+    fn settle(&self, opened: OpenedShare) -> Result<VerifiedShare, EvidenceReason> {
         if opened.epoch() == self.head.epoch {
             opened.settle()
         } else {
-            Err(Reason::OtherEpoch { expected: self.head.epoch, actual: opened.epoch() })
+            Err(EvidenceReason::OtherEpoch { expected: self.head.epoch, actual: opened.epoch() })
         }
     }
 
@@ -326,11 +327,11 @@ impl<'a> Count<'a> {
 }
 
 /// A job is refused if it is of one DAG too many. Its cache waits for a share that needs it.
-fn within_dags(job: VerifiedJob, dags: &mut Vec<EthashEpoch>) -> Result<VerifiedJob, Reason> {
+fn within_dags(job: VerifiedJob, dags: &mut Vec<EthashEpoch>) -> Result<VerifiedJob, EvidenceReason> {
     match job.dag_epoch() {
         Some(dag) if !dags.contains(&dag) => {
             if dags.len() >= MAX_DAGS {
-                return Err(Reason::JobDag { epoch: dag.index(), max: MAX_DAGS });
+                return Err(EvidenceReason::JobDag { epoch: dag.index(), max: MAX_DAGS });
             }
             dags.push(dag);
             Ok(job)

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, Bytes};
 use hashlease_primitives::{
     Algorithm, Commitment, Domain, HashRate, LeaseId, SettlementWeight, SignedJob, Terms, UnixSeconds,
 };
-use hashlease_share::{EthashShare, HeaderShare, MAX_TAIL, OpenedShare, Reason, Share, VerifiedJob};
+use hashlease_share::{EthashShare, EvidenceReason, HeaderShare, MAX_TAIL, OpenedShare, Share, VerifiedJob};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 /// Version of the fields.
@@ -61,7 +61,7 @@ impl SingleShare {
     ///
     /// # Errors
     /// The second says which rule is broken.
-    pub fn check(&self, caches: CacheSource<'_>) -> (Option<OpenedShare>, Result<(), Reason>) {
+    pub fn check(&self, caches: CacheSource<'_>) -> (Option<OpenedShare>, Result<(), EvidenceReason>) {
         let opened = VerifiedJob::verify(&self.terms, self.job.clone()).and_then(|job| {
             let job = match job.dag_epoch() {
                 Some(dag) => job.with_cache(caches(dag)),
@@ -72,7 +72,7 @@ impl SingleShare {
         match opened {
             Err(reason) => (None, Err(reason)),
             Ok(opened) if opened.epoch() != self.epoch => {
-                let reason = Reason::OtherEpoch { expected: self.epoch, actual: opened.epoch() };
+                let reason = EvidenceReason::OtherEpoch { expected: self.epoch, actual: opened.epoch() };
                 (Some(opened), Err(reason))
             }
             Ok(opened) => (Some(opened.clone()), opened.settle().map(|_| ())),

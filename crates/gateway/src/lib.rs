@@ -24,6 +24,7 @@ mod jobs_to_members;
 mod lease_status;
 mod node_link;
 mod pool_session;
+mod refusal;
 mod served_lease;
 mod shares;
 mod sign_job;

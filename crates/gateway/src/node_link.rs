@@ -6,14 +6,14 @@
 //! `mining.set_extranonce` after `mining.authorize` `[lease id, access token]`. Job ids are
 //! sequences in lower-case hexadecimal. A share carries the whole free part of the extranonce.
 
+use crate::refusal::Refusal;
 use crate::{
-    served_lease::{
-        Greeting, HandedOutJob, LinkEvent, ServedLease, ServedLeases, ServiceEnd, lock, rejection,
-    },
+    served_lease::{Greeting, HandedOutJob, LinkEvent, ServedLease, ServedLeases, ServiceEnd, lock},
     sign_job::Extranonce,
 };
 use hashlease_primitives::{DifficultyBase, LeaseId};
-use hashlease_share::{HeaderShare, Reason};
+use hashlease_share::{EvidenceReason, HeaderShare};
+use hashlease_stratum::server::SessionRefusal;
 use hashlease_stratum::{
     Answer, BIP320_MASK, Dialect, Event, Id, MinerRequest, Notify, Received, Rejection, Submit,
     VersionRolling,
@@ -60,7 +60,7 @@ impl ServerSession for NodeLink {
             Received::Ignored => return Reply::nothing(),
             Received::Unreadable { id, error, .. } => {
                 debug!(%error, "request of a node can't be read");
-                return self.reject(&id, Reason::Malformed(error.to_string()));
+                return self.reject(&id, SessionRefusal::Malformed(error.to_string()));
             }
             Received::Request { id, request } => (id, request),
         };
@@ -77,7 +77,7 @@ impl ServerSession for NodeLink {
             _ if id.0.is_null() => Reply::nothing(),
             MinerRequest::Ping => self.answer(&id, &Answer::Pong),
             MinerRequest::OtherDialect { method, .. } | MinerRequest::Unknown { method } => {
-                self.reject(&id, Reason::UnknownMethod(method.chars().take(64).collect()))
+                self.reject(&id, SessionRefusal::UnknownMethod(method.chars().take(64).collect()))
             }
             MinerRequest::ExtranonceSubscribe | MinerRequest::Suggest { .. } | MinerRequest::Harmless => {
                 self.answer(&id, &Answer::Accepted)
@@ -113,8 +113,8 @@ impl NodeLink {
         self.dialect.answer(id, answer).into()
     }
 
-    fn reject(&self, id: &Id, reason: Reason) -> Reply {
-        self.answer(id, &Answer::Rejected(rejection(&reason)))
+    fn reject(&self, id: &Id, refusal: SessionRefusal) -> Reply {
+        self.answer(id, &Answer::Rejected(Refusal::from(refusal).rejection()))
     }
 
     async fn news(&mut self) -> News {
@@ -219,7 +219,7 @@ impl NodeLink {
         let Some((lease, greeting, events)) = greeted else {
             let user: String = user.chars().take(64).collect();
             warn!(user, "node refused: unknown lease or wrong access token");
-            return self.reject(id, Reason::Unauthorized).ending(SessionEnd::Unauthorized);
+            return self.reject(id, SessionRefusal::Unauthorized).ending(SessionEnd::Unauthorized);
         };
         info!(lease = %lease.id(), "node authorised");
         self.difficulty = DifficultyBase::of_stratum(lease.terms().algorithm);
@@ -231,12 +231,12 @@ impl NodeLink {
         let lease = self.lease.as_ref().map(|(lease, _)| Arc::clone(lease));
         Reply::pending(async move {
             let Some(lease) = lease else {
-                return (id, Answer::Rejected(rejection(&Reason::Unauthorized)));
+                return (id, Answer::Rejected(Refusal::from(SessionRefusal::Unauthorized).rejection()));
             };
             let answer = match check_share(&lease, submit).await {
                 Ok(()) => Answer::Accepted,
                 Err(rejection) => {
-                    debug!(lease = %lease.id(), reason = rejection.message, "share refused");
+                    debug!(lease = %lease.id(), reason = rejection.message(), "share refused");
                     Answer::Rejected(rejection)
                 }
             };
@@ -246,12 +246,15 @@ impl NodeLink {
 }
 
 async fn check_share(lease: &ServedLease, submit: Submit) -> Result<(), Rejection> {
-    let unknown = || rejection(&Reason::UnknownJob { job: submit.job_id.chars().take(64).collect() });
+    let unknown = || {
+        Refusal::from(EvidenceReason::UnknownJob { job: submit.job_id.chars().take(64).collect() })
+            .rejection()
+    };
     let sequence = u64::from_str_radix(&submit.job_id, 16).map_err(|_| unknown())?;
     let job = lease.job(sequence).ok_or_else(unknown)?;
     let Submit { extranonce2, ntime, nonce, version_bits, .. } = &submit;
     let mask = job.header.version_mask;
     let share = HeaderShare::submitted(&job.header, mask, extranonce2, (*ntime, *nonce), *version_bits)
-        .map_err(|reason| rejection(&reason))?;
+        .map_err(|reason| Refusal::from(reason).rejection())?;
     lease.submit(&job, share).await
 }

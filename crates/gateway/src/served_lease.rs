@@ -1,5 +1,6 @@
 //! A lease that the gateway serves: its jobs, its shares, and the events for its nodes.
 
+use crate::refusal::Refusal;
 use crate::{
     assignment::Assignment,
     lease_status::{LeaseStatus, PoolState, PoolVerdicts},
@@ -9,7 +10,7 @@ use crate::{
 };
 use hashlease_check::ShareChecker;
 use hashlease_primitives::{HeaderJob, LeaseId, SharedClock, Target, Terms, UnixSeconds};
-use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob};
+use hashlease_share::{HeaderShare, Share, VerifiedJob};
 use hashlease_stratum::{
     Rejection,
     client::{SubmitOutcome, UpstreamHandle},
@@ -117,11 +118,6 @@ pub(crate) struct Greeting {
 
 /// All leases that the gateway serves.
 pub(crate) type ServedLeases = Arc<Mutex<BTreeMap<LeaseId, Arc<ServedLease>>>>;
-
-/// A reason as nodes read it.
-pub(crate) fn rejection(reason: &Reason) -> Rejection {
-    Rejection { code: reason.stratum_code(), message: reason.code().to_owned() }
-}
 
 impl ServedLease {
     pub(crate) fn new(
@@ -302,21 +298,21 @@ impl ServedLease {
         let share = Share::Header(header.clone());
         let terms = self.terms();
         let opened = self.checker.open(&job.verified, &share, terms.end).await;
-        let opened = opened.map_err(|reason| rejection(&reason))?;
+        let opened = opened.map_err(|reason| Refusal::from(reason).rejection())?;
         let for_pool = opened.meets(*lock(&job.pool_target));
         let (epoch, key) = (opened.epoch(), opened.key());
         let most = terms.most_shares();
         let full = lock(&self.state).shares.is_full(epoch, most);
-        let settled = opened.settle();
-        let settled = if full { settled.and(Err(Reason::EpochFull { epoch, most })) } else { settled };
-        if let (Err(reason), false) = (&settled, for_pool) {
-            return Err(rejection(reason));
+        let settled = opened.settle().map_err(Refusal::from);
+        let settled = if full { settled.and(Err(Refusal::EpochFull { epoch, most })) } else { settled };
+        if let (Err(refusal), false) = (&settled, for_pool) {
+            return Err(refusal.rejection());
         }
         let counted = lock(&self.state).shares.count(epoch, key, settled.is_ok());
-        if let Err(Reason::TooManyShares(_)) = counted {
+        if let Err(Refusal::TooManyShares(_)) = counted {
             warn!(lease = %self.id(), epoch, "too many shares below the settlement weight, no more are forwarded");
         }
-        counted.map_err(|reason| rejection(&reason))?;
+        counted.map_err(|refusal| refusal.rejection())?;
         if !for_pool {
             return Ok(());
         }
@@ -334,12 +330,12 @@ impl ServedLease {
             SubmitOutcome::Rejected { code, message } => {
                 state.verdicts.refuse(code);
                 // 20 is Stratum's number for everything else
-                let code = i32::try_from(code).unwrap_or(20);
-                Err(Rejection { code, message: shortened(&message) })
+                let number = i32::try_from(code).unwrap_or(20);
+                Err(Rejection::OfPool { number, message: shortened(&message) })
             }
             SubmitOutcome::Lost => {
                 state.verdicts.lost = state.verdicts.lost.saturating_add(1);
-                Err(rejection(&Reason::PoolLost))
+                Err(Refusal::PoolLost.rejection())
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The shares of a lease that the gateway has seen, and its own count of them.
 
+use crate::refusal::Refusal;
 use alloy_primitives::B256;
-use hashlease_share::Reason;
+use hashlease_share::EvidenceReason;
 use std::collections::{BTreeMap, HashSet};
 
 /// Shares of one epoch that are remembered. Beyond it, shares that meet only the pool's target are
@@ -24,13 +25,13 @@ impl Default for Shares {
 
 impl Shares {
     /// Remembers a share by its key, and counts it if it settles.
-    pub(crate) fn count(&mut self, epoch: u32, key: B256, settles: bool) -> Result<(), Reason> {
+    pub(crate) fn count(&mut self, epoch: u32, key: B256, settles: bool) -> Result<(), Refusal> {
         let seen = self.seen.entry(epoch).or_default();
         if seen.contains(&key) {
-            return Err(Reason::Duplicate);
+            return Err(EvidenceReason::Duplicate.into());
         }
         if !settles && seen.len() >= self.most {
-            return Err(Reason::TooManyShares(epoch));
+            return Err(Refusal::TooManyShares(epoch));
         }
         seen.insert(key);
         if settles {
@@ -69,12 +70,12 @@ mod tests {
         let mut shares = Shares { most: 2, ..Shares::default() };
         assert_eq!(shares.count(0, key(1), false), Ok(()));
         assert_eq!(shares.count(0, key(2), true), Ok(()));
-        assert_eq!(shares.count(0, key(3), false), Err(Reason::TooManyShares(0)));
+        assert_eq!(shares.count(0, key(3), false), Err(Refusal::TooManyShares(0)));
         assert_eq!(shares.count(0, key(3), true), Ok(()), "it cost its work");
         assert_eq!(shares.count(1, key(3), false), Ok(()), "each epoch has its own");
         for known in [key(1), key(2), key(3)] {
             for settles in [false, true] {
-                assert_eq!(shares.count(0, known, settles), Err(Reason::Duplicate));
+                assert_eq!(shares.count(0, known, settles), Err(EvidenceReason::Duplicate.into()));
             }
         }
         assert_eq!(shares.counted(), &BTreeMap::from([(0, 2)]));
@@ -89,7 +90,7 @@ mod tests {
         }
         shares.forget(|epoch| epoch < 2);
         assert_eq!(shares.counted().len(), 3);
-        assert_eq!(shares.count(2, key(1), true), Err(Reason::Duplicate));
+        assert_eq!(shares.count(2, key(1), true), Err(EvidenceReason::Duplicate.into()));
         assert_eq!(shares.count(1, key(1), true), Ok(()), "nobody asks, since no job could bring it");
     }
 }

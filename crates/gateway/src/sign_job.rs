@@ -3,7 +3,7 @@
 use crate::{job_sequence::JobSequence, signer::JobSigner};
 use alloy_primitives::Bytes;
 use hashlease_primitives::{HeaderJob, Job, SignedJob, Terms, UnixSeconds};
-use hashlease_share::{MAX_JOB_WINDOW, MAX_TAIL, Reason, VerifiedJob};
+use hashlease_share::{EvidenceReason, MAX_JOB_WINDOW, MAX_TAIL, VerifiedJob};
 use hashlease_stratum::Notify;
 use std::{io, path::Path, sync::Arc};
 
@@ -39,7 +39,7 @@ pub enum JobError {
     Tail(usize),
     /// The job would not count.
     #[error("job would not count: {0}")]
-    Refused(#[from] Reason),
+    Refused(#[from] EvidenceReason),
     /// The key failed.
     #[error(transparent)]
     Key(#[from] hashlease_primitives::KeyError),

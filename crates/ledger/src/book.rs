@@ -6,19 +6,20 @@
 
 use crate::{
     fold::{EpochShares, LeaseLedger, Ledger, LedgerError},
+    refusal::CountRefusal,
     share_log::ShareLog,
 };
 use alloy_primitives::B256;
 use hashlease_evidence::MAX_JOBS;
 use hashlease_journal::{Journal, JournalError, Options, Record};
 use hashlease_primitives::{Commitment, EpochId, LeaseId, SharedClock, SignedJob, Terms, UnixMillis, Work};
-use hashlease_share::{Reason, VerifiedShare};
+use hashlease_share::{EvidenceReason, VerifiedShare};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinError};
 
 /// Why the book can't be opened or written.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +30,15 @@ pub enum BookError {
     /// The journal does not add up.
     #[error("journal does not add up: {0}")]
     Ledger(#[from] LedgerError),
-    /// A job can't be taken.
-    #[error(transparent)]
-    Job(#[from] Reason),
+    /// Another job came first under this sequence, and shares are checked against that one for good.
+    #[error("job sequence {sequence} was used for another job before")]
+    JobSequence {
+        /// The sequence.
+        sequence: u64,
+    },
+    /// The task that wrote a record ended early.
+    #[error("writing ended early: {0}")]
+    Ended(#[from] JoinError),
     /// The root of an epoch could not be computed.
     #[error("root can't be computed: {0}")]
     Rebuilding(String),
@@ -74,16 +81,21 @@ struct OpenEpoch {
 
 impl OpenEpoch {
     /// Takes a share, if its root may have so many and its evidence so many jobs.
-    fn take(&mut self, epoch: u32, (prefix, job): (u64, u64), most: (u64, usize)) -> Result<(), Reason> {
+    fn take(
+        &mut self,
+        epoch: u32,
+        (prefix, job): (u64, u64),
+        most: (u64, usize),
+    ) -> Result<(), CountRefusal> {
         let (shares, jobs) = most;
         if u64::try_from(self.prefixes.len()).unwrap_or(u64::MAX) >= shares {
-            return Err(Reason::EpochFull { epoch, most: shares });
+            return Err(CountRefusal::EpochFull { epoch, most: shares });
         }
         if self.jobs.len() >= jobs && !self.jobs.contains(&job) {
-            return Err(Reason::TooManyJobs { epoch, most: jobs });
+            return Err(CountRefusal::TooManyJobs { epoch, most: jobs });
         }
         if !self.prefixes.insert(prefix) {
-            return Err(Reason::KeyCollides);
+            return Err(EvidenceReason::KeyCollides.into());
         }
         self.jobs.insert(job);
         Ok(())
@@ -167,7 +179,7 @@ impl Book {
     /// Writes a verified job, once. It goes on when the caller is gone: what is in the journal must be in the ledger.
     ///
     /// # Errors
-    /// [`BookError`]; [`Reason::JobSequence`] when another job came first under its sequence. Shares are checked
+    /// [`BookError`]; [`BookError::JobSequence`] when another job came first under its sequence. Shares are checked
     /// against that one, here and by whoever reads the evidence, so this one must not be mined.
     pub async fn job(&self, signed: &SignedJob) -> Result<(), BookError> {
         let (book, signed) = (self.clone(), signed.clone());
@@ -180,31 +192,31 @@ impl Book {
                 .flatten()
             {
                 Some(true) => Ok(()),
-                Some(false) => Err(Reason::JobSequence { sequence }.into()),
+                Some(false) => Err(BookError::JobSequence { sequence }),
                 None => book.write(Record::Job { at: book.now(), signed }).await,
             }
         });
         // only a panic ends it early
-        writing.await.unwrap_or_else(|error| Err(Reason::NotDurable(error.to_string()).into()))
+        writing.await?
     }
 
     /// Reserves a share's key: from now on a second copy is a duplicate.
     ///
     /// # Errors
-    /// [`Reason::Duplicate`], [`Reason::SeenInOtherLease`], [`Reason::KeyCollides`], [`Reason::EpochClosed`],
-    /// [`Reason::EpochFull`], [`Reason::TooManyJobs`].
-    pub fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, Reason> {
+    /// [`EvidenceReason::Duplicate`], [`CountRefusal::SeenInOtherLease`], [`EvidenceReason::KeyCollides`], [`CountRefusal::EpochClosed`],
+    /// [`CountRefusal::EpochFull`], [`CountRefusal::TooManyJobs`].
+    pub fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, CountRefusal> {
         let (lease, epoch, key) = (share.lease(), share.epoch(), share.key());
         let id = EpochId::new(lease, epoch);
         let mut state = self.state();
         let holder = state.ledger.holder(&key).or_else(|| state.reserved.get(&key).copied());
         match holder {
-            Some(holder) if holder == lease => return Err(Reason::Duplicate),
-            Some(holder) => return Err(Reason::SeenInOtherLease(holder)),
+            Some(holder) if holder == lease => return Err(EvidenceReason::Duplicate.into()),
+            Some(holder) => return Err(CountRefusal::SeenInOtherLease(holder)),
             None => {}
         }
         if state.closing.contains(&id) {
-            return Err(Reason::EpochClosed(epoch));
+            return Err(CountRefusal::EpochClosed(epoch));
         }
         let most = state.ledger.lease(lease).map_or(u64::MAX, |found| found.terms().most_shares());
         let open = state.open.entry(id).or_default();
@@ -315,8 +327,8 @@ impl Reserved {
     /// in the journal must be in the ledger.
     ///
     /// # Errors
-    /// [`Reason::NotDurable`].
-    pub async fn count(self, share: &VerifiedShare, worker: &str) -> Result<(), Reason> {
+    /// [`CountRefusal::NotDurable`].
+    pub async fn count(self, share: &VerifiedShare, worker: &str) -> Result<(), CountRefusal> {
         let record = Record::share(self.book.now(), share, worker);
         let writing = tokio::spawn(async move {
             // the whole of it, or the flag would be a copy
@@ -325,10 +337,7 @@ impl Reserved {
             reserved.counted = written.is_ok();
             written
         });
-        match writing.await {
-            Ok(written) => written.map_err(|error| Reason::NotDurable(error.to_string())),
-            Err(error) => Err(Reason::NotDurable(error.to_string())),
-        }
+        Ok(writing.await.map_err(BookError::from)??)
     }
 }
 
@@ -359,13 +368,14 @@ mod tests {
     #[test]
     fn an_epoch_takes_no_more_than_its_evidence_may_have() {
         let mut open = OpenEpoch::default();
-        let mut take = |prefix, job| open.take(3, (prefix, job), (4, 2));
+        let mut take =
+            |prefix, job| open.take(3, (prefix, job), (4, 2)).map_err(|refusal| refusal.to_string());
         assert_eq!(take(1, 10), Ok(()));
-        assert_eq!(take(1, 11), Err(Reason::KeyCollides));
+        assert_eq!(take(1, 11), Err(EvidenceReason::KeyCollides.to_string()));
         assert_eq!(take(2, 11), Ok(()), "what was refused has no place");
-        assert_eq!(take(3, 12), Err(Reason::TooManyJobs { epoch: 3, most: 2 }));
+        assert_eq!(take(3, 12), Err(CountRefusal::TooManyJobs { epoch: 3, most: 2 }.to_string()));
         assert_eq!(take(3, 10), Ok(()));
         assert_eq!(take(4, 11), Ok(()));
-        assert_eq!(take(5, 10), Err(Reason::EpochFull { epoch: 3, most: 4 }));
+        assert_eq!(take(5, 10), Err(CountRefusal::EpochFull { epoch: 3, most: 4 }.to_string()));
     }
 }

@@ -9,8 +9,10 @@
 
 mod book;
 mod fold;
+mod refusal;
 mod share_log;
 
 pub use book::{Book, BookError, Reserved};
 pub use fold::{EpochShares, LeaseLedger, Ledger, LedgerError, Rebuilt, Verdicts};
+pub use refusal::CountRefusal;
 pub use share_log::{Appending, ShareLog};

@@ -10,7 +10,7 @@ use hashlease_primitives::{
     Algorithm, Commitment, Domain, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms,
     UnixMillis, UnixSeconds,
 };
-use hashlease_share::{HeaderShare, Reason, VerifiedJob, VerifiedShare};
+use hashlease_share::{EvidenceReason, HeaderShare, VerifiedJob, VerifiedShare};
 use k256::ecdsa::SigningKey;
 use proptest::prelude::*;
 
@@ -149,7 +149,7 @@ fn tampering_is_named() {
     let mut forged = honest.clone();
     forged.head.jobs[0].job.header_mut().unwrap().coinbase_suffix = vec![3; 60].into();
     assert_eq!(refused(&forged), Some("job-signature"));
-    assert_eq!(forged.recheck().jobs_named[0].refused, Reason::JobSignature);
+    assert_eq!(forged.recheck().jobs_named[0].refused, EvidenceReason::JobSignature);
 
     let mut other_epoch = honest;
     other_epoch.head.epoch = 1;
@@ -184,7 +184,7 @@ fn only_what_counts_is_handed_on() {
             (21, second(21), Some(all[20])),
         ]
     );
-    assert_eq!(report.named[3].refused, Reason::OutOfOrder { after: all[21] });
+    assert_eq!(report.named[3].refused, EvidenceReason::OutOfOrder { after: all[21] });
     assert_eq!((report.shares, report.refused, report.work.hashes()), (40, 4, 36 * 8));
 }
 

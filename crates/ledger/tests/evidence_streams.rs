@@ -10,7 +10,7 @@ use hashlease_primitives::{
     Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, JobKind, LeaseId, LocalSigner, SettlementWeight,
     SignedJob, Terms, UnixMillis, UnixSeconds,
 };
-use hashlease_share::{EthashShare, HeaderShare, Reason, Share, VerifiedJob, VerifiedShare};
+use hashlease_share::{EthashShare, EvidenceReason, HeaderShare, Share, VerifiedJob, VerifiedShare};
 use sha2::{Digest as _, Sha256};
 use std::{
     cell::Cell,
@@ -193,7 +193,7 @@ fn jobs_of_a_fifth_dag_are_refused_and_no_cache_is_built_for_them() {
     });
     assert_eq!(asked.get(), 1, "for the DAG that shares are of");
     assert_eq!(report.jobs_refused, 2_048 - 4, "those of the first DAGs stay good, the last one among them");
-    assert_eq!(report.jobs_named[0].refused, Reason::JobDag { epoch: 4, max: MAX_DAGS });
+    assert_eq!(report.jobs_named[0].refused, EvidenceReason::JobDag { epoch: 4, max: MAX_DAGS });
     assert!(!report.holds());
 }
 

@@ -33,9 +33,10 @@ impl IntoResponse for RequestError {
         let (status, code) = match &self {
             Self::UnknownLease(_) => (StatusCode::NOT_FOUND, "unknown-lease"),
             Self::Job(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
+            Self::JobSequence { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "job-sequence"),
             Self::JobOutsideLease { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "job-outside-lease"),
             // not 429: who posted it need not try again
-            Self::TooManyJobs { .. } => (StatusCode::CONFLICT, "too-many-jobs"),
+            Self::TooManyJobs { .. } => (StatusCode::CONFLICT, "job-limit"),
             Self::LeaseOver(_) => (StatusCode::CONFLICT, "lease-over"),
             Self::RootSignature(_) => (StatusCode::FORBIDDEN, "root-signature"),
             Self::RootCount { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "root-count"),

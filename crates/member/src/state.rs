@@ -13,7 +13,7 @@ use hashlease_primitives::{
     EpochId, Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms,
     UnixSeconds,
 };
-use hashlease_share::{Reason, VerifiedJob};
+use hashlease_share::{EvidenceReason, VerifiedJob};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -59,7 +59,9 @@ pub(crate) enum RequestError {
     #[error("lease {0} is not credited by this committee, or not confirmed yet")]
     UnknownLease(LeaseId),
     #[error("{0}")]
-    Job(#[from] Reason),
+    Job(#[from] EvidenceReason),
+    #[error("job sequence {sequence} was used for another job before")]
+    JobSequence { sequence: u64 },
     #[error("job is for {not_before} to {not_after}: expected within {start} to {end}, the end excluded")]
     JobOutsideLease { not_before: UnixSeconds, not_after: UnixSeconds, start: UnixSeconds, end: UnixSeconds },
     #[error("epoch {epoch} has {most} jobs already, the most that are kept")]
@@ -163,7 +165,7 @@ impl State {
         let sequence = signed.job.sequence();
         if let Some((received, first)) = known.jobs.get(&sequence) {
             if *first != signed {
-                return Err(Reason::JobSequence { sequence }.into());
+                return Err(RequestError::JobSequence { sequence });
             }
             return Ok(JobReceipt { received: *received });
         }

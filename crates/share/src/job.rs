@@ -1,6 +1,6 @@
 //! Evidence rules on jobs, checked once per job.
 
-use crate::Reason;
+use crate::EvidenceReason;
 use hashlease_pow::{
     ethash::{EthashEpoch, LightCache},
     sha256::HeaderTemplate,
@@ -54,27 +54,27 @@ impl VerifiedJob {
     /// pass the verifier on chain.
     ///
     /// # Errors
-    /// The [`Reason`] of the first rule that fails.
-    pub fn verify(terms: &Terms, signed: SignedJob) -> Result<Self, Reason> {
+    /// The [`EvidenceReason`] of the first rule that fails.
+    pub fn verify(terms: &Terms, signed: SignedJob) -> Result<Self, EvidenceReason> {
         let job = &signed.job;
         if job.lease() != terms.id {
-            return Err(Reason::OtherLease { expected: terms.id, actual: job.lease() });
+            return Err(EvidenceReason::OtherLease { expected: terms.id, actual: job.lease() });
         }
         let (not_before, not_after) = (job.not_before(), job.not_after());
         let ordered = not_before <= not_after && not_after <= LAST_TIME;
         if !ordered || not_after.since(not_before) > MAX_JOB_WINDOW {
-            return Err(Reason::JobWindow { not_before, not_after, max: MAX_JOB_WINDOW });
+            return Err(EvidenceReason::JobWindow { not_before, not_after, max: MAX_JOB_WINDOW });
         }
         let work = match (terms.algorithm, job) {
             (Algorithm::Sha256d | Algorithm::Scrypt, Job::Header(job)) => header_work(job)?,
             (Algorithm::Ethash | Algorithm::Etchash, Job::Ethash(job)) => seal_work(terms, job)?,
-            (algorithm, _) => return Err(Reason::JobKind(algorithm)),
+            (algorithm, _) => return Err(EvidenceReason::JobKind(algorithm)),
         };
         if signed.signature == [0; 65] {
-            return Err(Reason::JobUnsigned);
+            return Err(EvidenceReason::JobUnsigned);
         }
         if recover_signer(&job.digest(&terms.domain), &signed.signature) != Some(terms.job_signer) {
-            return Err(Reason::JobSignature);
+            return Err(EvidenceReason::JobSignature);
         }
         Ok(Self { terms: terms.clone(), signed, work })
     }
@@ -123,17 +123,17 @@ impl VerifiedJob {
     }
 }
 
-fn header_work(job: &HeaderJob) -> Result<JobWork, Reason> {
+fn header_work(job: &HeaderJob) -> Result<JobWork, EvidenceReason> {
     let tail = usize::from(job.tail_length);
     let length = job.coinbase_prefix.len().saturating_add(tail).saturating_add(job.coinbase_suffix.len());
     if length > MAX_COINBASE || length == 64 {
-        return Err(Reason::JobCoinbase { length, max: MAX_COINBASE });
+        return Err(EvidenceReason::JobCoinbase { length, max: MAX_COINBASE });
     }
     if tail > MAX_TAIL {
-        return Err(Reason::JobTail { length: tail, max: MAX_TAIL });
+        return Err(EvidenceReason::JobTail { length: tail, max: MAX_TAIL });
     }
     if job.branch.len() > MAX_BRANCH {
-        return Err(Reason::JobBranch { length: job.branch.len(), max: MAX_BRANCH });
+        return Err(EvidenceReason::JobBranch { length: job.branch.len(), max: MAX_BRANCH });
     }
     let HeaderJob { coinbase_prefix, coinbase_suffix, branch, prev_hash, n_bits, .. } = job;
     Ok(JobWork::Header(HeaderTemplate::new(
@@ -146,20 +146,20 @@ fn header_work(job: &HeaderJob) -> Result<JobWork, Reason> {
     )))
 }
 
-fn seal_work(terms: &Terms, job: &EthashJob) -> Result<JobWork, Reason> {
+fn seal_work(terms: &Terms, job: &EthashJob) -> Result<JobWork, EvidenceReason> {
     if job.nonce_prefix.len() > MAX_NONCE_PREFIX {
-        return Err(Reason::JobNoncePrefix { length: job.nonce_prefix.len(), max: MAX_NONCE_PREFIX });
+        return Err(EvidenceReason::JobNoncePrefix { length: job.nonce_prefix.len(), max: MAX_NONCE_PREFIX });
     }
     let block = job.block_number;
     let dag = match terms.algorithm {
         Algorithm::Etchash => EthashEpoch::of_etchash_block(block),
         _ => EthashEpoch::of_ethash_block(block),
     };
-    let dag = dag.map_err(|_| Reason::JobBlock { block })?;
+    let dag = dag.map_err(|_| EvidenceReason::JobBlock { block })?;
     // the header's own time can't be seen, so the window must tell the epoch
     let (first, last) = (terms.epoch_of(job.not_before), terms.epoch_of(job.not_after));
     match (first, last) {
         (Ok(epoch), Ok(last)) if epoch == last => Ok(JobWork::Ethash(SealWork { dag, epoch, cache: None })),
-        _ => Err(Reason::JobOutsideEpoch { not_before: job.not_before, not_after: job.not_after }),
+        _ => Err(EvidenceReason::JobOutsideEpoch { not_before: job.not_before, not_after: job.not_after }),
     }
 }

@@ -5,7 +5,7 @@
 //! share, then [`OpenedShare::settle`]. A [`VerifiedShare`] can be built nowhere else; what takes one needs no
 //! check of its own. Duplicates are the caller's matter, by [`OpenedShare::key`], since they need memory.
 //!
-//! Every refusal is a [`Reason`]; the local rules of the node use the same type.
+//! Every refusal is an [`EvidenceReason`]. Refusals of sessions, queues and disks are named where they are made.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod job;
@@ -16,5 +16,5 @@ pub mod wire;
 
 pub use job::{MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, VerifiedJob};
 pub use open::open_many;
-pub use reason::Reason;
+pub use reason::EvidenceReason;
 pub use share::{EthashShare, HeaderShare, OpenedShare, Share, VerifiedShare};

@@ -1,7 +1,7 @@
 //! Evidence rules on shares: what was hashed is rebuilt, and hashed again.
 
 use crate::{
-    EthashShare, HeaderShare, OpenedShare, Reason, Share, VerifiedJob,
+    EthashShare, EvidenceReason, HeaderShare, OpenedShare, Share, VerifiedJob,
     job::{JobWork, SealWork},
     share::Proof,
 };
@@ -56,15 +56,15 @@ impl<'a> HeaderToHash<'a> {
         template: &'a HeaderTemplate,
         share: &'a HeaderShare,
         end: UnixSeconds,
-    ) -> Result<Self, Reason> {
+    ) -> Result<Self, EvidenceReason> {
         if share.tail.len() != usize::from(job.tail_length) {
-            return Err(Reason::ExtranonceLength {
+            return Err(EvidenceReason::ExtranonceLength {
                 expected: usize::from(job.tail_length),
                 actual: share.tail.len(),
             });
         }
         if (share.version ^ job.version) & !job.version_mask != 0 {
-            return Err(Reason::VersionOutsideMask {
+            return Err(EvidenceReason::VersionOutsideMask {
                 version: share.version,
                 job: job.version,
                 mask: job.version_mask,
@@ -72,13 +72,13 @@ impl<'a> HeaderToHash<'a> {
         }
         let ntime = UnixSeconds::from(share.ntime);
         if ntime < job.not_before {
-            return Err(Reason::NtimeTooEarly { ntime, not_before: job.not_before });
+            return Err(EvidenceReason::NtimeTooEarly { ntime, not_before: job.not_before });
         }
         if ntime > job.not_after {
-            return Err(Reason::NtimeTooLate { ntime, not_after: job.not_after });
+            return Err(EvidenceReason::NtimeTooLate { ntime, not_after: job.not_after });
         }
         let epoch = terms.epoch_of(ntime).ok().filter(|_| ntime < end);
-        let epoch = epoch.ok_or(Reason::OutsideEpoch { ntime })?;
+        let epoch = epoch.ok_or(EvidenceReason::OutsideEpoch { ntime })?;
         Ok(Self { terms, job, template, share, epoch })
     }
 
@@ -112,17 +112,20 @@ impl<'a> SealToHash<'a> {
         work: &'a SealWork,
         share: EthashShare,
         end: UnixSeconds,
-    ) -> Result<Self, Reason> {
+    ) -> Result<Self, EvidenceReason> {
         let nonce = share.nonce.to_be_bytes();
         let (prefix, rest) = nonce.split_at_checked(job.nonce_prefix.len()).unwrap_or_default();
         if prefix != job.nonce_prefix.as_ref() {
-            return Err(Reason::NonceOutsidePrefix { nonce: share.nonce, prefix: job.nonce_prefix.clone() });
+            return Err(EvidenceReason::NonceOutsidePrefix {
+                nonce: share.nonce,
+                prefix: job.nonce_prefix.clone(),
+            });
         }
         let [expected, ..] = work.epoch.to_le_bytes();
         match rest.first() {
             Some(actual) if *actual == expected => {}
             actual => {
-                return Err(Reason::NonceOfOtherEpoch {
+                return Err(EvidenceReason::NonceOfOtherEpoch {
                     expected,
                     actual: actual.copied().unwrap_or_default(),
                 });
@@ -130,9 +133,12 @@ impl<'a> SealToHash<'a> {
         }
         // the window was inside this epoch when the job came; a cancellation may have ended the lease since
         if job.not_after >= end {
-            return Err(Reason::JobOutsideEpoch { not_before: job.not_before, not_after: job.not_after });
+            return Err(EvidenceReason::JobOutsideEpoch {
+                not_before: job.not_before,
+                not_after: job.not_after,
+            });
         }
-        let cache = work.cache.as_deref().ok_or(Reason::CacheNotReady { epoch: work.dag.index() })?;
+        let cache = work.cache.as_deref().ok_or(EvidenceReason::CacheNotReady { epoch: work.dag.index() })?;
         Ok(Self { terms, job, cache, share, epoch: work.epoch })
     }
 
@@ -154,7 +160,7 @@ impl<'a> SealToHash<'a> {
 
 impl VerifiedJob {
     /// Every evidence rule but proof of work.
-    fn check<'a>(&'a self, share: &'a Share, end: UnixSeconds) -> Result<ToHash<'a>, Reason> {
+    fn check<'a>(&'a self, share: &'a Share, end: UnixSeconds) -> Result<ToHash<'a>, EvidenceReason> {
         let terms = &self.terms;
         match (self.job(), &self.work, share) {
             (Job::Header(job), JobWork::Header(template), Share::Header(share)) => {
@@ -163,7 +169,7 @@ impl VerifiedJob {
             (Job::Ethash(job), JobWork::Ethash(work), Share::Ethash(share)) => {
                 SealToHash::new(terms, job, work, *share, end).map(ToHash::Seal)
             }
-            _ => Err(Reason::ShareKind(terms.algorithm)),
+            _ => Err(EvidenceReason::ShareKind(terms.algorithm)),
         }
     }
 
@@ -177,8 +183,8 @@ impl VerifiedJob {
     /// the DAG and 2.7 ms in those of today: see [`open_many`] for many.
     ///
     /// # Errors
-    /// The [`Reason`] of the first rule that fails.
-    pub fn open(&self, share: &Share, end: UnixSeconds) -> Result<OpenedShare, Reason> {
+    /// The [`EvidenceReason`] of the first rule that fails.
+    pub fn open(&self, share: &Share, end: UnixSeconds) -> Result<OpenedShare, EvidenceReason> {
         match self.check(share, end)? {
             ToHash::Header(header) => {
                 let hashed = header.template.hash(header.choice());
@@ -200,7 +206,7 @@ impl VerifiedJob {
     /// after a microsecond, before any cache is read, so that nobody can keep this machine busy with nothing.
     ///
     /// # Errors
-    /// [`Reason::AboveTarget`], [`Reason::WrongMix`] for a mix that is not that of the nonce, and what
+    /// [`EvidenceReason::AboveTarget`], [`EvidenceReason::WrongMix`] for a mix that is not that of the nonce, and what
     /// [`VerifiedJob::open`] refuses.
     pub fn open_claimed(
         &self,
@@ -208,17 +214,19 @@ impl VerifiedJob {
         end: UnixSeconds,
         mix: &B256,
         target: Target,
-    ) -> Result<OpenedShare, Reason> {
+    ) -> Result<OpenedShare, EvidenceReason> {
         if let ToHash::Seal(seal) = self.check(share, end)? {
             let (seal_hash, nonce) = seal.input();
             let result = ethash::result_of_mix(&seal_hash, nonce, mix);
             if !target.is_met_by(U256::from_be_bytes(result.0)) {
-                return Err(Reason::AboveTarget);
+                return Err(EvidenceReason::AboveTarget);
             }
         }
         let opened = self.open(share, end)?;
         match opened.mix() {
-            Some(actual) if actual != mix => Err(Reason::WrongMix { expected: *actual, actual: *mix }),
+            Some(actual) if actual != mix => {
+                Err(EvidenceReason::WrongMix { expected: *actual, actual: *mix })
+            }
             _ => Ok(opened),
         }
     }
@@ -230,7 +238,7 @@ impl VerifiedJob {
 pub fn open_many<'a>(
     end: UnixSeconds,
     shares: impl IntoIterator<Item = (&'a VerifiedJob, &'a Share)>,
-    mut take: impl FnMut(usize, Result<OpenedShare, Reason>),
+    mut take: impl FnMut(usize, Result<OpenedShare, EvidenceReason>),
 ) {
     let mut headers = ArrayVec::<(usize, HeaderToHash<'a>), BATCH>::new();
     let mut scrypts = ArrayVec::<(usize, HeaderToHash<'a>), BATCH>::new();
@@ -273,7 +281,7 @@ pub fn open_many<'a>(
 
 fn open_headers(
     headers: &[(usize, HeaderToHash<'_>)],
-    take: &mut impl FnMut(usize, Result<OpenedShare, Reason>),
+    take: &mut impl FnMut(usize, Result<OpenedShare, EvidenceReason>),
 ) {
     let items = headers.iter().map(|(_, header)| (header.template, header.choice()));
     hash_headers(Engine::best(), items, |at, hashed| {
@@ -285,7 +293,7 @@ fn open_headers(
 
 fn open_scrypts(
     headers: &[(usize, HeaderToHash<'_>)],
-    take: &mut impl FnMut(usize, Result<OpenedShare, Reason>),
+    take: &mut impl FnMut(usize, Result<OpenedShare, EvidenceReason>),
 ) {
     // most batches have none, and what scrypt writes into is large
     if headers.is_empty() {
@@ -309,7 +317,10 @@ fn open_scrypts(
     }
 }
 
-fn open_seals(seals: &[(usize, SealToHash<'_>)], take: &mut impl FnMut(usize, Result<OpenedShare, Reason>)) {
+fn open_seals(
+    seals: &[(usize, SealToHash<'_>)],
+    take: &mut impl FnMut(usize, Result<OpenedShare, EvidenceReason>),
+) {
     let Some((_, first)) = seals.first() else { return };
     let mut inputs = ArrayVec::<(B256, u64), BATCH>::new();
     inputs.extend(seals.iter().map(|(_, seal)| seal.input()));

@@ -1,16 +1,15 @@
-//! Why a job or a share does not count: one stable name per rule.
+//! The evidence rules by name: why a job or a share does not count, whoever checks it.
 
 use alloy_primitives::{B256, Bytes};
 use hashlease_primitives::{Algorithm, LeaseId, UnixSeconds};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-/// Why a job or a share was refused. Its [`code`](Reason::code) is stable and the same towards the miner, in the
-/// log, in the API and from `hashlease verify`.
+/// Why a job or a share does not count. Every rule is a pure function of lease, job and share, so edge, gateway,
+/// members, watchers and contracts come to the same reason.
 ///
-/// Serialized it is `{"code": …, "message": …}`.
+/// Its [`code`](EvidenceReason::code) is stable. Serialized it is `{"code": …, "message": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    // ---- evidence rules on jobs
+pub enum EvidenceReason {
     /// The job names another lease.
     #[error("job is of another lease: expected {expected}, got {actual}")]
     OtherLease {
@@ -92,8 +91,6 @@ pub enum Reason {
         /// End of the window.
         not_after: UnixSeconds,
     },
-
-    // ---- evidence rules on shares
     /// The extranonce tail has another length than the job says.
     #[error("extranonce of {actual} bytes: expected {expected}")]
     ExtranonceLength {
@@ -178,122 +175,36 @@ pub enum Reason {
     /// The key equals another in its first 64 bits, which the trie can't hold.
     #[error("header's key collides with another in its first 64 bits")]
     KeyCollides,
-
     /// The share does not come after the one before it in an evidence file.
     #[error("share is out of order: its key is below {after}")]
     OutOfOrder {
         /// The key before it.
         after: B256,
     },
-
-    // ---- local rules of the node
-    /// Another job came first under this sequence, and shares are checked against that one for good.
-    #[error("job sequence {sequence} was used for another job before")]
-    JobSequence {
-        /// The sequence.
-        sequence: u64,
-    },
-    /// The node does not serve this algorithm over this dialect.
-    #[error("algorithm {0} is not served")]
-    AlgorithmNotServed(Algorithm),
     /// The light cache of the job's DAG is not built yet.
     #[error("light cache of DAG epoch {epoch} is not ready")]
     CacheNotReady {
         /// Number of the DAG's epoch.
         epoch: u32,
     },
-    /// No such job, or it was superseded and its grace is over.
+    /// No job has this sequence or id.
     #[error("job {job:?} is unknown")]
     UnknownJob {
         /// The job id as submitted, shortened.
         job: String,
     },
-    /// The job was superseded by a new block and the grace is over.
-    #[error("job {job:?} was superseded")]
-    JobSuperseded {
-        /// The job id.
-        job: String,
-    },
-    /// The header time is far from the node's clock.
-    #[error("ntime {ntime} is far from the clock {now}: expected within {tolerance} s")]
-    NtimeFarFromClock {
-        /// The share's time.
-        ntime: UnixSeconds,
-        /// The node's time.
-        now: UnixSeconds,
-        /// Distance allowed, seconds.
-        tolerance: u64,
-    },
-    /// The header counted for another lease.
-    #[error("header was already counted for lease {0}")]
-    SeenInOtherLease(LeaseId),
-    /// The epoch of the share is closed.
-    #[error("epoch {0} is closed")]
-    EpochClosed(u32),
-    /// The epoch has as many shares as its root may have: see [`most_shares`](hashlease_primitives::Terms::most_shares).
-    #[error("epoch {epoch} has {most} shares already, many more than can be credited")]
-    EpochFull {
-        /// The epoch.
-        epoch: u32,
-        /// How many its root may have.
-        most: u64,
-    },
-    /// The epoch has shares of as many jobs as its evidence may have.
-    #[error("epoch {epoch} has shares of {most} jobs already, as many as its evidence may have")]
-    TooManyJobs {
-        /// The epoch.
-        epoch: u32,
-        /// How many jobs that is.
-        most: usize,
-    },
-    /// A field of the submit can't be read.
-    #[error("malformed submit: {0}")]
-    Malformed(String),
-    /// Submit before authorize, or for a worker that did not authorize.
-    #[error("worker is not authorised")]
-    Unauthorized,
-    /// Submit before subscribe.
-    #[error("not subscribed")]
-    NotSubscribed,
-    /// A request that no miner or node has to make here.
-    #[error("method {0:?} is not known")]
-    UnknownMethod(String),
-    /// No lease is active that this worker could mine for.
-    #[error("no active lease for this worker")]
-    NoActiveLease,
-    /// The worker's name says another lease than the connection mines for already.
-    #[error("connection mines for lease {0}")]
-    ConnectionOfOtherLease(LeaseId),
-    /// As many workers authorised over one connection as may.
-    #[error("too many workers over one connection: expected at most {max}")]
-    TooManyWorkers {
-        /// How many may.
-        max: usize,
-    },
-    /// The node has no extranonce left to give out.
-    #[error("no extranonce is free")]
-    NoExtranonce,
-    /// More shares below the settlement weight than are remembered; no more are forwarded in this epoch.
-    #[error("too many shares below the settlement weight in epoch {0}")]
-    TooManyShares(u32),
-    /// The pool hung up before it answered.
-    #[error("pool connection was lost before its answer")]
-    PoolLost,
-    /// The share could not be made durable; it does not count.
-    #[error("share could not be stored: {0}")]
-    NotDurable(String),
 }
 
-impl Serialize for Reason {
+impl Serialize for EvidenceReason {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut fields = to.serialize_struct("Reason", 2)?;
+        let mut fields = to.serialize_struct("EvidenceReason", 2)?;
         fields.serialize_field("code", self.code())?;
         fields.serialize_field("message", &self.to_string())?;
         fields.end()
     }
 }
 
-impl Reason {
+impl EvidenceReason {
     /// The stable kebab-case name.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -310,13 +221,11 @@ impl Reason {
             Self::JobBlock { .. } => "job-block",
             Self::JobDag { .. } => "job-dag",
             Self::JobOutsideEpoch { .. } => "job-outside-epoch",
-            Self::JobSequence { .. } => "job-sequence",
             Self::ShareKind(_) => "share-kind",
             Self::NonceOutsidePrefix { .. } => "nonce-outside-prefix",
             Self::NonceOfOtherEpoch { .. } => "nonce-of-other-epoch",
             Self::WrongMix { .. } => "wrong-mix",
             Self::OutOfOrder { .. } => "out-of-order",
-            Self::AlgorithmNotServed(_) => "algorithm-not-served",
             Self::CacheNotReady { .. } => "cache-not-ready",
             Self::ExtranonceLength { .. } => "extranonce-length",
             Self::VersionOutsideMask { .. } => "version-outside-mask",
@@ -328,39 +237,6 @@ impl Reason {
             Self::Duplicate => "duplicate",
             Self::KeyCollides => "key-collides",
             Self::UnknownJob { .. } => "unknown-job",
-            Self::JobSuperseded { .. } => "job-superseded",
-            Self::NtimeFarFromClock { .. } => "ntime-far-from-clock",
-            Self::SeenInOtherLease(_) => "seen-in-other-lease",
-            Self::EpochClosed(_) => "epoch-closed",
-            Self::EpochFull { .. } => "epoch-full",
-            Self::TooManyJobs { .. } => "too-many-jobs",
-            Self::Malformed(_) => "malformed",
-            Self::Unauthorized => "unauthorized",
-            Self::NotSubscribed => "not-subscribed",
-            Self::UnknownMethod(_) => "unknown-method",
-            Self::NoActiveLease => "no-active-lease",
-            Self::ConnectionOfOtherLease(_) => "connection-of-other-lease",
-            Self::TooManyWorkers { .. } => "too-many-workers",
-            Self::NoExtranonce => "no-extranonce",
-            Self::TooManyShares(_) => "too-many-shares",
-            Self::PoolLost => "pool-lost",
-            Self::NotDurable(_) => "not-durable",
-        }
-    }
-
-    /// The number that Stratum V1 gives such a refusal.
-    #[must_use]
-    pub const fn stratum_code(&self) -> i32 {
-        match self {
-            Self::UnknownJob { .. } | Self::JobSuperseded { .. } => 21,
-            Self::Duplicate | Self::SeenInOtherLease(_) => 22,
-            Self::AboveTarget => 23,
-            Self::Unauthorized
-            | Self::NoActiveLease
-            | Self::ConnectionOfOtherLease(_)
-            | Self::TooManyWorkers { .. } => 24,
-            Self::NotSubscribed => 25,
-            _ => 20,
         }
     }
 }

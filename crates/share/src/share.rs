@@ -1,6 +1,6 @@
 //! What the miner chose, and what becomes of it.
 
-use crate::{MAX_TAIL, Reason};
+use crate::{EvidenceReason, MAX_TAIL};
 use alloy_primitives::{B256, U256};
 use arrayvec::ArrayVec;
 use hashlease_primitives::{HeaderJob, JobKind, LeaseId, SettlementWeight, Target, Terms, Work};
@@ -24,7 +24,7 @@ impl HeaderShare {
     /// has ones, which is the mask that this miner was told; without any, the version is the job's.
     ///
     /// # Errors
-    /// [`Reason::ExtranonceLength`] for a tail that is not as long as the job says, [`Reason::VersionOutsideMask`] for
+    /// [`EvidenceReason::ExtranonceLength`] for a tail that is not as long as the job says, [`EvidenceReason::VersionOutsideMask`] for
     /// bits outside the mask.
     pub fn submitted(
         job: &HeaderJob,
@@ -32,13 +32,13 @@ impl HeaderShare {
         tail: &[u8],
         (ntime, nonce): (u32, u32),
         bits: Option<u32>,
-    ) -> Result<Self, Reason> {
+    ) -> Result<Self, EvidenceReason> {
         let expected = usize::from(job.tail_length);
-        let wrong = Reason::ExtranonceLength { expected, actual: tail.len() };
+        let wrong = EvidenceReason::ExtranonceLength { expected, actual: tail.len() };
         let tail = ArrayVec::try_from(tail).ok().filter(|_| tail.len() == expected).ok_or(wrong)?;
         let bits = bits.unwrap_or(job.version & mask);
         if bits & !mask != 0 {
-            return Err(Reason::VersionOutsideMask {
+            return Err(EvidenceReason::VersionOutsideMask {
                 version: job.version ^ (bits & !mask),
                 job: job.version,
                 mask,
@@ -186,11 +186,11 @@ impl OpenedShare {
     /// The last evidence rule but for duplicates: the hash meets the lease's settlement target.
     ///
     /// # Errors
-    /// [`Reason::AboveTarget`].
+    /// [`EvidenceReason::AboveTarget`].
     #[inline]
-    pub fn settle(self) -> Result<VerifiedShare, Reason> {
+    pub fn settle(self) -> Result<VerifiedShare, EvidenceReason> {
         if !self.weight.target().is_met_by(self.hash) {
-            return Err(Reason::AboveTarget);
+            return Err(EvidenceReason::AboveTarget);
         }
         Ok(VerifiedShare(self))
     }

@@ -8,7 +8,7 @@ use common::{signer, terms, verified};
 use hashlease_primitives::{
     Algorithm, Domain, HeaderJob, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms, UnixSeconds,
 };
-use hashlease_share::{HeaderShare, Reason, Share, VerifiedJob, open_many};
+use hashlease_share::{EvidenceReason, HeaderShare, Share, VerifiedJob, open_many};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
@@ -63,7 +63,7 @@ fn plainly(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> Verdict {
     Ok((sha256d(&header), header, hash, epoch, counts.then_some(job.sequence)))
 }
 
-fn opened(opened: Result<hashlease_share::OpenedShare, hashlease_share::Reason>) -> Verdict {
+fn opened(opened: Result<hashlease_share::OpenedShare, hashlease_share::EvidenceReason>) -> Verdict {
     let opened = opened.map_err(|reason| reason.code())?;
     let (key, header, hash, epoch) =
         (opened.key().0, *opened.header().unwrap(), opened.hash(), opened.epoch());
@@ -242,7 +242,7 @@ fn each_share_is_judged_by_the_terms_of_its_job() {
                     assert!(terms.weight.target().is_met_by(counted.hash()));
                 }
                 Err(reason) => {
-                    assert_eq!(reason, Reason::AboveTarget);
+                    assert_eq!(reason, EvidenceReason::AboveTarget);
                     assert!(!terms.weight.target().is_met_by(expected.unwrap().2));
                 }
             }

@@ -8,7 +8,7 @@ use hashlease_primitives::{
     Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Target,
     Terms, UnixSeconds,
 };
-use hashlease_share::{HeaderShare, OpenedShare, Reason, VerifiedJob};
+use hashlease_share::{EvidenceReason, HeaderShare, OpenedShare, VerifiedJob};
 use serde_json::Value;
 
 /// Bits that miners roll (BIP 320, and three more that one of the blocks uses).
@@ -121,7 +121,7 @@ fn sign(terms: &Terms, job: HeaderJob) -> SignedJob {
     SignedJob { job, signature }
 }
 
-fn open(terms: &Terms, job: HeaderJob, share: &HeaderShare) -> Result<OpenedShare, Reason> {
+fn open(terms: &Terms, job: HeaderJob, share: &HeaderShare) -> Result<OpenedShare, EvidenceReason> {
     VerifiedJob::verify(terms, sign(terms, job))?.open(&share.clone().into(), terms.end)
 }
 
@@ -176,7 +176,7 @@ fn a_flipped_bit_of_the_share_is_refused() {
         for bit in 0..32u32 {
             let one = 1 << bit;
             let nonce = HeaderShare { nonce: share.nonce ^ one, ..share.clone() };
-            assert_eq!(refused(&nonce), Some(Reason::AboveTarget), "{}", block.name);
+            assert_eq!(refused(&nonce), Some(EvidenceReason::AboveTarget), "{}", block.name);
             let code = refused(&HeaderShare { ntime: share.ntime ^ one, ..share.clone() }).unwrap().code();
             assert!(["above-target", "ntime-too-early", "ntime-too-late"].contains(&code), "{code}");
             let code =
@@ -185,11 +185,11 @@ fn a_flipped_bit_of_the_share_is_refused() {
             assert_eq!(code, expected, "{} version bit {bit}", block.name);
             let mut tail = share.clone();
             tail.tail[bit as usize / 8] ^= 1 << (bit % 8);
-            assert_eq!(refused(&tail), Some(Reason::AboveTarget), "{}", block.name);
+            assert_eq!(refused(&tail), Some(EvidenceReason::AboveTarget), "{}", block.name);
         }
         let mut longer = share.clone();
         longer.tail.push(0);
-        assert_eq!(refused(&longer), Some(Reason::ExtranonceLength { expected: 4, actual: 5 }));
+        assert_eq!(refused(&longer), Some(EvidenceReason::ExtranonceLength { expected: 4, actual: 5 }));
     }
 }
 
@@ -205,11 +205,11 @@ fn a_share_after_the_end_as_it_is_now_is_refused() {
         |end: u64| verified.open(&share.clone().into(), UnixSeconds::new(end)).map(|opened| opened.epoch());
     assert_eq!(open(terms.end.get()), Ok(0));
     assert_eq!(open(ntime + 1), Ok(0));
-    assert_eq!(open(ntime), Err(Reason::OutsideEpoch { ntime: UnixSeconds::new(ntime) }));
+    assert_eq!(open(ntime), Err(EvidenceReason::OutsideEpoch { ntime: UnixSeconds::new(ntime) }));
     let ended = Terms { end: UnixSeconds::new(ntime), ..terms.clone() };
     let verified = VerifiedJob::verify(&ended, verified.signed().clone()).unwrap();
     let refused = verified.open(&share.into(), UnixSeconds::new(u64::MAX)).unwrap_err();
-    assert_eq!(refused, Reason::OutsideEpoch { ntime: UnixSeconds::new(ntime) });
+    assert_eq!(refused, EvidenceReason::OutsideEpoch { ntime: UnixSeconds::new(ntime) });
 }
 
 /// Every job that differs from this in one bit of what the header or its signature covers.
@@ -257,12 +257,12 @@ fn a_flipped_bit_of_the_job_is_refused_whoever_signs_it() {
         for (what, other) in flipped(&job).into_iter().step_by(step) {
             let forged = SignedJob { job: other.clone().into(), signature };
             let refused = VerifiedJob::verify(&terms, forged).unwrap_err();
-            assert_eq!(refused, Reason::JobSignature, "{} {what}", block.name);
+            assert_eq!(refused, EvidenceReason::JobSignature, "{} {what}", block.name);
             // signed anew: the work was not done on it
             let opened = open(&terms, other, &share).unwrap();
             assert_ne!(opened.header(), Some(&block.header), "{} {what}", block.name);
             assert!(!opened.meets(block.target()), "{} {what}", block.name);
-            assert_eq!(opened.settle().unwrap_err(), Reason::AboveTarget, "{} {what}", block.name);
+            assert_eq!(opened.settle().unwrap_err(), EvidenceReason::AboveTarget, "{} {what}", block.name);
         }
     }
 }

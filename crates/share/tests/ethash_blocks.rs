@@ -7,7 +7,9 @@ use alloy_primitives::{B256, U256, keccak256};
 use common::{EPOCH, meets_from_its_hash_on, sign, terms, verified};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{Algorithm, EthashJob, LeaseId, SettlementWeight, Target, Terms, UnixSeconds};
-use hashlease_share::{EthashShare, HeaderShare, MAX_NONCE_PREFIX, Reason, Share, VerifiedJob, open_many};
+use hashlease_share::{
+    EthashShare, EvidenceReason, HeaderShare, MAX_NONCE_PREFIX, Share, VerifiedJob, open_many,
+};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
@@ -92,7 +94,11 @@ fn real_blocks_are_shares() {
         assert_eq!(share.work().hashes(), 1 << block.difficulty.ilog2(), "{name}");
         // another nonce of the same prefix and epoch byte is no work
         let other = EthashShare { nonce: block.nonce ^ 1 }.into();
-        assert_eq!(job.open(&other, terms.end).unwrap().settle().unwrap_err(), Reason::AboveTarget, "{name}");
+        assert_eq!(
+            job.open(&other, terms.end).unwrap().settle().unwrap_err(),
+            EvidenceReason::AboveTarget,
+            "{name}"
+        );
     }
 }
 
@@ -105,21 +111,21 @@ fn a_claimed_mix_is_refused_before_the_cache_is_read() {
     let without = verified(&terms, job.clone());
     let claimed =
         |job: &VerifiedJob, mix: &B256, target| job.open_claimed(&block.share(), terms.end, mix, target);
-    let not_ready = Reason::CacheNotReady { epoch: 0 };
+    let not_ready = EvidenceReason::CacheNotReady { epoch: 0 };
     assert_eq!(without.open(&block.share(), terms.end).unwrap_err(), not_ready);
 
     let with = without.with_cache(cache);
     let false_mix = block.mix ^ B256::with_last_byte(1);
-    assert_eq!(claimed(&with, &false_mix, target).unwrap_err(), Reason::AboveTarget);
+    assert_eq!(claimed(&with, &false_mix, target).unwrap_err(), EvidenceReason::AboveTarget);
     let wrong = claimed(&with, &false_mix, Target::MAX).unwrap_err();
-    assert_eq!(wrong, Reason::WrongMix { expected: block.mix, actual: false_mix });
+    assert_eq!(wrong, EvidenceReason::WrongMix { expected: block.mix, actual: false_mix });
     let opened = claimed(&with, &block.mix, target).unwrap();
     assert_eq!(opened.mix(), Some(&block.mix));
     // at the target, and one above it
     let hash = opened.hash();
     assert!(claimed(&with, &block.mix, Target(hash)).is_ok());
     let below = Target(hash - U256::ONE);
-    assert_eq!(claimed(&with, &block.mix, below).unwrap_err(), Reason::AboveTarget);
+    assert_eq!(claimed(&with, &block.mix, below).unwrap_err(), EvidenceReason::AboveTarget);
 }
 
 #[test]
@@ -128,7 +134,7 @@ fn a_cache_of_another_epoch_is_not_taken() {
     let (terms, job) = block.job(2);
     let later = verified(&terms, EthashJob { block_number: 30_000, ..job }).with_cache(cache);
     let refused = later.open(&block.share(), terms.end).unwrap_err();
-    assert_eq!((refused.code(), refused), ("cache-not-ready", Reason::CacheNotReady { epoch: 1 }));
+    assert_eq!((refused.code(), refused), ("cache-not-ready", EvidenceReason::CacheNotReady { epoch: 1 }));
 }
 
 #[test]
@@ -143,20 +149,20 @@ fn every_rule_on_jobs_has_its_name() {
     assert_eq!(refused(EthashJob { not_after: UnixSeconds::new(TIME + 601), ..job() }).code(), "job-window");
     assert_eq!(refused(EthashJob { not_after: UnixSeconds::new(TIME - 1), ..job() }).code(), "job-window");
     let long = EthashJob { nonce_prefix: vec![0; MAX_NONCE_PREFIX + 1].into(), ..job() };
-    assert_eq!(refused(long), Reason::JobNoncePrefix { length: 7, max: 6 });
+    assert_eq!(refused(long), EvidenceReason::JobNoncePrefix { length: 7, max: 6 });
     let absurd = EthashJob { block_number: u64::MAX, ..job() };
-    assert_eq!(refused(absurd), Reason::JobBlock { block: u64::MAX });
+    assert_eq!(refused(absurd), EvidenceReason::JobBlock { block: u64::MAX });
     // to the last second of the epoch, and one further
     let (not_before, not_after) = (epoch_end - 10, epoch_end - 1);
     assert!(VerifiedJob::verify(&terms, sign(&terms, EthashJob { not_before, not_after, ..job() })).is_ok());
     let across = EthashJob { not_before, not_after: epoch_end, ..job() };
-    assert_eq!(refused(across), Reason::JobOutsideEpoch { not_before, not_after: epoch_end });
+    assert_eq!(refused(across), EvidenceReason::JobOutsideEpoch { not_before, not_after: epoch_end });
     let early = EthashJob { not_before: terms.start - 1, not_after: terms.start + 1, ..job() };
     assert_eq!(refused(early).code(), "job-outside-epoch");
 
     let mut unsigned = sign(&terms, job());
     unsigned.signature = [0; 65];
-    assert_eq!(VerifiedJob::verify(&terms, unsigned).unwrap_err(), Reason::JobUnsigned);
+    assert_eq!(VerifiedJob::verify(&terms, unsigned).unwrap_err(), EvidenceReason::JobUnsigned);
     let changes: [fn(&mut EthashJob); 6] = [
         |job| job.sequence += 1,
         |job| job.seal_hash.0[0] ^= 1,
@@ -170,7 +176,7 @@ fn every_rule_on_jobs_has_its_name() {
         let mut other = good.clone();
         change(&mut other);
         signed.job = other.into();
-        assert_eq!(VerifiedJob::verify(&terms, signed).unwrap_err(), Reason::JobSignature);
+        assert_eq!(VerifiedJob::verify(&terms, signed).unwrap_err(), EvidenceReason::JobSignature);
     }
 }
 
@@ -182,13 +188,19 @@ fn every_rule_on_shares_has_its_name() {
     let refused = |nonce: u64| good.open(&EthashShare { nonce }.into(), terms.end).unwrap_err();
     for bit in [48, 55, 63] {
         let nonce = block.nonce ^ (1 << bit);
-        assert_eq!(refused(nonce), Reason::NonceOutsidePrefix { nonce, prefix: job.nonce_prefix.clone() });
+        assert_eq!(
+            refused(nonce),
+            EvidenceReason::NonceOutsidePrefix { nonce, prefix: job.nonce_prefix.clone() }
+        );
     }
     let [.., expected, _, _, _, _, _] = block.nonce.to_be_bytes();
     let actual = expected ^ 1;
-    assert_eq!(refused(block.nonce ^ (1 << 40)), Reason::NonceOfOtherEpoch { expected, actual });
+    assert_eq!(refused(block.nonce ^ (1 << 40)), EvidenceReason::NonceOfOtherEpoch { expected, actual });
     let header = HeaderShare { tail: Default::default(), ntime: 0, nonce: 0, version: 0 };
-    assert_eq!(good.open(&header.into(), terms.end).unwrap_err(), Reason::ShareKind(Algorithm::Ethash));
+    assert_eq!(
+        good.open(&header.into(), terms.end).unwrap_err(),
+        EvidenceReason::ShareKind(Algorithm::Ethash)
+    );
     // cancelled since: the job's epoch is behind the end
     let ended = Terms { end: terms.epoch_start(u32::from(expected)), ..terms.clone() };
     assert_eq!(good.open(&block.share(), ended.end).unwrap_err().code(), "job-outside-epoch");
@@ -236,7 +248,7 @@ fn many_are_opened_as_one_by_one() {
         .collect();
     // the first job's come in more than one full batch
     let shares = [vec![shares[1].clone(); 300], shares].concat();
-    let verdict = |opened: Result<hashlease_share::OpenedShare, Reason>| {
+    let verdict = |opened: Result<hashlease_share::OpenedShare, EvidenceReason>| {
         opened.map(|opened| {
             let (mix, hash, key) = (opened.mix().copied(), opened.hash(), opened.key());
             (key, hash, mix, opened.epoch(), opened.settle().map(|share| share.job()))

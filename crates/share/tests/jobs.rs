@@ -6,7 +6,7 @@ mod common;
 use alloy_primitives::B256;
 use common::{sign, terms};
 use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId, UnixSeconds};
-use hashlease_share::{HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, Reason, VerifiedJob};
+use hashlease_share::{EvidenceReason, HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, VerifiedJob};
 use proptest::prelude::*;
 
 const TIME: u64 = 1_700_000_000;
@@ -42,7 +42,7 @@ fn ethash_job() -> EthashJob {
     }
 }
 
-fn refused(algorithm: Algorithm, time: u64, job: impl Into<Job>) -> Option<Reason> {
+fn refused(algorithm: Algorithm, time: u64, job: impl Into<Job>) -> Option<EvidenceReason> {
     let terms = terms(algorithm, 1, time, 0);
     VerifiedJob::verify(&terms, sign(&terms, job)).err()
 }
@@ -75,7 +75,7 @@ fn a_job_later_than_its_signature_can_tell_is_refused() {
     );
     let far = u64::MAX - MAX_JOB_WINDOW;
     for (from, to) in [(last, TOO_LATE), (TOO_LATE, TOO_LATE), (TOO_LATE, TOO_LATE + 60), (far, u64::MAX)] {
-        let window = Some(Reason::JobWindow {
+        let window = Some(EvidenceReason::JobWindow {
             not_before: UnixSeconds::new(from),
             not_after: UnixSeconds::new(to),
             max: MAX_JOB_WINDOW,
@@ -102,14 +102,14 @@ fn a_tail_too_long_is_told_as_the_jobs() {
     let with = |tail_length: u8| refused(Algorithm::Scrypt, TIME, HeaderJob { tail_length, ..header_job() });
     assert_eq!(with(32), None);
     let reason = with(40).unwrap();
-    assert_eq!(reason, Reason::JobTail { length: 40, max: MAX_TAIL });
+    assert_eq!(reason, EvidenceReason::JobTail { length: 40, max: MAX_TAIL });
     assert_eq!(
         (reason.code(), reason.to_string().as_str()),
         ("job-tail", "job tail of 40 bytes: expected at most 32")
     );
 }
 
-fn version(mask: u32, bits: Option<u32>) -> Result<u32, Reason> {
+fn version(mask: u32, bits: Option<u32>) -> Result<u32, EvidenceReason> {
     HeaderShare::submitted(&header_job(), mask, &[0; 4], (1, 2), bits).map(|share| share.version)
 }
 
@@ -138,7 +138,7 @@ fn submitted_bits_outside_the_mask_are_refused() {
         (0, 0x2000, 0x2000_4000),
         (0, u32::MAX, !0x2000_6000),
     ] {
-        let reason = Reason::VersionOutsideMask { version: version_meant, job: job.version, mask };
+        let reason = EvidenceReason::VersionOutsideMask { version: version_meant, job: job.version, mask };
         assert_eq!(version(mask, Some(bits)), Err(reason), "{bits:08x} {mask:08x}");
     }
 }
@@ -147,7 +147,7 @@ fn submitted_bits_outside_the_mask_are_refused() {
 fn a_submitted_tail_is_as_long_as_the_job_says() {
     for length in [0, 3, 5, 32, 33, 1_000] {
         let refused = HeaderShare::submitted(&header_job(), 0, &vec![7; length], (1, 2), None);
-        assert_eq!(refused, Err(Reason::ExtranonceLength { expected: 4, actual: length }));
+        assert_eq!(refused, Err(EvidenceReason::ExtranonceLength { expected: 4, actual: length }));
     }
     let share = HeaderShare::submitted(&header_job(), 0, &[7; 4], (1, 2), None).unwrap();
     assert_eq!((share.tail.as_slice(), share.ntime, share.nonce), ([7; 4].as_slice(), 1, 2));

@@ -7,7 +7,7 @@ use alloy_primitives::B256;
 use common::{cut, sign, terms, time, verified};
 use hashlease_pow::{AuxPow, sha256d};
 use hashlease_primitives::{Algorithm, Target};
-use hashlease_share::{Reason, VerifiedJob, open_many};
+use hashlease_share::{EvidenceReason, VerifiedJob, open_many};
 use serde_json::Value;
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -75,7 +75,7 @@ fn real_blocks_are_shares() {
         let sha = hashlease_primitives::Terms { algorithm: Algorithm::Sha256d, ..terms.clone() };
         let other = VerifiedJob::verify(&sha, job.signed().clone()).unwrap();
         let refused = other.open(&share.clone().into(), sha.end).unwrap().settle().unwrap_err();
-        assert_eq!(refused, Reason::AboveTarget, "{name}");
+        assert_eq!(refused, EvidenceReason::AboveTarget, "{name}");
 
         // with flipped bits all along the batch, one holds
         let flips: Vec<_> = (0..32)
@@ -129,7 +129,7 @@ fn a_job_of_the_other_kind_is_refused() {
     for algorithm in [Algorithm::Ethash, Algorithm::Etchash] {
         let terms = terms(algorithm, 1, time(&header), 0);
         let refused = VerifiedJob::verify(&terms, sign(&terms, job.clone())).unwrap_err();
-        assert_eq!(refused, Reason::JobKind(algorithm));
+        assert_eq!(refused, EvidenceReason::JobKind(algorithm));
         assert_eq!(refused.code(), "job-kind");
     }
 }

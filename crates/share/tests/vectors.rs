@@ -12,7 +12,7 @@ use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
     Algorithm, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, SignedJob, Terms, UnixSeconds,
 };
-use hashlease_share::{EthashShare, HeaderShare, Reason, Share, VerifiedJob};
+use hashlease_share::{EthashShare, EvidenceReason, HeaderShare, Share, VerifiedJob};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -274,7 +274,7 @@ fn ethash_shares(terms: &Terms, job: &EthashJob) -> Vec<EthashShare> {
 // ---------------------------------------------------------------- the file
 
 /// What both kinds of jobs have.
-fn job_columns(jobs: &[(&str, SignedJob)], verdicts: &[Result<VerifiedJob, Reason>]) -> Value {
+fn job_columns(jobs: &[(&str, SignedJob)], verdicts: &[Result<VerifiedJob, EvidenceReason>]) -> Value {
     let numbers = |of: &dyn Fn(&Job) -> u64| {
         jobs.iter().map(|(_, signed)| of(&signed.job).to_string()).collect::<Vec<_>>()
     };
@@ -293,8 +293,8 @@ fn hex(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-fn code(reason: Option<&Reason>) -> &'static str {
-    reason.map_or("", Reason::code)
+fn code(reason: Option<&EvidenceReason>) -> &'static str {
+    reason.map_or("", EvidenceReason::code)
 }
 
 fn lease_fields(terms: &Terms) -> Value {

@@ -22,6 +22,6 @@ pub mod server;
 pub use dialect::{
     Answer, Dialect, Event, MinerRequest, Notify, Received, Rejection, RequestError, Submit, VersionRolling,
     json_rpc::{Id, IdText, Message, MessageError, RpcError},
-    v1::{BIP320_MASK, NoticeError, PoolNotice, V1, encode},
+    v1::{BIP320_MASK, NoticeError, PoolNotice, V1, encode, error_number},
 };
 pub use line::{LineError, LineLimits, LineReader};

@@ -56,7 +56,7 @@ impl ServerSession for Script {
                 self.shares.fetch_add(1, Ordering::SeqCst);
                 let verdict = self.verdicts.pop_front().expect("a verdict for every share");
                 let answer: PendingAnswer = Box::pin(async move {
-                    let rejection = Rejection { code: 21, message: "unknown-job".into() };
+                    let rejection = Rejection::named("unknown-job");
                     (id, if verdict.await.is_ok() { Answer::Accepted } else { Answer::Rejected(rejection) })
                 });
                 Reply::pending(answer)

@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use hashlease_fuzz::{CACHE, ethash_job, header, header_job, share, sign, terms, twice};
 use hashlease_pow::ethash::result_of_mix;
 use hashlease_primitives::{Algorithm, HeaderJob, Job, Terms, UnixSeconds};
-use hashlease_share::{HeaderShare, OpenedShare, Reason, Share, VerifiedJob, open_many};
+use hashlease_share::{HeaderShare, OpenedShare, EvidenceReason, Share, VerifiedJob, open_many};
 use libfuzzer_sys::fuzz_target;
 use scrypt::Params;
 
@@ -41,9 +41,9 @@ impl<'a> Arbitrary<'a> for Input {
 }
 
 /// What is compared of a verdict.
-type Seen = std::result::Result<(B256, U256, u32, Option<[u8; 80]>, Option<B256>), Reason>;
+type Seen = std::result::Result<(B256, U256, u32, Option<[u8; 80]>, Option<B256>), EvidenceReason>;
 
-fn seen(verdict: std::result::Result<OpenedShare, Reason>) -> Seen {
+fn seen(verdict: std::result::Result<OpenedShare, EvidenceReason>) -> Seen {
     verdict.map(|opened| {
         (opened.key(), opened.hash(), opened.epoch(), opened.header().copied(), opened.mix().copied())
     })

@@ -4,7 +4,7 @@ use super::{Checked, VerifyArgs, light_cache, single as one};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use hashlease_check::Caches;
 use hashlease_evidence::SingleShare;
-use hashlease_share::Reason;
+use hashlease_share::EvidenceReason;
 use serde_json::{Value, json};
 use std::{io::IsTerminal as _, path::Path};
 
@@ -24,7 +24,7 @@ fn does_not_hold() -> String {
 }
 
 /// Adds code and message of the reason to the description of a refused job or share.
-fn refused(mut what: Value, reason: &Reason) -> Value {
+fn refused(mut what: Value, reason: &EvidenceReason) -> Value {
     if let (Value::Object(what), Value::Object(why)) = (&mut what, json!(reason)) {
         what.extend(why);
     }

@@ -3,7 +3,7 @@
 use alloy_primitives::{B256, Bytes};
 use anyhow::{Context as _, Result, bail, ensure};
 use hashlease_evidence::{CacheSource, EvidenceReader, SingleShare};
-use hashlease_share::{OpenedShare, Reason};
+use hashlease_share::{EvidenceReason, OpenedShare};
 use std::io::Read;
 
 /// Longest file of a single share, bytes. Most of it is the job.
@@ -45,7 +45,7 @@ pub(super) struct Verdict {
     /// The proof-of-work hash as an integer.
     pub(super) hash: Option<B256>,
     pub(super) epoch: Option<u32>,
-    pub(super) refused: Option<Reason>,
+    pub(super) refused: Option<EvidenceReason>,
 }
 
 pub(super) fn check(single: &SingleShare, caches: CacheSource<'_>) -> Verdict {

@@ -4,7 +4,7 @@ use crate::program::*;
 use alloy_primitives::B256;
 use hashlease_evidence::{Evidence, EvidenceHead};
 use hashlease_primitives::{Algorithm, Commitment, SignedJob, UnixSeconds};
-use hashlease_share::Reason;
+use hashlease_share::EvidenceReason;
 use serde_json::{Value, json};
 
 #[test]
@@ -65,18 +65,18 @@ fn the_json_of_a_file_says_everything() {
     spoiled.shares[9].job = 77;
     spoiled.shares[10].job = 6;
     spoiled.shares.swap(12, 13);
-    let refused = |share: usize, job: u64, key: Option<B256>, reason: &Reason| json!({"share": share, "job": job, "key": key, "code": reason.code(), "message": reason.to_string()});
+    let refused = |share: usize, job: u64, key: Option<B256>, reason: &EvidenceReason| json!({"share": share, "job": job, "key": key, "code": reason.code(), "message": reason.to_string()});
     let key = |index| opened(&honest, index).key();
-    let outside = Reason::VersionOutsideMask { version: 0, job: 0x2000_0000, mask: 0x1fff_e000 };
+    let outside = EvidenceReason::VersionOutsideMask { version: 0, job: 0x2000_0000, mask: 0x1fff_e000 };
     let named = [
         refused(2, 5, None, &outside),
-        refused(5, 5, Some(key(4)), &Reason::Duplicate),
-        refused(9, 77, None, &Reason::UnknownJob { job: "77".to_owned() }),
-        refused(10, 6, None, &Reason::JobSignature),
-        refused(13, 5, Some(key(12)), &Reason::OutOfOrder { after: key(13) }),
+        refused(5, 5, Some(key(4)), &EvidenceReason::Duplicate),
+        refused(9, 77, None, &EvidenceReason::UnknownJob { job: "77".to_owned() }),
+        refused(10, 6, None, &EvidenceReason::JobSignature),
+        refused(13, 5, Some(key(12)), &EvidenceReason::OutOfOrder { after: key(13) }),
     ];
     let rebuilt = commitment(&honest, (0..30).filter(|index| ![2, 5, 9, 10, 12].contains(index)));
-    let signature = Reason::JobSignature;
+    let signature = EvidenceReason::JobSignature;
     let (file, said) = report("spoiled", &spoiled, 1);
     let expected = json!({
         "file": file, "holds": false, "lease": 1, "epoch": 0, "chainId": 31_337,
@@ -137,13 +137,13 @@ fn each_way_of_tampering_is_refused_by_its_rule() {
     // at least one of two other nonces misses the target; the verdict names that share
     let above: Vec<_> = (0..30).map(|at| refused(&|evidence| nonce(evidence, at))).collect();
     assert!(
-        above.iter().enumerate().any(
-            |(at, complaint)| *complaint == format!("share {at}: {} (above-target)", Reason::AboveTarget)
-        )
+        above.iter().enumerate().any(|(at, complaint)| *complaint
+            == format!("share {at}: {} (above-target)", EvidenceReason::AboveTarget))
     );
-    let other_epoch = Reason::OtherEpoch { expected: 1, actual: 0 };
+    let other_epoch = EvidenceReason::OtherEpoch { expected: 1, actual: 0 };
     assert_eq!(refused(&|evidence| evidence.head.epoch = 1), format!("share 0: {other_epoch} (other-epoch)"));
-    let late = Reason::NtimeTooLate { ntime: UnixSeconds::new(1_050), not_after: UnixSeconds::new(1_049) };
+    let late =
+        EvidenceReason::NtimeTooLate { ntime: UnixSeconds::new(1_050), not_after: UnixSeconds::new(1_049) };
     assert_eq!(
         refused(&|evidence| evidence.shares[29].share.header_mut().unwrap().ntime = 1_050),
         format!("share 29: {late} (ntime-too-late)")
@@ -164,7 +164,7 @@ fn each_way_of_tampering_is_refused_by_its_rule() {
         signed.job.header_mut().unwrap().sequence = 6;
         evidence.head.jobs.push(signed);
     };
-    assert_eq!(refused(&unused), format!("job 6: {} (job-signature)", Reason::JobSignature));
+    assert_eq!(refused(&unused), format!("job 6: {} (job-signature)", EvidenceReason::JobSignature));
 }
 
 #[test]

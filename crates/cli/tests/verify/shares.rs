@@ -3,7 +3,7 @@
 use crate::program::*;
 use alloy_primitives::{B256, Bytes};
 use hashlease_primitives::{Algorithm, Job};
-use hashlease_share::{Reason, Share};
+use hashlease_share::{EvidenceReason, Share};
 use serde_json::{Value, json};
 
 #[test]
@@ -143,11 +143,11 @@ fn the_json_of_a_share_says_everything() {
         expected["verdict"]["file"] = alone.clone().into();
         expected["verdict"]["holds"] = false.into();
         expected["verdict"]["code"] = "job-signature".into();
-        expected["verdict"]["message"] = Reason::JobSignature.to_string().into();
+        expected["verdict"]["message"] = EvidenceReason::JobSignature.to_string().into();
         assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), expected);
         let (status, said, _) = verify(&[&alone]);
         assert_eq!(status, 1);
-        let verdict = format!("  does not hold: {} (job-signature)\n", Reason::JobSignature);
+        let verdict = format!("  does not hold: {} (job-signature)\n", EvidenceReason::JobSignature);
         assert!(said.ends_with(&verdict), "{said}");
         assert!(!said.contains("  hash ") && !said.contains("  key "), "{said}");
 

@@ -8,6 +8,7 @@
 mod hand_out_job;
 mod prepare_share;
 
+use crate::refusal::Refusal;
 use crate::{
     extranonce::Layout,
     lease_choice::{LeaseChoice, pinned},
@@ -16,10 +17,10 @@ use crate::{
     share_intake::count_share,
 };
 use hashlease_primitives::{Algorithm, JobKind, Target};
-use hashlease_share::Reason;
+use hashlease_stratum::server::SessionRefusal;
 use hashlease_stratum::{
-    Answer, BIP320_MASK, Dialect, Event, Id, LineLimits, MinerRequest, Received, Rejection, RequestError,
-    Submit, VersionRolling,
+    Answer, BIP320_MASK, Dialect, Event, Id, LineLimits, MinerRequest, Received, RequestError, Submit,
+    VersionRolling,
     server::{Reply, ServerSession, SessionEnd},
 };
 use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
@@ -97,16 +98,16 @@ impl ServerSession for MinerSession {
             MinerRequest::Suggest { .. } => self.answer(&id, &Answer::Accepted),
             MinerRequest::Harmless => self.answer(&id, &Answer::EmptyList),
             MinerRequest::OtherDialect { kind, method } => {
-                let reason = Reason::AlgorithmNotServed(match kind {
+                let reason = Refusal::from(SessionRefusal::AlgorithmNotServed(match kind {
                     JobKind::Header => Algorithm::Sha256d,
                     JobKind::Ethash => Algorithm::Ethash,
-                });
+                }));
                 debug!(peer = %self.peer, method, code = reason.code(), "miner speaks another dialect");
-                self.reject(&id, &reason)
+                self.answer(&id, &Answer::Rejected(reason.rejection()))
             }
             MinerRequest::Unknown { method } => {
                 debug!(peer = %self.peer, method, "unknown method");
-                self.reject(&id, &Reason::UnknownMethod(method.chars().take(64).collect()))
+                self.reject(&id, SessionRefusal::UnknownMethod(method.chars().take(64).collect()))
             }
         }
     }
@@ -130,10 +131,6 @@ async fn next_job(lease: &mut Option<(Arc<MinedLease>, Jobs)>) -> Option<Arc<Min
         Ok(()) => jobs.borrow_and_update().clone(),
         Err(_) => std::future::pending().await,
     }
-}
-
-fn rejection(reason: &Reason) -> Answer {
-    Answer::Rejected(Rejection { code: reason.stratum_code(), message: reason.code().to_owned() })
 }
 
 impl MinerSession {
@@ -163,19 +160,19 @@ impl MinerSession {
         self.dialect.answer(id, answer).into()
     }
 
-    fn reject(&self, id: &Id, reason: &Reason) -> Reply {
-        self.answer(id, &rejection(reason))
+    fn reject(&self, id: &Id, refusal: SessionRefusal) -> Reply {
+        self.answer(id, &Answer::Rejected(Refusal::from(refusal).rejection()))
     }
 
     fn refuse_unreadable(&mut self, id: Id, is_share: bool, error: &RequestError) -> Reply {
-        let reason = Reason::Malformed(error.to_string());
+        let reason = Refusal::from(SessionRefusal::Malformed(error.to_string()));
         info!(peer = %self.peer, worker = self.worker(), code = reason.code(), %reason, "request refused");
         self.malformed = self.malformed.saturating_add(1);
         let reply = if is_share {
             // not before the answers to earlier shares
-            Reply::pending(ready((id, rejection(&reason))))
+            Reply::pending(ready((id, Answer::Rejected(reason.rejection()))))
         } else {
-            self.reject(&id, &reason)
+            self.answer(&id, &Answer::Rejected(reason.rejection()))
         };
         if self.malformed >= MAX_MALFORMED {
             reply.ending(SessionEnd::Malformed(self.malformed))
@@ -207,7 +204,7 @@ impl MinerSession {
         }
         let number = match self.number() {
             Ok(number) => number,
-            Err(end) => return self.reject(id, &Reason::NoExtranonce).ending(end),
+            Err(end) => return self.reject(id, SessionRefusal::NoExtranonce).ending(end),
         };
         let (_, extranonce1) = self.layout.session_bytes(number);
         self.subscribed = true;
@@ -225,18 +222,18 @@ impl MinerSession {
         let lease = self.choice.choose(&user);
         if lease.is_none() && !self.choice.soon(&user) {
             info!(peer = %self.peer, worker = user, "no active lease for this worker");
-            return self.reject(id, &Reason::NoActiveLease).ending(SessionEnd::NoActiveLease);
+            return self.reject(id, SessionRefusal::NoActiveLease).ending(SessionEnd::NoActiveLease);
         }
         let current = self.lease.as_ref().map(|(lease, _)| lease.id());
         if let (Some(wanted), Some(current)) = (pinned(&user), current)
             && wanted != current
         {
             info!(peer = %self.peer, worker = user, lease = %current, "connection mines for another lease");
-            return self.reject(id, &Reason::ConnectionOfOtherLease(current));
+            return self.reject(id, SessionRefusal::ConnectionOfOtherLease(current));
         }
         if !self.knows(&user) {
             if self.workers.len() >= MAX_WORKERS {
-                return self.reject(id, &Reason::TooManyWorkers { max: MAX_WORKERS });
+                return self.reject(id, SessionRefusal::TooManyWorkers { max: MAX_WORKERS });
             }
             self.workers.push(user);
         }
@@ -321,7 +318,7 @@ impl MinerSession {
                 Err(reason) => {
                     let (worker, job) = (submit.worker, submit.job_id);
                     info!(%peer, worker, job, code = reason.code(), %reason, "share refused");
-                    rejection(&reason)
+                    Answer::Rejected(reason.rejection())
                 }
             };
             (id, answer)

@@ -255,9 +255,9 @@ async fn an_epoch_has_no_more_jobs_than_a_gateway_can_need() {
         job(terms, 1, (begin + 1).get(), (begin + 450).get()),
         job(terms, 601, (begin + 399).get(), (begin + 450).get()),
     );
-    assert_eq!(world.post_refused("v1/jobs", &one_more).await, (409, "too-many-jobs".into()));
+    assert_eq!(world.post_refused("v1/jobs", &one_more).await, (409, "job-limit".into()));
     world.restart(0).await;
-    assert_eq!(code(world.client(0).post_job(&one_more).await), "too-many-jobs");
+    assert_eq!(code(world.client(0).post_job(&one_more).await), "job-limit");
     world.client(0).post_job(&first).await.unwrap();
     // the next epoch has room of its own
     world.client(0).post_job(&job(terms, 602, (begin + 400).get(), (begin + 450).get())).await.unwrap();

@@ -69,11 +69,33 @@ pub enum Answer {
 
 /// Why a request is rejected, as the peer reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// Stratum's number.
-    pub code: i32,
-    /// A stable kebab-case code, or the pool's own words.
-    pub message: String,
+pub enum Rejection {
+    /// By a rule with this stable kebab-case code; the dialect knows its own number for it.
+    Named(&'static str),
+    /// By the pool, in its own words.
+    OfPool {
+        /// The pool's number.
+        number: i32,
+        /// The pool's words.
+        message: String,
+    },
+}
+
+impl Rejection {
+    /// By a rule with this stable kebab-case code.
+    #[must_use]
+    pub const fn named(code: &'static str) -> Self {
+        Self::Named(code)
+    }
+
+    /// The code, or the pool's words.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Named(code) => code,
+            Self::OfPool { message, .. } => message,
+        }
+    }
 }
 
 /// What a server tells a peer without being asked.

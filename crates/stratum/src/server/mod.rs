@@ -11,8 +11,10 @@
 
 mod accept;
 mod end;
+mod refusal;
 mod session;
 
 pub use accept::{AcceptOptions, accept};
 pub use end::SessionEnd;
+pub use refusal::SessionRefusal;
 pub use session::{AnswerOrder, PendingAnswer, Reply, ServerSession, SessionLimits, serve};

@@ -1,9 +1,11 @@
 //! Stratum V1 for SHA-256d and scrypt: JSON-RPC in lines, `mining.*` methods, jobs of headers.
 
 pub mod encode;
+mod error_number;
 mod pool_notice;
 mod read_request;
 
+pub use error_number::error_number;
 pub(crate) use pool_notice::extranonce;
 pub use pool_notice::{NoticeError, PoolNotice};
 
@@ -49,7 +51,8 @@ impl Dialect for V1 {
             }
             Answer::Pong => encode::result(id, json!("pong")),
             Answer::EmptyList => encode::result(id, json!([])),
-            Answer::Rejected(Rejection { code, message }) => encode::error(id, *code, message),
+            Answer::Rejected(Rejection::Named(code)) => encode::error(id, error_number(code), code),
+            Answer::Rejected(Rejection::OfPool { number, message }) => encode::error(id, *number, message),
         }
     }
 
@@ -95,7 +98,7 @@ mod tests {
         else {
             panic!("a request")
         };
-        let rejection = Rejection { code: 21, message: "unknown-job".into() };
+        let rejection = Rejection::named("unknown-job");
         let others = vec![("subscribe-extranonce".to_owned(), true)];
         for (answer, expected) in [
             (Answer::Accepted, json!({"id": "x", "result": true, "error": null})),
