@@ -19,7 +19,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The kind of jobs and shares that it has.
+    /// The kind of its jobs and shares.
     #[must_use]
     pub const fn job_kind(self) -> JobKind {
         match self {
@@ -29,7 +29,7 @@ impl Algorithm {
     }
 }
 
-/// A number that names no algorithm.
+/// The number of no algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown algorithm {0}: expected 1 (sha256d), 2 (scrypt), 3 (ethash) or 4 (etchash)")]
 pub struct UnknownAlgorithm(pub u8);

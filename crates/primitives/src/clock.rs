@@ -1,5 +1,5 @@
-//! The wall clock, handed in: rules take a time, roles take a [`Clock`], and nothing asks the system by itself. So a
-//! test or a simulation decides what time it is.
+//! The wall clock, as a parameter: rules take a time and roles take a [`Clock`], so tests and simulations set
+//! the time.
 
 use crate::{UnixMillis, UnixSeconds};
 use std::{
@@ -8,12 +8,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Tells the wall-clock time. It may be stepped, so two readings need not be in order.
+/// Tells the wall-clock time. The clock may be set, so a later reading can be smaller.
 pub trait Clock: Debug + Send + Sync {
     /// The time now.
     fn now(&self) -> UnixMillis;
 
-    /// The second that it is now.
+    /// The current second.
     fn seconds(&self) -> UnixSeconds {
         self.now().seconds()
     }
@@ -36,7 +36,7 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
-        // a clock that is set before 1970 reads as 1970
+        // a clock set before 1970 reads as 1970, a time at which no lease runs
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         UnixMillis::new(0).plus(since)
     }

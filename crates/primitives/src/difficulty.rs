@@ -4,7 +4,7 @@ use crate::{Algorithm, Target};
 use alloy_primitives::{U256, U512};
 use std::{fmt, str::FromStr};
 
-/// Digits that are read at most: more than any pool writes.
+/// Most digits of a number that is read: more than any pool writes.
 const MAX_DIGITS: usize = 78;
 /// Largest power of ten either way.
 const MAX_EXPONENT: i64 = 60;
@@ -59,7 +59,7 @@ pub struct Difficulty {
     exponent: i64,
 }
 
-/// A difficulty that can't be read.
+/// The text is no difficulty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("difficulty {0:?}: expected a positive decimal number")]
 pub struct DifficultyError(String);
@@ -108,6 +108,7 @@ impl Difficulty {
         } else {
             (base.one().saturating_mul(scale), digits)
         };
+        // no digit is read as zero, so the divisor is positive
         let target = numerator.checked_div(divisor).unwrap_or(U512::MAX);
         Target(target.min(U512::from(U256::MAX)).max(U512::ONE).to::<U256>())
     }
@@ -118,7 +119,7 @@ impl Difficulty {
     pub fn of_target(target: Target, base: DifficultyBase) -> Self {
         let target = U512::from(target.0.max(U256::ONE));
         let mut exponent = 0i64;
-        // scaled so that the quotient has at least 12 digits
+        // scaled so that the quotient has at least 12 digits; the target is at least one, ten is no zero
         let mut quotient = base.one().checked_div(target).unwrap_or_default();
         while quotient < power(11) && exponent > -MAX_EXPONENT {
             exponent = exponent.saturating_sub(1);
@@ -143,12 +144,14 @@ impl fmt::Display for Difficulty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.digits.to_string();
         if self.exponent >= 0 {
+            // not negative, and at most MAX_EXPONENT
             let zeros = usize::try_from(self.exponent).unwrap_or_default();
             return write!(f, "{digits}{}", "0".repeat(zeros));
         }
         let places = usize::try_from(self.exponent.unsigned_abs()).unwrap_or_default();
         let padded = format!("{digits:0>width$}", width = places.saturating_add(1));
         let (whole, fraction) =
+            // ASCII digits, so every place is a character boundary
             padded.split_at_checked(padded.len().saturating_sub(places)).unwrap_or(("0", ""));
         write!(f, "{whole}.{fraction}")
     }

@@ -4,8 +4,8 @@ use crate::{Commitment, Domain, EpochId, LeaseId, UnixSeconds, recover_signer, t
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40};
 use serde::{Deserialize, Serialize};
 
-/// A job for SHA-256d or scrypt: everything a header is made of but what the miner chooses. All positions inside
-/// the coinbase are fixed by it. Signed as `Job`.
+/// A job for SHA-256d or scrypt: every part of a header except the miner's choices. It fixes all
+/// positions inside the coinbase. Signed as `Job`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeaderJob {
@@ -45,11 +45,13 @@ pub struct EthashJob {
     pub sequence: u64,
     /// Keccak-256 of the header without nonce and mix.
     pub seal_hash: B256,
-    /// Number of the block: it tells the DAG's epoch.
+    /// Number of the block, which determines the DAG's epoch.
     pub block_number: u64,
-    /// First bytes of the nonce. The byte after them is the lease's epoch modulo 256, the rest is the miner's.
+    /// First bytes of the nonce. The byte after them is the lease's epoch modulo 256; the miner chooses
+    /// the rest.
     pub nonce_prefix: Bytes,
-    /// First second of the window. The header's own time is inside the hash, so the window tells the epoch.
+    /// First second of the window. The header's own time is hidden in the seal hash, so the window
+    /// determines the lease's epoch.
     pub not_before: UnixSeconds,
     /// Last second of the window.
     pub not_after: UnixSeconds,
@@ -60,11 +62,11 @@ pub struct EthashJob {
 pub enum JobKind {
     /// For SHA-256d and scrypt: a header of 80 bytes is hashed.
     Header,
-    /// For Ethash and Etchash: a seal hash and a nonce are.
+    /// For Ethash and Etchash: a seal hash and a nonce are hashed.
     Ethash,
 }
 
-/// A job as the job signer hands it out, of the kind that the lease's algorithm asks for.
+/// A job of the kind that the lease's algorithm needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, try_from = "Fields")]
 pub enum Job {
@@ -74,6 +76,8 @@ pub enum Job {
     Ethash(EthashJob),
 }
 
+/// A time as the chain's `uint40`. Evidence rules refuse later times (`job-window`), so two jobs that count
+/// never differ only beyond it.
 fn uint40(seconds: UnixSeconds) -> U40 {
     U40::saturating_from(seconds.get())
 }
@@ -167,7 +171,7 @@ impl Job {
         }
     }
 
-    /// The job, to be changed, if it is one for SHA-256d or scrypt. A signature that it had is void then.
+    /// The job, to be changed, if it is one for SHA-256d or scrypt. A change voids its signature.
     #[must_use]
     pub const fn header_mut(&mut self) -> Option<&mut HeaderJob> {
         match self {
@@ -198,7 +202,8 @@ impl From<EthashJob> for Job {
     }
 }
 
-/// The fields of either kind, so that what lacks is named. Others are refused: nobody signed them.
+/// The fields of both kinds, so that an error can name the missing one. Any other field is refused,
+/// because no signature covers it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Fields {
@@ -219,15 +224,24 @@ struct Fields {
     nonce_prefix: Option<Bytes>,
 }
 
-impl TryFrom<Fields> for Job {
-    type Error = String;
+/// Why fields make no job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum JobFieldsError {
+    #[error("job: missing field `{0}`")]
+    Missing(&'static str),
+    #[error("job: field `{0}` beside those of the other kind")]
+    OtherKind(&'static str),
+}
 
-    fn try_from(fields: Fields) -> Result<Self, String> {
-        fn need<T>(name: &str, value: Option<T>) -> Result<T, String> {
-            value.ok_or_else(|| format!("job: missing field `{name}`"))
+impl TryFrom<Fields> for Job {
+    type Error = JobFieldsError;
+
+    fn try_from(fields: Fields) -> Result<Self, JobFieldsError> {
+        fn need<T>(name: &'static str, value: Option<T>) -> Result<T, JobFieldsError> {
+            value.ok_or(JobFieldsError::Missing(name))
         }
-        fn none<T>(name: &str, value: Option<T>) -> Result<(), String> {
-            value.map_or(Ok(()), |_| Err(format!("job: field `{name}` beside those of the other kind")))
+        fn none<T>(name: &'static str, value: Option<T>) -> Result<(), JobFieldsError> {
+            value.map_or(Ok(()), |_| Err(JobFieldsError::OtherKind(name)))
         }
         let Fields { lease, sequence, not_before, not_after, .. } = fields;
         if fields.seal_hash.is_some() {
@@ -268,7 +282,7 @@ impl TryFrom<Fields> for Job {
     }
 }
 
-/// A job with the signature of its job signer. It says nothing of the signature's validity.
+/// A job with the signature of its job signer, which is not verified yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignedJob {
@@ -279,7 +293,8 @@ pub struct SignedJob {
     pub signature: [u8; 65],
 }
 
-/// The provider's word on an epoch that it closed: root and count of the trie, and where the evidence is served.
+/// The provider's claim for a closed epoch: root and count of its trie, and where its evidence is
+/// served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EpochRoot {

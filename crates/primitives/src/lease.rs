@@ -3,7 +3,11 @@
 use crate::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, UnixSeconds, Work};
 use alloy_primitives::{Address, U256};
 
-/// What of a lease decides whether a share counts. Fixed at renting, but for `end`.
+/// The part of a lease that decides whether a share counts. Only `end` ever changes.
+///
+/// Leases of the escrow keep `epoch_length > 0`, `duration = k × epoch_length` and
+/// `start ≤ end ≤ start + duration`. Terms in a file may break these rules: `hashlease-evidence` reports that
+/// (`EvidenceHead::contradiction`), and every method here has a defined result for such terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// Token id.
@@ -12,7 +16,7 @@ pub struct Terms {
     pub domain: Domain,
     /// Contract of the oracle: with the chain id, the domain of statements and epoch roots.
     pub oracle: Address,
-    /// Who sells.
+    /// Account of the seller.
     pub provider: Address,
     /// Key that signs the lease's jobs.
     pub job_signer: Address,
@@ -26,16 +30,16 @@ pub struct Terms {
     pub start: UnixSeconds,
     /// First second after the lease. A cancellation brings it closer.
     pub end: UnixSeconds,
-    /// Seconds as rented: `committed = rate × duration`.
+    /// Seconds as rented; a cancellation does not change it: `committed = rate × duration`.
     pub duration: u32,
     /// Seconds of an epoch.
     pub epoch_length: u32,
 }
 
-/// A lease as the escrow holds it: its terms, its money, and what was credited so far.
+/// A lease as the escrow holds it: its terms, its money, and its credit so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// What decides whether a share counts.
+    /// The part that decides whether a share counts.
     pub terms: Terms,
     /// ERC-20 of payment and bond.
     pub token: Address,
@@ -43,31 +47,29 @@ pub struct Lease {
     pub window: u32,
     /// Payment, base units.
     pub payment: u128,
-    /// What is left of the bond, base units.
+    /// The rest of the bond, base units.
     pub bond: u128,
     /// Work credited so far.
     pub credited: Work,
-    /// Work that was asked for, as far as stated.
+    /// Work that was due, as far as stated.
     pub due: Work,
-    /// End of the epoch up to which statements came, second 0 if none.
+    /// End of the last epoch with a statement; second 0 before the first statement.
     pub as_of: UnixSeconds,
-    /// Credit for which money was booked.
+    /// Credited work whose money was booked.
     pub collected: Work,
-    /// The oracle said its last word.
+    /// The oracle said that no later statement follows.
     pub last: bool,
-    /// Over.
+    /// The lease is closed for good.
     pub settled: bool,
 }
 
 /// A time outside a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("time {time} is outside the lease: expected {start} to {end}, the end excluded")]
-pub struct EpochError {
-    /// The time asked for.
+#[allow(missing_docs, reason = "the message explains the fields")]
+pub struct TimeOutsideLease {
     pub time: UnixSeconds,
-    /// The lease's start.
     pub start: UnixSeconds,
-    /// The lease's end.
     pub end: UnixSeconds,
 }
 
@@ -81,9 +83,9 @@ impl Terms {
     /// The epoch that a time belongs to: `i` for `[start + i·L, start + (i+1)·L)`.
     ///
     /// # Errors
-    /// [`EpochError`] when the time is not inside the lease.
-    pub fn epoch_of(&self, time: UnixSeconds) -> Result<u32, EpochError> {
-        let outside = EpochError { time, start: self.start, end: self.end };
+    /// [`TimeOutsideLease`].
+    pub fn epoch_of(&self, time: UnixSeconds) -> Result<u32, TimeOutsideLease> {
+        let outside = TimeOutsideLease { time, start: self.start, end: self.end };
         if time < self.start || time >= self.end {
             return Err(outside);
         }
@@ -106,8 +108,10 @@ impl Terms {
     /// Number of epochs up to the lease's end.
     #[must_use]
     pub fn epochs(&self) -> u32 {
-        let seconds = self.end.since(self.start);
-        u32::try_from(seconds.checked_div(u64::from(self.epoch_length)).unwrap_or(0)).unwrap_or(u32::MAX)
+        // without an epoch length there is no epoch, and `epoch_of` finds none either
+        let epochs = self.end.since(self.start).checked_div(u64::from(self.epoch_length)).unwrap_or(0);
+        // a lease of the escrow lasts at most `duration`, 32 bits of seconds
+        u32::try_from(epochs).unwrap_or(u32::MAX)
     }
 
     /// Whether `time` lies inside the lease.
@@ -116,13 +120,15 @@ impl Terms {
         self.start <= time && time < self.end
     }
 
-    /// When a node closes an epoch: 10 minutes after its end, a sixth of an epoch if that is shorter.
+    /// When a node closes an epoch: 10 minutes after its end, or a sixth of an epoch if that is
+    /// shorter.
     #[must_use]
     pub fn epoch_closes(&self, epoch: u32) -> UnixSeconds {
         self.epoch_end(epoch).plus(u64::from((self.epoch_length / 6).min(600)))
     }
 
-    /// Until when a member takes an epoch's root: 15 minutes after its end, a quarter of an epoch if that is shorter.
+    /// Deadline of an epoch's root at the members: 15 minutes after the epoch's end, or a quarter of an
+    /// epoch if that is shorter.
     #[must_use]
     pub fn root_deadline(&self, epoch: u32) -> UnixSeconds {
         self.epoch_end(epoch).plus(u64::from((self.epoch_length / 4).min(900)))
@@ -134,18 +140,21 @@ impl Terms {
         u64::from((self.epoch_length / 10).clamp(1, 30))
     }
 
-    /// The most that one epoch can bring: 1.25 of its promise, rounded down and capped at [`Work::MAX`].
+    /// Most work that one epoch can contribute: 1.25 times its promise, rounded down, and at most
+    /// [`Work::MAX`]. The escrow credits no more than that either.
     #[must_use]
     pub fn epoch_cap(&self) -> Work {
         Work::capped(self.rate.over(u64::from(self.epoch_length)).hashes().saturating_mul(5) / 4)
     }
 
-    /// Most shares that the root of an epoch may have: eight times what can be credited of them, ten times what was
-    /// promised. Nodes count no more and members take no root of more. Else a lease of next to no hash rate, whose shares
-    /// cost nothing, could give whoever checks it any number of them to keep.
+    /// Most shares that the root of an epoch may have: eight times as many as can be credited, ten times as
+    /// many as promised. Nodes stop counting there, and members refuse a root of more shares. Without this
+    /// limit, a lease of almost no hash rate, whose shares cost nothing, could make members store any number
+    /// of them.
     #[must_use]
     pub fn most_shares(&self) -> u64 {
         let creditable = self.epoch_cap().hashes().div_ceil(self.weight.work().hashes().max(1));
+        // above 2^64 shares the limit means nothing: no share count is larger
         u64::try_from(creditable).unwrap_or(u64::MAX).saturating_mul(8)
     }
 
@@ -155,8 +164,8 @@ impl Terms {
         Domain { chain_id: self.domain.chain_id, contract: self.oracle }
     }
 
-    /// Whether the provider's own key signs the jobs: the figure then means "this much work was done", not "for
-    /// your pool".
+    /// Whether the provider's own key signs the jobs. Credited work then says only that the work was done,
+    /// not that it was done for the renter's pool.
     #[must_use]
     pub fn is_self_attributed(&self) -> bool {
         self.job_signer == self.provider
@@ -164,17 +173,22 @@ impl Terms {
 }
 
 impl Lease {
-    /// From when on anybody can settle without the oracle.
+    /// The first second at which anybody can settle without the oracle.
     #[must_use]
     pub fn settle_after(&self) -> UnixSeconds {
         self.terms.end.plus(u64::from(self.window))
     }
 
-    /// Money released for so much credited work: `floor(payment × min(work, committed) / committed)`, base units.
+    /// Money released for credited work, in base units:
+    /// `floor(payment × min(work, committed) / committed)`. A lease without committed work releases nothing.
+    ///
+    /// The product's own formula. `hashlease_escrow_model::released` is a second one on purpose: tests
+    /// compare the contracts with it, so the two must not share code.
     #[must_use]
     pub fn released(&self, work: Work) -> u128 {
         let committed = self.terms.committed();
         let product = U256::from(self.payment).saturating_mul(U256::from(work.min(committed).hashes()));
+        // at most the payment, so it fits 128 bits
         product.checked_div(U256::from(committed.hashes())).unwrap_or_default().saturating_to()
     }
 }
@@ -214,7 +228,7 @@ mod tests {
             weight: SettlementWeight::from_log2(log2).unwrap(),
             ..terms(HashRate::capped(rate), 3_600)
         };
-        // credited are 4,500,000 hashes at the most
+        // at most 4,500,000 hashes can be credited
         assert_eq!(of_weight(0, 1_000).most_shares(), 8 * 4_500_000);
         assert_eq!(of_weight(11, 1_000).most_shares(), 8 * 2_198, "the last one in part");
         assert_eq!(of_weight(95, 1_000).most_shares(), 8);

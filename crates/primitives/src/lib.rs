@@ -1,7 +1,8 @@
-//! What every part of Hashlease says in the same words: units of work, a lease as the escrow holds it, the EIP-712
-//! structs that are signed, and the sealed boxes.
+//! The vocabulary of every other crate: units of work and time, a lease as the escrow holds it, the signed
+//! EIP-712 structs, and the sealed boxes.
 //!
-//! Nothing here does I/O. It is the head of the import graph: every other crate may use it, it uses none of them.
+//! In: bytes, JSON and numbers of the chain. Out: values that are in range. Nothing here does I/O. Every other
+//! crate may import this one; it imports none of them.
 //!
 //! ```
 //! use hashlease_primitives::{HashRate, SettlementWeight};
@@ -34,7 +35,7 @@ pub use difficulty::{Difficulty, DifficultyBase, DifficultyError};
 pub use domain::{Domain, recover_signer};
 pub use epoch_id::EpochId;
 pub use job::{EpochRoot, EthashJob, HeaderJob, Job, JobKind, SignedEpochRoot, SignedJob};
-pub use lease::{EpochError, Lease, Terms};
+pub use lease::{Lease, Terms, TimeOutsideLease};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
 pub use signer::{KeyError, LocalSigner};
 pub use statement::Statement;

@@ -8,7 +8,7 @@ use std::fmt;
 /// Longest box that the escrow takes, bytes.
 pub const MAX_BOX: usize = 512;
 
-/// Why a box could not be sealed or opened.
+/// Why sealing or opening a box failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BoxError {
     /// Too long for the escrow.
@@ -17,7 +17,7 @@ pub enum BoxError {
     /// Not sealed to this key, or damaged.
     #[error("box can't be opened with this key: sealed to another key, or damaged")]
     CannotOpen,
-    /// Opened, but it does not say what it should.
+    /// Opened, but its content is not as expected.
     #[error("box has unexpected content: {0}")]
     Content(String),
     /// The key is not 32 bytes of hex.
@@ -25,7 +25,7 @@ pub enum BoxError {
     Key,
 }
 
-/// A value that is never shown: `Debug` prints a placeholder.
+/// A value that never reaches a log: `Debug` prints a placeholder.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -50,7 +50,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// To the node: where the gateway is, and what opens its door.
+/// For the node: address of the gateway, and the token it expects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeBox {
@@ -60,7 +60,7 @@ pub struct NodeBox {
     pub token: Secret,
 }
 
-/// To the gateway: the renter's pool, and the token that it lets the node in with.
+/// For the gateway: the renter's pool, and the token that the node has to present.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayBox {
@@ -117,14 +117,14 @@ impl NodeKey {
     /// Opens a box that was sealed to this key.
     ///
     /// # Errors
-    /// [`BoxError`] when it is not for this key or says something else.
+    /// [`BoxError`] when the box is sealed to another key or has other content.
     pub fn open<T: BoxContent>(&self, sealed: &[u8]) -> Result<T, BoxError> {
         let plain = self.0.unseal(sealed).map_err(|_| BoxError::CannotOpen)?;
         T::decode(&plain)
     }
 }
 
-/// What can stand in a box.
+/// The content of a box.
 pub trait BoxContent: Sized {
     /// Reads the plain text.
     ///
@@ -148,21 +148,18 @@ pub trait BoxContent: Sized {
     }
 }
 
-fn lines(plain: &[u8], expected: usize) -> Result<Vec<String>, BoxError> {
+fn lines<const N: usize>(plain: &[u8]) -> Result<[String; N], BoxError> {
     let text = std::str::from_utf8(plain).map_err(|_| BoxError::Content("not UTF-8".into()))?;
     let found: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    if found.len() != expected {
-        return Err(BoxError::Content(format!("expected {expected} lines, got {}", found.len())));
-    }
-    Ok(found)
+    let got = found.len();
+    found.try_into().map_err(|_| BoxError::Content(format!("expected {N} lines, got {got}")))
 }
 
-// Plain text is one value per line, in the order of the fields: short, and nothing to parse wrongly.
+// The plain text has one value per line, in the order of the fields: short, and no parser can misread it.
 impl BoxContent for NodeBox {
     fn decode(plain: &[u8]) -> Result<Self, BoxError> {
-        let mut lines = lines(plain, 2)?.into_iter();
-        let mut next = || lines.next().unwrap_or_default();
-        Ok(Self { gateway: next(), token: Secret::new(next()) })
+        let [gateway, token] = lines(plain)?;
+        Ok(Self { gateway, token: Secret::new(token) })
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -172,9 +169,8 @@ impl BoxContent for NodeBox {
 
 impl BoxContent for GatewayBox {
     fn decode(plain: &[u8]) -> Result<Self, BoxError> {
-        let mut lines = lines(plain, 4)?.into_iter();
-        let mut next = || lines.next().unwrap_or_default();
-        Ok(Self { pool: next(), worker: next(), password: Secret::new(next()), token: Secret::new(next()) })
+        let [pool, worker, password, token] = lines(plain)?;
+        Ok(Self { pool, worker, password: Secret::new(password), token: Secret::new(token) })
     }
 
     fn encode(&self) -> Vec<u8> {

@@ -58,7 +58,7 @@ impl LocalSigner {
     /// Signs a digest: 65 bytes `r ‖ s ‖ v`, low-s (EIP-2), `v` 27 or 28, deterministic (RFC 6979).
     ///
     /// # Errors
-    /// [`KeyError`] in a case that has a chance of about 2^-128.
+    /// [`KeyError`], with a probability of about 2^-128.
     pub fn sign(&self, digest: &B256) -> Result<[u8; 65], KeyError> {
         let (signature, recovery) =
             self.key.sign_prehash_recoverable(digest.as_slice()).map_err(|_| KeyError)?;

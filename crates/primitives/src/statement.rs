@@ -1,4 +1,4 @@
-//! What a committee says of a lease.
+//! The committee's statement on a lease.
 
 use crate::{LeaseId, UnixSeconds, Work, typed};
 use alloy_primitives::{
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Statement {
-    /// Lease.
+    /// The lease.
     pub lease: LeaseId,
     /// End of the epoch up to which the figures count.
     pub as_of: UnixSeconds,
     /// Verified work.
     #[serde(with = "decimal")]
     pub work: Work,
-    /// Work that was asked for.
+    /// Work that was due.
     #[serde(with = "decimal")]
     pub due: Work,
     /// Chain over the epochs' commitments.
@@ -31,6 +31,7 @@ impl Statement {
     /// The struct as it is signed.
     #[must_use]
     pub fn typed(&self) -> typed::Statement {
+        // `Work` is always below 2^96. A time above 2^40 is after every lease's end: members refuse it.
         typed::Statement {
             lease: U256::from(self.lease.0),
             asOf: U40::saturating_from(self.as_of.get()),
@@ -59,7 +60,7 @@ mod decimal {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Work, D::Error> {
         let hashes: u128 = String::deserialize(deserializer)?.parse().map_err(D::Error::custom)?;
-        // signed as a `uint96`, so statements above it would differ under one signature
+        // signed as a `uint96`: two larger figures would have the same signature
         Work::try_from(hashes).map_err(D::Error::custom)
     }
 }

@@ -1,5 +1,5 @@
-//! Units: one for work (expected hashes), one for speed (hashes per second), one for targets (256-bit integers).
-//! Difficulty exists only at the edges, because its base differs per coin.
+//! One unit each for work (expected hashes), speed (hashes per second) and targets (256-bit integers).
+//! Difficulty exists only at the boundaries of the system, because its base differs per coin.
 
 use alloy_primitives::{U256, aliases::U96};
 use serde::{Deserialize, Serialize};
@@ -16,17 +16,16 @@ impl fmt::Display for LeaseId {
     }
 }
 
-/// A number that does not fit the chain's `uint96`.
+/// The number does not fit the chain's `uint96`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{unit} {got}: expected below 2^96")]
+#[allow(missing_docs, reason = "the message explains the fields")]
 pub struct AboveUint96 {
-    /// What was to be read.
     pub unit: &'static str,
-    /// What came.
     pub got: u128,
 }
 
-/// Work in expected hashes. On chain it is a `uint96`: what comes from outside is never above [`Work::MAX`].
+/// Work in expected hashes, a `uint96` on chain. Every constructor keeps it at most [`Work::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u128", into = "u128")]
 pub struct Work(u128);
@@ -58,13 +57,13 @@ impl Work {
     /// The most that fits the chain's `uint96`.
     pub const MAX: Self = Self((1 << 96) - 1);
 
-    /// So many hashes. Every `u64` fits.
+    /// This number of hashes. Every `u64` fits.
     #[must_use]
     pub const fn new(hashes: u64) -> Self {
         Self(hashes as u128)
     }
 
-    /// So many hashes, at most [`Work::MAX`].
+    /// This number of hashes, at most [`Work::MAX`]. Use `try_from` where a larger number is a mistake.
     #[must_use]
     pub const fn capped(hashes: u128) -> Self {
         if hashes > Self::MAX.0 { Self::MAX } else { Self(hashes) }
@@ -76,7 +75,7 @@ impl Work {
         self.0
     }
 
-    /// Sum, capped at [`Work::MAX`].
+    /// Sum, capped at [`Work::MAX`]: the escrow can't credit more, and no lease commits to more.
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0).min(Self::MAX.0))
@@ -95,7 +94,8 @@ impl fmt::Display for Work {
     }
 }
 
-/// Speed in hashes per second. On chain it is a `uint96`: what comes from outside is never above [`HashRate::MAX`].
+/// Speed in hashes per second, a `uint96` on chain. Every constructor keeps it at most
+/// [`HashRate::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u128", into = "u128")]
 pub struct HashRate(u128);
@@ -125,13 +125,14 @@ impl HashRate {
     /// The most that fits the chain's `uint96`.
     pub const MAX: Self = Self(Work::MAX.0);
 
-    /// So many hashes per second. Every `u64` fits.
+    /// This number of hashes per second. Every `u64` fits.
     #[must_use]
     pub const fn new(hashes: u64) -> Self {
         Self(hashes as u128)
     }
 
-    /// So many hashes per second, at most [`HashRate::MAX`].
+    /// This number of hashes per second, at most [`HashRate::MAX`]. Use `try_from` where a larger number is
+    /// a mistake.
     #[must_use]
     pub const fn capped(hashes: u128) -> Self {
         if hashes > Self::MAX.0 { Self::MAX } else { Self(hashes) }
@@ -143,7 +144,7 @@ impl HashRate {
         self.0
     }
 
-    /// Expected hashes in so many seconds, capped at [`Work::MAX`].
+    /// Expected hashes in a number of seconds, capped at [`Work::MAX`], as the contracts cap them.
     #[must_use]
     pub fn over(self, seconds: u64) -> Work {
         Work(self.0.saturating_mul(u128::from(seconds)).min(Work::MAX.0))
@@ -170,6 +171,7 @@ impl Target {
     pub fn work(self) -> Work {
         // 2^256 / (T+1) = (~T) / (T+1) + 1 in 256-bit arithmetic; T = 2^256 − 1 is worth one hash
         let Some(divisor) = self.0.checked_add(U256::ONE) else { return Work(1) };
+        // the divisor is at least one
         let quotient = (!self.0).checked_div(divisor).unwrap_or(U256::MAX);
         Work(quotient.saturating_add(U256::ONE).saturating_to::<u128>().min(Work::MAX.0))
     }
@@ -188,13 +190,13 @@ impl Target {
         (!target.is_zero()).then_some(Self(target))
     }
 
-    /// Bitcoin's compact form (`nBits`), rounded down to the 23 bits that it holds: the target read back is never
-    /// easier.
+    /// Bitcoin's compact form (`nBits`), rounded down to its 23 bits: the target read back is never easier.
     #[must_use]
     pub fn to_compact(self) -> u32 {
         let bytes = self.0.bit_len().div_ceil(8);
         let shift = bytes.abs_diff(3).saturating_mul(8);
         let top = if bytes <= 3 { self.0.wrapping_shl(shift) } else { self.0.wrapping_shr(shift) };
+        // three bytes of at most 32 are left
         let mantissa: u32 = top.saturating_to();
         let size = u32::try_from(bytes).unwrap_or_default();
         // the highest bit of the mantissa is a sign
@@ -218,12 +220,12 @@ impl Target {
     }
 }
 
-/// What every counted share of a lease is worth: a power of two, fixed by the escrow at renting.
+/// The work of one counted share of a lease: a power of two, fixed by the escrow at renting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct SettlementWeight(u8);
 
-/// An exponent that makes no settlement weight.
+/// The exponent is too large for a settlement weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("settlement weight 2^{0}: expected below 2^96")]
 pub struct WeightTooLarge(pub u8);
@@ -271,6 +273,7 @@ impl SettlementWeight {
     /// Expected hashes of one share.
     #[must_use]
     pub fn work(self) -> Work {
+        // the exponent is below 96
         Work(1u128.checked_shl(u32::from(self.0)).unwrap_or(Work::MAX.0))
     }
 
@@ -280,7 +283,7 @@ impl SettlementWeight {
         Target(U256::MAX.wrapping_shr(usize::from(self.0)))
     }
 
-    /// Work of so many shares, capped at [`Work::MAX`].
+    /// Work of a number of shares, capped at [`Work::MAX`]: the escrow can't credit more.
     #[must_use]
     pub fn times(self, shares: u64) -> Work {
         Work(self.work().0.saturating_mul(u128::from(shares)).min(Work::MAX.0))
@@ -300,7 +303,7 @@ mod tests {
         assert_eq!(Target::from_compact(0x1d00_ffff).unwrap().work(), Work(0x1_0001_0001));
         assert_eq!(Target::MAX.work(), Work(1));
         assert_eq!(Target(U256::MAX >> 1).work(), Work(2));
-        // more than fits is the most that does
+        // capped
         assert_eq!((Target(U256::ZERO).work(), Target(U256::ONE).work()), (Work::MAX, Work::MAX));
         assert_eq!(Target(U256::MAX >> 96).work(), Work::MAX);
         assert_eq!(Target(U256::MAX >> 95).work(), Work(1 << 95));
