@@ -1,6 +1,6 @@
-//! Builds the ABIs that the Rust bindings in `crates/chain/abi` are made from, or checks that the committed ones are
-//! those of the contracts. A developer's command: nothing of the product depends on it, so the product builds
-//! without a Solidity compiler.
+//! Builds the ABIs that the Rust bindings in `crates/chain/abi` are made from, or checks that the
+//! committed ones are those of the contracts. A developer's command: nothing of the product depends
+//! on it, so the product builds without a Solidity compiler.
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;

@@ -1,5 +1,5 @@
-//! The wall clock, as a parameter: rules take a time and roles take a [`Clock`], so tests and simulations set
-//! the time.
+//! The wall clock, as a parameter: rules take a time and roles take a [`Clock`], so tests and
+//! simulations set the time.
 
 use crate::{UnixMillis, UnixSeconds};
 use std::{

@@ -13,8 +13,8 @@ pub struct Commitment {
 }
 
 impl Commitment {
-    /// Next link of the chain over a lease's epochs: `keccak256(previous ‖ root ‖ count)`. The first
-    /// `previous` is zero, and the count is a 32-byte big-endian integer.
+    /// Next link of the chain over a lease's epochs: `keccak256(previous ‖ root ‖ count)`. The
+    /// first `previous` is zero, and the count is a 32-byte big-endian integer.
     #[must_use]
     pub fn chain(&self, previous: &B256) -> B256 {
         let mut bytes = [0u8; 96];

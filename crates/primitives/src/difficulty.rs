@@ -12,11 +12,13 @@ const MAX_EXPONENT: i64 = 60;
 /// What difficulty 1 means: every coin's pools have their own convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DifficultyBase {
-    /// Target `0xffff·2^208`: Bitcoin and its family, and Ethash pools that speak NiceHash's EthereumStratum/1.0.0.
+    /// Target `0xffff·2^208`: Bitcoin and its family, and Ethash pools that speak NiceHash's
+    /// EthereumStratum/1.0.0.
     Bitcoin,
     /// Target `0xffff·2^224`, easier by 2^16: pools of Litecoin and Dogecoin.
     Scrypt,
-    /// `2^256` over the target, so that it counts expected hashes: block difficulty of Ethereum (yellow paper, 4.4.4).
+    /// `2^256` over the target, so that it counts expected hashes: block difficulty of Ethereum
+    /// (yellow paper, 4.4.4).
     Hashes,
 }
 
@@ -40,7 +42,8 @@ impl DifficultyBase {
     }
 }
 
-/// A positive decimal number `digits × 10^exponent`; what it means depends on the [`DifficultyBase`].
+/// A positive decimal number `digits × 10^exponent`; what it means depends on the
+/// [`DifficultyBase`].
 ///
 /// ```
 /// use hashlease_primitives::{Difficulty, DifficultyBase::{Bitcoin, Hashes, Scrypt}, Target};
@@ -113,13 +116,15 @@ impl Difficulty {
         Target(target.min(U512::from(U256::MAX)).max(U512::ONE).to::<U256>())
     }
 
-    /// The difficulty of a target in as few digits as name it, at most 12. It is rounded down, so that its target is
-    /// never harder than the one asked for; what a pool wrote in up to 12 digits comes back as it was.
+    /// The difficulty of a target in as few digits as name it, at most 12. It is rounded down, so
+    /// that its target is never harder than the one asked for; what a pool wrote in up to 12 digits
+    /// comes back as it was.
     #[must_use]
     pub fn of_target(target: Target, base: DifficultyBase) -> Self {
         let target = U512::from(target.0.max(U256::ONE));
         let mut exponent = 0i64;
-        // scaled so that the quotient has at least 12 digits; the target is at least one, ten is no zero
+        // scaled so that the quotient has at least 12 digits; the target is at least one, ten is no
+        // zero
         let mut quotient = base.one().checked_div(target).unwrap_or_default();
         while quotient < power(11) && exponent > -MAX_EXPONENT {
             exponent = exponent.saturating_sub(1);
@@ -238,7 +243,8 @@ mod tests {
             let text = Difficulty::of_target(target, base).to_string();
             let back: Difficulty = text.parse().unwrap();
             prop_assert!(back.target(base) >= target, "{text}");
-            // and not easier by more than the twelve digits allow, where difficulty is representable
+            // and not easier by more than the twelve digits allow, where difficulty is
+            // representable
             let slack = (target.0 >> 36usize).saturating_add(U256::from(2));
             prop_assert!(back.target(base).0 - target.0 <= slack, "{text}");
         }

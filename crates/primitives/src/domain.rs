@@ -28,8 +28,8 @@ impl Domain {
     }
 }
 
-/// Who signed `digest` with the 65 bytes `r ‖ s ‖ v` (`v` 27 or 28). `None` for malformed signatures, a high `s`
-/// (EIP-2), or a recovery that yields no address.
+/// Who signed `digest` with the 65 bytes `r ‖ s ‖ v` (`v` 27 or 28). `None` for malformed
+/// signatures, a high `s` (EIP-2), or a recovery that yields no address.
 #[must_use]
 pub fn recover_signer(digest: &B256, signature: &[u8; 65]) -> Option<Address> {
     let [.., v] = signature;

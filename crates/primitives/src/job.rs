@@ -35,7 +35,8 @@ pub struct HeaderJob {
     pub branch: Vec<B256>,
 }
 
-/// A job for Ethash or Etchash: a sealed header's hash, and the part of the nonce that is the lease's.
+/// A job for Ethash or Etchash: a sealed header's hash, and the part of the nonce that is the
+/// lease's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EthashJob {
@@ -47,8 +48,8 @@ pub struct EthashJob {
     pub seal_hash: B256,
     /// Number of the block, which determines the DAG's epoch.
     pub block_number: u64,
-    /// First bytes of the nonce. The byte after them is the lease's epoch modulo 256; the miner chooses
-    /// the rest.
+    /// First bytes of the nonce. The byte after them is the lease's epoch modulo 256; the miner
+    /// chooses the rest.
     pub nonce_prefix: Bytes,
     /// First second of the window. The header's own time is hidden in the seal hash, so the window
     /// determines the lease's epoch.
@@ -76,8 +77,8 @@ pub enum Job {
     Ethash(EthashJob),
 }
 
-/// A time as the chain's `uint40`. Evidence rules refuse later times (`job-window`), so two jobs that count
-/// never differ only beyond it.
+/// A time as the chain's `uint40`. Evidence rules refuse later times (`job-window`), so two jobs
+/// that count never differ only beyond it.
 fn uint40(seconds: UnixSeconds) -> U40 {
     U40::saturating_from(seconds.get())
 }

@@ -5,8 +5,8 @@ use alloy_primitives::{Address, U256};
 
 /// The part of a lease that decides whether a share counts. Only `end` ever changes.
 ///
-/// Leases of the escrow keep `epoch_length > 0`, `duration = k × epoch_length` and
-/// `start ≤ end ≤ start + duration`. Terms in a file may break these rules: `hashlease-evidence` reports that
+/// Leases of the escrow keep `epoch_length > 0`, `duration = k × epoch_length` and `start ≤ end ≤
+/// start + duration`. Terms in a file may break these rules: `hashlease-evidence` reports that
 /// (`EvidenceHead::contradiction`), and every method here has a defined result for such terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -127,8 +127,8 @@ impl Terms {
         self.epoch_end(epoch).plus(u64::from((self.epoch_length / 6).min(600)))
     }
 
-    /// Deadline of an epoch's root at the members: 15 minutes after the epoch's end, or a quarter of an
-    /// epoch if that is shorter.
+    /// Deadline of an epoch's root at the members: 15 minutes after the epoch's end, or a quarter
+    /// of an epoch if that is shorter.
     #[must_use]
     pub fn root_deadline(&self, epoch: u32) -> UnixSeconds {
         self.epoch_end(epoch).plus(u64::from((self.epoch_length / 4).min(900)))
@@ -147,10 +147,10 @@ impl Terms {
         Work::capped(self.rate.over(u64::from(self.epoch_length)).hashes().saturating_mul(5) / 4)
     }
 
-    /// Most shares that the root of an epoch may have: eight times as many as can be credited, ten times as
-    /// many as promised. Nodes stop counting there, and members refuse a root of more shares. Without this
-    /// limit, a lease of almost no hash rate, whose shares cost nothing, could make members store any number
-    /// of them.
+    /// Most shares that the root of an epoch may have: eight times as many as can be credited, ten
+    /// times as many as promised. Nodes stop counting there, and members refuse a root of more
+    /// shares. Without this limit, a lease of almost no hash rate, whose shares cost nothing, could
+    /// make members store any number of them.
     #[must_use]
     pub fn most_shares(&self) -> u64 {
         let creditable = self.epoch_cap().hashes().div_ceil(self.weight.work().hashes().max(1));
@@ -164,8 +164,8 @@ impl Terms {
         Domain { chain_id: self.domain.chain_id, contract: self.oracle }
     }
 
-    /// Whether the provider's own key signs the jobs. Credited work then says only that the work was done,
-    /// not that it was done for the renter's pool.
+    /// Whether the provider's own key signs the jobs. Credited work then says only that the work
+    /// was done, not that it was done for the renter's pool.
     #[must_use]
     pub fn is_self_attributed(&self) -> bool {
         self.job_signer == self.provider
@@ -179,11 +179,11 @@ impl Lease {
         self.terms.end.plus(u64::from(self.window))
     }
 
-    /// Money released for credited work, in base units:
-    /// `floor(payment × min(work, committed) / committed)`. A lease without committed work releases nothing.
+    /// Money released for credited work, in base units: `floor(payment × min(work, committed) /
+    /// committed)`. A lease without committed work releases nothing.
     ///
-    /// The product's own formula. `hashlease_escrow_model::released` is a second one on purpose: tests
-    /// compare the contracts with it, so the two must not share code.
+    /// The product's own formula. `hashlease_escrow_model::released` is a second one on purpose:
+    /// tests compare the contracts with it, so the two must not share code.
     #[must_use]
     pub fn released(&self, work: Work) -> u128 {
         let committed = self.terms.committed();

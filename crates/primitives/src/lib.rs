@@ -1,8 +1,8 @@
-//! The vocabulary of every other crate: units of work and time, a lease as the escrow holds it, the signed
-//! EIP-712 structs, and the sealed boxes.
+//! The vocabulary of every other crate: units of work and time, a lease as the escrow holds it, the
+//! signed EIP-712 structs, and the sealed boxes.
 //!
-//! In: bytes, JSON and numbers of the chain. Out: values that are in range. Nothing here does I/O. Every other
-//! crate may import this one; it imports none of them.
+//! In: bytes, JSON and numbers of the chain. Out: values that are in range. Nothing here does I/O.
+//! Every other crate may import this one; it imports none of them.
 //!
 //! ```
 //! use hashlease_primitives::{HashRate, SettlementWeight};

@@ -155,7 +155,8 @@ fn lines<const N: usize>(plain: &[u8]) -> Result<[String; N], BoxError> {
     found.try_into().map_err(|_| BoxError::Content(format!("expected {N} lines, got {got}")))
 }
 
-// The plain text has one value per line, in the order of the fields: short, and no parser can misread it.
+// The plain text has one value per line, in the order of the fields: short, and no parser can
+// misread it.
 impl BoxContent for NodeBox {
     fn decode(plain: &[u8]) -> Result<Self, BoxError> {
         let [gateway, token] = lines(plain)?;

@@ -31,7 +31,8 @@ impl Statement {
     /// The struct as it is signed.
     #[must_use]
     pub fn typed(&self) -> typed::Statement {
-        // `Work` is always below 2^96. A time above 2^40 is after every lease's end: members refuse it.
+        // `Work` is always below 2^96. A time above 2^40 is after every lease's end: members refuse
+        // it.
         typed::Statement {
             lease: U256::from(self.lease.0),
             asOf: U40::saturating_from(self.as_of.get()),

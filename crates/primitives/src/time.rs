@@ -1,4 +1,5 @@
-//! Points in time. Seconds and milliseconds are types of their own, so that neither passes for the other.
+//! Points in time. Seconds and milliseconds are types of their own, so that neither passes for the
+//! other.
 
 use serde::{Deserialize, Serialize};
 use std::{

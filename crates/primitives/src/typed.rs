@@ -1,8 +1,9 @@
 //! The EIP-712 structs exactly as they are signed, for hashing.
 //!
-//! The domain is `{name "Hashlease", version "1", chainId, verifyingContract}`: the escrow for [`Offer`], [`OfferRoot`],
-//! [`Job`] and [`EthashJob`], the oracle for the others. Changing a field here changes what every key in the
-//! field signs; the shared vectors in `tests/vectors/eip712.json` hold them fast.
+//! The domain is `{name "Hashlease", version "1", chainId, verifyingContract}`: the escrow for
+//! [`Offer`], [`OfferRoot`], [`Job`] and [`EthashJob`], the oracle for the others. Changing a field
+//! here changes what every key in the field signs; the shared vectors in
+//! `tests/vectors/eip712.json` hold them fast.
 #![allow(missing_docs, unreachable_pub)]
 
 alloy_sol_types::sol! {
@@ -88,7 +89,8 @@ alloy_sol_types::sol! {
         uint96 due;
     }
 
-    /// The provider's commitment to an epoch towards the committee: where its evidence is, and what it will show.
+    /// The provider's commitment to an epoch towards the committee: where its evidence is, and what
+    /// it will show.
     #[derive(Debug, PartialEq, Eq)]
     struct EpochRoot {
         uint256 lease;

@@ -1,5 +1,6 @@
-//! One unit each for work (expected hashes), speed (hashes per second) and targets (256-bit integers).
-//! Difficulty exists only at the boundaries of the system, because its base differs per coin.
+//! One unit each for work (expected hashes), speed (hashes per second) and targets (256-bit
+//! integers). Difficulty exists only at the boundaries of the system, because its base differs per
+//! coin.
 
 use alloy_primitives::{U256, aliases::U96};
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,8 @@ impl Work {
         Self(hashes as u128)
     }
 
-    /// This number of hashes, at most [`Work::MAX`]. Use `try_from` where a larger number is a mistake.
+    /// This number of hashes, at most [`Work::MAX`]. Use `try_from` where a larger number is a
+    /// mistake.
     #[must_use]
     pub const fn capped(hashes: u128) -> Self {
         if hashes > Self::MAX.0 { Self::MAX } else { Self(hashes) }
@@ -131,8 +133,8 @@ impl HashRate {
         Self(hashes as u128)
     }
 
-    /// This number of hashes per second, at most [`HashRate::MAX`]. Use `try_from` where a larger number is
-    /// a mistake.
+    /// This number of hashes per second, at most [`HashRate::MAX`]. Use `try_from` where a larger
+    /// number is a mistake.
     #[must_use]
     pub const fn capped(hashes: u128) -> Self {
         if hashes > Self::MAX.0 { Self::MAX } else { Self(hashes) }
@@ -166,7 +168,8 @@ impl Target {
     /// Every hash meets it.
     pub const MAX: Self = Self(U256::MAX);
 
-    /// Expected hashes for one share at this target: `floor(2^256 / (T + 1))`, capped at [`Work::MAX`].
+    /// Expected hashes for one share at this target: `floor(2^256 / (T + 1))`, capped at
+    /// [`Work::MAX`].
     #[must_use]
     pub fn work(self) -> Work {
         // 2^256 / (T+1) = (~T) / (T+1) + 1 in 256-bit arithmetic; T = 2^256 − 1 is worth one hash
@@ -190,7 +193,8 @@ impl Target {
         (!target.is_zero()).then_some(Self(target))
     }
 
-    /// Bitcoin's compact form (`nBits`), rounded down to its 23 bits: the target read back is never easier.
+    /// Bitcoin's compact form (`nBits`), rounded down to its 23 bits: the target read back is never
+    /// easier.
     #[must_use]
     pub fn to_compact(self) -> u32 {
         let bytes = self.0.bit_len().div_ceil(8);
@@ -251,8 +255,8 @@ impl SettlementWeight {
         if log2 < 96 { Some(Self(log2)) } else { None }
     }
 
-    /// `2^floor(log2(min(rate × epoch / 1,000, rate × duration / 20,000)))`; `None` below one hash, or when the
-    /// lease does not fit a `uint96`.
+    /// `2^floor(log2(min(rate × epoch / 1,000, rate × duration / 20,000)))`; `None` below one hash,
+    /// or when the lease does not fit a `uint96`.
     #[must_use]
     pub fn of_lease(rate: HashRate, epoch_length: u32, duration: u32) -> Option<Self> {
         let committed = rate.0.checked_mul(u128::from(duration))?;
