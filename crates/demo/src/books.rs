@@ -103,7 +103,10 @@ fn recheck(file: &[u8], terms: &Terms) -> Result<(Report, Option<String>), Evide
     let head = reader.head().clone();
     let caches = |epoch| Arc::new(LightCache::build(epoch));
     let report = reader.recheck(Recheck::new(&caches, &mut |_| {}, &mut |_| {}))?;
-    let complaint = report.complaint().or_else(|| head.differs_from(terms)).or_else(|| head.contradiction());
+    let complaint = report
+        .complaint()
+        .or_else(|| head.differs_from(terms).map(|found| found.to_string()))
+        .or_else(|| head.contradiction().map(|found| found.to_string()));
     Ok((report, complaint))
 }
 

@@ -1,19 +1,51 @@
-//! What an evidence file says: the head with its claim and jobs, and the shares.
+//! The content of an evidence file: a head with the claim and the jobs, and the shares.
 
-use hashlease_primitives::{Commitment, SettlementWeight, SignedJob, Terms};
+use hashlease_primitives::{Commitment, HashRate, SettlementWeight, SignedJob, Terms, UnixSeconds};
 use hashlease_share::Share;
 
-/// What a file says before its shares.
+/// The part of a file before its shares. Nothing in it is checked yet: see
+/// [`EvidenceHead::contradiction`] and [`EvidenceHead::differs_from`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceHead {
     /// Terms of the lease as the file has them.
     pub terms: Terms,
-    /// Epoch.
+    /// The epoch, from 0.
     pub epoch: u32,
-    /// What is claimed.
+    /// The claim.
     pub commitment: Commitment,
     /// Jobs, ascending by sequence.
     pub jobs: Vec<SignedJob>,
+}
+
+/// Terms or an epoch that no lease can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields")]
+pub enum Contradiction {
+    /// The duration is no whole number of epochs.
+    #[error("duration: expected whole epochs of {epoch_length} s, got {got} s")]
+    Duration { epoch_length: u32, got: u32 },
+    /// The end is before the start, or after the rented time.
+    #[error("end: expected {start} to {latest}, got {got}")]
+    End { start: UnixSeconds, latest: UnixSeconds, got: UnixSeconds },
+    /// The escrow derives another weight from rate and duration.
+    #[error("weight: expected 2^{} for this rate and duration, got 2^{}", expected.log2(), got.log2())]
+    Weight { expected: SettlementWeight, got: SettlementWeight },
+    /// The lease is too small or too large for any weight.
+    #[error("rate: no lease can be of {rate} for {duration} s")]
+    Rate { rate: HashRate, duration: u32 },
+    /// The lease ends before this epoch.
+    #[error("epoch: expected below {epochs}, got {got}")]
+    Epoch { epochs: u32, got: u32 },
+}
+
+/// A term of the file that differs from the chain's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected {expected}, got {got}")]
+#[allow(missing_docs, reason = "the message explains the fields")]
+pub struct TermsDiffer {
+    pub field: &'static str,
+    pub expected: String,
+    pub got: String,
 }
 
 /// A share in a file.
@@ -21,49 +53,45 @@ pub struct EvidenceHead {
 pub struct EvidenceShare {
     /// Sequence of its job.
     pub job: u64,
-    /// What the miner chose.
+    /// The miner's choices.
     pub share: Share,
 }
 
-/// A file's content. That it can be read says nothing of its truth: see [`Evidence::recheck`].
+/// A file's content. A file that can be read may still be wrong: see [`Evidence::recheck`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// What is claimed, and the jobs.
+    /// Terms, claim and jobs.
     pub head: EvidenceHead,
     /// Shares, ascending by key.
     pub shares: Vec<EvidenceShare>,
 }
 
 impl EvidenceHead {
-    /// What no lease can be in the terms and the epoch, in words: they are only what the file states.
+    /// The first statement of the file that no lease can have. Terms and epoch are only the file's
+    /// word.
     #[must_use]
-    pub fn contradiction(&self) -> Option<String> {
+    pub fn contradiction(&self) -> Option<Contradiction> {
         let Terms { rate, start, end, duration, epoch_length, weight, .. } = self.terms;
-        if epoch_length == 0 || duration.checked_rem(epoch_length) != Some(0) {
-            return Some(format!("duration: expected whole epochs of {epoch_length} s, got {duration} s"));
-        }
-        let last = start.plus(u64::from(duration));
-        if !(start..=last).contains(&end) {
-            return Some(format!("end: expected {start} to {last}, got {end}"));
+        let whole = duration.checked_rem(epoch_length) == Some(0);
+        let Some(epochs) = duration.checked_div(epoch_length).filter(|_| whole) else {
+            return Some(Contradiction::Duration { epoch_length, got: duration });
+        };
+        let latest = start.plus(u64::from(duration));
+        if !(start..=latest).contains(&end) {
+            return Some(Contradiction::End { start, latest, got: end });
         }
         match SettlementWeight::of_lease(rate, epoch_length, duration) {
-            Some(right) if right == weight => {}
-            Some(right) => {
-                let (expected, got) = (right.log2(), weight.log2());
-                return Some(format!(
-                    "weight: expected 2^{expected} for this rate and duration, got 2^{got}"
-                ));
-            }
-            None => return Some(format!("rate: no lease can be of {rate} for {duration} s")),
+            Some(expected) if expected == weight => {}
+            Some(expected) => return Some(Contradiction::Weight { expected, got: weight }),
+            None => return Some(Contradiction::Rate { rate, duration }),
         }
-        let epochs = duration.checked_div(epoch_length).unwrap_or_default();
-        (self.epoch >= epochs).then(|| format!("epoch: expected below {epochs}, got {}", self.epoch))
+        (self.epoch >= epochs).then_some(Contradiction::Epoch { epochs, got: self.epoch })
     }
 
-    /// The first of the file's terms that is not the chain's, in words. `end` may differ, since a cancellation
-    /// brings it closer: what lies outside is refused share by share.
+    /// The first of the file's terms that differs from the chain's. `end` may differ, because a
+    /// cancellation brings it closer: shares after the chain's end are refused one by one.
     #[must_use]
-    pub fn differs_from(&self, chain: &Terms) -> Option<String> {
+    pub fn differs_from(&self, chain: &Terms) -> Option<TermsDiffer> {
         let pairs = [
             ("lease", self.terms.id.to_string(), chain.id.to_string()),
             ("chain id", self.terms.domain.chain_id.to_string(), chain.domain.chain_id.to_string()),
@@ -78,9 +106,10 @@ impl EvidenceHead {
             ("duration", self.terms.duration.to_string(), chain.duration.to_string()),
             ("epoch length", self.terms.epoch_length.to_string(), chain.epoch_length.to_string()),
         ];
-        pairs
-            .into_iter()
-            .find(|(_, file, chain)| file != chain)
-            .map(|(field, file, chain)| format!("{field}: expected {chain}, got {file}"))
+        pairs.into_iter().find(|(_, file, chain)| file != chain).map(|(field, got, expected)| TermsDiffer {
+            field,
+            expected,
+            got,
+        })
     }
 }

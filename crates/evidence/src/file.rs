@@ -15,61 +15,49 @@ const VERSION: u16 = 1;
 const TRAILER: usize = 32;
 /// Bytes that are read at a time.
 const PIECE: usize = 1 << 20;
-/// Most bytes before the last job: as many jobs as there may be, of the longest that can count, take fewer.
+/// Most bytes before the last job. [`MAX_JOBS`] jobs of the longest kind that can count take fewer.
 const LONGEST_HEAD: u64 = 64 << 20;
-/// Most jobs that the evidence of an epoch may have: one every three seconds of the longest epoch, nine a second of an
-/// hour. Whoever checks a file has all of them in memory.
+/// Most jobs of an evidence file: one every three seconds in the longest epoch, nine a second in an
+/// epoch of an hour. A check keeps all of them in memory.
 pub const MAX_JOBS: usize = 1 << 15;
 
-/// A file that can't be read.
+/// Why a file can't be read.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum EvidenceError {
-    /// It is not as the format says.
+    /// The bytes break the format.
     #[error("evidence file at byte {offset}: {field}: expected {expected}, got {got}")]
-    Format {
-        /// Where.
-        offset: u64,
-        /// Which field.
-        field: &'static str,
-        /// What it should be.
-        expected: String,
-        /// What it is.
-        got: String,
-    },
-    /// The system refused.
+    Format { offset: u64, field: &'static str, expected: String, got: String },
+    /// Reading failed.
     #[error("evidence file at byte {offset}: {source}")]
-    Io {
-        /// How far it was read.
-        offset: u64,
-        /// Why.
-        source: io::Error,
-    },
+    Io { offset: u64, source: io::Error },
 }
 
-/// A file that can't be written.
+/// Why a file can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceWriteError {
-    /// What is to be written could not be read again.
+    /// A reader would refuse the file.
     #[error("evidence can't be written: {0}")]
     Unwritable(#[from] WireError),
-    /// The system refused.
+    /// Writing failed.
     #[error("evidence can't be written: {0}")]
     Io(#[from] io::Error),
 }
 
+/// A length in memory as a `u64`, which holds every `usize` of the supported machines.
 fn long(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-/// What was read of a source, and not yet taken.
+/// Bytes that were read from a source and not yet parsed.
 struct Input<R> {
     source: R,
     buffer: Vec<u8>,
-    /// How many bytes of the buffer were taken.
+    /// Bytes of the buffer that were parsed.
     taken: usize,
     /// Place of the buffer's first byte in the file.
     offset: u64,
-    /// Of all that was taken.
+    /// Checksum of all parsed bytes.
     checksum: Sha256,
 }
 
@@ -78,13 +66,13 @@ impl<R: Read> Input<R> {
         self.buffer.get(self.taken..).unwrap_or_default()
     }
 
-    fn take(&mut self, count: usize) {
+    fn advance(&mut self, count: usize) {
         let end = self.taken.saturating_add(count).min(self.buffer.len());
         self.checksum.update(self.buffer.get(self.taken..end).unwrap_or_default());
         self.taken = end;
     }
 
-    /// Reads on; says whether anything came.
+    /// Reads the next piece; returns whether the source had more.
     fn fill(&mut self) -> Result<bool, EvidenceError> {
         self.buffer.drain(..self.taken);
         self.offset = self.position();
@@ -94,17 +82,17 @@ impl<R: Read> Input<R> {
         Ok(read.map_err(|source| EvidenceError::Io { offset, source })? > 0)
     }
 
-    /// How many bytes of the file were taken.
+    /// Bytes of the file that were parsed.
     fn position(&self) -> u64 {
         self.offset.saturating_add(long(self.taken))
     }
 
-    /// An error in what is left.
+    /// An error in the unparsed rest.
     fn error(&self, WireError { offset, field, expected, got, .. }: WireError) -> EvidenceError {
         EvidenceError::Format { offset: self.position().saturating_add(long(offset)), field, expected, got }
     }
 
-    /// Reads something whose length is known only once it is read; some kilobytes at most.
+    /// Parses an item whose length is known only once it is parsed; a few kilobytes at most.
     fn read<T>(
         &mut self,
         parse: impl Fn(&mut Fields<'_>) -> Result<T, WireError>,
@@ -114,7 +102,7 @@ impl<R: Read> Input<R> {
             match parse(&mut fields) {
                 Ok(parsed) => {
                     let taken = fields.offset();
-                    self.take(taken);
+                    self.advance(taken);
                     return Ok(parsed);
                 }
                 Err(error) => {
@@ -127,11 +115,11 @@ impl<R: Read> Input<R> {
     }
 }
 
-/// The shares of a file, from the front on.
+/// The shares of a file, read from front to end.
 pub(super) struct Shares<R> {
     input: Input<R>,
     kind: JobKind,
-    /// Those that are still to come.
+    /// Shares that are not read yet.
     left: u64,
     ended: bool,
 }
@@ -181,8 +169,8 @@ impl<R: Read> Shares<R> {
     }
 }
 
-/// Reads a file from front to end: the head at once, the shares in pieces, the checksum last. Nothing in it may be
-/// believed before [`EvidenceReader::next`] said that it was the end.
+/// Reads a file from front to end: the head at once, the shares in pieces, the checksum last. Trust
+/// nothing in it before [`EvidenceReader::next`] has returned `false`.
 pub struct EvidenceReader<R> {
     head: EvidenceHead,
     shares: Shares<R>,
@@ -222,25 +210,25 @@ impl<R: Read> EvidenceReader<R> {
         Ok(Self { head, shares: Shares { input, kind, left, ended: false } })
     }
 
-    /// Takes the lease's end as the chain has it instead of the file's.
+    /// Replaces the file's end of the lease by the chain's.
     pub const fn set_end(&mut self, end: u64) {
         self.head.terms.end = UnixSeconds::new(end);
     }
 
-    /// What the file says before its shares.
+    /// The part of the file before its shares.
     #[must_use]
     pub const fn head(&self) -> &EvidenceHead {
         &self.head
     }
 
-    /// Shares that are still to come, as the file says.
+    /// Shares that are not read yet, according to the file.
     #[must_use]
     pub const fn left(&self) -> u64 {
         self.shares.left
     }
 
-    /// Reads up to `most` shares into `shares`, which is emptied first. `false` says that there were no more, and that
-    /// the checksum is right.
+    /// Reads up to `most` shares into `shares`, which is emptied first. Returns `false` when there
+    /// are no more and the checksum is right.
     ///
     /// # Errors
     /// [`EvidenceError`] that names place and field.
@@ -248,13 +236,13 @@ impl<R: Read> EvidenceReader<R> {
         self.shares.next(shares, most)
     }
 
-    /// The head apart from what is still to be read.
+    /// The head, and a reader of the shares.
     pub(super) fn split(self) -> (EvidenceHead, Shares<R>) {
         (self.head, self.shares)
     }
 }
 
-/// What stands before the jobs, and their number.
+/// The part before the jobs, and the number of jobs.
 fn head(fields: &mut Fields<'_>) -> Result<(EvidenceHead, u32), WireError> {
     if fields.take("magic", MAGIC.len())? != MAGIC {
         return Err(fields.error("magic", "HLEVIDNC", "something else: not an evidence file"));
@@ -270,7 +258,7 @@ fn head(fields: &mut Fields<'_>) -> Result<(EvidenceHead, u32), WireError> {
     if usize::try_from(count).map_or(true, |count| count > MAX_JOBS) {
         return Err(fields.error("number of jobs", format!("at most {MAX_JOBS}"), count));
     }
-    // no room is made for what only a number promises
+    // no memory is reserved for jobs that only a number promises
     Ok((EvidenceHead { terms, epoch, commitment, jobs: Vec::new() }, count))
 }
 
@@ -279,10 +267,10 @@ fn share(fields: &mut Fields<'_>, kind: JobKind) -> Result<EvidenceShare, WireEr
 }
 
 impl Evidence {
-    /// Most bytes that a file with so many shares may have.
+    /// Most bytes of a file with this number of shares.
     #[must_use]
     pub fn longest(kind: JobKind, shares: u64) -> u64 {
-        // the last job begins below the limit
+        // the last job starts below the limit
         let head = LONGEST_HEAD.saturating_add(1 << 18);
         let share = match kind {
             JobKind::Header => 8 + 1 + MAX_TAIL + 12,
@@ -304,11 +292,12 @@ impl Evidence {
         Ok(Self { head: reader.head, shares })
     }
 
-    /// Writes a file. Shares are written as they stand: see the order that the format asks for.
+    /// Writes a file. Shares are written in the given order; the format needs them ascending by
+    /// key.
     ///
     /// # Errors
-    /// [`WireError`] for what could not be read again: a job that does not follow the one before, a job or share of
-    /// another kind than the lease's, a part of a job that is longer than its length field can say.
+    /// [`WireError`] for a file that no reader would accept: a job out of order, a job or share of
+    /// another kind than the lease's, a part of a job that is too long for its length field.
     pub fn encode(&self) -> Result<Vec<u8>, WireError> {
         let mut out = Vec::with_capacity(self.shares.len().saturating_mul(32).saturating_add(4_096));
         self.head.put(long(self.shares.len()), &mut out)?;
@@ -336,8 +325,8 @@ fn put_counted(job: u64, share: &Share, kind: JobKind, out: &mut Vec<u8>) -> Res
 }
 
 impl EvidenceHead {
-    /// Writes a file with this head piece by piece: [`Evidence::encode`] for more shares than fit twice in memory. Each
-    /// comes with the sequence of its job.
+    /// Writes a file with this head piece by piece: [`Evidence::encode`] for more shares than fit
+    /// twice in memory. Each share comes with the sequence of its job.
     ///
     /// # Errors
     /// [`EvidenceWriteError`].
@@ -364,7 +353,7 @@ impl EvidenceHead {
         Ok(out.flush()?)
     }
 
-    /// All that stands before the shares.
+    /// Writes the part before the shares.
     fn put(&self, shares: u64, out: &mut Vec<u8>) -> Result<(), WireError> {
         let Self { terms, epoch, commitment, jobs } = self;
         let kind = terms.algorithm.job_kind();

@@ -1,4 +1,4 @@
-//! Counting an epoch again from its evidence.
+//! Counts an epoch again from its evidence.
 
 use crate::{
     content::{Evidence, EvidenceHead, EvidenceShare},
@@ -17,10 +17,11 @@ use std::{
     thread,
 };
 
-/// Refused jobs and shares that a report names one by one, if nobody asks for more.
+/// Refused jobs, and refused shares, that a report lists by default.
 const NAMED: usize = 10_000;
 
-/// Shares that are checked at a time: enough for every core, little beside the file, and done in about a second.
+/// Shares of one piece: enough for every core, little memory beside the file, and about a second of
+/// work.
 const fn chunk(algorithm: Algorithm) -> usize {
     match algorithm {
         Algorithm::Sha256d => 1 << 16,
@@ -32,7 +33,7 @@ const fn chunk(algorithm: Algorithm) -> usize {
 /// A job that does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobVerdict {
-    /// Sequence.
+    /// Sequence of the job.
     pub sequence: u64,
     /// Why it does not count.
     pub refused: EvidenceReason,
@@ -45,9 +46,9 @@ pub struct ShareVerdict {
     pub index: u64,
     /// Sequence of its job.
     pub job: u64,
-    /// Its key, if the rules got as far as to hash it.
+    /// Its key, if it was hashed before a rule broke.
     pub key: Option<B256>,
-    /// Why it does not count. Of a job that does not count it is the job's reason.
+    /// Why it does not count. A share of a refused job has the job's reason.
     pub refused: EvidenceReason,
 }
 
@@ -66,19 +67,19 @@ pub struct Report {
     pub refused: u64,
     /// The first of them, in the order of the file.
     pub named: Vec<ShareVerdict>,
-    /// How many shares broke which rule, by the rule's [code](EvidenceReason::code).
+    /// Number of shares that broke each rule, by the rule's [code](EvidenceReason::code).
     pub broken: BTreeMap<&'static str, u64>,
     /// Root and count of the shares that count.
     pub rebuilt: Commitment,
-    /// What the file claims.
+    /// Root and count in the file.
     pub claimed: Commitment,
     /// Work of the shares that count, capped at 1.25 of the epoch's promise.
     pub work: Work,
 }
 
 impl Report {
-    /// Every job and share counts, and root and count are as claimed. Whether the terms are those of a lease at all is
-    /// another matter: [`EvidenceHead::differs_from`], [`EvidenceHead::contradiction`].
+    /// Whether every job and share counts, and root and count are as claimed. The terms are not
+    /// checked here: see [`EvidenceHead::differs_from`] and [`EvidenceHead::contradiction`].
     #[must_use]
     pub fn holds(&self) -> bool {
         self.rebuilt == self.claimed && !self.refuses()
@@ -88,7 +89,7 @@ impl Report {
         self.refused > 0 || self.jobs_refused > 0
     }
 
-    /// The first thing that does not hold, in words.
+    /// The first mistake in the file, in words.
     #[must_use]
     pub fn complaint(&self) -> Option<String> {
         if let Some(JobVerdict { sequence, refused }) = self.jobs_named.first() {
@@ -106,29 +107,29 @@ impl Report {
     }
 }
 
-/// Most DAGs that the jobs of one evidence file may be of. The light cache of each takes seconds to build and up to
-/// 270 MiB, so a file could otherwise ask for any amount of both. Two are what an epoch of a lease may touch; a chain stays
-/// at one for days.
+/// Most DAGs that the jobs of one evidence file may use. Each light cache takes seconds to build
+/// and up to 270 MiB, so a file could otherwise demand any amount of both. An epoch of a lease
+/// touches at most two; a chain keeps one for days.
 pub const MAX_DAGS: usize = 4;
 
-/// Where light caches come from: called once for each epoch of the DAG that shares are of.
+/// Source of light caches: called once for each DAG epoch that shares use.
 pub type CacheSource<'a> = &'a (dyn Fn(EthashEpoch) -> Arc<LightCache> + 'a);
 
-/// What a recheck asks of its surroundings, and tells them.
+/// What a recheck needs, and what it reports meanwhile.
 pub struct Recheck<'a> {
     /// Light caches for jobs of Ethash.
     pub caches: CacheSource<'a>,
-    /// Hears each share that counts, in the order of the file. Nothing of it is certain before the end was reached without
-    /// an error: the checksum comes last.
+    /// Receives each share that counts, in the order of the file. Trust none of them before the
+    /// recheck ends without an error: the checksum comes last.
     pub counted: &'a mut dyn FnMut(&VerifiedShare),
-    /// Hears after each piece how many shares are done.
+    /// Receives the number of checked shares after each piece.
     pub progress: &'a mut dyn FnMut(u64),
-    /// Refused jobs, and refused shares, that the report names one by one at most; all are counted.
+    /// Most refused jobs, and most refused shares, that the report lists; all are counted.
     pub named: usize,
 }
 
 impl<'a> Recheck<'a> {
-    /// One that names the first 10,000 of what it refuses.
+    /// Lists the first 10,000 refused jobs and the first 10,000 refused shares.
     pub fn new(
         caches: CacheSource<'a>,
         counted: &'a mut dyn FnMut(&VerifiedShare),
@@ -156,7 +157,8 @@ struct Count<'a> {
     last: Option<B256>,
 }
 
-/// Does work on all cores, in the order of the items; pieces are not smaller than `smallest`.
+/// Works on all cores and returns the results in the order of the items. No piece has fewer items
+/// than `smallest`.
 fn on_all_cores<T: Sync, U: Send>(
     items: &[T],
     smallest: usize,
@@ -173,7 +175,7 @@ fn on_all_cores<T: Sync, U: Send>(
             .chunks(piece)
             .map(|part| (part, thread::Builder::new().spawn_scoped(scope, move || work(part)).ok()))
             .collect();
-        // where no thread can be had, or one died, its part is done here
+        // without a thread, or after a panic in one, this thread does the part
         parts
             .into_iter()
             .flat_map(|(part, thread)| {
@@ -183,11 +185,11 @@ fn on_all_cores<T: Sync, U: Send>(
     })
 }
 
-/// Jobs that are verified at a time: what is held twice meanwhile stays small.
+/// Jobs of one piece: a piece is in memory twice while it is verified.
 const JOBS: usize = 1 << 10;
 
 impl<'a> Count<'a> {
-    /// Verifies the jobs, if wanted only until one was refused.
+    /// Verifies the jobs; with `until_refused`, only up to the piece with the first refused one.
     fn new(head: &'a EvidenceHead, named: usize, until_refused: bool) -> Self {
         let mut report = Report {
             jobs: 0,
@@ -226,7 +228,7 @@ impl<'a> Count<'a> {
         Self { head, jobs, built: Vec::new(), named, report, builder: Builder::new(), last: None }
     }
 
-    /// Has the caches built that these shares need.
+    /// Gets the caches that these shares need.
     fn prepare(&mut self, shares: &[EvidenceShare], caches: CacheSource<'_>) {
         for share in shares {
             let Some(Ok(job)) = self.jobs.get(&share.job) else { continue };
@@ -265,11 +267,12 @@ impl<'a> Count<'a> {
         (recheck.progress)(self.report.shares);
     }
 
-    /// The key takes its place in the trie, if it is above the one before.
+    /// Appends a key to the trie if it is above the last one.
     fn push(&mut self, key: B256) -> Result<(), EvidenceReason> {
         self.builder.push(key).map_err(|error| match error {
             TrieError::Duplicate(_) => EvidenceReason::Duplicate,
             TrieError::Collision(..) => EvidenceReason::KeyCollides,
+            // only a key after another one can be out of order
             _ => EvidenceReason::OutOfOrder { after: self.last.unwrap_or_default() },
         })?;
         self.last = Some(key);
@@ -302,7 +305,7 @@ impl<'a> Count<'a> {
                 Err(reason) => refused(reason),
             });
         });
-        // `open_many` judges each, so nothing is left over
+        // `open_many` judges every share, so no place is empty
         judged
             .into_iter()
             .zip(shares)
@@ -326,7 +329,7 @@ impl<'a> Count<'a> {
     }
 }
 
-/// A job is refused if it is of one DAG too many. Its cache waits for a share that needs it.
+/// Refuses a job of one DAG too many. Its cache is not built before a share needs it.
 fn within_dags(job: VerifiedJob, dags: &mut Vec<EthashEpoch>) -> Result<VerifiedJob, EvidenceReason> {
     match job.dag_epoch() {
         Some(dag) if !dags.contains(&dag) => {
@@ -341,8 +344,8 @@ fn within_dags(job: VerifiedJob, dags: &mut Vec<EthashEpoch>) -> Result<Verified
 }
 
 impl<R: Read> EvidenceReader<R> {
-    /// Verifies every job signature and every share in full, and rebuilds the trie, in one pass and with little memory
-    /// however many shares there are.
+    /// Verifies every job signature and every share in full, and rebuilds the trie: in one pass,
+    /// and in memory that does not grow with the number of shares.
     ///
     /// # Errors
     /// [`EvidenceError`] when the file can't be read to its end.
@@ -350,8 +353,9 @@ impl<R: Read> EvidenceReader<R> {
         self.count(recheck, false)
     }
 
-    /// [`EvidenceReader::recheck`] for who asks only whether all of it holds: once a job or a share was refused, the rest
-    /// is read, for the checksum, but not checked (of the jobs, up to a thousand more are). What the report counts ends there.
+    /// [`EvidenceReader::recheck`] for a caller who only needs to know whether all of it holds.
+    /// After the first refused job or share, the rest is read for the checksum but not checked
+    /// (except up to a thousand more jobs), and the report's counts end there.
     ///
     /// # Errors
     /// [`EvidenceError`] when the file can't be read to its end.
@@ -374,8 +378,8 @@ impl<R: Read> EvidenceReader<R> {
 }
 
 impl Evidence {
-    /// [`EvidenceReader::recheck`] of what is in memory already. Light caches are built where they are needed, which
-    /// takes seconds each.
+    /// [`EvidenceReader::recheck`] of evidence in memory. Builds light caches where they are
+    /// needed, which takes seconds each.
     #[must_use]
     pub fn recheck(&self) -> Report {
         self.recheck_keys(&|epoch| Arc::new(LightCache::build(epoch))).0
@@ -390,7 +394,7 @@ impl Evidence {
         (report, keys)
     }
 
-    /// [`EvidenceReader::recheck`] of what is in memory already.
+    /// [`EvidenceReader::recheck`] of evidence in memory.
     #[must_use]
     pub fn recheck_with(&self, mut recheck: Recheck<'_>) -> Report {
         let mut count = Count::new(&self.head, recheck.named, false);

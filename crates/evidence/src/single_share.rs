@@ -1,7 +1,7 @@
-//! One share with everything that it takes to check it, as JSON.
+//! One share with everything needed to check it, as JSON.
 
 use crate::{
-    content::{EvidenceHead, EvidenceShare},
+    content::{Contradiction, EvidenceHead, EvidenceShare},
     recheck::CacheSource,
 };
 use alloy_primitives::{Address, Bytes};
@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 /// Version of the fields.
 const VERSION: u32 = 1;
 
-/// A share as a file of its own: the terms of its lease, its job, and what the miner chose. `docs/evidence.md` names the
-/// fields of its JSON, which is read strictly but for `verdict`, which is not read.
+/// A share as a file of its own: the terms of its lease, its job, and the miner's choices.
+/// `docs/evidence.md` names the fields of its JSON. Unknown fields are errors; `verdict` is
+/// ignored.
 ///
-/// Whether the share is a duplicate can't be told without the others of its epoch.
+/// Only all shares of an epoch show whether one is a duplicate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Fields", try_from = "Fields")]
 pub struct SingleShare {
@@ -27,7 +28,7 @@ pub struct SingleShare {
     pub epoch: u32,
     /// Its job.
     pub job: SignedJob,
-    /// What the miner chose.
+    /// The miner's choices.
     pub share: Share,
 }
 
@@ -46,7 +47,7 @@ impl SingleShare {
 
     /// [`EvidenceHead::contradiction`].
     #[must_use]
-    pub fn contradiction(&self) -> Option<String> {
+    pub fn contradiction(&self) -> Option<Contradiction> {
         let head = EvidenceHead {
             terms: self.terms.clone(),
             epoch: self.epoch,
@@ -56,8 +57,8 @@ impl SingleShare {
         head.contradiction()
     }
 
-    /// Checks the job's signature and the share in full. What was hashed is told also of a share whose hash is above the
-    /// target, or that is of another epoch.
+    /// Checks the job's signature and the share in full. The first value is there whenever the
+    /// share was hashed, even if its hash is above the target or its epoch is another one.
     ///
     /// # Errors
     /// The second says which rule is broken.
@@ -80,7 +81,7 @@ impl SingleShare {
     }
 }
 
-/// As it stands in JSON.
+/// The fields of the JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Fields {
@@ -89,9 +90,9 @@ struct Fields {
     epoch: u32,
     job: SignedJob,
     share: ShareFields,
-    /// What was said of it when it was written.
+    /// The verdict when the file was written.
     #[serde(default, skip_serializing)]
-    #[expect(dead_code, reason = "so that what a check printed can be checked again")]
+    #[expect(dead_code, reason = "so that the output of a check can be checked again")]
     verdict: Option<IgnoredAny>,
 }
 
@@ -130,7 +131,7 @@ struct HeaderFields {
     version: u32,
 }
 
-/// Hashes per second as decimal digits, since 96 bits do not survive JSON numbers.
+/// Hashes per second as decimal digits, because 96 bits do not survive JSON numbers.
 mod digits {
     use hashlease_primitives::HashRate;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
@@ -175,13 +176,24 @@ impl From<SingleShare> for Fields {
     }
 }
 
-impl TryFrom<Fields> for SingleShare {
-    type Error = String;
+/// Why the fields of a single share make none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SingleShareError {
+    /// The fields are of another version.
+    #[error("version: expected {VERSION}, got {0}")]
+    Version(u32),
+    /// The extranonce tail has too many bytes.
+    #[error("tail: expected at most {MAX_TAIL} bytes, got {0}")]
+    Tail(usize),
+}
 
-    fn try_from(fields: Fields) -> Result<Self, String> {
+impl TryFrom<Fields> for SingleShare {
+    type Error = SingleShareError;
+
+    fn try_from(fields: Fields) -> Result<Self, SingleShareError> {
         let Fields { version, lease, epoch, job, share, .. } = fields;
         if version != VERSION {
-            return Err(format!("version: expected {VERSION}, got {version}"));
+            return Err(SingleShareError::Version(version));
         }
         let terms = Terms {
             id: LeaseId(lease.id),
@@ -199,8 +211,7 @@ impl TryFrom<Fields> for SingleShare {
         };
         let share = match share {
             ShareFields::Header(HeaderFields { tail, ntime, nonce, version }) => {
-                let wrong = || format!("tail: expected at most {MAX_TAIL} bytes, got {}", tail.len());
-                let tail = tail.as_ref().try_into().map_err(|_| wrong())?;
+                let tail = tail.as_ref().try_into().map_err(|_| SingleShareError::Tail(tail.len()))?;
                 Share::Header(HeaderShare { tail, ntime, nonce, version })
             }
             ShareFields::Ethash(share) => Share::Ethash(share),

@@ -112,7 +112,8 @@ fn honest_evidence_holds_after_a_round_trip() {
     assert_eq!(report.work.hashes(), 40 * 8);
     assert_eq!(read.head.differs_from(&terms()), None);
     let other = Terms { rate: HashRate::new(1_001), ..terms() };
-    assert_eq!(read.head.differs_from(&other).as_deref(), Some("rate: expected 1001, got 1000"));
+    let differ = read.head.differs_from(&other).unwrap();
+    assert_eq!((differ.field, differ.to_string().as_str()), ("rate", "rate: expected 1001, got 1000"));
 }
 
 #[test]

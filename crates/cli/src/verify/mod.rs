@@ -119,7 +119,7 @@ fn verify_file(
     };
     if let Some(single) = single {
         let mut differences = differences(arguments, deployment, &single.terms);
-        differences.extend(single.contradiction());
+        differences.extend(single.contradiction().map(|found| found.to_string()));
         return Ok(report::single(path, &single, &differences, arguments, caches));
     }
     let file = File::open(path)?;
@@ -182,7 +182,7 @@ fn check(
     bar.finish_and_clear();
     let report = report?;
     let mut differences = differences(wanted, deployment, &head.terms);
-    differences.extend(head.contradiction());
+    differences.extend(head.contradiction().map(|found| found.to_string()));
     if let Some(expected) = wanted.root.filter(|expected| *expected != report.rebuilt.root) {
         differences.push(format!("root: expected {expected}, got {}", report.rebuilt.root));
     }
