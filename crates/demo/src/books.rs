@@ -157,7 +157,7 @@ pub(super) async fn withdraw_all(world: &World, lease: &Lease, deposit: u128) ->
     let fee_bps = chain.escrow().pinnedOracle(deployment.oracle_id).call().await?.feeBps;
     let terms = &lease.terms;
     let agreed = chain.escrow().lease(U256::from(terms.id.0)).call().await?;
-    let mut life = escrow::Life::begin(escrow::Conditions {
+    let mut life = escrow::Life::rented(escrow::Conditions {
         payment: lease.payment,
         bond_bps: agreed.bondBps,
         cancel_bps: agreed.cancelBps,

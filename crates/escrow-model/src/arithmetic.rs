@@ -3,10 +3,11 @@
 use alloy_primitives::{U256, U512};
 use hashlease_primitives::{HashRate, Work};
 
-/// Hashes that a price is for.
+/// Number of hashes that a price pays for.
 pub const PRICE_UNIT: u128 = 1_000_000_000_000_000_000_000;
 
-/// `floor(a × b / c)`; zero when `c` is zero.
+/// `floor(a × b / c)`; zero if `c` is zero, as a lease without committed work pays and loses
+/// nothing. Callers keep `b ≤ c` or cap the result, so it fits 128 bits.
 fn mul_div(a: u128, b: u128, c: u128) -> u128 {
     let product = U256::from(a).saturating_mul(U256::from(b));
     product.checked_div(U256::from(c)).unwrap_or_default().saturating_to()
@@ -28,38 +29,44 @@ pub fn bond(payment: u128, bps: u16) -> u128 {
     mul_div(payment, u128::from(bps), 10_000)
 }
 
-/// The most that may be credited by a time: `min(committed, 1.25 × rate × elapsed)`.
+/// Most work that may be credited by a time: `min(committed, 1.25 × rate × elapsed)`.
 #[must_use]
 pub fn credit_cap(rate: HashRate, duration: u32, elapsed: u64) -> Work {
     let cap = rate.per_second().saturating_mul(u128::from(elapsed)).saturating_mul(5) / 4;
     Work::capped(cap).min(rate.over(u64::from(duration)))
 }
 
-/// `floor(payment × min(credited, committed) / committed)`.
+/// Money released for credited work: `floor(payment × min(credited, committed) / committed)`.
+///
+/// Independent of the product's `Lease::released` on purpose: tests compare the contracts with this
+/// one, so the two must not share code.
 #[must_use]
 pub fn released(payment: u128, credited: Work, committed: Work) -> u128 {
     mul_div(payment, credited.min(committed).hashes(), committed.hashes())
 }
 
-/// `floor(released × bps / 10,000)` of all that was released so far; a single collection books the difference.
+/// `floor(released × bps / 10,000)` of all money released so far; a collection books the difference
+/// to the last one.
 #[must_use]
 pub fn fee(released: u128, bps: u16) -> u128 {
     mul_div(released, u128::from(bps), 10_000)
 }
 
-/// What may be missing without a slash: `max(due / 20, 3.1 × √(w × due))`, the root rounded down.
+/// Missing work that causes no slash: `max(due / 20, 3.1 × √(w × due))`, the root rounded down.
 #[must_use]
 pub fn tolerance(due: Work, weight: Work) -> Work {
     let square = U256::from(961u16)
         .saturating_mul(U256::from(weight.hashes()))
         .saturating_mul(U256::from(due.hashes()))
         .checked_div(U256::from(100u8))
-        .unwrap_or_default();
+        .unwrap_or_default(); // the divisor is 100
+    // a root of at most 202 bits has at most 101
     let root: u128 = square.root(2).saturating_to();
     Work::capped((due.hashes() / 20).max(root))
 }
 
-/// `floor(bond × (short − tolerance) / committed)` with `short = due − min(credited, due)`, at most the bond.
+/// `floor(bond × (short − tolerance) / committed)` with `short = due − min(credited, due)`, at most
+/// the bond.
 #[must_use]
 pub fn slash(bond: u128, due: Work, credited: Work, committed: Work, weight: Work) -> u128 {
     let short = due.saturating_sub(credited.min(due));
@@ -67,7 +74,7 @@ pub fn slash(bond: u128, due: Work, credited: Work, committed: Work, weight: Wor
     mul_div(bond, beyond.hashes(), committed.hashes()).min(bond)
 }
 
-/// What no credit can reach any more once a cancelled lease runs `ran` seconds in all:
+/// Payment that no credit can reach any more, once a cancelled lease runs for `ran` seconds in all:
 /// `payment − ⌈payment × min(committed, 1.25 × rate × ran) / committed⌉`.
 #[must_use]
 pub fn returned(payment: u128, rate: HashRate, ran: u64, duration: u32) -> u128 {
@@ -75,11 +82,13 @@ pub fn returned(payment: u128, rate: HashRate, ran: u64, duration: u32) -> u128 
     let reach = U256::from(credit_cap(rate, duration, ran).hashes());
     let product = U256::from(payment).saturating_mul(reach);
     let rounded_up = product.saturating_add(committed.saturating_sub(U256::ONE)).checked_div(committed);
+    // at most the payment, so it fits 128 bits; without committed work the whole payment returns
     payment.saturating_sub(rounded_up.unwrap_or_default().saturating_to())
 }
 
-/// Out of the bond when the provider takes the rest of the time back: the whole bond when nothing ran, else
-/// `floor(bond × cut × due / (duration × rate × ran))`, with `cut` and `ran` the seconds after and before the new end.
+/// Part of the bond that a termination costs: the whole bond if nothing ran, else `floor(bond × cut
+/// × due / (duration × rate × ran))`, with `cut` and `ran` the seconds after and before the new
+/// end.
 #[must_use]
 pub fn termination(bond: u128, due: Work, rate: HashRate, ran: u64, cut: u64) -> u128 {
     if ran == 0 {
@@ -90,10 +99,12 @@ pub fn termination(bond: u128, due: Work, rate: HashRate, ran: u64, cut: u64) ->
         .saturating_add(U512::from(cut))
         .saturating_mul(U512::from(rate.per_second()))
         .saturating_mul(U512::from(ran));
+    // without a rate nothing was due, and nothing is lost
     share.checked_div(whole).unwrap_or_default().saturating_to()
 }
 
-/// Out of the bond for one void epoch: one epoch's pay, `floor(payment / epochs)`.
+/// Part of the bond that a void epoch costs: one epoch's pay, `floor(payment / epochs)`, or nothing
+/// if the lease has no epoch.
 #[must_use]
 pub fn epoch_pay(payment: u128, epochs: u32) -> u128 {
     payment.checked_div(u128::from(epochs)).unwrap_or_default()

@@ -1,6 +1,10 @@
-//! The escrow in plain Rust: the arithmetic of a lease and a lease's whole life, written from the protocol and not from
-//! the contracts. The contracts are checked against it (`tests/vectors/lease_math.json`, `tests/vectors/lives.jsonl`),
-//! and figures are shown by it before they are final.
+//! The escrow in plain Rust, written from the protocol and not from the contracts: single amounts,
+//! and the whole life of a lease.
+//!
+//! In: a lease's conditions and the calls on it. Out: what each account gets. The contracts are
+//! tested against it (`tests/vectors/lease_math.json`, `tests/vectors/lives.jsonl`), and it
+//! estimates amounts that are not final yet. Sums saturate, because payments and bonds of a real
+//! token are far below 2^128 base units.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod arithmetic;
@@ -9,4 +13,4 @@ mod life;
 pub use arithmetic::{
     PRICE_UNIT, bond, credit_cap, epoch_pay, fee, payment, released, returned, slash, termination, tolerance,
 };
-pub use life::{Booked, Conditions, Ending, Figures, Life, Refusal, Settlement};
+pub use life::{Booked, Conditions, Ending, EscrowError, Life, Settlement, StatementFigures};

@@ -4,7 +4,8 @@ use crate::arithmetic::{bond, credit_cap, epoch_pay, fee, released, returned, sl
 use hashlease_primitives::{HashRate, SettlementWeight, Work};
 use std::collections::BTreeSet;
 
-/// What is agreed at renting and never changes.
+/// The conditions agreed at renting, which never change. The escrow admits no lease without epochs
+/// or of zero-length epochs, and none of more than 2^32 seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conditions {
     /// Base units.
@@ -17,7 +18,7 @@ pub struct Conditions {
     pub fee_bps: u16,
     /// Hashes per second.
     pub rate: HashRate,
-    /// What each share is worth.
+    /// Work of each share.
     pub weight: SettlementWeight,
     /// First second, Unix.
     pub start: u64,
@@ -54,7 +55,7 @@ pub enum Ending {
 
 /// Cumulative figures of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Figures {
+pub struct StatementFigures {
     /// End of the epoch up to which they count, Unix seconds.
     pub as_of: u64,
     /// Verified work.
@@ -68,9 +69,9 @@ pub struct Figures {
 /// Base units that were booked to each side, summed up over the lease's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Booked {
-    /// Released money after the fee, what is left of the bond, and the cancel fee.
+    /// Released money after the fee, the rest of the bond, and the cancel fee.
     pub provider: u128,
-    /// Refunds, and what the bond lost.
+    /// Refunds and slashes.
     pub owner: u128,
     /// Fee of released money.
     pub payee: u128,
@@ -79,14 +80,14 @@ pub struct Booked {
 }
 
 impl Booked {
-    /// All that left the lease.
+    /// All money that left the lease.
     #[must_use]
     pub const fn total(&self) -> u128 {
         self.provider.saturating_add(self.owner).saturating_add(self.payee).saturating_add(self.challenger)
     }
 }
 
-/// Who gets what when a lease is over, base units.
+/// Amounts of each account when a lease is over, base units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settlement {
     /// Released money after the fee: the provider's.
@@ -103,25 +104,25 @@ pub struct Settlement {
     pub cancel_fee: u128,
 }
 
-/// Why nothing happened, by the name of the contract's error.
+/// Why a call has no effect, named like the contract's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum EscrowError {
     /// The lease is over.
     #[error("AlreadySettled")]
     AlreadySettled,
-    /// Figures of a time to come.
+    /// The figures are of a future time.
     #[error("AsOfInFuture")]
     AsOfInFuture,
-    /// Figures beyond the lease's end.
+    /// The figures are of a time after the lease's end.
     #[error("AsOfAfterEnd")]
     AsOfAfterEnd,
-    /// Figures in the middle of an epoch, or before the first one's end.
+    /// The figures are not of an epoch's end.
     #[error("AsOfNotEpochEnd")]
     AsOfNotEpochEnd,
-    /// All that was credited is collected.
+    /// All credited work is collected.
     #[error("NothingToCollect")]
     NothingToCollect,
-    /// Neither all credited, nor the last word said, nor the window over.
+    /// Not all work is credited, the last statement is missing, and the window is still open.
     #[error("NotSettleable")]
     NotSettleable,
     /// The end was brought closer before.
@@ -147,7 +148,7 @@ pub struct Life {
     pub end: u64,
     /// Whether and how the end was brought closer.
     pub ending: Option<Ending>,
-    /// What is left of the bond, base units.
+    /// The rest of the bond, base units.
     pub bond: u128,
     /// Work credited.
     pub credited: Work,
@@ -155,21 +156,21 @@ pub struct Life {
     pub due: Work,
     /// Time of the newest figures; 0 before the first.
     pub as_of: u64,
-    /// The oracle said its last word.
+    /// The oracle said that no later statement follows.
     pub last: bool,
     /// Work whose money was collected.
     pub collected: Work,
     /// The lease is over.
     pub settled: bool,
-    /// What was booked so far.
+    /// Amounts booked so far.
     pub booked: Booked,
     void: BTreeSet<u32>,
 }
 
 impl Life {
-    /// A lease that was just rented.
+    /// A lease right after renting.
     #[must_use]
-    pub fn begin(conditions: Conditions) -> Self {
+    pub fn rented(conditions: Conditions) -> Self {
         Self {
             end: conditions.start.saturating_add(u64::from(conditions.duration())),
             ending: None,
@@ -191,26 +192,26 @@ impl Life {
         self.end.saturating_sub(self.conditions.start)
     }
 
-    const fn open(&self) -> Result<(), Refusal> {
-        if self.settled { Err(Refusal::AlreadySettled) } else { Ok(()) }
+    const fn open(&self) -> Result<(), EscrowError> {
+        if self.settled { Err(EscrowError::AlreadySettled) } else { Ok(()) }
     }
 
-    /// Takes a statement of the lease's oracle. Returns whether anything changed.
+    /// Credits a statement of the lease's oracle; returns whether it changed anything.
     ///
     /// # Errors
     /// Why the statement is skipped.
-    pub fn credit(&mut self, now: u64, said: &Figures) -> Result<bool, Refusal> {
+    pub fn credit(&mut self, now: u64, said: &StatementFigures) -> Result<bool, EscrowError> {
         self.open()?;
         let Conditions { rate, start, epoch_length, .. } = self.conditions;
         if said.as_of > now {
-            return Err(Refusal::AsOfInFuture);
+            return Err(EscrowError::AsOfInFuture);
         }
         if said.as_of > self.end {
-            return Err(Refusal::AsOfAfterEnd);
+            return Err(EscrowError::AsOfAfterEnd);
         }
         let elapsed = said.as_of.saturating_sub(start);
         if elapsed == 0 || elapsed.checked_rem(u64::from(epoch_length)) != Some(0) {
-            return Err(Refusal::AsOfNotEpochEnd);
+            return Err(EscrowError::AsOfNotEpochEnd);
         }
         let before = self.clone();
         let work = said.work.min(credit_cap(rate, self.conditions.duration(), elapsed));
@@ -224,15 +225,15 @@ impl Life {
     /// The oracle found an epoch's claim void.
     ///
     /// # Errors
-    /// Why it can't be.
-    pub fn void_epoch(&mut self, epoch: u32) -> Result<(), Refusal> {
+    /// Why the epoch can't be voided.
+    pub fn void_epoch(&mut self, epoch: u32) -> Result<(), EscrowError> {
         self.open()?;
         let ran = self.ran().checked_div(u64::from(self.conditions.epoch_length)).unwrap_or_default();
         if u64::from(epoch) >= ran {
-            return Err(Refusal::EpochOutOfBounds);
+            return Err(EscrowError::EpochOutOfBounds);
         }
         if !self.void.insert(epoch) {
-            return Err(Refusal::EpochIsVoid);
+            return Err(EscrowError::EpochIsVoid);
         }
         let taken = epoch_pay(self.conditions.payment, self.conditions.epochs).min(self.bond);
         self.bond = self.bond.saturating_sub(taken);
@@ -242,14 +243,14 @@ impl Life {
         Ok(())
     }
 
-    /// Books what was credited since the last time.
+    /// Books the money of work credited since the last collection.
     ///
     /// # Errors
-    /// When that is nothing.
-    pub fn collect(&mut self) -> Result<(), Refusal> {
+    /// [`EscrowError::NothingToCollect`] if there is none, or [`EscrowError::AlreadySettled`].
+    pub fn collect(&mut self) -> Result<(), EscrowError> {
         self.open()?;
         if self.credited <= self.collected {
-            return Err(Refusal::NothingToCollect);
+            return Err(EscrowError::NothingToCollect);
         }
         self.book_credit();
         Ok(())
@@ -271,8 +272,8 @@ impl Life {
     /// The NFT's owner ends the lease with the running epoch.
     ///
     /// # Errors
-    /// Why she can't.
-    pub fn cancel(&mut self, now: u64) -> Result<(), Refusal> {
+    /// Why the lease can't be cancelled.
+    pub fn cancel(&mut self, now: u64) -> Result<(), EscrowError> {
         self.shorten(now, Ending::Cancelled)?;
         self.booked.owner = self.booked.owner.saturating_add(self.returned_at_once());
         self.settle_if_unstarted();
@@ -282,17 +283,17 @@ impl Life {
     /// The provider ends the lease with the running epoch.
     ///
     /// # Errors
-    /// Why it can't.
-    pub fn terminate(&mut self, now: u64) -> Result<(), Refusal> {
+    /// Why the lease can't be terminated.
+    pub fn terminate(&mut self, now: u64) -> Result<(), EscrowError> {
         self.shorten(now, Ending::Terminated)?;
         self.settle_if_unstarted();
         Ok(())
     }
 
-    fn shorten(&mut self, now: u64, ending: Ending) -> Result<(), Refusal> {
+    fn shorten(&mut self, now: u64, ending: Ending) -> Result<(), EscrowError> {
         self.open()?;
         if self.ending.is_some() {
-            return Err(Refusal::AlreadyEnding);
+            return Err(EscrowError::AlreadyEnding);
         }
         let Conditions { start, epoch_length, .. } = self.conditions;
         let length = u64::from(epoch_length);
@@ -304,7 +305,7 @@ impl Life {
             }
         };
         if end >= self.end {
-            return Err(Refusal::NothingToShorten);
+            return Err(EscrowError::NothingToShorten);
         }
         (self.end, self.ending) = (end, Some(ending));
         Ok(())
@@ -316,7 +317,7 @@ impl Life {
         }
     }
 
-    /// What a cancellation frees, and the fee that is set aside out of it.
+    /// Payment freed by a cancellation, and the cancel fee that is set aside from it.
     fn freed(&self) -> (u128, u128) {
         let Conditions { payment, rate, cancel_bps, .. } = self.conditions;
         let freed = returned(payment, rate, self.ran(), self.conditions.duration());
@@ -331,20 +332,20 @@ impl Life {
     /// Ends the lease.
     ///
     /// # Errors
-    /// When it is too early, or too late.
-    pub fn settle(&mut self, now: u64) -> Result<(), Refusal> {
+    /// [`EscrowError::NotSettleable`] if it is too early, or [`EscrowError::AlreadySettled`].
+    pub fn settle(&mut self, now: u64) -> Result<(), EscrowError> {
         self.open()?;
         let all_credited = self.credited >= self.conditions.committed();
         let last_word = self.last && now >= self.end;
         let window_over = now >= self.end.saturating_add(u64::from(self.conditions.window));
         if !(all_credited || last_word || window_over) {
-            return Err(Refusal::NotSettleable);
+            return Err(EscrowError::NotSettleable);
         }
         self.book_all();
         Ok(())
     }
 
-    /// Who gets what when the lease is settled as it is now. Whatever was collected or returned before is part of it.
+    /// The amounts if the lease were settled now, including all earlier collections and refunds.
     #[must_use]
     pub fn settlement(&self) -> Settlement {
         let Conditions { payment, bond_bps, fee_bps, rate, weight, .. } = self.conditions;
@@ -409,7 +410,7 @@ mod tests {
         )
     }
 
-    /// Anything that can happen to a lease, some time after what happened before.
+    /// A random event in a lease's life, some time after the last one.
     fn happen(life: &mut Life, now: &mut u64, (what, when, share, due): (u8, u64, u64, u64)) {
         let Conditions { start, rate, epoch_length, epochs, .. } = life.conditions;
         let length = u64::from(epoch_length);
@@ -421,7 +422,7 @@ mod tests {
                 let as_of = start + length * over;
                 let promise = rate.over(as_of - start).hashes();
                 let part = |permille: u64| Work::capped(promise / 1_000 * u128::from(permille % 1_500));
-                let said = Figures { as_of, work: part(share), due: part(due), last: when % 3 == 0 };
+                let said = StatementFigures { as_of, work: part(share), due: part(due), last: when % 3 == 0 };
                 let _ = life.credit(now, &said);
             }
             2 => drop(life.collect()),
@@ -438,7 +439,7 @@ mod tests {
         ) {
             // a bond and a payment of 128 bits each would not fit the sums
             let terms = Conditions { payment: terms.payment >> 1, ..terms };
-            let mut life = Life::begin(terms);
+            let mut life = Life::rented(terms);
             let bonded = life.bond;
             let mut now = terms.start - 10;
             for event in events {
@@ -451,14 +452,14 @@ mod tests {
             prop_assert!(life.settled);
             prop_assert_eq!(life.booked.total(), terms.payment + bonded);
             let over = life.clone();
-            prop_assert_eq!(life.settle(u64::MAX), Err(Refusal::AlreadySettled));
-            prop_assert_eq!(life.void_epoch(0), Err(Refusal::AlreadySettled));
+            prop_assert_eq!(life.settle(u64::MAX), Err(EscrowError::AlreadySettled));
+            prop_assert_eq!(life.void_epoch(0), Err(EscrowError::AlreadySettled));
             prop_assert_eq!(life, over);
         }
 
         #[test]
         fn silence_never_slashes_and_never_pays(terms in conditions()) {
-            let mut life = Life::begin(Conditions { payment: terms.payment >> 1, ..terms });
+            let mut life = Life::rented(Conditions { payment: terms.payment >> 1, ..terms });
             life.settle(u64::MAX).unwrap();
             let split = life.settlement();
             prop_assert_eq!((split.slashed, split.provider, split.fee), (0, 0, 0));
@@ -484,14 +485,19 @@ mod tests {
 
     #[test]
     fn a_lease_that_is_cancelled_half_way() {
-        let mut life = Life::begin(example());
-        // in the third epoch: three epochs at 1.25 can reach 375,000, so 625,000 return, 12,500 of it set aside
+        let mut life = Life::rented(example());
+        // in the third epoch: three epochs at 1.25 can reach 375,000, so 625,000 return, 12,500 of
+        // it set aside
         life.cancel(1_250).unwrap();
         assert_eq!(life.end, 1_300);
         assert_eq!(life.booked.owner, 612_500);
-        // what was asked for in three epochs came: 300,000 of the payment
-        let said =
-            Figures { as_of: 1_300, work: Work::new(300_000_000), due: Work::new(300_000_000), last: true };
+        // the work due in three epochs is credited: 300,000 of the payment
+        let said = StatementFigures {
+            as_of: 1_300,
+            work: Work::new(300_000_000),
+            due: Work::new(300_000_000),
+            last: true,
+        };
         assert_eq!(life.credit(1_400, &said), Ok(true));
         life.settle(1_400).unwrap();
         let all =
@@ -501,10 +507,14 @@ mod tests {
 
     #[test]
     fn a_provider_who_leaves_half_way_loses_half_of_the_bond() {
-        let mut life = Life::begin(example());
+        let mut life = Life::rented(example());
         life.terminate(1_499).unwrap();
-        let said =
-            Figures { as_of: 1_500, work: Work::new(500_000_000), due: Work::new(500_000_000), last: true };
+        let said = StatementFigures {
+            as_of: 1_500,
+            work: Work::new(500_000_000),
+            due: Work::new(500_000_000),
+            last: true,
+        };
         life.credit(1_500, &said).unwrap();
         life.settle(1_500).unwrap();
         let split = life.settlement();

@@ -7,8 +7,8 @@
 
 use alloy_primitives::{U256, keccak256};
 use hashlease_escrow_model::{
-    Conditions, Ending, Figures, Life, Refusal, bond, credit_cap, epoch_pay, fee, payment, released,
-    returned, slash, termination, tolerance,
+    Conditions, Ending, EscrowError, Life, StatementFigures, bond, credit_cap, epoch_pay, fee, payment,
+    released, returned, slash, termination, tolerance,
 };
 use hashlease_primitives::{HashRate, SettlementWeight, Work};
 use serde_json::{Value, json};
@@ -163,20 +163,20 @@ enum Event {
 }
 
 /// 0 when nothing changed, 1 when something did, from 2 on the refusal.
-fn outcome(result: Result<bool, Refusal>) -> u128 {
+fn outcome(result: Result<bool, EscrowError>) -> u128 {
     match result {
         Ok(changed) => u128::from(changed),
         Err(refusal) => match refusal {
-            Refusal::AlreadySettled => 2,
-            Refusal::AsOfInFuture => 3,
-            Refusal::AsOfAfterEnd => 4,
-            Refusal::AsOfNotEpochEnd => 5,
-            Refusal::NothingToCollect => 6,
-            Refusal::NotSettleable => 7,
-            Refusal::AlreadyEnding => 8,
-            Refusal::NothingToShorten => 9,
-            Refusal::EpochOutOfBounds => 10,
-            Refusal::EpochIsVoid => 11,
+            EscrowError::AlreadySettled => 2,
+            EscrowError::AsOfInFuture => 3,
+            EscrowError::AsOfAfterEnd => 4,
+            EscrowError::AsOfNotEpochEnd => 5,
+            EscrowError::NothingToCollect => 6,
+            EscrowError::NotSettleable => 7,
+            EscrowError::AlreadyEnding => 8,
+            EscrowError::NothingToShorten => 9,
+            EscrowError::EpochOutOfBounds => 10,
+            EscrowError::EpochIsVoid => 11,
         },
     }
 }
@@ -236,7 +236,7 @@ fn try_one(draw: &mut Draw, life: &mut Life, now: u64) -> [u128; 6] {
             let part =
                 |draw: &mut Draw| Work::capped((promise / 1_000 * draw.below(1_400)).min(Work::MAX.hashes()));
             let (work, due) = if draw.one_in(30) { (Work::MAX, Work::MAX) } else { (part(draw), part(draw)) };
-            let said = Figures { as_of, work, due, last: draw.one_in(2) };
+            let said = StatementFigures { as_of, work, due, last: draw.one_in(2) };
             let result = outcome(life.credit(now, &said));
             [Event::Credit as u128, as_of.into(), work.hashes(), due.hashes(), said.last.into(), result]
         }
@@ -255,7 +255,7 @@ fn try_one(draw: &mut Draw, life: &mut Life, now: u64) -> [u128; 6] {
 fn life(seed: &str) -> Value {
     let mut draw = Draw::new(seed);
     let (terms, price) = conditions(&mut draw);
-    let mut life = Life::begin(terms);
+    let mut life = Life::rented(terms);
     let mut now = RENTED_AT;
     let mut steps = Vec::new();
     for index in 0..14 {
