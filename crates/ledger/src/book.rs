@@ -1,8 +1,8 @@
-//! What was counted: the ledger, kept equal to the journal.
+//! The book: a node's counted shares, kept equal in the share log and in the ledger.
 //!
-//! A share is reserved before it is written and counted once it is durable, so two copies that arrive at the same
-//! moment can't both be written, and nothing is counted that a restart would not find. An epoch closes only when no
-//! write for it is under way.
+//! A share is reserved before it is written and counted once it is durable, so two copies that
+//! arrive at the same moment can't both be written, and nothing is counted that a restart would not
+//! find. An epoch closes only when no write for it is under way.
 
 use crate::{
     fold::{EpochShares, LeaseLedger, Ledger, LedgerError},
@@ -21,27 +21,24 @@ use std::{
 };
 use tokio::{sync::Notify, task::JoinError};
 
-/// Why the book can't be opened or written.
+/// Why the book can't be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BookError {
-    /// The journal refused.
+    /// The journal can't be opened or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The journal does not add up.
+    /// The journal's records contradict each other.
     #[error("journal does not add up: {0}")]
     Ledger(#[from] LedgerError),
-    /// Another job came first under this sequence, and shares are checked against that one for good.
+    /// Another job came first under this sequence, and every check of the evidence uses that one.
     #[error("job sequence {sequence} was used for another job before")]
     JobSequence {
         /// The sequence.
         sequence: u64,
     },
-    /// The task that wrote a record ended early.
-    #[error("writing ended early: {0}")]
+    /// A task that wrote a record or built a root ended early.
+    #[error("task ended early: {0}")]
     Ended(#[from] JoinError),
-    /// The root of an epoch could not be computed.
-    #[error("root can't be computed: {0}")]
-    Rebuilding(String),
     /// The lease has no records.
     #[error("lease {0} is not in the journal")]
     UnknownLease(LeaseId),
@@ -54,45 +51,54 @@ pub enum BookError {
 #[derive(Clone)]
 pub struct Book {
     log: Arc<dyn ShareLog>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<BookState>>,
     written: Arc<Notify>,
     clock: SharedClock,
 }
 
 #[derive(Default)]
-struct State {
+struct BookState {
     ledger: Ledger,
     reserved: HashMap<B256, LeaseId>,
     open: HashMap<EpochId, OpenEpoch>,
     under_way: BTreeMap<EpochId, usize>,
     closing: HashSet<EpochId>,
-    // one job of a lease is written at a time: which one came first must be the same in journal and ledger
+    // one job of a lease is written at a time, so that journal and ledger agree which job is the
+    // first
     job_turns: HashMap<LeaseId, Arc<tokio::sync::Mutex<()>>>,
 }
 
-/// What an epoch that is not closed has, counted or reserved.
+/// Counted and reserved shares of an epoch that is not closed.
 #[derive(Default)]
 struct OpenEpoch {
-    /// First 64 bits of each key, which is all that the trie tells apart.
+    /// First 64 bits of each key: the trie can't hold two keys that share them.
     prefixes: HashSet<u64>,
-    /// Sequences of the jobs; one stays when its only share could not be written.
+    /// Sequences of the jobs; one stays even if its only share could not be written.
     jobs: HashSet<u64>,
 }
 
+/// Most shares and jobs of an epoch.
+#[derive(Clone, Copy)]
+struct EpochLimits {
+    shares: u64,
+    jobs: usize,
+}
+
 impl OpenEpoch {
-    /// Takes a share, if its root may have so many and its evidence so many jobs.
-    fn take(
+    /// Adds the share of a job, unless the epoch's root or its evidence would exceed a limit.
+    fn add_share(
         &mut self,
         epoch: u32,
-        (prefix, job): (u64, u64),
-        most: (u64, usize),
+        prefix: u64,
+        job: u64,
+        limits: EpochLimits,
     ) -> Result<(), CountRefusal> {
-        let (shares, jobs) = most;
-        if u64::try_from(self.prefixes.len()).unwrap_or(u64::MAX) >= shares {
-            return Err(CountRefusal::EpochFull { epoch, most: shares });
+        // a number of shares above 64 bits is above every limit
+        if u64::try_from(self.prefixes.len()).unwrap_or(u64::MAX) >= limits.shares {
+            return Err(CountRefusal::EpochFull { epoch, most: limits.shares });
         }
-        if self.jobs.len() >= jobs && !self.jobs.contains(&job) {
-            return Err(CountRefusal::TooManyJobs { epoch, most: jobs });
+        if self.jobs.len() >= limits.jobs && !self.jobs.contains(&job) {
+            return Err(CountRefusal::TooManyJobs { epoch, most: limits.jobs });
         }
         if !self.prefixes.insert(prefix) {
             return Err(EvidenceReason::KeyCollides.into());
@@ -102,8 +108,10 @@ impl OpenEpoch {
     }
 }
 
+/// First 64 bits of a key.
 fn prefix(key: &B256) -> u64 {
-    key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    let [a, b, c, d, e, f, g, h, ..] = key.0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl std::fmt::Debug for Book {
@@ -113,12 +121,12 @@ impl std::fmt::Debug for Book {
 }
 
 impl Book {
-    /// Opens the journal and replays it. There is no other recovery.
+    /// Opens the journal and replays it, which is the only recovery.
     ///
     /// # Errors
-    /// [`BookError`]: locked by another node, damaged, or not adding up.
+    /// [`BookError`]: the journal is locked by another node, damaged, or contradicts itself.
     pub fn open(dir: &Path, clock: SharedClock) -> Result<Self, BookError> {
-        let mut state = State::default();
+        let mut state = BookState::default();
         let mut failed = None;
         let journal = Journal::open(Options::new(dir), |_, record| {
             if let Record::Share { lease, epoch, key, job, .. } = &record {
@@ -152,8 +160,8 @@ impl Book {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // every change below is one step, so a panic elsewhere leaves nothing half done
+    fn state(&self) -> MutexGuard<'_, BookState> {
+        // every change is a single step, so a panic leaves no change half done
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -176,11 +184,12 @@ impl Book {
         if known { Ok(()) } else { self.write(Record::Lease(terms.clone())).await }
     }
 
-    /// Writes a verified job, once. It goes on when the caller is gone: what is in the journal must be in the ledger.
+    /// Writes a verified job, once. The write continues if the caller is dropped, because each
+    /// record in the journal must reach the ledger.
     ///
     /// # Errors
-    /// [`BookError`]; [`BookError::JobSequence`] when another job came first under its sequence. Shares are checked
-    /// against that one, here and by whoever reads the evidence, so this one must not be mined.
+    /// [`BookError`]; [`BookError::JobSequence`] if the book has another job with this sequence. Every
+    /// check of the evidence uses that first job, so this one must not be mined.
     pub async fn job(&self, signed: &SignedJob) -> Result<(), BookError> {
         let (book, signed) = (self.clone(), signed.clone());
         let writing = tokio::spawn(async move {
@@ -196,15 +205,16 @@ impl Book {
                 None => book.write(Record::Job { at: book.now(), signed }).await,
             }
         });
-        // only a panic ends it early
+        // only a panic ends the task early
         writing.await?
     }
 
-    /// Reserves a share's key: from now on a second copy is a duplicate.
+    /// Reserves a share's key. From now on a second copy is refused as a duplicate, even before
+    /// this one is durable.
     ///
     /// # Errors
-    /// [`EvidenceReason::Duplicate`], [`CountRefusal::SeenInOtherLease`], [`EvidenceReason::KeyCollides`], [`CountRefusal::EpochClosed`],
-    /// [`CountRefusal::EpochFull`], [`CountRefusal::TooManyJobs`].
+    /// [`EvidenceReason::Duplicate`], [`CountRefusal::SeenInOtherLease`], [`EvidenceReason::KeyCollides`],
+    /// [`CountRefusal::EpochClosed`], [`CountRefusal::EpochFull`], [`CountRefusal::TooManyJobs`].
     pub fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, CountRefusal> {
         let (lease, epoch, key) = (share.lease(), share.epoch(), share.key());
         let id = EpochId::new(lease, epoch);
@@ -218,9 +228,11 @@ impl Book {
         if state.closing.contains(&id) {
             return Err(CountRefusal::EpochClosed(epoch));
         }
-        let most = state.ledger.lease(lease).map_or(u64::MAX, |found| found.terms().most_shares());
+        // without terms there is no limit, and writing the share fails: the ledger refuses it
+        let shares = state.ledger.lease(lease).map_or(u64::MAX, |found| found.terms().most_shares());
+        let limits = EpochLimits { shares, jobs: MAX_JOBS };
         let open = state.open.entry(id).or_default();
-        open.take(epoch, (prefix(&key), share.job()), (most, MAX_JOBS))?;
+        open.add_share(epoch, prefix(&key), share.job(), limits)?;
         state.reserved.insert(key, lease);
         let under_way = state.under_way.entry(id).or_default();
         *under_way = under_way.saturating_add(1);
@@ -241,7 +253,8 @@ impl Book {
         self.write(Record::Verdict { at: self.now(), lease, key, accepted, code: code.to_owned() }).await
     }
 
-    /// Closes an epoch: waits for what is being written, takes no more shares for it, and writes the commitment.
+    /// Closes an epoch: refuses further shares, waits for running writes, and writes the
+    /// commitment.
     ///
     /// # Errors
     /// [`BookError`].
@@ -261,32 +274,29 @@ impl Book {
             }
             written.await;
         }
-        // hashing millions of keys must not hold up the miners
+        // hashing millions of keys must not block the miners
         let shares = self.shares(id)?;
         let rebuilding = tokio::task::spawn_blocking(move || shares.rebuild());
-        let rebuilt = match rebuilding.await {
-            Ok(rebuilt) => rebuilt.map_err(LedgerError::from)?,
-            Err(error) => return Err(BookError::Rebuilding(error.to_string())),
-        };
+        let rebuilt = rebuilding.await?.map_err(LedgerError::from)?;
         let commitment = rebuilt.commitment();
-        self.state().ledger.keep(rebuilt);
+        self.state().ledger.remember_rebuilt(rebuilt);
         let EpochId { lease, epoch } = id;
         self.write(Record::EpochClosed { at: self.now(), lease, epoch, commitment }).await?;
         Ok(commitment)
     }
 
-    /// Looks something up in a lease's part of the ledger.
+    /// Reads a lease's part of the ledger; `None` if the lease has no records.
     pub fn read<T>(&self, lease: LeaseId, look: impl FnOnce(&LeaseLedger) -> T) -> Option<T> {
         self.state().ledger.lease(lease).map(look)
     }
 
-    /// Work counted for a lease so far.
+    /// Work counted for a lease so far; zero if the lease has no records.
     #[must_use]
     pub fn counted(&self, lease: LeaseId) -> Work {
         self.read(lease, LeaseLedger::work).unwrap_or_default()
     }
 
-    /// The shares of an epoch as they stand, to be read without holding anybody up.
+    /// A snapshot of an epoch's shares, which can be read without a lock.
     ///
     /// # Errors
     /// [`BookError::UnknownLease`].
@@ -303,7 +313,7 @@ impl Book {
         closed.ok_or(BookError::UnknownLease(id.lease))?.ok_or(BookError::NotClosed(id))
     }
 
-    /// The jobs with these sequences, ascending.
+    /// The jobs with these sequences, ascending; unknown ones are left out.
     pub fn jobs(&self, lease: LeaseId, sequences: &BTreeSet<u64>) -> Vec<SignedJob> {
         let find = |found: &LeaseLedger| {
             sequences.iter().filter_map(|sequence| found.jobs().get(sequence)).cloned().collect()
@@ -312,8 +322,8 @@ impl Book {
     }
 }
 
-/// A share whose key is taken but which is not durable yet. Dropped without [`Reserved::count`], the key is free
-/// again.
+/// A share whose key is reserved and which is not durable yet. Dropping it without
+/// [`Reserved::count`] releases the key.
 #[derive(Debug)]
 pub struct Reserved {
     book: Book,
@@ -323,15 +333,15 @@ pub struct Reserved {
 }
 
 impl Reserved {
-    /// Writes the share; when this returns, it is durable and counted. It goes on when the caller is gone: what is
-    /// in the journal must be in the ledger.
+    /// Writes the share; when this returns, the share is durable and counted. The write continues
+    /// if the caller is dropped, because each record in the journal must reach the ledger.
     ///
     /// # Errors
     /// [`CountRefusal::NotDurable`].
     pub async fn count(self, share: &VerifiedShare, worker: &str) -> Result<(), CountRefusal> {
         let record = Record::share(self.book.now(), share, worker);
         let writing = tokio::spawn(async move {
-            // the whole of it, or the flag would be a copy
+            // captures the whole reservation; the flag alone would be a copy
             let mut reserved = self;
             let written = reserved.book.write(record).await;
             reserved.counted = written.is_ok();
@@ -366,13 +376,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_takes_no_more_than_its_evidence_may_have() {
+    fn an_epoch_takes_no_more_shares_and_jobs_than_its_evidence_may_have() {
         let mut open = OpenEpoch::default();
-        let mut take =
-            |prefix, job| open.take(3, (prefix, job), (4, 2)).map_err(|refusal| refusal.to_string());
+        let mut take = |prefix, job| {
+            let limits = EpochLimits { shares: 4, jobs: 2 };
+            open.add_share(3, prefix, job, limits).map_err(|refusal| refusal.to_string())
+        };
         assert_eq!(take(1, 10), Ok(()));
         assert_eq!(take(1, 11), Err(EvidenceReason::KeyCollides.to_string()));
-        assert_eq!(take(2, 11), Ok(()), "what was refused has no place");
+        assert_eq!(take(2, 11), Ok(()), "a refused share takes no place");
         assert_eq!(take(3, 12), Err(CountRefusal::TooManyJobs { epoch: 3, most: 2 }.to_string()));
         assert_eq!(take(3, 10), Ok(()));
         assert_eq!(take(4, 11), Ok(()));

@@ -1,7 +1,7 @@
-//! The fold of a journal's records: what was counted, per lease and epoch.
+//! The fold of a journal's records: the counted shares of each lease and epoch.
 //!
-//! In: records in the order of the journal, durable before they come here. Out: counts, commitments and evidence.
-//! Equal records give equal roots, in whatever order the shares of an epoch came.
+//! In: durable records in the order of the journal. Out: counts, commitments and evidence. The same
+//! shares of an epoch give the same root in any order.
 
 use alloy_primitives::B256;
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare, EvidenceWriteError};
@@ -15,51 +15,28 @@ use std::{
     sync::Arc,
 };
 
-/// A record that does not fit those before it.
+/// A record that contradicts an earlier one.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields; `job` is a sequence")]
 pub enum LedgerError {
-    /// A record of a lease whose terms did not come first.
+    /// A record of a lease without earlier terms.
     #[error("record of lease {0} before its terms")]
     UnknownLease(LeaseId),
-    /// A share of a job that did not come first.
+    /// A share without an earlier record of its job.
     #[error("lease {lease}: share of job {job} before the job")]
-    UnknownJob {
-        /// Lease.
-        lease: LeaseId,
-        /// Sequence.
-        job: u64,
-    },
-    /// A share twice.
+    UnknownJob { lease: LeaseId, job: u64 },
+    /// A second record of a share.
     #[error("share {key} was counted before, for lease {holder}")]
-    Duplicate {
-        /// Key.
-        key: B256,
-        /// For which lease.
-        holder: LeaseId,
-    },
+    Duplicate { key: B256, holder: LeaseId },
     /// A share after its epoch was closed.
     #[error("lease {lease}: share in epoch {epoch} after it was closed")]
-    Closed {
-        /// Lease.
-        lease: LeaseId,
-        /// Epoch.
-        epoch: u32,
-    },
-    /// The written root is not that of the shares.
+    Closed { lease: LeaseId, epoch: u32 },
+    /// The recorded root is not the shares' root.
     #[error(
         "lease {lease}, epoch {epoch}: expected root {expected:?} as written, its shares give {rebuilt:?}"
     )]
-    RootDiffers {
-        /// Lease.
-        lease: LeaseId,
-        /// Epoch.
-        epoch: u32,
-        /// As written.
-        expected: Commitment,
-        /// From the shares.
-        rebuilt: Commitment,
-    },
-    /// The keys make no trie.
+    RootDiffers { lease: LeaseId, epoch: u32, expected: Commitment, rebuilt: Commitment },
+    /// No trie can hold the keys.
     #[error(transparent)]
     Trie(#[from] TrieError),
 }
@@ -74,13 +51,13 @@ struct Counted {
 
 #[derive(Clone, Debug, Default)]
 struct Epoch {
-    // shared with those who read it at their leisure; it is copied only if a share comes while they do
+    // copy-on-write: readers hold the `Arc`, and a share that arrives meanwhile clones the list
     shares: Arc<Vec<Counted>>,
     closed: Option<Commitment>,
     rebuilt: Option<Rebuilt>,
 }
 
-/// The commitment of an epoch's shares, which nobody but [`EpochShares::rebuild`] makes.
+/// The commitment of an epoch's shares. Only [`EpochShares::rebuild`] makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Rebuilt {
     lease: LeaseId,
@@ -101,7 +78,7 @@ fn commitment(shares: &[Counted]) -> Result<Commitment, TrieError> {
     Ok(Trie::build(shares.iter().map(|share| share.key).collect())?.commitment())
 }
 
-/// The shares of an epoch as they stood at one moment. Taking them costs nothing, however many they are.
+/// A snapshot of an epoch's shares. Making one is cheap, however many they are.
 #[derive(Clone, Debug)]
 pub struct EpochShares {
     terms: Terms,
@@ -126,13 +103,14 @@ impl EpochShares {
         Ok(Rebuilt { lease, epoch, shares, commitment: commitment(&self.shares)? })
     }
 
-    /// Sequences of the jobs that the shares use.
+    /// Sequences of the shares' jobs.
     #[must_use]
     pub fn jobs(&self) -> BTreeSet<u64> {
         self.shares.iter().map(|counted| counted.job).collect()
     }
 
-    /// Writes the evidence of the epoch: what is claimed for it, and the jobs that its shares use, ascending.
+    /// Writes the evidence of the epoch with this claim and these jobs, which must be those of
+    /// [`EpochShares::jobs`], ascending.
     ///
     /// # Errors
     /// [`EvidenceWriteError`].
@@ -151,7 +129,7 @@ impl EpochShares {
 
 impl Epoch {
     fn commitment(&self) -> Result<Commitment, TrieError> {
-        // nothing was added since it was rebuilt
+        // of use only if no share was added since
         let rebuilt = self.rebuilt.filter(|rebuilt| rebuilt.shares == self.shares.len());
         match self.closed.or(rebuilt.map(|rebuilt| rebuilt.commitment)) {
             Some(known) => Ok(known),
@@ -160,12 +138,12 @@ impl Epoch {
     }
 }
 
-/// Shares that the pool took and refused.
+/// Number of the pool's verdicts on forwarded shares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verdicts {
-    /// Taken.
+pub struct PoolVerdicts {
+    /// Accepted shares.
     pub accepted: u64,
-    /// Refused, or lost on the way.
+    /// Shares that were refused, or lost on the way.
     pub refused: u64,
 }
 
@@ -175,7 +153,7 @@ pub struct LeaseLedger {
     terms: Terms,
     jobs: BTreeMap<u64, SignedJob>,
     epochs: BTreeMap<u32, Epoch>,
-    verdicts: Verdicts,
+    verdicts: PoolVerdicts,
 }
 
 impl LeaseLedger {
@@ -191,9 +169,10 @@ impl LeaseLedger {
         &self.jobs
     }
 
-    /// Shares counted in an epoch.
+    /// Shares counted in an epoch; zero if it has no records.
     #[must_use]
     pub fn count(&self, epoch: u32) -> u64 {
+        // a length in memory fits 64 bits
         self.epochs.get(&epoch).map_or(0, |epoch| u64::try_from(epoch.shares.len()).unwrap_or(u64::MAX))
     }
 
@@ -210,9 +189,9 @@ impl LeaseLedger {
         self.epochs.keys().fold(Work::ZERO, |sum, epoch| sum.saturating_add(self.epoch_work(*epoch).min(cap)))
     }
 
-    /// What the pool said of the shares.
+    /// Number of the pool's verdicts on the lease's shares.
     #[must_use]
-    pub const fn verdicts(&self) -> Verdicts {
+    pub const fn verdicts(&self) -> PoolVerdicts {
         self.verdicts
     }
 
@@ -228,7 +207,7 @@ impl LeaseLedger {
         self.closed(epoch).is_some()
     }
 
-    /// Root and count of an epoch as it stands.
+    /// Root and count of an epoch's shares so far.
     ///
     /// # Errors
     /// [`TrieError`].
@@ -236,8 +215,8 @@ impl LeaseLedger {
         self.epochs.get(&epoch).map_or_else(|| Ok(Commitment::default()), Epoch::commitment)
     }
 
-    /// What a statement up to the end of epoch `last` says as its evidence: the chain over the commitments of the
-    /// epochs from 0 to `last`, one without shares included.
+    /// The `evidence` of a statement up to the end of epoch `last`: the chain over the commitments
+    /// of the epochs from 0 to `last`, including epochs without shares.
     ///
     /// # Errors
     /// [`TrieError`].
@@ -245,7 +224,7 @@ impl LeaseLedger {
         (0..=last).try_fold(B256::ZERO, |link, epoch| Ok(self.commitment(epoch)?.chain(&link)))
     }
 
-    /// The shares of an epoch as they stand.
+    /// A snapshot of an epoch's shares; empty if the epoch has no records.
     #[must_use]
     pub fn shares(&self, epoch: u32) -> EpochShares {
         let found = self.epochs.get(&epoch).cloned().unwrap_or_default();
@@ -282,10 +261,10 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Takes the next record.
+    /// Applies the next record.
     ///
     /// # Errors
-    /// [`LedgerError`]; the ledger is as before then.
+    /// [`LedgerError`]; the ledger is unchanged then.
     pub fn apply(&mut self, record: &Record) -> Result<(), LedgerError> {
         match record {
             Record::Lease(terms) => {
@@ -293,13 +272,13 @@ impl Ledger {
                     terms: terms.clone(),
                     jobs: BTreeMap::new(),
                     epochs: BTreeMap::new(),
-                    verdicts: Verdicts::default(),
+                    verdicts: PoolVerdicts::default(),
                 };
                 self.leases.entry(terms.id).or_insert_with(fresh).terms = terms.clone();
             }
             Record::Job { signed, .. } => {
                 let lease = self.lease_mut(signed.job.lease())?;
-                // the first one counts: shares were already checked against it
+                // the first job counts, because shares were checked against it
                 lease.jobs.entry(signed.job.sequence()).or_insert_with(|| signed.clone());
             }
             Record::Share { lease, job, key, epoch, share, .. } => {
@@ -339,15 +318,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// Keeps what was rebuilt from an epoch's shares, so that closing it need not do it again. It is of no use once
-    /// another share came.
-    pub fn keep(&mut self, rebuilt: Rebuilt) {
+    /// Remembers a rebuilt commitment, so that closing the epoch need not compute it again. Another
+    /// share makes it useless.
+    pub fn remember_rebuilt(&mut self, rebuilt: Rebuilt) {
         if let Some(found) = self.leases.get_mut(&rebuilt.lease) {
             found.epochs.entry(rebuilt.epoch).or_default().rebuilt = Some(rebuilt);
         }
     }
 
-    /// For which lease a key was counted.
+    /// The lease that a key was counted for.
     #[must_use]
     pub fn holder(&self, key: &B256) -> Option<LeaseId> {
         self.holders.get(key).copied()

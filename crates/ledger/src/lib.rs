@@ -1,10 +1,11 @@
-//! What a share log adds up to, and the book that keeps both equal.
+//! The ledger: the sum of a share log's records; and the book, which keeps both equal.
 //!
 //! ```text
 //! book ─▶ reserve ─▶ share_log (durable) ─▶ fold (counts, roots, evidence)
 //! ```
-//! In: verified jobs and shares. Out: counts, commitments and evidence of each epoch. Nothing is counted that is not
-//! durable, and the ledger is a fold of the log: the same records give the same ledger. Restart is replay.
+//! In: verified jobs and shares. Out: counts, commitments and evidence of each epoch. A share
+//! counts only once it is durable. The ledger is a fold of the log, so the same records give the
+//! same ledger, and a restart replays them.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod book;
@@ -13,6 +14,6 @@ mod refusal;
 mod share_log;
 
 pub use book::{Book, BookError, Reserved};
-pub use fold::{EpochShares, LeaseLedger, Ledger, LedgerError, Rebuilt, Verdicts};
+pub use fold::{EpochShares, LeaseLedger, Ledger, LedgerError, PoolVerdicts, Rebuilt};
 pub use refusal::CountRefusal;
 pub use share_log::{Appending, ShareLog};

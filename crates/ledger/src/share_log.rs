@@ -1,19 +1,20 @@
-//! Where records become durable: one journal on this machine today. Another engine implements the same trait.
+//! The log in which records become durable. Today it is a journal on this machine; another engine
+//! would implement the same trait.
 
 use hashlease_journal::{Journal, JournalError, Record};
 use std::{fmt::Debug, future::Future, pin::Pin};
 
-/// What [`ShareLog::append`] gives: it is ready once the record is durable.
+/// The future of [`ShareLog::append`], ready once the record is durable.
 pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<(), JournalError>> + Send + 'a>>;
 
-/// An append-only log of records. Group commit, order and durability are the log's; what a record may say is the
-/// book's.
+/// An append-only log of records. The log decides group commit, order and durability; the book
+/// decides the content of records.
 pub trait ShareLog: Debug + Send + Sync {
-    /// Appends one record; when the future is ready, the record is durable. If the future is dropped, the record may
-    /// still be written.
+    /// Appends one record, which is durable once the future is ready. A dropped future may still
+    /// write its record.
     ///
-    /// The future gives a [`JournalError`] when the record is not in the log, but for
-    /// [`JournalError::Poisoned`], where nobody knows.
+    /// On an error the record is not in the log, except on [`JournalError::Poisoned`], where that
+    /// is unknown.
     fn append(&self, record: Record) -> Appending<'_>;
 }
 

@@ -181,7 +181,7 @@ fn verdicts_are_counted_beside_the_shares() {
         ledger.apply(&verdict).unwrap();
     }
     let lease = ledger.lease(LeaseId(2)).unwrap();
-    assert_eq!(lease.verdicts(), Verdicts { accepted: 2, refused: 1 });
+    assert_eq!(lease.verdicts(), PoolVerdicts { accepted: 2, refused: 1 });
     assert_eq!(lease.work(), Work::ZERO);
 }
 
@@ -225,7 +225,7 @@ fn what_was_rebuilt_is_of_use_until_another_share_comes() {
     }
     let taken = ledger.lease(LeaseId(1)).unwrap().shares(0);
     let rebuilt = taken.rebuild().unwrap();
-    ledger.keep(rebuilt);
+    ledger.remember_rebuilt(rebuilt);
     assert_eq!(ledger.lease(LeaseId(1)).unwrap().commitment(0), Ok(rebuilt.commitment()));
     ledger.apply(&Record::share(UnixMillis::new(0), &shares[4], "w")).unwrap();
     let now = ledger.lease(LeaseId(1)).unwrap().commitment(0).unwrap();
