@@ -16,13 +16,13 @@ use std::{
 };
 use url::Url;
 
-/// An RPC endpoint without fillers: nonces, gas and fees are ours.
+/// An RPC endpoint without fillers: this crate chooses nonces, gas and fees itself.
 pub type Provider = RootProvider;
 
-/// How long one RPC request may take.
+/// Longest time of one RPC request.
 const RPC_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A registered oracle, which never changes in what is kept here.
+/// The parts of a registered oracle that never change.
 #[derive(Clone, Copy, Debug)]
 struct Oracle {
     account: Address,
@@ -38,24 +38,24 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// An endpoint that is not asked anything yet, so that it may be down.
+    /// An endpoint, which is not contacted yet and may be down.
     ///
     /// # Errors
-    /// [`ChainError::Rpc`] when no HTTP client can be made.
+    /// [`ChainError::HttpClient`].
     pub fn new(endpoint: &Url, deployment: Deployment) -> Result<Self, ChainError> {
         let client = reqwest::Client::builder()
             .timeout(RPC_TIMEOUT)
             .build()
-            .map_err(|error| ChainError::Rpc(error.to_string()))?;
+            .map_err(|error| ChainError::HttpClient(error.to_string()))?;
         let provider =
             ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(client, endpoint.clone());
         Ok(Self { provider, deployment, oracles: Arc::default() })
     }
 
-    /// Asks the endpoint whether it serves the deployment's chain and has its contracts.
+    /// Checks that the endpoint serves the deployment's chain and that its contracts exist there.
     ///
     /// # Errors
-    /// [`ChainError`] that says what differs.
+    /// [`ChainError`] that names the difference.
     pub async fn check(&self, endpoint: &Url) -> Result<(), ChainError> {
         let actual = self.provider.get_chain_id().await?;
         if actual != self.deployment.chain_id {
@@ -164,7 +164,7 @@ impl Chain {
         Ok(self.escrow().balance(account, token).call().await?)
     }
 
-    /// Who owns a lease's NFT.
+    /// Owner of a lease's NFT.
     ///
     /// # Errors
     /// [`ChainError`]; an unknown lease reverts.

@@ -1,4 +1,4 @@
-//! A committee as its contract names it.
+//! Reads a committee from its contract.
 
 use crate::{Chain, ChainError, bindings::CommitteeOracle, watch::logs_in_pieces};
 use alloy::{rpc::types::Filter, sol_types::SolEvent};
@@ -11,7 +11,7 @@ use std::{
 use tracing::debug;
 use url::Url;
 
-/// How soon a committee is read again while not every member has announced its URL.
+/// Age at which a committee is read again while a member has not announced its URL yet.
 const INCOMPLETE: Duration = Duration::from_secs(2);
 
 /// One seat of a committee.
@@ -19,11 +19,11 @@ const INCOMPLETE: Duration = Duration::from_secs(2);
 pub struct CommitteeMember {
     /// Position in the contract's list: signatures come in this order.
     pub index: usize,
-    /// Who may replace the key.
+    /// Account that may replace the key.
     pub owner: Address,
     /// Signing key; zero while retired.
     pub key: Address,
-    /// Where the member serves its API, as it announced it.
+    /// URL of the member's API, as announced.
     pub url: Option<Url>,
 }
 
@@ -52,6 +52,13 @@ fn small(what: &'static str, value: U256) -> Result<usize, ChainError> {
     }
 }
 
+/// The moment after a pause; an age too large for an `Instant` means that the entry is read again
+/// at once.
+fn after(pause: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(pause).unwrap_or(now)
+}
+
 impl Chain {
     /// Reads a committee: members, threshold, and the URL that each announced last.
     ///
@@ -67,7 +74,7 @@ impl Chain {
         let mut announced = BTreeMap::new();
         for log in logs_in_pieces(self.provider(), &filter, self.deployment().block, newest).await? {
             let Ok(event) = CommitteeOracle::Announced::decode_log(&log.inner) else { continue };
-            // a URL that can't be read is as if none was announced
+            // a malformed URL counts as not announced
             announced.insert(event.member, event.url.parse::<Url>().ok());
         }
         let mut members = Vec::with_capacity(count);
@@ -80,7 +87,7 @@ impl Chain {
     }
 }
 
-/// Committees by their oracle, kept for a while: keys and URLs change rarely.
+/// A cache of committees by oracle: keys and URLs change rarely.
 #[derive(Clone, Debug)]
 pub struct Committees {
     chain: Chain,
@@ -91,22 +98,22 @@ pub struct Committees {
 #[derive(Clone, Debug)]
 struct Known {
     committee: Committee,
-    /// When it is read again.
+    /// Time at which it is read again.
     until: Instant,
 }
 
 impl Committees {
-    /// Reads a committee again once what is known of it is older than `max_age`.
+    /// A cache that reads a committee again once its entry is older than `max_age`.
     #[must_use]
     pub fn new(chain: Chain, max_age: Duration) -> Self {
         Self { chain, max_age, known: Arc::default() }
     }
 
-    /// The committee of an oracle. What is known is given at once and read again beside, so that a chain that is
-    /// down or slow holds up nobody.
+    /// The committee of an oracle. A known committee is returned at once and refreshed in the
+    /// background, so a slow chain delays no caller.
     ///
     /// # Errors
-    /// [`ChainError`] when nothing is known of it yet.
+    /// [`ChainError`] if the committee was never read.
     pub async fn get(&self, oracle: Address) -> Result<Committee, ChainError> {
         let known = {
             let mut known = self.known();
@@ -114,7 +121,7 @@ impl Committees {
                 let stale = known.until <= Instant::now();
                 if stale {
                     // one reader is enough
-                    known.until = Instant::now() + INCOMPLETE;
+                    known.until = after(INCOMPLETE);
                 }
                 (known.committee.clone(), stale)
             })
@@ -125,7 +132,7 @@ impl Committees {
                 let again = self.clone();
                 tokio::spawn(async move {
                     if let Err(error) = again.read(oracle).await {
-                        debug!(%oracle, %error, "committee can't be read again, going on with what is known");
+                        debug!(%oracle, %error, "committee refresh failed, using the last one");
                     }
                 });
                 Ok(committee)
@@ -138,13 +145,13 @@ impl Committees {
         let committee = self.chain.committee(oracle).await?;
         let complete = committee.urls().len() == committee.members.len();
         let age = if complete { self.max_age } else { self.max_age.min(INCOMPLETE) };
-        let known = Known { committee: committee.clone(), until: Instant::now() + age };
+        let known = Known { committee: committee.clone(), until: after(age) };
         self.known().insert(oracle, known);
         Ok(committee)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Address, Known>> {
-        // every change is one step
+        // every change is a single step, so a panic leaves none half done
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,5 @@
-//! Where the contracts of a chain are: the file that `forge script` writes into `script/deployments`.
+//! Addresses of the contracts on a chain: the file that `forge script` writes into
+//! `script/deployments`.
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ pub struct Deployment {
     pub escrow: Address,
     /// `Registry`: what new leases may use.
     pub registry: Address,
-    /// `LeaseLens`: reads for pages.
+    /// `LeaseLens`: reads for web pages.
     pub lens: Address,
     /// `Directory`: where offers and gateways are announced.
     pub directory: Address,
@@ -31,23 +32,14 @@ pub struct Deployment {
 
 /// Why a deployment could not be read.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum DeploymentError {
     /// The file can't be read.
     #[error("deployment file {path}: {source}")]
-    Io {
-        /// Path as given.
-        path: String,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The file says something else.
+    Io { path: String, source: io::Error },
+    /// The file is no deployment. The message has line and field.
     #[error("deployment file {path}: {message}")]
-    Content {
-        /// Path as given.
-        path: String,
-        /// What is wrong, with line and field.
-        message: String,
-    },
+    Content { path: String, message: String },
 }
 
 impl Deployment {

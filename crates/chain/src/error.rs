@@ -1,4 +1,4 @@
-//! What can go wrong between us and the chain.
+//! Errors of reads and transactions.
 
 use alloy::{
     contract::Error as ContractError,
@@ -8,75 +8,39 @@ use alloy_primitives::{Address, B256};
 
 /// Why a read or a transaction failed.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields; `call` is the contract's function")]
 pub enum ChainError {
-    /// The endpoint is on another chain than the deployment.
+    /// The endpoint serves another chain than the deployment's. `endpoint` has no credentials.
     #[error("RPC endpoint {endpoint} serves chain {actual}: the deployment is on chain {expected}")]
-    WrongChain {
-        /// Endpoint without credentials.
-        endpoint: String,
-        /// Chain id of the deployment.
-        expected: u64,
-        /// What the endpoint says.
-        actual: u64,
-    },
-    /// No code where a contract should be.
+    WrongChain { endpoint: String, expected: u64, actual: u64 },
+    /// An address of the deployment has no code.
     #[error("no contract at {address} ({what}): is the deployment on this chain?")]
-    NoContract {
-        /// Which contract.
-        what: &'static str,
-        /// Where it should be.
-        address: Address,
-    },
+    NoContract { what: &'static str, address: Address },
+    /// No HTTP client can be made, for instance because the system's TLS certificates can't be
+    /// read.
+    #[error("HTTP client for the RPC endpoint: {0}")]
+    HttpClient(String),
     /// The endpoint could not be reached, or answered with an error.
     #[error("RPC: {0}")]
     Rpc(String),
-    /// A contract refused, with the name of its error.
+    /// A dry run reverted. `reason` is decoded if it is an error of our contracts.
     #[error("{call} reverted: {reason}")]
-    Reverted {
-        /// What was called.
-        call: &'static str,
-        /// The contract's error, decoded where it is one of ours.
-        reason: String,
-    },
+    Reverted { call: &'static str, reason: String },
     /// A transaction was mined and failed.
     #[error("{call} failed in transaction {hash}")]
-    Failed {
-        /// What was called.
-        call: &'static str,
-        /// The transaction.
-        hash: B256,
-    },
-    /// A transaction was not mined in time; it may still be.
+    Failed { call: &'static str, hash: B256 },
+    /// A transaction was not mined in time, and may still be mined.
     #[error("{call} is not mined after {seconds} s (nonce {nonce}): it stays in flight")]
-    NotMined {
-        /// What was called.
-        call: &'static str,
-        /// Its nonce.
-        nonce: u64,
-        /// How long we waited.
-        seconds: u64,
-    },
+    NotMined { call: &'static str, nonce: u64, seconds: u64 },
     /// The sending account can't pay for gas.
     #[error("account {account} can't pay for gas of {call}: fund it with native currency")]
-    NoGasMoney {
-        /// What was called.
-        call: &'static str,
-        /// Who sends.
-        account: Address,
-    },
-    /// The chain says something that can't be.
+    NoGasMoney { call: &'static str, account: Address },
+    /// A contract or the endpoint returned a value that it can't have.
     #[error("{what}: expected {expected}, got {actual}")]
-    Unexpected {
-        /// Of what.
-        what: &'static str,
-        /// What a sound contract says.
-        expected: String,
-        /// What came.
-        actual: String,
-    },
+    Unexpected { what: &'static str, expected: String, actual: String },
 }
 
-/// The first line of an error without addresses of endpoints, which may carry keys.
+/// An error's text without URLs of endpoints, which may contain keys.
 fn clean(error: &RpcError<TransportErrorKind>) -> String {
     match error {
         RpcError::ErrorResp(payload) => format!("{} ({})", payload.message, payload.code),
@@ -103,7 +67,7 @@ impl From<ContractError> for ChainError {
     }
 }
 
-/// Decodes what a contract reverted with, by the errors of our contracts.
+/// Decodes the reason of a revert by the errors of our contracts.
 pub(crate) fn revert_reason(error: &RpcError<TransportErrorKind>) -> Option<String> {
     use crate::bindings::{
         CommitteeOracle::CommitteeOracleErrors, LeaseEscrow::LeaseEscrowErrors, Registry::RegistryErrors,
@@ -126,7 +90,7 @@ pub(crate) fn revert_reason(error: &RpcError<TransportErrorKind>) -> Option<Stri
     Some(if data.is_empty() { payload.message.to_string() } else { format!("{} {data}", payload.message) })
 }
 
-/// An error's own words: the enum around it repeats its name, `Name(Name { … })`.
+/// An error without the enum around it, which repeats its name: `Name(Name { … })`.
 fn named(shown: &str) -> String {
     let inner = shown.split_once('(').and_then(|(name, rest)| {
         let inner = rest.strip_suffix(')')?;

@@ -1,5 +1,6 @@
-//! Turns the chain into facts that roles receive: one task polls, a role's own map says what it needs of the leases,
-//! and the role sees a [`watch::Receiver`]. So no role asks the chain for its leases by itself.
+//! Turns the chain into facts for a role: a task polls the leases, the role's [`RoleView`] selects
+//! the facts that it needs, and the role gets a [`watch::Receiver`] of them. No role reads its
+//! leases from the chain itself.
 
 use crate::{ChainError, LeaseWatcher, WatchedLease};
 use hashlease_primitives::LeaseId;
@@ -7,12 +8,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use tracing::{info, warn};
 
-/// What a role needs to know of the leases that a watcher follows.
+/// The facts that a role needs of the leases that a watcher follows.
 pub trait RoleView: Send + 'static {
-    /// The facts, compared to tell whether something changed.
+    /// The facts. The role is notified when they differ from the last ones.
     type Facts: PartialEq + Send + Sync + 'static;
 
-    /// The facts now. On an error the role keeps those that it has.
+    /// The current facts. On an error the role keeps its last ones.
     ///
     /// # Errors
     /// [`ChainError`].
@@ -32,8 +33,9 @@ impl Drop for Following {
     }
 }
 
-/// Polls the chain each `pause` and publishes what `view` makes of it, starting with `initial`. An endpoint that is
-/// down changes nothing: it is logged once, and once more when it is back.
+/// Polls the chain every `pause` and publishes the facts that `view` selects, starting with
+/// `initial`. While the endpoint is down, the facts stay; the log says so once, and once more when
+/// it is back.
 pub fn follow<V: RoleView>(
     watcher: LeaseWatcher,
     pause: Duration,
@@ -59,7 +61,7 @@ async fn poll<V: RoleView>(
         match polled {
             Ok(now) => {
                 if std::mem::take(&mut rpc_down) {
-                    info!("chain can be read again");
+                    info!("chain is readable again");
                 }
                 facts.send_if_modified(|known| {
                     let changed = **known != now;

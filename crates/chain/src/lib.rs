@@ -1,8 +1,10 @@
-//! The chain: deployments, reads of leases and committees, logs, and transactions that take effect once.
+//! The chain: deployments, reads of leases and committees, logs, and transactions that take effect
+//! once.
 //!
-//! In: an RPC endpoint and a [`Deployment`]. Out: [`Lease`](hashlease_primitives::Lease)s with their sealed boxes
-//! from a [`LeaseWatcher`], a [`Committee`], and receipts from a [`Sender`]. Every figure is read from the contracts;
-//! nothing is kept here that the chain does not say.
+//! In: an RPC endpoint and a [`Deployment`]. Out: [`Lease`](hashlease_primitives::Lease)s with
+//! their sealed boxes from a [`LeaseWatcher`], a [`Committee`], and receipts from a [`Sender`].
+//! Every figure is read from the contracts.
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod bindings;

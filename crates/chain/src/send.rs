@@ -1,10 +1,11 @@
 //! Transactions that take effect once.
 //!
-//! The contracts make every call idempotent in effect (a credit is cumulative, a lease settles once), so what is left
-//! is to get *one* of possibly several copies mined. The nonce is ours: one transaction at a time per account, each
-//! replaced under the same nonce with a higher fee until one copy is mined. "already known" and "nonce too low" mean
-//! that a copy is pending or mined, not that sending failed. After a restart the next nonce is what the chain says, so
-//! a copy that still floats is replaced, never doubled.
+//! Every call of the contracts is idempotent in effect (a credit is cumulative, a lease settles
+//! once), so this module only has to get *one* of several copies mined. It sends one transaction at
+//! a time per account and replaces it under the same nonce with a higher fee until a copy is mined.
+//! "already known" and "nonce too low" mean that a copy is pending or mined, not that sending
+//! failed. After a restart the chain names the next nonce, so a pending copy is replaced, never
+//! doubled.
 
 use crate::{Chain, ChainError, error::revert_reason};
 use alloy::{
@@ -21,13 +22,13 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
 use tracing::{debug, info, warn};
 
-/// How long a copy may float before its fee is raised.
+/// Time after which the fee of a pending copy is raised.
 const RAISE_AFTER: Duration = Duration::from_secs(30);
-/// How long we wait in all; what floats then stays in flight.
+/// Longest wait for a receipt. Copies that are pending then stay in flight.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(180);
-/// How long we look for a copy of ours when the chain says that the nonce is used.
+/// Longest search for a mined copy after the endpoint has reported the nonce as used.
 const LOOK_FOR: Duration = Duration::from_secs(5);
-/// How often we ask for the receipt.
+/// Interval of requests for the receipt.
 const POLL: Duration = Duration::from_millis(250);
 
 /// A mined transaction.
@@ -58,11 +59,11 @@ impl std::fmt::Debug for Sender {
     }
 }
 
-/// What became of one copy.
+/// Result of sending one copy.
 enum Broadcast {
-    /// It floats, as far as we know.
+    /// The copy is pending, as far as we know.
     Sent(B256),
-    /// The nonce is used: by a copy of ours, or by somebody with our key.
+    /// The nonce is used: by another copy, or by another holder of the key.
     NonceUsed(B256),
     /// The fee is too low to replace another copy.
     Underpriced,
@@ -75,7 +76,7 @@ struct Fees {
 }
 
 impl Fees {
-    /// Above the tenth that nodes ask for when a transaction is replaced.
+    /// A fee that is a quarter higher. Nodes require a tenth to replace a transaction.
     fn raised(self) -> Self {
         let raise = |fee: u128| fee.saturating_add(fee / 4).saturating_add(1);
         Self { max: raise(self.max), tip: raise(self.tip) }
@@ -89,7 +90,7 @@ impl Sender {
         Self { chain, key, turn: Arc::default() }
     }
 
-    /// Account that pays for gas.
+    /// The sending account, which pays for gas.
     #[must_use]
     pub const fn address(&self) -> Address {
         self.key.address()
@@ -98,8 +99,8 @@ impl Sender {
     /// Sends a call to a contract and waits until it is mined.
     ///
     /// # Errors
-    /// [`ChainError::Reverted`] when a dry run reverts: nothing was sent then. [`ChainError::NotMined`] when no copy
-    /// was mined in time.
+    /// [`ChainError::Reverted`] if a dry run reverts; nothing was sent then.
+    /// [`ChainError::NotMined`] if no copy was mined in time.
     pub async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<Receipt, ChainError> {
         let name = C::SIGNATURE.split('(').next().unwrap_or(C::SIGNATURE);
         self.send(name, to, call.abi_encode().into()).await
@@ -137,10 +138,10 @@ impl Sender {
             access_list: Default::default(),
             input,
         };
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut copies = Vec::new();
-        let mut raise_at = begun;
-        let mut give_up_at = begun + GIVE_UP_AFTER;
+        let mut raise_at = started;
+        let mut give_up_at = after(GIVE_UP_AFTER);
         loop {
             if Instant::now() >= raise_at {
                 if !copies.is_empty() {
@@ -156,12 +157,12 @@ impl Sender {
                     Broadcast::Underpriced => fees = fees.raised(),
                     Broadcast::Sent(hash) => {
                         copies.push(hash);
-                        raise_at = Instant::now() + RAISE_AFTER;
+                        raise_at = after(RAISE_AFTER);
                     }
                     Broadcast::NonceUsed(hash) => {
                         copies.push(hash);
-                        raise_at = Instant::now() + GIVE_UP_AFTER;
-                        give_up_at = give_up_at.min(Instant::now() + LOOK_FOR);
+                        raise_at = after(GIVE_UP_AFTER);
+                        give_up_at = give_up_at.min(after(LOOK_FOR));
                     }
                 }
             }
@@ -173,7 +174,7 @@ impl Sender {
                 }
             }
             if Instant::now() >= give_up_at {
-                return Err(ChainError::NotMined { call, nonce, seconds: begun.elapsed().as_secs() });
+                return Err(ChainError::NotMined { call, nonce, seconds: started.elapsed().as_secs() });
             }
             tokio::time::sleep(POLL).await;
         }
@@ -204,7 +205,7 @@ impl Sender {
                 if text.contains("nonce too low") {
                     return Ok(Broadcast::NonceUsed(hash));
                 }
-                // known, or an answer that was lost: the receipt will tell
+                // the copy is known, or the answer was lost: the receipt decides
                 if text.contains("already known")
                     || text.contains("already imported")
                     || !error.is_error_resp()
@@ -217,11 +218,21 @@ impl Sender {
     }
 }
 
+/// The moment after a pause. `Instant` holds centuries, so the pauses of this module can't overflow
+/// it.
+fn after(pause: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(pause).unwrap_or(now)
+}
+
 fn mined(call: &'static str, hash: B256, receipt: TransactionReceipt) -> Result<Receipt, ChainError> {
     if !receipt.status() {
         return Err(ChainError::Failed { call, hash });
     }
-    let block = receipt.block_number.unwrap_or_default();
+    let Some(block) = receipt.block_number else {
+        let (expected, actual) = ("a block number".into(), "none".into());
+        return Err(ChainError::Unexpected { what: "receipt of a mined transaction", expected, actual });
+    };
     info!(call, %hash, block, gas = receipt.gas_used, "transaction mined");
     Ok(Receipt { hash, block, gas: receipt.gas_used, full: receipt })
 }

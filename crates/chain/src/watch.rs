@@ -1,7 +1,8 @@
 //! Leases from logs.
 //!
-//! Only logs under the confirmation depth are taken, and each scan reads again what lies above it, so a reorg within
-//! the depth changes nothing here. What a lease holds is read from the contract, not summed up from events.
+//! A scan uses only logs at the confirmation depth or deeper, and the next scan starts above them,
+//! so a reorg within the depth changes nothing here. A lease's amounts are read from the contract,
+//! not summed up from events.
 
 use crate::{Chain, ChainError, Provider, bindings::LeaseEscrow};
 use alloy::{
@@ -13,17 +14,17 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use hashlease_primitives::{Lease, LeaseId};
 use std::collections::BTreeMap;
 
-/// Blocks asked for at once; endpoints cap it, so it is halved when one refuses.
+/// Blocks per request of logs. Endpoints have limits, so the number is halved when one refuses.
 const PIECE: u64 = 10_000;
 
-/// Which leases matter to the caller.
+/// The leases that a caller follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseFilter {
-    /// Those of a provider.
+    /// Leases of a provider.
     Provider(Address),
-    /// Those whose jobs a key signs.
+    /// Leases whose jobs this key signs.
     JobSigner(Address),
-    /// Those that an oracle credits.
+    /// Leases that this oracle credits.
     Oracle(Address),
 }
 
@@ -60,7 +61,7 @@ fn lease_id(id: U256) -> Result<LeaseId, ChainError> {
     })
 }
 
-/// Logs of a block range, in pieces that the endpoint takes.
+/// Logs of a block range, requested in pieces that the endpoint accepts.
 pub(crate) async fn logs_in_pieces(
     provider: &Provider,
     filter: &Filter,
@@ -83,15 +84,15 @@ pub(crate) async fn logs_in_pieces(
 }
 
 impl LeaseWatcher {
-    /// Starts at the deployment's block. Logs count once `confirmations` blocks stand on theirs.
+    /// Starts at the deployment's block. A log counts once `confirmations` blocks follow its own.
     #[must_use]
     pub fn new(chain: Chain, filter: LeaseFilter, confirmations: u64) -> Self {
         let next_block = chain.deployment().block;
         Self { chain, filter, confirmations, next_block, leases: BTreeMap::new() }
     }
 
-    /// Takes new logs and refreshes every lease that is not settled. On an error nothing is lost: the next call goes
-    /// on from the same block.
+    /// Reads new logs and refreshes every unsettled lease. After an error the next call continues
+    /// from the same block, so nothing is lost.
     ///
     /// # Errors
     /// [`ChainError`].
