@@ -1,7 +1,9 @@
-//! The evidence of closed epochs as files: each is written once, from what the journal says, and served from disk.
+//! The evidence of closed epochs as files: each is written once from the journal and then served
+//! from disk.
 //!
-//! A file that is missing, or is not what the journal says, is made again: it may be deleted at any time. What is under a
-//! file's own name is whole, since it gets that name only when it is durable.
+//! A file that is missing, or that differs from the journal, is written again, so it may be deleted
+//! at any time. A file gets its final name only when it is durable, so under that name it is always
+//! whole.
 
 use hashlease_evidence::{EvidenceError, EvidenceReader, EvidenceWriteError};
 use hashlease_ledger::{Book, BookError};
@@ -20,35 +22,35 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-/// Shares that are read at a time to see whether a file is whole.
+/// Shares of one piece when a file is checked for being whole.
 const PIECE: usize = 4_096;
-/// How long a file that could not be made is not tried again: strangers ask for it.
-const AGAIN: Duration = Duration::from_secs(10);
+/// Pause after a failed attempt to write a file, because any stranger may request it.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// Why there is no file.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// The book has no such epoch, or can't be read.
+pub enum EvidenceFileError {
+    /// The book has no such closed epoch, or can't be read.
     #[error(transparent)]
     Book(#[from] BookError),
-    /// The shares make no file.
+    /// The file can't be written.
     #[error(transparent)]
     Write(#[from] EvidenceWriteError),
-    /// The disk refuses.
+    /// The disk failed.
     #[error("evidence file: {0}")]
     Io(#[from] io::Error),
     /// The limit of files that are served at once is reached.
-    #[error("as many files as may be are being served: ask again")]
+    #[error("too many files are being served: try again later")]
     Busy,
-    /// A try a moment ago failed.
-    #[error("the file could not be made a moment ago: ask again")]
+    /// An attempt less than ten seconds ago failed.
+    #[error("writing the file failed a moment ago: try again later")]
     FailedBefore,
-    /// The task that made the file ended early.
-    #[error("making the file ended early: {0}")]
+    /// The task that wrote the file panicked.
+    #[error("the task that writes the file failed: {0}")]
     Ended(#[from] JoinError),
 }
 
-/// How a file looked when it was found to be whole.
+/// Length and time of a file when it was found to be whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
     length: u64,
@@ -68,7 +70,7 @@ enum Known {
     Failed(Instant),
 }
 
-/// A file that is being served. As long as it is kept, it takes a place.
+/// A file that is being served. It takes one of the places until it is dropped.
 pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) length: u64,
@@ -82,7 +84,7 @@ pub struct EvidenceFiles {
     dir: Arc<Path>,
     known: Arc<Mutex<HashMap<EpochId, Known>>>,
     places: Arc<Semaphore>,
-    // one is made at a time
+    // one file is written at a time
     making: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -90,12 +92,12 @@ impl EvidenceFiles {
     /// Files in `dir`; at most `at_once` are served at the same time.
     ///
     /// # Errors
-    /// When the directory can't be made or read.
+    /// If the directory can't be created or read.
     pub fn open(book: Book, dir: PathBuf, at_once: usize) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
         for entry in fs::read_dir(&dir)? {
             let path = entry?.path();
-            // one that was being written when the node was killed
+            // left over from a node that was killed while it wrote the file
             if path.extension().is_some_and(|extension| extension == "new") {
                 fs::remove_file(path)?;
             }
@@ -120,10 +122,10 @@ impl EvidenceFiles {
     /// The evidence of a closed epoch.
     ///
     /// # Errors
-    /// [`FileError`].
-    pub(crate) async fn get(&self, id: EpochId) -> Result<Opened, FileError> {
+    /// [`EvidenceFileError`].
+    pub(crate) async fn get(&self, id: EpochId) -> Result<Opened, EvidenceFileError> {
         let claimed = self.book.closed(id)?;
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| FileError::Busy)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| EvidenceFileError::Busy)?;
         if let Some((file, length)) = self.at_hand(id) {
             return Ok(Opened { file, length, place });
         }
@@ -131,7 +133,7 @@ impl EvidenceFiles {
         let files = self.clone();
         let finding = tokio::task::spawn_blocking(move || {
             let found = files.find(id, claimed);
-            // only now, also when nobody waits any more: the next one finds what was made
+            // not before, even if the caller is gone: the next caller finds the file
             drop(one);
             found
         });
@@ -139,9 +141,9 @@ impl EvidenceFiles {
         Ok(Opened { file, length, place })
     }
 
-    /// Forgets that a file was whole: what was read of it is not.
+    /// Forgets that a file was whole, after reading it has shown damage.
     pub(crate) fn damaged(&self, id: EpochId) {
-        warn!(%id, "evidence file is damaged and is made again when it is asked for");
+        warn!(%id, "evidence file is damaged and will be written again at the next request");
         self.known().remove(&id);
     }
 
@@ -153,15 +155,15 @@ impl EvidenceFiles {
         (look == before).then_some((file, look.length))
     }
 
-    fn find(&self, id: EpochId, claimed: Commitment) -> Result<(File, u64), FileError> {
+    fn find(&self, id: EpochId, claimed: Commitment) -> Result<(File, u64), EvidenceFileError> {
         if let Some(found) = self.at_hand(id) {
             return Ok(found);
         }
         let known = self.known().get(&id).copied();
         if let Some(Known::Failed(at)) = known
-            && at.elapsed() < AGAIN
+            && at.elapsed() < RETRY_AFTER
         {
-            return Err(FileError::FailedBefore);
+            return Err(EvidenceFileError::FailedBefore);
         }
         let path = self.path(id);
         if let Some(found) = self.whole(&path, id, claimed) {
@@ -171,7 +173,7 @@ impl EvidenceFiles {
         let known = match &made {
             Ok((file, _)) => Known::Whole(Look::at(file)?),
             Err(error) => {
-                warn!(%id, %error, "evidence file can't be made");
+                warn!(%id, %error, "writing the evidence file failed");
                 Known::Failed(Instant::now())
             }
         };
@@ -179,27 +181,27 @@ impl EvidenceFiles {
         made
     }
 
-    /// The file that is there, if it is whole and of this claim.
+    /// The existing file, if it is whole and has this claim.
     fn whole(&self, path: &Path, id: EpochId, claimed: Commitment) -> Option<(File, u64)> {
         let file = File::open(path).ok()?;
         let look = Look::at(&file).ok()?;
         match is_whole(&file, id, claimed) {
             Ok(true) => {}
             Ok(false) => {
-                warn!(%id, file = %path.display(), "evidence file is of another claim: it is made again");
+                warn!(%id, file = %path.display(), "evidence file has another claim and is written again");
                 return None;
             }
             Err(error) => {
-                warn!(%id, file = %path.display(), %error, "evidence file is damaged: it is made again");
+                warn!(%id, file = %path.display(), %error, "evidence file is damaged and is written again");
                 return None;
             }
         }
         self.known().insert(id, Known::Whole(look));
-        // a handle of its own, at the begin
+        // a new handle, at the start of the file
         Some((File::open(path).ok()?, look.length))
     }
 
-    fn make(&self, path: &Path, id: EpochId, claimed: Commitment) -> Result<(File, u64), FileError> {
+    fn make(&self, path: &Path, id: EpochId, claimed: Commitment) -> Result<(File, u64), EvidenceFileError> {
         let shares = self.book.shares(id)?;
         let jobs = self.book.jobs(id.lease, &shares.jobs());
         let fresh = path.with_extension("new");

@@ -1,6 +1,6 @@
-//! The node's routes: the evidence of closed epochs, and how the leases stand. Anybody may ask: what it costs is bounded.
+//! The node's routes: the evidence of closed epochs, and the state of the leases.
 
-use crate::evidence_files::{EvidenceFiles, FileError, Opened};
+use crate::evidence_files::{EvidenceFileError, EvidenceFiles, Opened};
 use axum::{
     Json, Router,
     body::Body,
@@ -22,34 +22,34 @@ use std::{
 use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::mpsc, time::timeout};
 use tracing::warn;
 
-/// Bytes of a file that are read and handed on at a time.
+/// Bytes of a file that are read and sent at a time.
 const PIECE: u64 = 64 << 10;
 /// Bytes of the checksum at the end of a file.
 const CHECKSUM: usize = 32;
-/// How long a reader may take none of them.
+/// Longest time in which a reader may accept no piece.
 const IDLE: Duration = Duration::from_secs(30);
-/// Bytes per second that it has to take on the average, once that has passed.
-const LEAST_RATE: u64 = 16 << 10;
+/// Smallest average rate of a reader after that time, bytes per second.
+const MIN_RATE: u64 = 16 << 10;
 
-/// A lease as a node serves it.
+/// State of a lease at the node.
 #[derive(Clone, Debug)]
 pub struct LeaseStatus {
     /// The lease's terms.
     pub terms: Terms,
-    /// How the link to the gateway is, in words.
+    /// State of the link to the gateway, in words.
     pub gateway: String,
-    /// There is a job whose window is open.
+    /// Whether the node has a job whose window is open.
     pub has_job: bool,
 }
 
-/// What the routes answer from.
+/// The data behind the routes.
 #[derive(Clone)]
 pub struct NodeApi {
-    /// What was counted.
+    /// Counted shares.
     pub book: Book,
     /// Evidence of closed epochs.
     pub files: EvidenceFiles,
-    /// Tells the leases that are served now.
+    /// Returns the leases that are served now.
     pub leases: Arc<dyn Fn() -> Vec<LeaseStatus> + Send + Sync>,
 }
 
@@ -66,7 +66,7 @@ pub async fn serve(listener: TcpListener, api: NodeApi) {
         .route("/v1/status", get(status))
         .with_state(api);
     if let Err(error) = axum::serve(listener, routes).await {
-        warn!(%error, "API ended");
+        warn!(%error, "API stopped");
     }
 }
 
@@ -94,29 +94,33 @@ async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u
         Err(error) => error,
     };
     let (status, code) = match &error {
-        FileError::Book(BookError::UnknownLease(_)) => (StatusCode::NOT_FOUND, "unknown-lease"),
-        FileError::Book(BookError::NotClosed(_)) => (StatusCode::NOT_FOUND, "not-closed"),
-        FileError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-        FileError::FailedBefore => (StatusCode::SERVICE_UNAVAILABLE, "evidence-file"),
-        FileError::Book(_) => (StatusCode::INTERNAL_SERVER_ERROR, "journal"),
-        FileError::Write(_) | FileError::Io(_) => (StatusCode::INTERNAL_SERVER_ERROR, "evidence-file"),
-        FileError::Ended(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        EvidenceFileError::Book(BookError::UnknownLease(_)) => (StatusCode::NOT_FOUND, "unknown-lease"),
+        EvidenceFileError::Book(BookError::NotClosed(_)) => (StatusCode::NOT_FOUND, "not-closed"),
+        EvidenceFileError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        EvidenceFileError::FailedBefore => (StatusCode::SERVICE_UNAVAILABLE, "evidence-file"),
+        EvidenceFileError::Book(_) => (StatusCode::INTERNAL_SERVER_ERROR, "journal"),
+        EvidenceFileError::Write(_) | EvidenceFileError::Io(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "evidence-file")
+        }
+        EvidenceFileError::Ended(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     };
     (status, Json(json!({"code": code, "message": error.to_string()}))).into_response()
 }
 
-/// Hands a file on, piece by piece, to a reader that takes them; says whether what was read to the end had the checksum
-/// that is at its end. A reader that takes nothing for a while, or too little in all, loses its place.
+/// Sends a file to a reader piece by piece. Returns `false` if the file is damaged: it can't be
+/// read, or its checksum is wrong. A reader that is too slow is dropped, which leaves the file
+/// undamaged.
 async fn pour(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> bool {
     let Opened { file, length, place: _place } = opened;
     let mut file = tokio::fs::File::from_std(file);
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut checksum = Sha256::new();
     let (mut done, mut last) = (0u64, Vec::new());
     loop {
         let mut piece = Vec::new();
         match (&mut file).take(PIECE).read_to_end(&mut piece).await {
             Ok(0) => break,
+            // a length in memory fits 64 bits
             Ok(read) => done = done.saturating_add(u64::try_from(read).unwrap_or(u64::MAX)),
             Err(error) => {
                 let _ = to.send(Err(error)).await;
@@ -127,8 +131,8 @@ async fn pour(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> bool {
         let known = last.len().saturating_sub(CHECKSUM);
         checksum.update(last.get(..known).unwrap_or_default());
         last.drain(..known);
-        let seconds = begun.elapsed().saturating_sub(IDLE).as_secs();
-        let too_slow = done < seconds.saturating_mul(LEAST_RATE);
+        let seconds = started.elapsed().saturating_sub(IDLE).as_secs();
+        let too_slow = done < seconds.saturating_mul(MIN_RATE);
         if too_slow || !matches!(timeout(IDLE, to.send(Ok(piece))).await, Ok(Ok(()))) {
             return true;
         }
@@ -140,6 +144,7 @@ async fn status(State(api): State<NodeApi>) -> Response {
     let leases: Vec<_> = (api.leases)()
         .into_iter()
         .map(|LeaseStatus { terms, gateway, has_job }| {
+            // a lease without records has no verdicts
             let verdicts = api.book.read(terms.id, |lease| lease.verdicts()).unwrap_or_default();
             json!({
                 "lease": terms.id,
