@@ -1,14 +1,14 @@
-//! What the HTTP API carries. JSON, camelCase; work is a decimal string of expected hashes.
+//! Bodies of a member's HTTP API. JSON, camelCase; work is a decimal string of expected hashes.
 //!
 //! | route | body | answer |
 //! |---|---|---|
 //! | `POST /v1/jobs` | a signed job | [`JobReceipt`] |
-//! | `GET /v1/leases/{id}/jobs?after=<sequence>&wait=<seconds>` | | signed jobs, waits up to 30 s for one |
+//! | `GET /v1/leases/{id}/jobs?after=<sequence>&wait=<seconds>` | | signed jobs; waits up to 30 s for one |
 //! | `POST /v1/roots` | a signed epoch root | [`RootReceipt`] |
 //! | `GET /v1/leases/{id}/roots/{epoch}` | | [`RootView`] |
 //! | `GET /v1/leases/{id}/statement?epoch=<n>` | | [`StatementView`] |
 //! | `POST /v1/statements` | `{"statements": […]}` | [`SignedBatch`], or 409 `{"refusals": […]}` |
-//! | `GET /v1/status` | | who the member is and what it serves |
+//! | `GET /v1/status` | | address of the member's key, and its leases |
 //!
 //! Errors are `{"code": <kebab-case>, "message": <text>}`.
 
@@ -16,63 +16,63 @@ use alloy_primitives::{Address, B256, Bytes};
 use hashlease_primitives::{LeaseId, SignedEpochRoot, Statement, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-/// A job was taken, and is on the jobs route from now on.
+/// The member accepted a job and serves it on the jobs route from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobReceipt {
-    /// When it came first.
+    /// Time of its first arrival, Unix milliseconds.
     pub received: UnixMillis,
 }
 
-/// A root was taken.
+/// The member accepted a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RootReceipt {
-    /// When it came first.
+    /// Time of its first arrival, Unix milliseconds.
     pub received: UnixMillis,
-    /// Before the epoch's deadline.
+    /// Whether it arrived before the epoch's deadline.
     pub in_time: bool,
 }
 
-/// A root as a member has it.
+/// A member's record of a root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RootView {
-    /// When it came.
+    /// Time of its arrival, Unix milliseconds.
     pub received: UnixMillis,
-    /// Before the epoch's deadline, by this member's own clock.
+    /// Whether it arrived before the epoch's deadline, by this member's own clock.
     pub in_time: bool,
-    /// The provider's word.
+    /// The provider's signed claim.
     pub root: SignedEpochRoot,
 }
 
-/// What became of an epoch's root.
+/// State of an epoch's root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum EpochState {
-    /// None came, and the deadline is not over.
+    /// No root yet, and the deadline is not over.
     Awaited,
-    /// None came in time: counts as empty.
+    /// No root before the deadline: the epoch counts as empty.
     Missing,
-    /// It came too late: counts as empty.
+    /// The root was late: the epoch counts as empty.
     Late,
     /// Its evidence is being fetched and checked.
     Pending,
     /// Every share was verified.
     Verified,
-    /// The evidence does not hold: counts as empty.
+    /// The evidence breaks a rule: the epoch counts as empty.
     Refused {
         /// Stable kebab-case name of the rule.
         #[serde(default)]
         code: String,
-        /// What was expected and what came.
+        /// Expected and actual values, for people.
         reason: String,
     },
-    /// As much was fetched for it as is for one root, in vain: counts as empty.
+    /// The root's download budget is used up without a good file: the epoch counts as empty.
     NotFetched {
-        /// Stable kebab-case name of what went wrong last.
+        /// Stable kebab-case name of the last failure.
         code: String,
-        /// What went wrong last.
+        /// The last failure.
         reason: String,
     },
 }
@@ -81,15 +81,15 @@ pub enum EpochState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EpochView {
-    /// Epoch.
+    /// The epoch, from 0.
     pub epoch: u32,
     /// Shares that count.
     pub count: u64,
     /// Their work, capped at 1.25 of the epoch's promise, as a decimal string.
     pub work: String,
-    /// Root that counts.
+    /// Root of the counted shares.
     pub root: B256,
-    /// What became of the root that came.
+    /// State of the epoch's root.
     #[serde(flatten)]
     pub state: EpochState,
 }
@@ -98,7 +98,7 @@ pub struct EpochView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatementView {
-    /// What it would sign at most.
+    /// The strongest statement that it would sign.
     pub statement: Statement,
     /// Some root is still awaited or being checked.
     pub pending: bool,
@@ -120,15 +120,15 @@ pub struct SignedBatch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// Lease.
+    /// The lease.
     pub lease: LeaseId,
     /// Stable kebab-case name.
     pub code: String,
-    /// What was expected and what came.
+    /// Expected and actual values, for people.
     pub message: String,
 }
 
-/// Statements to be signed.
+/// A request to sign statements.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignRequest {
     /// One batch: one signature covers all of them.
@@ -147,6 +147,6 @@ pub struct Refusals {
 pub struct ErrorBody {
     /// Stable kebab-case name.
     pub code: String,
-    /// What was expected and what came.
+    /// Expected and actual values, for people.
     pub message: String,
 }

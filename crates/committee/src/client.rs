@@ -1,4 +1,4 @@
-//! Talking to a member.
+//! HTTP client of a member's API.
 
 use crate::api::{
     ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest, SignedBatch, StatementView,
@@ -10,57 +10,37 @@ use std::time::Duration;
 use url::Url;
 
 const TIMEOUT: Duration = Duration::from_secs(40);
-/// For what a member answers without waiting for anything.
+/// For requests that a member answers without waiting for anything.
 const QUICK: Duration = Duration::from_secs(10);
-/// For a job: the gateway has the next one soon.
+/// For a job: the gateway soon has a newer one.
 const JOB: Duration = Duration::from_secs(5);
 
-/// Why a member gave no answer, or which one.
+/// No HTTP client can be made, for instance because the system's TLS certificates can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("HTTP client for committee members: {0}")]
+pub struct HttpClientError(#[from] reqwest::Error);
+
+/// Why a request to a member failed.
 #[derive(Clone, Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields; `member` is its URL, `status` the HTTP status if there is an answer")]
 pub enum ClientError {
-    /// It can't be reached, or does not answer in time.
+    /// The member can't be reached, or does not answer in time.
     #[error("member {member} can't be reached: {message}")]
-    Unreachable {
-        /// Its URL.
-        member: String,
-        /// What the connection says.
-        message: String,
-    },
-    /// It says no.
+    Unreachable { member: String, message: String },
+    /// The member refuses the request, with a kebab-case code.
     #[error("member {member}: {message} ({code})")]
-    Refused {
-        /// Its URL.
-        member: String,
-        /// HTTP status.
-        status: u16,
-        /// Kebab-case name.
-        code: String,
-        /// Its words.
-        message: String,
-    },
-    /// It does not sign.
+    Refused { member: String, status: u16, code: String, message: String },
+    /// The member does not sign.
     #[error("member {member} does not sign: {}", refusals.iter().map(|r| format!("lease {}: {} ({})", r.lease, r.message, r.code)).collect::<Vec<_>>().join("; "))]
-    NotSigned {
-        /// Its URL.
-        member: String,
-        /// Lease by lease.
-        refusals: Vec<Refusal>,
-    },
-    /// Its answer can't be read.
+    NotSigned { member: String, refusals: Vec<Refusal> },
+    /// The member's answer can't be read.
     #[error("member {member} answers something else: {message}")]
-    Answer {
-        /// Its URL.
-        member: String,
-        /// HTTP status; none when the request could not be built.
-        status: Option<u16>,
-        /// What is wrong.
-        message: String,
-    },
+    Answer { member: String, status: Option<u16>, message: String },
 }
 
 impl ClientError {
-    /// Whether the same request may succeed later: the member can't be reached, does not know the lease yet
-    /// (404), has no time (408, 429), or fails on its side. Any other refusal is final.
+    /// Whether the same request may succeed later: the member can't be reached, does not know the
+    /// lease yet (404), has no time (408, 429), or fails on its side. Any other refusal is final.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         match self {
@@ -73,10 +53,12 @@ impl ClientError {
     }
 }
 
-/// Connections to members, which clients may share.
-#[must_use]
-pub fn http_client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default()
+/// A pool of connections that several clients can share.
+///
+/// # Errors
+/// [`HttpClientError`]. There is no fallback: a client without the timeout would never give up.
+pub fn http_client() -> Result<reqwest::Client, HttpClientError> {
+    Ok(reqwest::Client::builder().timeout(TIMEOUT).build()?)
 }
 
 /// A member's API.
@@ -87,10 +69,12 @@ pub struct MemberClient {
 }
 
 impl MemberClient {
-    /// A client for the API at `url`.
-    #[must_use]
-    pub fn new(url: Url) -> Self {
-        Self::over(url, http_client())
+    /// A client for the API at `url`, with connections of its own.
+    ///
+    /// # Errors
+    /// [`HttpClientError`].
+    pub fn new(url: Url) -> Result<Self, HttpClientError> {
+        Ok(Self::over(url, http_client()?))
     }
 
     /// A client that shares its connections with others.
@@ -99,7 +83,7 @@ impl MemberClient {
         Self { url, http }
     }
 
-    /// Where the member is.
+    /// Base URL of the member's API.
     #[must_use]
     pub const fn url(&self) -> &Url {
         &self.url
@@ -137,7 +121,7 @@ impl MemberClient {
         }
     }
 
-    /// Hands over a signed job.
+    /// Posts a signed job.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -154,16 +138,16 @@ impl MemberClient {
         self.ask(self.http.get(route)).await
     }
 
-    /// Hands over the provider's root of an epoch.
+    /// Posts the provider's root of an epoch.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn post_root(&self, root: &SignedEpochRoot) -> Result<RootReceipt, ClientError> {
-        // the next root must not wait for a member that hangs
+        // a member that hangs must not delay the next root
         self.ask(self.http.post(self.route("v1/roots")?).timeout(QUICK).json(root)).await
     }
 
-    /// The root of an epoch as the member has it.
+    /// The member's record of an epoch's root.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -1,4 +1,4 @@
-//! Gathers the signatures of enough members over one batch of statements.
+//! Gathers enough members' signatures over one batch of statements.
 
 use crate::client::MemberClient;
 use alloy_primitives::Address;
@@ -6,7 +6,7 @@ use futures::future::join_all;
 use hashlease_primitives::{Domain, Statement, recover_signer};
 use std::collections::BTreeMap;
 
-/// A seat of a committee that can be asked.
+/// A seat of a committee whose member can be asked.
 #[derive(Clone, Debug)]
 pub struct Seat {
     /// Position in the contract's list.
@@ -20,19 +20,18 @@ pub struct Seat {
 /// Too few signatures.
 #[derive(Debug, thiserror::Error)]
 #[error("{got} of {threshold} signatures: {}", reasons.join("; "))]
+#[allow(missing_docs, reason = "the message explains the fields")]
 pub struct GatherError {
-    /// Signatures needed.
     pub threshold: usize,
-    /// Signatures that came.
     pub got: usize,
-    /// What the others said.
     pub reasons: Vec<String>,
 }
 
-/// Asks every seat at once and packs the signatures in the order that the oracle wants. `domain` names the oracle.
+/// Asks every seat at once and packs the signatures in the oracle's order. `domain` names the
+/// oracle.
 ///
 /// # Errors
-/// [`GatherError`] with what each refusing member said.
+/// [`GatherError`] with each refusing member's message.
 pub async fn gather(
     seats: &[Seat],
     statements: &[Statement],

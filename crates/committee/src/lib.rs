@@ -1,8 +1,10 @@
-//! The protocol between a committee's members and everybody who talks to them: what their API carries, a client for it,
-//! and how the members' views become one signed batch.
+//! The protocol between a committee's members and their peers: the bodies of the members' API, a
+//! client for it, and the way from several members' figures to one signed batch.
 //!
-//! In: what members count of a lease ([`StatementView`]). Out: the strongest statement that enough of them can sign
-//! ([`propose`]) with their signatures ([`gather`]). The members themselves are in `hashlease-member`.
+//! In: the members' figures of a lease ([`StatementView`]). Out: the strongest statement that
+//! enough members can sign ([`propose`]), and their signatures over it ([`gather`]). The member
+//! itself is `hashlease-member`.
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod api;
 mod client;
@@ -13,6 +15,6 @@ pub use api::{
     EpochState, EpochView, ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest,
     SignedBatch, StatementView,
 };
-pub use client::{ClientError, MemberClient, http_client};
+pub use client::{ClientError, HttpClientError, MemberClient, http_client};
 pub use gather::{GatherError, Seat, gather};
 pub use propose::{least_last_due, propose};

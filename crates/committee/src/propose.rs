@@ -5,15 +5,17 @@ use alloy_primitives::B256;
 use hashlease_primitives::{Statement, Work};
 use std::collections::BTreeMap;
 
-/// The least `due` that a member signs as the last word, a twentieth below its own count: the escrow tolerates so much
-/// without a slash, and members see the same jobs within moments. Less would free the provider of what it owes.
+/// Smallest `due` that a member signs in a last statement: a twentieth below its own count. The
+/// escrow tolerates as much without a slash, and members see the same jobs within moments. A
+/// smaller figure would release the provider from work that was due.
 #[must_use]
 pub fn least_last_due(own: Work) -> Work {
     own.saturating_sub(Work::capped(own.hashes() / 20))
 }
 
-/// The strongest statement that `threshold` of the members can sign: the evidence that so many agree on, and of their
-/// figures for `due` the highest that so many reach. It is the last one only if so many of those who can sign it as such say so.
+/// The strongest statement that `threshold` members can sign: evidence on which that many agree,
+/// and the highest `due` that that many of them reach. It is the last statement only if that many
+/// of the members who can sign it as the last one say so.
 #[must_use]
 pub fn propose(views: &[StatementView], threshold: usize) -> Option<Statement> {
     let mut groups: BTreeMap<B256, Vec<&Statement>> = BTreeMap::new();
@@ -72,8 +74,9 @@ mod tests {
         assert_eq!(propose(&split, 2), None, "no evidence that two agree on");
     }
 
-    /// Today: one lying member of three names less work than two honest ones, and its figure is proposed, which these
-    /// don't sign: nothing is ever credited. Right: what two of three agree on.
+    /// Today: when one of three members reports less work than the two honest ones, its figure is
+    /// proposed. The honest members don't sign that, so nothing is ever credited. Right: the figure
+    /// of two of three.
     #[test]
     fn known_fault_least_work_of_a_group_is_proposed() {
         let mut liar = view(1, 20, true, false);
@@ -82,8 +85,8 @@ mod tests {
         assert_eq!(propose(&views, 2).unwrap().work, Work::ZERO);
     }
 
-    /// Today: the moment is that of whoever answers first, right or wrong. Right: a view of another moment or lease
-    /// than was asked for is dropped.
+    /// Today: the first answer decides `as_of`, right or wrong. Right: an answer for another lease
+    /// or epoch than requested is dropped.
     #[test]
     fn known_fault_moment_of_the_first_view_is_proposed() {
         let mut liar = view(1, 20, true, false);

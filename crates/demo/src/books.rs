@@ -51,7 +51,7 @@ impl Books {
         std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
         let mut clients = Vec::new();
         for member in &world.members {
-            clients.push(MemberClient::new(format!("http://{}/", member.address("api")?).parse()?));
+            clients.push(MemberClient::new(format!("http://{}/", member.address("api")?).parse()?)?);
         }
         let threshold = world.chain.committee(terms.oracle).await?.threshold;
         let mut epochs = Vec::new();

@@ -10,7 +10,7 @@ use crate::{
     job_form::{FormError, JobForm},
     mined_lease::{CONNECT_AHEAD, MineableJob, MinedLease},
 };
-use hashlease_committee::MemberClient;
+use hashlease_committee::{MemberClient, http_client};
 use hashlease_ledger::{Book, BookError};
 use hashlease_primitives::{DifficultyBase, NodeBox, SignedJob, Target, Terms};
 use hashlease_share::VerifiedJob;
@@ -195,6 +195,13 @@ pub(crate) async fn read_link(served: &MinedLease, book: &Book, mut events: Upst
 /// Long-polls the members for jobs while the gateway's link is down.
 async fn poll_members(served: Arc<MinedLease>, book: Book, target: watch::Receiver<LinkTarget>) {
     let mut after = 0;
+    let http = match http_client() {
+        Ok(http) => http,
+        Err(error) => {
+            warn!(lease = %served.id(), %error, "members can't be polled for jobs");
+            return;
+        }
+    };
     let mut clients: BTreeMap<Url, MemberClient> = BTreeMap::new();
     loop {
         sleep(Duration::from_millis(500)).await;
@@ -206,7 +213,7 @@ async fn poll_members(served: Arc<MinedLease>, book: Book, target: watch::Receiv
             if served.link().is_some() {
                 break;
             }
-            let client = clients.entry(url.clone()).or_insert_with(|| MemberClient::new(url));
+            let client = clients.entry(url.clone()).or_insert_with(|| MemberClient::over(url, http.clone()));
             let Ok(jobs) = client.jobs(served.id(), after, 2).await else { continue };
             for signed in jobs {
                 after = after.max(signed.job.sequence());

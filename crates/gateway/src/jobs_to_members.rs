@@ -64,7 +64,13 @@ impl JobsToMembers {
 }
 
 async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>, clock: SharedClock) {
-    let client = MemberClient::new(member.clone());
+    let client = match MemberClient::new(member.clone()) {
+        Ok(client) => client,
+        Err(error) => {
+            warn!(%member, %error, "jobs can't be delivered to a member");
+            return;
+        }
+    };
     let mut waiting: VecDeque<SignedJob> = VecDeque::new();
     let mut complained = false;
     loop {

@@ -1,9 +1,9 @@
-//! Work that was asked for: rate times the seconds in which signed jobs were on the table.
+//! Due work: rate times the seconds in which a signed job was open.
 
 use hashlease_primitives::{Terms, UnixSeconds, Work};
 use std::collections::BTreeMap;
 
-/// The seconds in which at least one job was on the table, as disjoint half-open intervals.
+/// The seconds in which at least one job was open, as disjoint half-open intervals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DueCounter {
     // start → end; neighbours never touch
@@ -17,7 +17,7 @@ impl DueCounter {
             return;
         }
         let (mut from, mut to) = (from, to);
-        // every interval that begins at or before our end and ends at or after our begin melts into ours
+        // merge every interval that overlaps or touches the new one
         while let Some((&start, &end)) = self.intervals.range(..=to).next_back() {
             if end < from {
                 break;
@@ -29,7 +29,8 @@ impl DueCounter {
         self.intervals.insert(from, to);
     }
 
-    /// Adds a job: from the later of its window's begin and `served` on, through its window's last second.
+    /// Adds a job: from its window's start or `served`, whichever is later, through its window's
+    /// last second.
     pub(crate) fn insert_job(
         &mut self,
         not_before: UnixSeconds,

@@ -1,11 +1,12 @@
 //! Checking the evidence of one root, until there is a verdict.
 //!
-//! The file goes to disk first and is then read in one pass on a thread of its own, so that memory does not grow with it
-//! and a server that is slow holds up nobody's check. Nothing is judged before the checksum at its end was right.
+//! The file is first written to disk and then read in one pass on its own thread. Memory therefore
+//! does not grow with the file, and a slow server delays no other check. There is no verdict before
+//! the checksum at the file's end was right.
 
 use crate::{
     fetch::{FetchError, Scratch, fetch},
-    figures::{in_time, over},
+    figures::{in_time, is_over},
     state::{LeaseView, State},
     store::{Complaint, Outcome, StoreError, StoredRoot},
     turns::{Claim, Turn},
@@ -25,19 +26,20 @@ use tokio::{sync::watch, task::JoinError, time::sleep};
 use tracing::{info, warn};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Longest pause between two tries to get a file: the 64 tries that a server has that is down last for more than a day, half of
-/// the usual credit window.
+/// Longest pause between fetch attempts. An unreachable server gets 64 attempts; at this pause they
+/// span more than a day, half the usual credit window.
 const MAX_PAUSE: Duration = Duration::from_secs(1_800);
-/// Longest pause before other members are asked again whether a root came in time.
+/// Longest pause before other members are asked again whether a root was in time.
 const MAX_PAUSE_LATE: Duration = Duration::from_secs(600);
-/// So many times the longest file that a root may have is fetched for it, and one more that was begun.
+/// Download budget of a root, as a multiple of its longest possible file; a running attempt may
+/// finish.
 const FILES_PER_ROOT: u64 = 4;
-/// An attempt costs the provider at least this part of the longest file, however little came: it took a turn.
-const LEAST_CHARGE: u64 = 16;
-/// Shares that are read at a time where none is checked.
+/// Every failed attempt is charged at least 1/16 of the longest file, because it held a fetch turn.
+const MIN_CHARGE_DIVISOR: u64 = 16;
+/// Shares of one piece when a file is read without checking its shares.
 const PIECE: usize = 4_096;
 
-/// Why there is no good verdict.
+/// Why a check did not verify the evidence.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckError {
     #[error("root came late, and too few members had it in time")]
@@ -52,7 +54,7 @@ pub(crate) enum CheckError {
     Store(StoreError),
     #[error("check ended early: {0}")]
     Check(#[from] JoinError),
-    /// The only one that does not pass.
+    /// The evidence breaks a rule: final, while every other error is retried.
     #[error("{0}")]
     Refused(Complaint),
 }
@@ -70,7 +72,7 @@ impl CheckError {
         }
     }
 
-    /// The provider's, not this machine's.
+    /// Whether the provider is at fault, not this machine.
     const fn is_providers(&self) -> bool {
         match self {
             Self::Fetch(error) => error.is_providers(),
@@ -92,7 +94,7 @@ impl From<StoreError> for CheckError {
     }
 }
 
-/// Starts the check of a root's evidence. It ends with a verdict, or with the member.
+/// Starts the check of a root's evidence. It ends with a verdict or with the member.
 pub(crate) fn start(member: &Arc<State>, id: EpochId) {
     let member = Arc::clone(member);
     tokio::spawn(async move {
@@ -103,55 +105,55 @@ pub(crate) fn start(member: &Arc<State>, id: EpochId) {
     });
 }
 
-/// Fetches and checks until there is a verdict, or nobody can use one any more.
+/// Fetches and checks until there is a verdict, or until the lease is over.
 async fn run(member: Arc<State>, id: EpochId) {
     let EpochId { lease, epoch } = id;
-    // after a restart, where it was before
-    let failed = member.stored(id).map_or(0, |stored| stored.failed);
+    // after a restart, resume with the pause of the last attempt
+    let failed = member.stored(id).map_or(0, |stored| stored.failed); // no root, no attempts
     let mut pause = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(failed.min(16))).min(MAX_PAUSE);
     loop {
         let mut longest = MAX_PAUSE;
-        // a lease that is not known yet after a restart soon will be
+        // after a restart, the leases are known once the chain was read
         if let Ok(view) = member.view(lease)
             && let Some(mut stored) = member.stored(id)
         {
-            if over(&view.lease, member.clock.now()) {
+            if is_over(&view.lease, member.clock.now()) {
                 return;
             }
-            let trouble = match attempt(&member, &view, epoch, &mut stored).await {
+            let error = match attempt(&member, &view, epoch, &mut stored).await {
                 Ok(()) => {
                     info!(%lease, epoch, "evidence verified");
                     keep(&member, id, stored);
                     return;
                 }
-                Err(trouble) => trouble,
+                Err(error) => error,
             };
-            let verdict = match &trouble {
+            let verdict = match &error {
                 CheckError::Refused(complaint) => {
                     warn!(%lease, epoch, code = complaint.code, reason = complaint.message, "evidence refused: the epoch counts as empty");
                     Some(Outcome::Refused(complaint.clone()))
                 }
                 passing if stored.fetched >= budget(&member, &view, &stored) => {
-                    warn!(%lease, epoch, code = passing.code(), reason = %passing, bytes = stored.fetched, "evidence was fetched too often in vain: the epoch counts as empty");
+                    warn!(%lease, epoch, code = passing.code(), reason = %passing, bytes = stored.fetched, "download budget of the evidence is used up: the epoch counts as empty");
                     Some(Outcome::Unfetched(Complaint::new(passing.code(), passing.to_string())))
                 }
                 passing => {
-                    warn!(%lease, epoch, code = passing.code(), reason = %passing, retry_in = ?pause, "evidence can't be checked yet");
+                    warn!(%lease, epoch, code = passing.code(), reason = %passing, retry_in = ?pause, "evidence check failed");
                     None
                 }
             };
             stored.outcome = verdict.unwrap_or(Outcome::Pending);
             let judged = stored.outcome != Outcome::Pending;
-            if (judged || trouble.is_providers())
+            if (judged || error.is_providers())
                 && let Err(error) = member.store.put_root(id, &stored)
             {
-                warn!(%lease, epoch, %error, "state of the evidence can't be stored");
+                warn!(%lease, epoch, %error, "storing the state of the evidence failed");
             }
             keep(&member, id, stored);
             if judged {
                 return;
             }
-            if matches!(trouble, CheckError::Late) {
+            if matches!(error, CheckError::Late) {
                 longest = MAX_PAUSE_LATE;
             }
         }
@@ -160,27 +162,28 @@ async fn run(member: Arc<State>, id: EpochId) {
     }
 }
 
-/// Longest file that the root's count and the settings allow, bytes.
+/// Longest file allowed by the root's count and the settings, bytes.
 fn longest(member: &State, view: &LeaseView, stored: &StoredRoot) -> u64 {
     let kind = view.lease.terms.algorithm.job_kind();
     Evidence::longest(kind, stored.root.root.commitment.count).min(member.config.max_evidence)
 }
 
-/// Bytes that are charged for a root before it is given up.
+/// Charged bytes at which a root is given up.
 fn budget(member: &State, view: &LeaseView, stored: &StoredRoot) -> u64 {
     longest(member, view, stored).saturating_mul(FILES_PER_ROOT)
 }
 
-/// Bytes that an attempt is charged for which so many came in vain.
-fn charge(trouble: &CheckError, fetched: u64, longest: u64) -> u64 {
-    // as if all of it had come, also where only its length was read
+/// Bytes to charge for a failed attempt that received `fetched` bytes.
+fn charge(error: &CheckError, fetched: u64, longest: u64) -> u64 {
+    // a file that is too long is charged in full, even if only its announced length was read
     let part =
-        if matches!(trouble, CheckError::Fetch(FetchError::TooLong { .. })) { 1 } else { LEAST_CHARGE };
+        if matches!(error, CheckError::Fetch(FetchError::TooLong { .. })) { 1 } else { MIN_CHARGE_DIVISOR };
     fetched.max(longest.div_ceil(part)).max(1)
 }
 
-/// A late root is checked only once enough members say that they had it in time: until then it counts as empty, and
-/// its keys are not counted; from then on it is one that came in time.
+/// Checks a root once. A late root is checked only after enough members confirm that they had it in
+/// time. Until then its epoch counts as empty and its keys are not counted; afterwards it is
+/// treated as in time.
 async fn attempt(
     member: &Arc<State>,
     view: &LeaseView,
@@ -208,7 +211,7 @@ fn keep(member: &State, id: EpochId, stored: StoredRoot) {
 async fn vouched(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRoot) -> bool {
     let lease = view.lease.terms.id;
     let _asking = member.questions.take(claim(view, stored)).await;
-    let mut asked: FuturesUnordered<_> = view
+    let mut answers: FuturesUnordered<_> = view
         .members
         .iter()
         .map(|url| async {
@@ -216,9 +219,9 @@ async fn vouched(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRo
         })
         .collect();
     let mut in_time = 0usize;
-    // as soon as it is enough nobody waits for a member that hangs
+    // stop once there are enough, without waiting for a member that hangs
     while in_time < view.threshold
-        && let Some(answer) = asked.next().await
+        && let Some(answer) = answers.next().await
     {
         if let Ok(theirs) = answer
             && theirs.in_time
@@ -229,12 +232,12 @@ async fn vouched(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRo
     }
     let enough = in_time >= view.threshold;
     if enough {
-        info!(%lease, epoch, in_time, member = %member.signer(), "late here, but enough members had the root in time");
+        info!(%lease, epoch, in_time, member = %member.signer(), "root was late here, but in time at enough members");
     }
     enough
 }
 
-/// A light cache, built here if no thread can be had for it.
+/// A light cache, built on this thread if no other can be spawned.
 fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
     caches.get(epoch).unwrap_or_else(|error| {
         warn!(epoch = epoch.index(), %error, "light cache is built in place");
@@ -242,8 +245,8 @@ fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
     })
 }
 
-/// What the evidence has to be of.
-struct Asked {
+/// Terms and claim that the evidence has to match.
+struct Expected {
     terms: Terms,
     epoch: u32,
     claimed: Commitment,
@@ -252,12 +255,13 @@ struct Asked {
 /// How urgent a root is.
 fn claim(view: &LeaseView, stored: &StoredRoot) -> Claim {
     let terms = &view.lease.terms;
-    // from then on an epoch without a verdict counts as empty
+    // afterwards an epoch without a verdict counts as empty
     let deadline = terms.end.plus(u64::from(view.lease.window / 2));
     Claim { provider: terms.provider, failed: stored.failed, deadline }
 }
 
-/// Waits for a turn, checks, and charges the root for an attempt that the provider let fail.
+/// Waits for a turn, checks, and charges the root if the attempt failed through the provider's
+/// fault.
 async fn check(
     member: &Arc<State>,
     view: &LeaseView,
@@ -266,14 +270,14 @@ async fn check(
 ) -> Result<(), CheckError> {
     let terms = &view.lease.terms;
     let claim = claim(view, stored);
-    // held to the end, so that few files are on disk
+    // held to the end, because it also limits the files on disk
     let mut fetching = member.fetches.take(claim).await;
     let mut fetched = 0;
     let checked = fetch_and_check(member, view, epoch, stored, claim, &mut fetching, &mut fetched).await;
     match &checked {
         Ok(()) => member.fetches.note(terms.provider, false),
-        Err(trouble) if trouble.is_providers() => {
-            let charged = charge(trouble, fetched, longest(member, view, stored));
+        Err(error) if error.is_providers() => {
+            let charged = charge(error, fetched, longest(member, view, stored));
             stored.fetched = stored.fetched.saturating_add(charged);
             stored.failed = stored.failed.saturating_add(1);
             member.fetches.note(terms.provider, true);
@@ -283,8 +287,8 @@ async fn check(
     checked
 }
 
-/// The whole check: terms, claim, every signature, every proof of work, root, and no key counted elsewhere. `fetched`
-/// counts what comes.
+/// The whole check: terms, claim, every signature, every proof of work, root, and no key counted
+/// elsewhere. `fetched` counts the received bytes.
 async fn fetch_and_check(
     member: &Arc<State>,
     view: &LeaseView,
@@ -296,17 +300,17 @@ async fn fetch_and_check(
 ) -> Result<(), CheckError> {
     let root = &stored.root.root;
     let claimed = root.commitment;
-    let asked = Asked { terms: view.lease.terms.clone(), epoch, claimed };
-    let scratch = Scratch::new(&member.scratch, &format!("{}-{epoch}", asked.terms.id));
+    let expected = Expected { terms: view.lease.terms.clone(), epoch, claimed };
+    let scratch = Scratch::new(&member.scratch, &format!("{}-{epoch}", expected.terms.id));
     let most = longest(member, view, stored);
     fetch(&root.evidence, &scratch.evidence, most, &member.config.fetch, fetched).await?;
     let checking = member.checks.take(claim).await;
-    // the provider's next file comes while this one is checked
+    // the provider's next file is fetched while this one is checked
     fetching.let_next();
     let (caches, running) = (Arc::clone(&member.caches), member.running.clone());
     let judging = tokio::task::spawn_blocking(move || {
-        let report = judge(&scratch, &asked, &caches, &running);
-        // as long as the thread is busy, whatever becomes of who waits for it
+        let report = judge(&scratch, &expected, &caches, &running);
+        // the turn lasts as long as this thread works, even if its caller is gone
         drop(checking);
         (scratch, report)
     });
@@ -327,7 +331,7 @@ fn ended(running: &watch::Receiver<()>) -> bool {
     running.has_changed().is_err()
 }
 
-/// A file that can't be read on once the member has ended.
+/// A file whose reads fail once the member has ended.
 struct WhileRunning<'a> {
     file: File,
     running: &'a watch::Receiver<()>,
@@ -342,24 +346,25 @@ impl Read for WhileRunning<'_> {
     }
 }
 
-/// Reads the file through and writes down its keys, if all of it holds.
+/// Reads the whole file and writes down its keys if all of it is right.
 fn judge(
     scratch: &Scratch,
-    asked: &Asked,
+    expected: &Expected,
     caches: &Caches,
     running: &watch::Receiver<()>,
 ) -> Result<Commitment, CheckError> {
     let file = File::open(&scratch.evidence).map_err(CheckError::Disk)?;
     let mut reader = EvidenceReader::open(WhileRunning { file, running })?;
-    if let Some(complaint) = differs(reader.head(), reader.left(), asked) {
-        // a provider may serve a broken file once and the right one later: only a whole one is judged
+    if let Some(complaint) = differs(reader.head(), reader.left(), expected) {
+        // only a whole file is judged: a provider may serve a broken file once and the right one
+        // later
         while reader.next(&mut Vec::new(), PIECE)? {}
         return Err(CheckError::Refused(complaint));
     }
     let newest =
         reader.head().jobs.iter().filter_map(|signed| signed.job.ethash()).map(|job| job.block_number).max();
-    // a cancellation brings it closer
-    reader.set_end(asked.terms.end.get());
+    // a cancellation may have brought it closer
+    reader.set_end(expected.terms.end.get());
     let mut keys = BufWriter::new(File::create(&scratch.keys).map_err(CheckError::Disk)?);
     let mut written = Ok(());
     let report = reader.recheck_until_refused(Recheck {
@@ -376,19 +381,19 @@ fn judge(
         return Err(CheckError::Refused(complaint));
     }
     written.and_then(|()| keys.flush()).map_err(CheckError::Disk)?;
-    // work was done at this block, so more will be: the cache of the next DAG is built before its evidence comes. Signatures
-    // alone would not do, or a job signer could have any number of caches built for nothing.
+    // Counted work at this block announces more, so the cache of the next DAG is built in advance.
+    // Signed jobs alone are not enough: they cost nothing, and could demand any number of caches.
     if let Some(block) = newest.filter(|_| report.rebuilt.count > 0)
-        && let Err(error) = caches.follow(asked.terms.algorithm, block)
+        && let Err(error) = caches.follow(expected.terms.algorithm, block)
     {
-        warn!(lease = %asked.terms.id, block, %error, "no light cache can be prepared for the next DAG");
+        warn!(lease = %expected.terms.id, block, %error, "preparing the light cache of the next DAG failed");
     }
     Ok(report.rebuilt)
 }
 
-/// What of a file's head is not as the chain and the provider's signature say.
-fn differs(head: &EvidenceHead, shares: u64, asked: &Asked) -> Option<Complaint> {
-    let Asked { terms, epoch, claimed } = asked;
+/// The first part of a file's head that differs from the chain or from the provider's signed claim.
+fn differs(head: &EvidenceHead, shares: u64, expected: &Expected) -> Option<Complaint> {
+    let Expected { terms, epoch, claimed } = expected;
     if let Some(difference) = head.differs_from(terms) {
         return Some(Complaint::new("terms-differ", format!("evidence is of other terms: {difference}")));
     }
@@ -405,7 +410,7 @@ fn differs(head: &EvidenceHead, shares: u64, asked: &Asked) -> Option<Complaint>
     })
 }
 
-/// The first thing that does not hold.
+/// The first mistake in the evidence.
 fn complaint(report: &Report) -> Option<Complaint> {
     if let Some(job) = report.jobs_named.first() {
         let message = format!("job {}: {}", job.sequence, job.refused);

@@ -1,4 +1,4 @@
-//! Fetching a file from a server that nobody answers for: bytes and time are bounded, and it goes to disk.
+//! Downloads a file from an untrusted server to disk, within limits on bytes and time.
 
 use futures::StreamExt as _;
 use std::{
@@ -48,16 +48,16 @@ impl FetchError {
     }
 }
 
-/// What a provider's server may ask of a member.
+/// Limits on downloads from providers' servers.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchLimits {
-    /// Evidence files that are fetched, or on disk, at once.
+    /// Evidence files that are fetched or on disk at the same time.
     pub at_once: usize,
-    /// Longest silence.
+    /// Longest time without a byte.
     pub idle: Duration,
-    /// Bytes per second that have to come on the average, once `idle` has passed.
+    /// Smallest average rate once `idle` has passed, bytes per second.
     pub least_rate: u64,
-    /// Longest time for a whole file.
+    /// Longest time of a whole download.
     pub whole: Duration,
 }
 
@@ -72,9 +72,9 @@ impl Default for FetchLimits {
     }
 }
 
-/// Files of one root on disk. They go when this does.
+/// Files of one root on disk, deleted when this is dropped.
 pub(crate) struct Scratch {
-    /// The evidence as it came.
+    /// The evidence as received.
     pub(crate) evidence: PathBuf,
     /// Keys of its shares, 32 bytes each.
     pub(crate) keys: PathBuf,
@@ -85,7 +85,7 @@ impl Scratch {
         Self { evidence: dir.join(format!("{name}.hlev")), keys: dir.join(format!("{name}.keys")) }
     }
 
-    /// An empty directory for them: what a member left there that was killed is of no use.
+    /// Makes an empty directory for them: files of a killed member are useless.
     pub(crate) fn empty(dir: &Path) -> io::Result<()> {
         match std::fs::remove_dir_all(dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -103,7 +103,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Fetches what is at `url`, at most `most` bytes, into a file. `fetched` counts what comes.
+/// Downloads `url` into a file, at most `most` bytes. `fetched` counts the received bytes.
 pub(crate) async fn fetch(
     url: &str,
     into: &Path,
@@ -111,13 +111,13 @@ pub(crate) async fn fetch(
     limits: &FetchLimits,
     fetched: &mut u64,
 ) -> Result<(), FetchError> {
-    let begun = Instant::now();
-    let whole = timeout(limits.whole, fetch_patiently(url, into, most, limits, begun, fetched)).await;
-    whole.unwrap_or_else(|_| Err(slow(*fetched, begun)))
+    let started = Instant::now();
+    let whole = timeout(limits.whole, fetch_patiently(url, into, most, limits, started, fetched)).await;
+    whole.unwrap_or_else(|_| Err(slow(*fetched, started)))
 }
 
-fn slow(bytes: u64, begun: Instant) -> FetchError {
-    FetchError::Slow { bytes, seconds: begun.elapsed().as_secs() }
+fn slow(bytes: u64, started: Instant) -> FetchError {
+    FetchError::Slow { bytes, seconds: started.elapsed().as_secs() }
 }
 
 async fn fetch_patiently(
@@ -125,7 +125,7 @@ async fn fetch_patiently(
     into: &Path,
     most: u64,
     limits: &FetchLimits,
-    begun: Instant,
+    started: Instant,
     fetched: &mut u64,
 ) -> Result<(), FetchError> {
     let connection = |error: reqwest::Error| FetchError::Connection(error.without_url().to_string());
@@ -136,7 +136,7 @@ async fn fetch_patiently(
         .map_err(connection)?;
     // the server may have to make the file first
     let response = timeout(limits.idle.saturating_mul(3), client.get(url).send()).await;
-    let response = response.map_err(|_| slow(*fetched, begun))?.map_err(connection)?;
+    let response = response.map_err(|_| slow(*fetched, started))?.map_err(connection)?;
     if !response.status().is_success() {
         return Err(FetchError::Status(response.status().as_u16()));
     }
@@ -147,16 +147,17 @@ async fn fetch_patiently(
     let mut body = response.bytes_stream();
     let answered = Instant::now();
     loop {
-        let piece = timeout(limits.idle, body.next()).await.map_err(|_| slow(*fetched, begun))?;
+        let piece = timeout(limits.idle, body.next()).await.map_err(|_| slow(*fetched, started))?;
         let Some(piece) = piece else { break };
         let piece = piece.map_err(connection)?;
+        // a length in memory fits 64 bits; a larger count would only exceed `most`
         *fetched = fetched.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         if *fetched > most {
             return Err(FetchError::TooLong { most });
         }
         let seconds = answered.elapsed().saturating_sub(limits.idle).as_secs();
         if *fetched < seconds.saturating_mul(limits.least_rate) {
-            return Err(slow(*fetched, begun));
+            return Err(slow(*fetched, started));
         }
         file.write_all(&piece).await.map_err(FetchError::Disk)?;
     }

@@ -1,4 +1,4 @@
-//! What a member counts of a lease, from the jobs and roots that it has.
+//! A member's own figures of a lease, counted from the jobs and roots that it has.
 
 use crate::{
     due::DueCounter,
@@ -11,48 +11,49 @@ use std::collections::BTreeMap;
 
 /// Jobs and roots of one lease.
 #[derive(Debug, Default)]
-pub(crate) struct Figures {
+pub(crate) struct LeaseFigures {
     pub(crate) jobs: BTreeMap<u64, (UnixMillis, SignedJob)>,
     pub(crate) roots: BTreeMap<u32, StoredRoot>,
     due: DueCounter,
-    // first second → jobs whose window begins with it
-    begins: BTreeMap<UnixSeconds, u64>,
+    // first second of a window → number of jobs with it
+    window_starts: BTreeMap<UnixSeconds, u64>,
 }
 
-/// Jobs of an epoch that a member keeps at least, however short it is.
-const LEAST_JOBS: u64 = 600;
+/// Smallest limit of an epoch's jobs, however short the epoch is.
+const MIN_JOB_LIMIT: u64 = 600;
 
-/// Jobs of an epoch that a member keeps: one a second, which no job signer needs.
-pub(crate) fn most_jobs(terms: &Terms) -> u64 {
-    u64::from(terms.epoch_length).max(LEAST_JOBS)
+/// Most jobs of an epoch that a member keeps: one a second, more than any job signer needs.
+pub(crate) fn job_limit(terms: &Terms) -> u64 {
+    u64::from(terms.epoch_length).max(MIN_JOB_LIMIT)
 }
 
-/// Whether nothing can come of the lease's jobs any more.
-pub(crate) fn over(lease: &Lease, now: UnixMillis) -> bool {
+/// Whether the lease can no longer be credited, so that its jobs have no use.
+pub(crate) fn is_over(lease: &Lease, now: UnixMillis) -> bool {
     lease.settled || now.seconds() > lease.settle_after()
 }
 
-/// Whether a root that came at `received` came in time.
+/// Whether a root received at `received` is in time.
 pub(crate) fn in_time(terms: &Terms, epoch: u32, received: UnixMillis) -> bool {
     received <= terms.root_deadline(epoch).millis()
 }
 
-impl Figures {
-    /// Takes a verified job. It counts from the first whole second after it came and was served on.
+impl LeaseFigures {
+    /// Adds a verified job. It counts from the first whole second after its arrival.
     pub(crate) fn add_job(&mut self, received: UnixMillis, signed: SignedJob) {
         let job = &signed.job;
         self.due.insert_job(job.not_before(), job.not_after(), received.seconds_rounded_up());
-        let begins = self.begins.entry(job.not_before()).or_default();
-        *begins = begins.saturating_add(1);
+        let jobs = self.window_starts.entry(job.not_before()).or_default();
+        *jobs = jobs.saturating_add(1);
         self.jobs.insert(job.sequence(), (received, signed));
     }
 
-    /// Jobs whose windows begin in `[from, to)`.
+    /// Number of jobs whose windows start in `[from, to)`.
     pub(crate) fn jobs_within(&self, from: UnixSeconds, to: UnixSeconds) -> u64 {
-        self.begins.range(from..to).map(|(_, count)| *count).fold(0, u64::saturating_add)
+        self.window_starts.range(from..to).map(|(_, count)| *count).fold(0, u64::saturating_add)
     }
 
-    /// Seconds of each epoch in which jobs were on the table: all that counts of them once the lease is over.
+    /// Due seconds of each epoch: the only part of the jobs that still counts once the lease is
+    /// over.
     pub(crate) fn due_by_epoch(&self, terms: &Terms) -> Vec<(UnixSeconds, u64)> {
         let epochs = (0..terms.epochs()).map(|epoch| (terms.epoch_start(epoch), terms.epoch_end(epoch)));
         epochs
@@ -61,22 +62,22 @@ impl Figures {
             .collect()
     }
 
-    /// Lets the jobs go, and keeps what they made due.
+    /// Drops the jobs and keeps their due seconds.
     pub(crate) fn drop_jobs(&mut self, due: Vec<(UnixSeconds, u64)>) {
         self.jobs.clear();
-        self.begins.clear();
+        self.window_starts.clear();
         self.due = DueCounter::default();
         self.add_due(due);
     }
 
-    /// Adds what jobs made due that were let go: so many seconds from each of these moments on.
+    /// Adds the due seconds of dropped jobs: each a start and a number of seconds.
     pub(crate) fn add_due(&mut self, due: Vec<(UnixSeconds, u64)>) {
         for (from, seconds) in due {
             self.due.insert(from, from.plus(seconds));
         }
     }
 
-    /// The state of an epoch and what of it counts.
+    /// The state of an epoch, and the root and count that count for it.
     fn epoch(&self, terms: &Terms, epoch: u32, now: UnixMillis) -> (EpochState, Commitment) {
         let empty = Commitment::default();
         let Some(stored) = self.roots.get(&epoch) else {

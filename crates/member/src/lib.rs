@@ -1,13 +1,16 @@
-//! A committee member: re-checks every share of an epoch's evidence, counts what was due, and co-signs.
+//! A committee member: re-checks every share of an epoch's evidence, counts what was due, and
+//! co-signs.
 //!
-//! In: jobs from gateways, roots from providers, evidence files over HTTP. Out: signatures over cumulative statements,
-//! or a refusal with its reason. A member trusts neither side: it verifies every job's signature and every proof of
-//! work, rebuilds the root, and counts what was due from the jobs that reached it.
+//! In: jobs from gateways, roots from providers, evidence files over HTTP. Out: signatures over
+//! cumulative statements, or refusals with a reason. A member trusts neither side: it verifies
+//! every job's signature and every proof of work, rebuilds the root, and counts due work from the
+//! jobs that reached it.
 //!
 //! ```text
 //! routes ─▶ state (jobs, roots, figures, sign rules) ─▶ store
 //!    └────▶ evidence_check ─▶ fetch, turns
 //! ```
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod due;
 mod evidence_check;

@@ -1,15 +1,16 @@
-//! Starts and ends a member.
+//! Starts and stops a member.
 
 use crate::{
     evidence_check,
     fetch::Scratch,
-    figures::{Figures, over},
+    figures::{LeaseFigures, is_over},
     routes,
     state::{LeaseView, LeaseViews, MemberConfig, State},
     store::{Outcome, Store, StoreError},
     turns::Turns,
 };
 use hashlease_check::{CacheSettings, Caches};
+use hashlease_committee::HttpClientError;
 use hashlease_primitives::{Lease, LeaseId, LocalSigner, SharedClock};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,40 +24,34 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::spawn_blocking, time::sleep};
 use tracing::warn;
 
-/// How often leases are looked for that are over by the clock.
-const LOOK_FOR_OVER: Duration = Duration::from_secs(60);
-/// Late roots that other members are asked about at once.
-const QUESTIONS: usize = 8;
+/// Interval of the search for leases that ended by the clock.
+const DROP_INTERVAL: Duration = Duration::from_secs(60);
+/// Late roots about which other members are asked at the same time.
+const MAX_QUESTIONS: usize = 8;
 
-/// Why a member can't start or go on.
+/// Why a member can't start.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum MemberError {
-    /// The address can't be had.
+    /// The address is in use or not this machine's.
     #[error("listening on {address}: {source}")]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
+    Listen { address: SocketAddr, source: io::Error },
     /// The data directory can't be used.
     #[error("data directory {}: {source}", path.display())]
-    Data {
-        /// Which one.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    Data { path: PathBuf, source: io::Error },
+    /// No client for the other members can be made.
+    #[error(transparent)]
+    HttpClient(#[from] HttpClientError),
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A running member. It ends when this is dropped: connections are closed, checks stop where they are, and the store
-/// is free for another as soon as they have.
+/// A running member. Dropping it closes its connections and stops its checks. Once they have
+/// stopped, another member can open the store.
 pub struct Member {
     address: SocketAddr,
-    // every task of the member waits for it to be gone
+    // every task of the member ends once this is dropped
     _running: watch::Sender<()>,
 }
 
@@ -67,7 +62,7 @@ impl std::fmt::Debug for Member {
 }
 
 impl Member {
-    /// Opens the store, listens, and goes on checking what was left unchecked.
+    /// Opens the store, listens, and resumes the checks of roots that have no verdict yet.
     ///
     /// # Errors
     /// [`MemberError`].
@@ -79,10 +74,10 @@ impl Member {
     ) -> Result<Self, MemberError> {
         std::fs::create_dir_all(&config.data_dir)
             .map_err(|source| MemberError::Data { path: config.data_dir.clone(), source })?;
-        // the store first: its lock keeps a second member from the files of this one
+        // the store first: its lock keeps a second member away from this one's files
         let store = Store::open(&config.data_dir.join("member.redb"))?;
         let (jobs, roots) = store.load()?;
-        let mut figures: BTreeMap<LeaseId, Figures> = BTreeMap::new();
+        let mut figures: BTreeMap<LeaseId, LeaseFigures> = BTreeMap::new();
         let mut dropped = BTreeSet::new();
         for (lease, due) in store.due()? {
             figures.entry(lease).or_default().add_due(due);
@@ -91,7 +86,8 @@ impl Member {
         for (received, job) in jobs {
             let lease = job.job.lease();
             let known = figures.entry(lease).or_default();
-            // dropping them broke off: what they made due is known
+            // the member ended while it dropped this lease's jobs: their due seconds are stored
+            // already
             if dropped.contains(&lease) {
                 known.jobs.insert(job.job.sequence(), (received, job));
             } else {
@@ -110,14 +106,15 @@ impl Member {
         let listen = |source| MemberError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let http = hashlease_committee::http_client()?;
         let (running, ends) = watch::channel(());
         let directory = Some(config.data_dir.join("light-caches"));
         let caches = Arc::new(Caches::new(CacheSettings { directory, ..CacheSettings::default() }));
         let state = Arc::new(State {
             fetches: Turns::new(config.fetch.at_once, Arc::clone(&clock)),
             checks: Turns::new(config.checks, Arc::clone(&clock)),
-            questions: Turns::new(QUESTIONS, Arc::clone(&clock)),
-            http: hashlease_committee::http_client(),
+            questions: Turns::new(MAX_QUESTIONS, Arc::clone(&clock)),
+            http,
             scratch,
             config,
             signer,
@@ -144,7 +141,7 @@ impl Member {
     }
 }
 
-/// Lets jobs of leases go that are over, until the member ends.
+/// Drops the jobs of leases that are over, until the member ends.
 async fn drop_jobs(member: Arc<State>) {
     let mut leases = member.leases.clone();
     loop {
@@ -152,20 +149,20 @@ async fn drop_jobs(member: Arc<State>) {
         let dropping = Arc::clone(&member);
         let dropped = spawn_blocking(move || {
             let now = dropping.clock.now();
-            let over_now = views.values().filter(|view| over(&view.lease, now));
+            let over_now = views.values().filter(|view| is_over(&view.lease, now));
             for LeaseView { lease: Lease { terms, .. }, .. } in over_now {
                 if let Err(error) = dropping.drop_jobs(terms) {
-                    warn!(lease = %terms.id, %error, "jobs of a lease that is over can't be dropped yet");
+                    warn!(lease = %terms.id, %error, "dropping jobs failed");
                 }
             }
         });
         if let Err(error) = dropped.await {
-            warn!(%error, "dropping jobs ended early");
+            warn!(%error, "dropping jobs panicked");
         }
         tokio::select! {
-            // a chain that can't be read any more changes nothing, but time goes on
+            // when the chain is gone, leases still end by the clock
             () = async { if leases.changed().await.is_err() { pending().await } } => {}
-            () = sleep(LOOK_FOR_OVER) => {}
+            () = sleep(DROP_INTERVAL) => {}
             () = member.ended() => return,
         }
     }

@@ -23,7 +23,7 @@ use tracing::{debug, warn};
 
 /// Longest request body, bytes.
 const MAX_BODY: usize = 256 * 1_024;
-/// Longest wait for a job.
+/// Longest wait for a job, seconds.
 const MAX_WAIT: u64 = 30;
 
 type App = extract::State<Arc<State>>;
@@ -35,7 +35,7 @@ impl IntoResponse for RequestError {
             Self::Job(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
             Self::JobSequence { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "job-sequence"),
             Self::JobOutsideLease { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "job-outside-lease"),
-            // not 429: who posted it need not try again
+            // not 429, because a retry can't succeed
             Self::TooManyJobs { .. } => (StatusCode::CONFLICT, "job-limit"),
             Self::LeaseOver(_) => (StatusCode::CONFLICT, "lease-over"),
             Self::RootSignature(_) => (StatusCode::FORBIDDEN, "root-signature"),
@@ -66,11 +66,11 @@ pub(crate) async fn serve(listener: TcpListener, member: Arc<State>) {
         .with_state(Arc::clone(&member));
     let ended = async move { member.ended().await };
     if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(ended).await {
-        warn!(%error, "API ended");
+        warn!(%error, "API stopped");
     }
 }
 
-/// Gives what the router itself refuses (bodies, paths, methods) the form of every other error.
+/// Gives the router's own refusals (bodies, paths, methods) the form of every other error.
 async fn errors_as_json(response: Response) -> Response {
     let status = response.status();
     let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
@@ -83,6 +83,7 @@ async fn errors_as_json(response: Response) -> Response {
         StatusCode::PAYLOAD_TOO_LARGE => "too-long",
         _ => "malformed",
     };
+    // a body that can't be read is replaced by the status, below
     let text = to_bytes(response.into_body(), MAX_BODY).await.unwrap_or_default();
     let mut message = String::from_utf8_lossy(&text).into_owned();
     if message.is_empty() {

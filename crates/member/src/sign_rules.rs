@@ -1,27 +1,25 @@
-//! When a member signs a statement, and when it refuses.
+//! The rules by which a member signs a statement or refuses it.
 
-use crate::figures::Figures;
+use crate::figures::LeaseFigures;
 use hashlease_committee::{EpochState, Refusal, least_last_due};
-use hashlease_primitives::{Lease, Statement, UnixMillis};
+use hashlease_primitives::{Lease, Statement, Terms, UnixMillis, UnixSeconds};
 
-impl Figures {
-    /// Whether a member can sign `asked`: its own evidence and work, and no `due` above its own count.
+impl LeaseFigures {
+    /// Checks that a member can sign `asked`: evidence and work equal its own, and `due` is not
+    /// above its own count.
     pub(crate) fn check(&self, lease: &Lease, asked: &Statement, now: UnixMillis) -> Result<(), Refusal> {
         let terms = &lease.terms;
         let refuse =
             |code: &str, message: String| Err(Refusal { lease: terms.id, code: code.to_owned(), message });
-        let elapsed = Some(asked.as_of.since(terms.start)).filter(|elapsed| *elapsed > 0);
         let length = u64::from(terms.epoch_length);
-        let whole = elapsed.filter(|elapsed| elapsed.is_multiple_of(length) && asked.as_of <= terms.end);
-        let Some(elapsed) = whole else {
+        let Some(epoch) = epoch_ending_at(terms, asked.as_of) else {
             let expected = format!("expected {} + k × {length}, at most {}", terms.start, terms.end);
             return refuse("not-an-epoch-end", format!("asOf {}: {expected}", asked.as_of));
         };
         if asked.as_of.millis() > now {
             return refuse("epoch-not-over", format!("asOf {}: now is {}", asked.as_of, now.seconds()));
         }
-        let epoch = elapsed.checked_div(length).and_then(|count| u32::try_from(count.saturating_sub(1)).ok());
-        let own = self.statement(lease, epoch.unwrap_or_default(), now);
+        let own = self.statement(lease, epoch, now);
         if own.pending && !own.statement.last {
             return refuse("pending", "a root is still awaited or being checked".to_owned());
         }
@@ -48,7 +46,8 @@ impl Figures {
             return refuse("work-above-verified", message);
         }
         if asked.work < own.statement.work {
-            // equal evidence is equal work; as the last word a lower figure would take the rest from the provider
+            // equal evidence means equal work; a lower figure in a last statement would cost the
+            // provider the rest
             let message = format!("work: verified {}, asked for only {}", own.statement.work, asked.work);
             return refuse("work-below-verified", message);
         }
@@ -68,16 +67,25 @@ impl Figures {
     }
 }
 
+/// The epoch of the lease whose end is `time`.
+fn epoch_ending_at(terms: &Terms, time: UnixSeconds) -> Option<u32> {
+    let length = u64::from(terms.epoch_length);
+    let elapsed = time.since(terms.start);
+    if time > terms.end || elapsed.checked_rem(length)? != 0 {
+        return None;
+    }
+    // no epoch ends at the start
+    u32::try_from(elapsed.checked_div(length)?.checked_sub(1)?).ok()
+}
+
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use alloy_primitives::Address;
-    use hashlease_primitives::{
-        Algorithm, Domain, HashRate, LeaseId, SettlementWeight, Terms, UnixSeconds, Work,
-    };
+    use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, Work};
 
-    /// One epoch of 100 s that began at 1,000; two hashes per second.
+    /// One epoch of 100 s that started at 1,000; two hashes per second.
     fn over() -> Lease {
         let terms = Terms {
             id: LeaseId(1),
@@ -108,10 +116,24 @@ mod tests {
         }
     }
 
+    /// A time that no epoch of the lease ends at is never taken for the end of epoch 0.
+    #[test]
+    fn only_the_end_of_an_epoch_names_one() {
+        let terms = Terms { end: UnixSeconds::new(1_300), duration: 300, ..over().terms };
+        let epoch = |time| epoch_ending_at(&terms, UnixSeconds::new(time));
+        assert_eq!([1_100, 1_200, 1_300].map(epoch), [Some(0), Some(1), Some(2)]);
+        assert_eq!([0, 900, 1_000, 1_099, 1_101, 1_400, u64::MAX].map(epoch), [None; 7]);
+        let end = 1_000 + (1 << 33);
+        let seconds = Terms { end: UnixSeconds::new(end), epoch_length: 1, ..terms.clone() };
+        assert_eq!(epoch_ending_at(&seconds, UnixSeconds::new(end)), None, "above 32 bits");
+        let none = Terms { epoch_length: 0, ..terms };
+        assert_eq!(epoch_ending_at(&none, UnixSeconds::new(1_100)), None);
+    }
+
     #[test]
     fn the_last_word_does_not_free_a_provider_of_what_was_due() {
         let (lease, now) = (over(), 1_200_000);
-        let mut figures = Figures::default();
+        let mut figures = LeaseFigures::default();
         figures.add_due(vec![(UnixSeconds::new(1_000), 100)]);
         let own = figures.statement(&lease, 0, UnixMillis::new(now)).statement;
         assert!(own.last && own.due == Work::new(200));

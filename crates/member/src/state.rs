@@ -1,8 +1,9 @@
-//! A member's state and its rules: what it takes, what it answers, and what it signs. It starts no task.
+//! A member's state and its rules: which jobs and roots it accepts, its answers, and its
+//! signatures. It starts no task.
 
 use crate::{
     fetch::FetchLimits,
-    figures::{Figures, in_time, most_jobs, over},
+    figures::{LeaseFigures, in_time, is_over, job_limit},
     store::{Outcome, Store, StoreError, StoredRoot},
     turns::Turns,
 };
@@ -24,32 +25,32 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 use url::Url;
 
-/// A lease that the committee credits, and who else is on it.
+/// A lease that the committee credits, with the committee's members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseView {
     /// As the escrow holds it.
     pub lease: Lease,
-    /// APIs of all members, this one included.
+    /// API URLs of all members, including this one.
     pub members: Vec<Url>,
     /// Signatures that the oracle needs.
     pub threshold: usize,
 }
 
-/// All leases of the committee, as the chain has them.
+/// All leases of the committee, as read from the chain.
 pub type LeaseViews = Arc<BTreeMap<LeaseId, LeaseView>>;
 
-/// How a member runs.
+/// Settings of a member.
 #[derive(Clone, Debug)]
 pub struct MemberConfig {
     /// Where its API listens; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where it keeps jobs, roots and keys.
+    /// Directory of jobs, roots and keys.
     pub data_dir: PathBuf,
-    /// Longest evidence file that it fetches, bytes.
+    /// Longest evidence file that the member fetches, bytes.
     pub max_evidence: u64,
-    /// Evidence files that it checks at once, each on every core.
+    /// Evidence files that are checked at the same time, each on every core.
     pub checks: usize,
-    /// What providers' servers may ask of it.
+    /// Limits on downloads from providers' servers.
     pub fetch: FetchLimits,
 }
 
@@ -64,7 +65,7 @@ pub(crate) enum RequestError {
     JobSequence { sequence: u64 },
     #[error("job is for {not_before} to {not_after}: expected within {start} to {end}, the end excluded")]
     JobOutsideLease { not_before: UnixSeconds, not_after: UnixSeconds, start: UnixSeconds, end: UnixSeconds },
-    #[error("epoch {epoch} has {most} jobs already, the most that are kept")]
+    #[error("epoch {epoch} has {most} jobs already: expected no more")]
     TooManyJobs { epoch: u32, most: u64 },
     #[error("lease {0} is over")]
     LeaseOver(LeaseId),
@@ -95,7 +96,7 @@ pub(crate) enum SignError {
     Key(#[from] hashlease_primitives::KeyError),
 }
 
-/// What the tasks and routes of a member share.
+/// The state that a member's tasks and routes share.
 pub(crate) struct State {
     pub(crate) config: MemberConfig,
     pub(crate) signer: LocalSigner,
@@ -104,14 +105,14 @@ pub(crate) struct State {
     // for evidence of Ethash leases
     pub(crate) caches: Arc<Caches>,
     pub(crate) leases: watch::Receiver<LeaseViews>,
-    pub(crate) figures: Mutex<BTreeMap<LeaseId, Figures>>,
-    // counts taken jobs, for those who wait for one
+    pub(crate) figures: Mutex<BTreeMap<LeaseId, LeaseFigures>>,
+    // number of accepted jobs; long polls wait for a change
     pub(crate) arrivals: watch::Sender<u64>,
-    // files that are being checked
+    // directory of the files under check
     pub(crate) scratch: PathBuf,
     pub(crate) fetches: Turns,
     pub(crate) checks: Turns,
-    // late roots that other members are being asked about
+    // questions to other members about late roots
     pub(crate) questions: Turns,
     // connections to other members
     pub(crate) http: reqwest::Client,
@@ -119,15 +120,15 @@ pub(crate) struct State {
     pub(crate) running: watch::Receiver<()>,
 }
 
-/// A root that was kept, now or before.
+/// A root that is stored, by this request or an earlier one.
 pub(crate) struct AcceptedRoot {
     pub(crate) receipt: RootReceipt,
-    /// It is the epoch's first one, and nobody checks its evidence yet.
+    /// Whether it is the epoch's first root, so that its evidence has to be checked.
     pub(crate) is_new: bool,
 }
 
 impl State {
-    pub(crate) fn figures(&self) -> MutexGuard<'_, BTreeMap<LeaseId, Figures>> {
+    pub(crate) fn figures(&self) -> MutexGuard<'_, BTreeMap<LeaseId, LeaseFigures>> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -145,12 +146,13 @@ impl State {
         self.leases.borrow().get(&lease).cloned().ok_or(RequestError::UnknownLease(lease))
     }
 
-    /// Keeps a job after verifying it. The first receipt counts, and of two jobs under one sequence the first one.
+    /// Verifies a job and stores it. A job posted again keeps its first receipt; a second job with
+    /// the same sequence is refused.
     pub(crate) fn accept_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestError> {
         let received = self.clock.now();
         let view = self.view(signed.job.lease())?;
         let terms = &view.lease.terms;
-        if over(&view.lease, received) {
+        if is_over(&view.lease, received) {
             return Err(RequestError::LeaseOver(terms.id));
         }
         let verified = VerifiedJob::verify(terms, signed)?;
@@ -169,7 +171,7 @@ impl State {
             }
             return Ok(JobReceipt { received: *received });
         }
-        let most = most_jobs(terms);
+        let most = job_limit(terms);
         if known.jobs_within(terms.epoch_start(epoch), terms.epoch_end(epoch)) >= most {
             return Err(RequestError::TooManyJobs { epoch, most });
         }
@@ -180,7 +182,7 @@ impl State {
         Ok(JobReceipt { received })
     }
 
-    /// Lets a lease's jobs go; what they made due stays.
+    /// Drops a lease's jobs and keeps their due seconds.
     pub(crate) fn drop_jobs(&self, terms: &Terms) -> Result<(), StoreError> {
         let due = match self.figures().get(&terms.id) {
             Some(known) if !known.jobs.is_empty() => known.due_by_epoch(terms),
@@ -198,7 +200,7 @@ impl State {
         newer.take(256).map(|(_, (_, job))| job.clone()).collect()
     }
 
-    /// Keeps a root. The first root of an epoch counts, and its evidence has to be checked.
+    /// Stores a root. Only the first root of an epoch counts; a different second one is refused.
     pub(crate) fn accept_root(&self, root: SignedEpochRoot) -> Result<AcceptedRoot, RequestError> {
         let received = self.clock.now();
         let EpochId { lease, epoch } = root.root.id;
@@ -268,7 +270,7 @@ impl State {
         Ok(self.figures().entry(lease).or_default().statement(&view.lease, epoch, self.clock.now()))
     }
 
-    /// Signs a batch if it can sign every statement of it.
+    /// Signs a batch if every statement in it can be signed.
     pub(crate) fn sign(&self, statements: &[Statement]) -> Result<SignedBatch, SignError> {
         let now = self.clock.now();
         let mut refusals = Vec::new();

@@ -1,5 +1,5 @@
-//! What a member keeps on disk: jobs, until their lease is over, and roots with the moment they came, what was verified,
-//! and every key that it counted.
+//! A member's database: jobs until their lease is over, roots with their arrival and verdict, and
+//! every counted key.
 
 use alloy_primitives::B256;
 use hashlease_primitives::{
@@ -15,19 +15,22 @@ use std::{
 };
 
 const JOBS: TableDefinition<'_, (u64, u64), (u64, &[u8])> = TableDefinition::new("jobs");
-/// Seconds of each epoch in which jobs were on the table, of leases whose jobs were let go.
+/// Due seconds of each epoch, of leases whose jobs were dropped.
 const DUE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("due");
 const ROOTS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("roots");
 const KEYS: TableDefinition<'_, [u8; 32], (u64, u32)> = TableDefinition::new("keys");
-/// Memory that the database may use, bytes: the keys of all leases are far more than fit.
+/// Memory of the database, bytes. The keys of all leases are far larger.
 const CACHE: usize = 64 << 20;
-/// Keys that one transaction counts, or jobs that it drops: between two of them others get their turn.
+/// Keys counted, or jobs dropped, in one transaction: between two of them other writers get their
+/// turn.
 const BATCH: usize = 8_192;
+/// Bytes of as many keys.
+const BATCH_BYTES: u64 = 32 * 8_192;
 
-/// The store can't be used.
+/// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database refuses.
+    /// The database failed.
     #[error("member's database: {0}")]
     Database(#[from] redb::Error),
     /// An entry can't be read.
@@ -35,13 +38,9 @@ pub enum StoreError {
     Entry(#[from] serde_json::Error),
     /// A key was counted for another lease.
     #[error("key {key} was already counted for lease {lease}")]
-    KeyTaken {
-        /// Key.
-        key: B256,
-        /// Lease that has it.
-        lease: LeaseId,
-    },
-    /// The keys to be counted can't be read.
+    #[allow(missing_docs, reason = "the message explains the fields")]
+    KeyTaken { key: B256, lease: LeaseId },
+    /// The file of the keys can't be read.
     #[error("keys can't be read again: {0}")]
     Keys(#[from] io::Error),
     /// The member ends.
@@ -68,17 +67,17 @@ impl std::fmt::Display for Complaint {
     }
 }
 
-/// What became of a root's evidence.
+/// Verdict on a root's evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Outcome {
     Pending,
     Verified(Commitment),
     Refused(Complaint),
-    /// The provider used up what a member fetches for one root.
+    /// The download budget of the root is used up.
     Unfetched(Complaint),
 }
 
-/// A root as it is kept.
+/// A root as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredRoot {
     pub(crate) received: UnixMillis,
@@ -86,9 +85,9 @@ pub(crate) struct StoredRoot {
     pub(crate) outcome: Outcome,
     /// Late here, but enough members had it in time.
     pub(crate) vouched: bool,
-    /// Bytes that were charged for what was fetched of it in vain.
+    /// Bytes charged for failed attempts.
     pub(crate) fetched: u64,
-    /// How often its provider let fetching it fail.
+    /// Attempts that failed through the provider's fault.
     pub(crate) failed: u32,
 }
 
@@ -200,12 +199,12 @@ impl Store {
         Ok(write.commit()?)
     }
 
-    /// Counts the keys of an epoch, 32 bytes each in `keys`, and keeps its root as verified, which is the last step: a key
-    /// is counted only if the root that it is kept for is verified, so what is left of a count that came to nothing takes
-    /// no key from others.
+    /// Counts the keys of an epoch, 32 bytes each in `keys`, and then stores its root as verified.
+    /// A key is taken only if its root is verified, so the rest of a count that failed takes no key
+    /// from others.
     ///
     /// # Errors
-    /// [`StoreError::KeyTaken`]; [`StoreError::Ended`] as soon as `go_on` says no.
+    /// [`StoreError::KeyTaken`]; [`StoreError::Ended`] once `go_on` returns `false`.
     pub(crate) fn count(
         &self,
         id: EpochId,
@@ -214,7 +213,7 @@ impl Store {
         go_on: impl Fn() -> bool,
     ) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(root)?;
-        // or each of two could take the other's keys for those of a count that came to nothing
+        // two counts at once could each mistake the other's keys for those of a failed count
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let own = (id.lease.0, id.epoch);
         let mut counts = HashMap::new();
@@ -223,8 +222,7 @@ impl Store {
                 return Err(StoreError::Ended);
             }
             let mut batch = Vec::new();
-            let length = u64::try_from(BATCH.saturating_mul(32)).unwrap_or(u64::MAX);
-            keys.by_ref().take(length).read_to_end(&mut batch)?;
+            keys.by_ref().take(BATCH_BYTES).read_to_end(&mut batch)?;
             let write = self.database.begin_write()?;
             {
                 let mut table = write.open_table(KEYS)?;

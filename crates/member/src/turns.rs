@@ -1,5 +1,5 @@
-//! Turns at something that only a few may do at once. A provider has one at a time, and those whose last ones came to
-//! nothing wait for the others: nobody can hold up everybody.
+//! Turns at an activity that only a few may do at once. A provider has one turn at a time, and
+//! providers whose last turns failed wait for the others, so no provider can block the rest.
 
 use alloy_primitives::Address;
 use hashlease_primitives::{SharedClock, UnixSeconds};
@@ -11,22 +11,22 @@ use tokio::sync::oneshot;
 
 /// Hands out turns.
 #[derive(Clone)]
-pub(crate) struct Turns(Arc<Mutex<State>>);
+pub(crate) struct Turns(Arc<Mutex<Queue>>);
 
-struct State {
+struct Queue {
     clock: SharedClock,
     free: usize,
-    came: u64,
-    // in the order in which they came
+    arrivals: u64,
+    // by arrival number
     waiting: BTreeMap<u64, Waiting>,
-    // those that have a turn, or whose last one came to nothing
-    providers: BTreeMap<Address, Standing>,
+    // providers that have a turn, or whose last turn failed
+    providers: BTreeMap<Address, ProviderTurns>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Standing {
+struct ProviderTurns {
     has_turn: bool,
-    /// Turns that came to nothing since the last that did not.
+    /// Failed turns since the last good one.
     failed: u32,
 }
 
@@ -35,48 +35,49 @@ struct Waiting {
     sender: oneshot::Sender<Turn>,
 }
 
-/// Who wants a turn, and how urgently.
+/// A request for a turn, with its urgency.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
     pub(crate) provider: Address,
-    /// Attempts at this very thing that came to nothing.
+    /// Failed attempts at this very root.
     pub(crate) failed: u32,
-    /// What is past it is no longer urgent.
+    /// A claim past its deadline is no longer urgent.
     pub(crate) deadline: UnixSeconds,
 }
 
-/// A turn. It ends when this is dropped.
+/// A turn, which ends when this is dropped.
 pub(crate) struct Turn {
     turns: Turns,
-    // until the next of the same provider may come
+    // `None` once the provider's next claim may have its turn
     provider: Option<Address>,
 }
 
 impl Turns {
-    /// `count` at once, one at least.
+    /// Up to `count` turns at once, at least one.
     pub(crate) fn new(count: usize, clock: SharedClock) -> Self {
         let (waiting, providers) = (BTreeMap::new(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(State { clock, free: count.max(1), came: 0, waiting, providers })))
+        Self(Arc::new(Mutex::new(Queue { clock, free: count.max(1), arrivals: 0, waiting, providers })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a turn. The next one is for a provider that has none, before its deadline rather than after it, with the
-    /// fewest failures of the provider, then of the claim, then with the earliest deadline.
+    /// Waits for a turn. The next turn goes to a provider that has none: first claims before their
+    /// deadline, then the provider with the fewest failures, then the claim with the fewest, then
+    /// the earliest deadline.
     pub(crate) async fn take(&self, claim: Claim) -> Turn {
         loop {
             let turn = {
                 let mut state = self.state();
-                // whoever waits while a turn is free waits for its own provider
+                // with a free turn, a claim waits only for its own provider's turn
                 if state.free > 0 && !state.has_turn(claim.provider) {
                     state.hand_to(claim.provider);
                     return self.turn_of(claim.provider);
                 }
                 let (sender, receiver) = oneshot::channel();
-                state.came = state.came.wrapping_add(1);
-                let place = state.came;
+                state.arrivals = state.arrivals.wrapping_add(1);
+                let place = state.arrivals;
                 state.waiting.insert(place, Waiting { claim, sender });
                 receiver
             };
@@ -91,27 +92,28 @@ impl Turns {
         Turn { turns: self.clone(), provider: Some(provider) }
     }
 
-    /// What became of a provider's turn; said before the turn ends, it decides who is next.
+    /// Records whether a provider's turn failed. Call it before the turn ends, because it decides
+    /// who is next.
     pub(crate) fn note(&self, provider: Address, failed: bool) {
         let mut state = self.state();
-        let standing = state.providers.entry(provider).or_default();
-        standing.failed = if failed { standing.failed.saturating_add(1) } else { 0 };
+        let turns = state.providers.entry(provider).or_default();
+        turns.failed = if failed { turns.failed.saturating_add(1) } else { 0 };
         state.forget(provider);
     }
 
-    /// Hands on what has become free.
-    fn hand_on(&self, mut state: MutexGuard<'_, State>) {
+    /// Gives a free turn to the next claim.
+    fn hand_on(&self, mut state: MutexGuard<'_, Queue>) {
         let Some(next) = state.next() else { return };
         state.hand_to(next.claim.provider);
         drop(state);
-        // who has just left gives it back by dropping it
+        // if the receiver is gone, dropping the turn releases it
         let _ = next.sender.send(self.turn_of(next.claim.provider));
     }
 }
 
-impl State {
+impl Queue {
     fn has_turn(&self, provider: Address) -> bool {
-        self.providers.get(&provider).is_some_and(|standing| standing.has_turn)
+        self.providers.get(&provider).is_some_and(|turns| turns.has_turn)
     }
 
     fn hand_to(&mut self, provider: Address) {
@@ -120,39 +122,41 @@ impl State {
     }
 
     fn release(&mut self, provider: Address) {
-        if let Some(standing) = self.providers.get_mut(&provider) {
-            standing.has_turn = false;
+        if let Some(turns) = self.providers.get_mut(&provider) {
+            turns.has_turn = false;
         }
         self.forget(provider);
     }
 
-    /// Nothing is kept of a provider of which there is nothing to say.
+    /// Drops a provider's entry once it has no turn and no failures.
     fn forget(&mut self, provider: Address) {
-        if self.providers.get(&provider).is_some_and(|standing| !standing.has_turn && standing.failed == 0) {
+        if self.providers.get(&provider).is_some_and(|turns| !turns.has_turn && turns.failed == 0) {
             self.providers.remove(&provider);
         }
     }
 
-    /// Takes out whoever is next, if a turn is free for it.
+    /// Removes and returns the next claim, if a turn is free.
     fn next(&mut self) -> Option<Waiting> {
-        // those who wait no longer are passed over here: a turn that was sent to them would come back while this lock is held
+        // skip closed receivers here: a turn sent to one would be dropped, and locked again, under
+        // this lock
         self.waiting.retain(|_, waiting| !waiting.sender.is_closed());
         if self.free == 0 {
             return None;
         }
         let now = self.clock.seconds();
-        let standing = |claim: &Claim| self.providers.get(&claim.provider).copied().unwrap_or_default();
-        let able = self.waiting.iter().filter(|(_, waiting)| !standing(&waiting.claim).has_turn);
-        let next = able.min_by_key(|(came, Waiting { claim, .. })| {
-            (claim.deadline < now, standing(claim).failed, claim.failed, claim.deadline, **came)
+        // a provider without an entry has no turn and no failures
+        let turns = |claim: &Claim| self.providers.get(&claim.provider).copied().unwrap_or_default();
+        let able = self.waiting.iter().filter(|(_, waiting)| !turns(&waiting.claim).has_turn);
+        let next = able.min_by_key(|(arrival, Waiting { claim, .. })| {
+            (claim.deadline < now, turns(claim).failed, claim.failed, claim.deadline, **arrival)
         });
-        let came = *next?.0;
-        self.waiting.remove(&came)
+        let arrival = *next?.0;
+        self.waiting.remove(&arrival)
     }
 }
 
 impl Turn {
-    /// Lets the next claim of the same provider have a turn beside this one.
+    /// Allows the provider's next claim a turn beside this one.
     pub(crate) fn let_next(&mut self) {
         if let Some(provider) = self.provider.take() {
             let mut state = self.turns.state();

@@ -1,7 +1,7 @@
-//! Closing epochs in time, and handing their roots to the committee.
+//! Closes epochs in time and delivers their roots to the committee.
 //!
-//! A root that comes after its deadline counts as empty, so nothing here waits for the chain, and no lease waits for
-//! another: one task per lease, which wakes when the next epoch closes.
+//! An epoch whose root is late counts as empty. Nothing here therefore waits for the chain, and no
+//! lease waits for another: each lease has a task, which wakes when its next epoch closes.
 
 use crate::{
     context::{Context, seats},
@@ -17,16 +17,16 @@ use std::{
 use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info, warn};
 
-/// How soon a root that a member did not take is offered again.
-const AGAIN: Duration = Duration::from_secs(1);
-/// Longest sleep: the clock may be set, and the lease's end may come closer.
-const LOOK: Duration = Duration::from_secs(5);
+/// Pause before a root is posted again to a member that did not accept it.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Longest sleep, because the clock may be set and a cancellation may bring the lease's end closer.
+const MAX_SLEEP: Duration = Duration::from_secs(5);
 
-/// Which members confirmed the roots of which epochs, and what was said last of the others.
+/// Which members confirmed the roots of which epochs, and the last logged failures of the others.
 #[derive(Default)]
 pub(crate) struct Delivered {
     seats: BTreeMap<u32, BTreeSet<usize>>,
-    trouble: String,
+    failures: String,
 }
 
 impl Delivered {
@@ -38,42 +38,42 @@ impl Delivered {
 /// Closes a lease's epochs and delivers their roots, for as long as the lease is served.
 pub(crate) async fn close_in_time(context: Arc<Context>, lease: watch::Receiver<Lease>) {
     let mut delivered = Delivered::default();
-    let mut trouble = None;
+    let mut logged = None;
     loop {
         let terms = lease.borrow().terms.clone();
         let outcome = step(&context, &terms, &mut delivered).await;
         let pause = match &outcome {
-            Ok(true) => until_next_close(&terms, context.clock.now()).min(LOOK),
-            Ok(false) | Err(_) => AGAIN,
+            Ok(true) => until_next_close(&terms, context.clock.now()).min(MAX_SLEEP),
+            Ok(false) | Err(_) => RETRY_PAUSE,
         };
         let code = outcome.as_ref().err().map(SettleError::code);
-        if code != trouble
+        if code != logged
             && let Err(error) = &outcome
         {
             warn!(lease = %terms.id, code, %error, "closing blocked");
         }
-        trouble = code;
+        logged = code;
         sleep(pause).await;
     }
 }
 
-/// Time until the next epoch has to be closed.
+/// Time until the next epoch closes.
 fn until_next_close(terms: &Terms, now: UnixMillis) -> Duration {
     let closes = (0..terms.epochs()).map(|epoch| terms.epoch_closes(epoch).millis());
     let next = closes.into_iter().find(|closes| *closes > now);
-    next.map_or(LOOK, |closes| now.until(closes))
+    next.map_or(MAX_SLEEP, |closes| now.until(closes))
 }
 
-/// Closes what has to be closed and offers the roots; says whether every member has every root.
+/// Closes the epochs that are due and posts their roots; returns whether every member has every
+/// root.
 async fn step(context: &Context, terms: &Terms, delivered: &mut Delivered) -> Result<bool, SettleError> {
     let now = context.clock.seconds();
     if context.book.read(terms.id, |_| ()).is_none() {
-        // its terms are not in the book yet
+        // the book does not have its terms yet
         return Ok(false);
     }
-    let over = (0..terms.epochs()).take_while(|epoch| terms.epoch_closes(*epoch) <= now).count();
     let mut roots = Vec::new();
-    for epoch in 0..u32::try_from(over).unwrap_or(u32::MAX) {
+    for epoch in (0..terms.epochs()).take_while(|epoch| terms.epoch_closes(*epoch) <= now) {
         let known = context.book.read(terms.id, |found| found.closed(epoch)).flatten();
         let commitment = match known {
             Some(commitment) => commitment,
@@ -87,12 +87,12 @@ async fn step(context: &Context, terms: &Terms, delivered: &mut Delivered) -> Re
         roots.push((epoch, commitment));
     }
     let committee = context.committees.get(terms.oracle).await?;
-    let seats = seats(&committee);
+    let seats = seats(&committee)?;
     roots.retain(|(epoch, _)| seats.iter().any(|seat| !delivered.has(*epoch, seat.index)));
     let signed = roots.into_iter().map(|(epoch, commitment)| sign(context, terms, epoch, commitment));
     let signed = signed.collect::<Result<Vec<_>, _>>()?;
     deliver(terms, &signed, &seats, delivered).await;
-    Ok(delivered.trouble.is_empty() && seats.len() == committee.members.len())
+    Ok(delivered.failures.is_empty() && seats.len() == committee.members.len())
 }
 
 fn sign(
@@ -110,7 +110,7 @@ fn sign(
     Ok(SignedEpochRoot { root, signature })
 }
 
-/// Offers the roots to all members at once, the newest first: older ones had their time.
+/// Posts the roots to all members at once, newest first: only a new root can still be in time.
 pub(crate) async fn deliver(
     terms: &Terms,
     roots: &[SignedEpochRoot],
@@ -128,7 +128,7 @@ pub(crate) async fn deliver(
                     if receipt.in_time {
                         debug!(%lease, epoch, %member, "root delivered");
                     } else {
-                        warn!(%lease, epoch, %member, "root came too late for this member");
+                        warn!(%lease, epoch, %member, "root was late for this member");
                     }
                     confirmed.push(epoch);
                 }
@@ -137,18 +137,18 @@ pub(crate) async fn deliver(
         }
         (seat.index, confirmed, None)
     });
-    let mut troubles = Vec::new();
-    for (seat, confirmed, trouble) in futures::future::join_all(deliveries).await {
+    let mut failures = Vec::new();
+    for (seat, confirmed, failure) in futures::future::join_all(deliveries).await {
         for epoch in confirmed {
             delivered.seats.entry(epoch).or_default().insert(seat);
         }
-        troubles.extend(trouble);
+        failures.extend(failure);
     }
-    let trouble = troubles.join("; ");
-    if trouble != delivered.trouble {
-        if !trouble.is_empty() {
-            warn!(lease = %terms.id, trouble, "a root is not delivered yet");
+    let failures = failures.join("; ");
+    if failures != delivered.failures {
+        if !failures.is_empty() {
+            warn!(lease = %terms.id, failures, "root delivery failed");
         }
-        delivered.trouble = trouble;
+        delivered.failures = failures;
     }
 }

@@ -1,7 +1,7 @@
-//! What the tasks of a provider's leases share.
+//! The parts that the tasks of a provider's leases share.
 
-use hashlease_chain::{Chain, Committee, Committees, Sender};
-use hashlease_committee::{MemberClient, Seat};
+use hashlease_chain::{Chain, Committee, CommitteeMember, Committees, Sender};
+use hashlease_committee::{HttpClientError, MemberClient, Seat, http_client};
 use hashlease_ledger::Book;
 use hashlease_primitives::{EpochId, LocalSigner, SharedClock};
 use url::Url;
@@ -9,11 +9,11 @@ use url::Url;
 /// Book, chain, committees and keys of a provider.
 #[derive(Debug)]
 pub struct Context {
-    /// What was counted.
+    /// Counted shares and closed epochs.
     pub book: Book,
-    /// Where the contracts are.
+    /// Reads the contracts.
     pub chain: Chain,
-    /// Who co-signs.
+    /// The members that co-sign, per oracle.
     pub committees: Committees,
     /// Sends transactions.
     pub sender: Sender,
@@ -48,10 +48,14 @@ impl EvidenceBase {
     }
 }
 
-/// Members that can be asked.
-pub(crate) fn seats(committee: &Committee) -> Vec<Seat> {
+/// Seats of the members that announced a URL. Their clients share connections.
+pub(crate) fn seats(committee: &Committee) -> Result<Vec<Seat>, HttpClientError> {
+    let http = http_client()?;
     let with_url = committee.members.iter().filter_map(|member| Some((member, member.url.clone()?)));
-    with_url
-        .map(|(member, url)| Seat { index: member.index, key: member.key, client: MemberClient::new(url) })
-        .collect()
+    let seat = |(member, url): (&CommitteeMember, Url)| Seat {
+        index: member.index,
+        key: member.key,
+        client: MemberClient::over(url, http.clone()),
+    };
+    Ok(with_url.map(seat).collect())
 }

@@ -1,5 +1,5 @@
-//! Credits a lease: asks the members what they count, gathers signatures over the strongest statement that enough of
-//! them can sign, and submits it to the oracle.
+//! Credits a lease: asks the members for their figures, gathers signatures over the strongest
+//! statement that enough of them can sign, and submits it to the oracle.
 
 use crate::{
     context::{Context, seats},
@@ -11,11 +11,13 @@ use hashlease_primitives::{EpochId, Lease, Statement, Terms};
 use tracing::info;
 
 impl Context {
-    /// Credits up to the newest closed epoch whose deadline is over, unless that stands on the chain already.
+    /// Credits up to the newest closed epoch whose root deadline is over, unless the chain has that
+    /// credit.
     pub(crate) async fn credit_newest(&self, lease: &Lease) -> Result<(), SettleError> {
         let terms = &lease.terms;
         let now = self.clock.seconds();
-        let closed = |epoch| self.book.read(terms.id, |found| found.is_closed(epoch)).unwrap_or_default();
+        // no epoch of a lease without records is closed
+        let closed = |epoch| self.book.read(terms.id, |found| found.is_closed(epoch)).unwrap_or(false);
         let over = (0..terms.epochs()).take_while(|epoch| now > terms.root_deadline(*epoch));
         let Some(newest) = over.filter(|epoch| closed(*epoch)).last() else { return Ok(()) };
         let stated = lease.as_of >= terms.epoch_end(newest) && (lease.as_of < terms.end || lease.last);
@@ -23,10 +25,10 @@ impl Context {
             return Ok(());
         }
         let committee = self.committees.get(terms.oracle).await?;
-        self.credit(lease, newest, &seats(&committee), committee.threshold).await
+        self.credit(lease, newest, &seats(&committee)?, committee.threshold).await
     }
 
-    /// Asks the members, and credits the strongest statement that enough of them can sign.
+    /// Submits the strongest statement that enough members can sign, if it changes anything.
     async fn credit(
         &self,
         lease: &Lease,

@@ -1,12 +1,13 @@
-//! Why a step of settlement did not happen. Every step is tried again.
+//! Errors of settlement. Every failed step is retried.
 
 use hashlease_chain::ChainError;
-use hashlease_committee::GatherError;
+use hashlease_committee::{GatherError, HttpClientError};
 use hashlease_ledger::BookError;
 use hashlease_primitives::KeyError;
 
-/// Why a step did not happen.
+/// Why a step failed.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum SettleError {
     /// The chain can't be read, or a transaction was not mined.
     #[error(transparent)]
@@ -19,23 +20,16 @@ pub enum SettleError {
     Signatures(#[from] GatherError),
     /// Too few members have the same evidence.
     #[error("members do not agree on the evidence up to epoch {epoch}: {}", reasons.join("; "))]
-    NoAgreement {
-        /// The last of the epochs.
-        epoch: u32,
-        /// Why members gave no view.
-        reasons: Vec<String>,
-    },
+    NoAgreement { epoch: u32, reasons: Vec<String> },
     /// The provider's key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// No URL of an epoch's evidence can be made.
+    /// The base URL and an epoch's path make no URL.
     #[error("evidence URL of epoch {epoch}: {source}")]
-    EvidenceUrl {
-        /// Which epoch.
-        epoch: u32,
-        /// What is wrong with it.
-        source: url::ParseError,
-    },
+    EvidenceUrl { epoch: u32, source: url::ParseError },
+    /// No client for the members can be made.
+    #[error(transparent)]
+    HttpClient(#[from] HttpClientError),
 }
 
 impl SettleError {
@@ -49,6 +43,7 @@ impl SettleError {
             Self::NoAgreement { .. } => "members-disagree",
             Self::Key(_) => "key",
             Self::EvidenceUrl { .. } => "evidence-url",
+            Self::HttpClient(_) => "http-client",
         }
     }
 }

@@ -1,13 +1,13 @@
-//! From closed epochs to money: closes a provider's epochs in time, hands their roots to the committee, and brings in
-//! what was earned.
+//! From counted shares to money: closes a provider's epochs in time, delivers their roots to the
+//! committee, and credits, collects and settles the leases.
 //!
 //! ```text
 //! book ─▶ close_epochs ─▶ roots to the members
 //!    └──▶ credit ─▶ statement, signatures ─▶ oracle
 //!         settle ─▶ collect, settle ─▶ escrow
 //! ```
-//! In: a provider's unsettled leases as a watch, the book, a chain to send to. Out: transactions. It has no sockets of
-//! its own. Nothing is remembered between the steps: what was done is read from the chain.
+//! In: a watch of the provider's unsettled leases, the book, a chain to send to. Out: transactions.
+//! It opens no listening socket. No state is kept between the steps: the chain is read again.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod close_epochs;

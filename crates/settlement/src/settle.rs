@@ -1,7 +1,7 @@
 //! Collects a lease's money and settles the lease.
 //!
-//! Each step is repeated until the chain shows its effect. Nothing is remembered between two steps: what was done is
-//! read from the chain.
+//! Each step is repeated until the chain shows its effect. No state is kept between two steps: the
+//! chain is read again.
 
 use crate::{context::Context, error::SettleError};
 use alloy_primitives::U256;
@@ -11,30 +11,31 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 use tracing::{info, warn};
 
-/// Longest pause between two tries to credit what the members don't agree on yet.
+/// Longest pause between two attempts to settle a lease that is blocked, for instance by
+/// disagreeing members.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// Brings in a lease's money, for as long as the lease is not settled.
+/// Credits, collects and settles a lease, until the task ends.
 pub(crate) async fn advance_until_settled(
     context: Arc<Context>,
     lease: watch::Receiver<Lease>,
     round: Duration,
 ) {
-    let mut trouble: Option<&'static str> = None;
+    let mut logged: Option<&'static str> = None;
     let mut pause = round;
     loop {
         let stale = lease.borrow().clone();
         match context.advance(&stale).await {
             Ok(()) => {
-                trouble = None;
+                logged = None;
                 pause = round;
             }
             Err(error) => {
                 pause = pause.saturating_mul(2).min(MAX_PAUSE.max(round));
                 let code = error.code();
-                if trouble != Some(code) {
+                if logged != Some(code) {
                     warn!(lease = %stale.terms.id, code, %error, "settlement blocked");
-                    trouble = Some(code);
+                    logged = Some(code);
                     pause = round;
                 }
             }
@@ -50,12 +51,12 @@ impl Context {
             return Ok(());
         }
         let credited = self.credit_newest(&lease).await;
-        // money that is credited comes in also while the members don't agree on more
+        // credited money is collected even while the members disagree about further credit
         self.collect_and_settle(&lease).await?;
         credited
     }
 
-    /// Collects what was credited, or settles, whichever the lease is ready for.
+    /// Settles the lease if possible, or else collects its credited money.
     async fn collect_and_settle(&self, stale: &Lease) -> Result<(), SettleError> {
         let id = stale.terms.id;
         let lease = self.chain.lease(id).await?;

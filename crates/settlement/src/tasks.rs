@@ -1,4 +1,4 @@
-//! The two tasks of each unsettled lease: one closes its epochs in time, one brings in its money.
+//! The two tasks of each unsettled lease: one closes its epochs in time, one collects its money.
 
 use crate::{close_epochs::close_in_time, context::Context, settle::advance_until_settled};
 use hashlease_primitives::{Lease, LeaseId};
@@ -16,19 +16,20 @@ impl Drop for Settlement {
 }
 
 impl Settlement {
-    /// Closes, credits, collects and settles the unsettled `leases`, looking at each of them every `round`.
+    /// Closes, credits, collects and settles the unsettled `leases`, looking at each of them every
+    /// `round`.
     #[must_use]
     pub fn start(context: Context, leases: watch::Receiver<Arc<Vec<Lease>>>, round: Duration) -> Self {
-        Self(tokio::spawn(follow(Arc::new(context), leases, round)))
+        Self(tokio::spawn(run_tasks(Arc::new(context), leases, round)))
     }
 }
 
-struct Running {
+struct LeaseTasks {
     lease: watch::Sender<Lease>,
     tasks: [JoinHandle<()>; 2],
 }
 
-impl Drop for Running {
+impl Drop for LeaseTasks {
     fn drop(&mut self) {
         for task in &self.tasks {
             task.abort();
@@ -36,8 +37,8 @@ impl Drop for Running {
     }
 }
 
-async fn follow(context: Arc<Context>, mut leases: watch::Receiver<Arc<Vec<Lease>>>, round: Duration) {
-    let mut running: BTreeMap<LeaseId, Running> = BTreeMap::new();
+async fn run_tasks(context: Arc<Context>, mut leases: watch::Receiver<Arc<Vec<Lease>>>, round: Duration) {
+    let mut running: BTreeMap<LeaseId, LeaseTasks> = BTreeMap::new();
     loop {
         let now = Arc::clone(&leases.borrow_and_update());
         running.retain(|id, _| now.iter().any(|lease| lease.terms.id == *id));
@@ -52,10 +53,10 @@ async fn follow(context: Arc<Context>, mut leases: watch::Receiver<Arc<Vec<Lease
                 tokio::spawn(close_in_time(Arc::clone(&context), receiver.clone())),
                 tokio::spawn(advance_until_settled(Arc::clone(&context), receiver, round)),
             ];
-            running.insert(id, Running { lease: sender, tasks });
+            running.insert(id, LeaseTasks { lease: sender, tasks });
         }
         if leases.changed().await.is_err() {
-            // nobody can change the leases any more: what runs goes on
+            // the leases can't change any more: running tasks go on
             return std::future::pending().await;
         }
     }

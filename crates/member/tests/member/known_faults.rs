@@ -134,7 +134,7 @@ async fn known_fault_answer_of_a_member_has_no_limit() {
             count.fetch_add(1, Ordering::SeqCst);
         }
     });
-    let client = MemberClient::new(url.parse().unwrap());
+    let client = MemberClient::new(url.parse().unwrap()).unwrap();
     assert!(client.statement(EpochId::new(LeaseId(1), 0)).await.is_err());
     assert_eq!(taken.load(Ordering::SeqCst), PIECES, "MiB read");
 }

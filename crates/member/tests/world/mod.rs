@@ -134,7 +134,7 @@ impl Seated {
                 .ok()
         });
         let member = member.await;
-        self.client = MemberClient::new(format!("http://{}/", member.address()).parse().unwrap());
+        self.client = MemberClient::new(format!("http://{}/", member.address()).parse().unwrap()).unwrap();
         self.member = Some(member);
     }
 }
@@ -168,7 +168,7 @@ impl World {
                 checks,
                 fetch,
             };
-            let client = MemberClient::new("http://127.0.0.1:1/".parse().unwrap());
+            let client = MemberClient::new("http://127.0.0.1:1/".parse().unwrap()).unwrap();
             let mut seated = Seated { config, signer: member_signer(index), member: None, client };
             seated.start(&leases).await;
             members.push(seated);

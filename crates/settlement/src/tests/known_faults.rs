@@ -1,6 +1,7 @@
 //! Known faults of closing epochs and delivering roots.
 //!
-//! Each test passes while its fault is there and fails once it is mended: turn it into the test of the right result then.
+//! Each test passes while its fault is there and fails once it is mended: turn it into the test of
+//! the right result then.
 
 use super::chain::chain_at;
 use crate::{
@@ -76,8 +77,9 @@ fn lease(terms: Terms) -> Lease {
     }
 }
 
-/// Today: an epoch is closed for good by the wall clock alone, so that a clock that is ahead once loses all epochs up
-/// to its time. Right: an epoch is closed only if the newest block's time agrees.
+/// Today: an epoch is closed for good by the wall clock alone, so that a clock that is ahead once
+/// loses all epochs up to its time. Right: an epoch is closed only if the newest block's time
+/// agrees.
 #[tokio::test]
 async fn known_fault_epoch_is_closed_by_the_wall_clock_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -114,11 +116,11 @@ async fn confirming(delay: Duration) -> (MemberClient, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/roots", post(confirm))).await });
-    (MemberClient::new(url.parse().unwrap()), confirmed)
+    (MemberClient::new(url.parse().unwrap()).unwrap(), confirmed)
 }
 
-/// Today: a lease's next epoch is neither closed nor offered to anybody before the slowest member has answered for all
-/// roots. Right: closing and each member's deliveries go on by themselves.
+/// Today: a lease's next epoch is neither closed nor offered to anybody before the slowest member
+/// has answered for all roots. Right: closing and each member's deliveries go on by themselves.
 #[tokio::test]
 async fn known_fault_slow_member_holds_up_all_deliveries() {
     let terms = terms(1);
