@@ -22,7 +22,10 @@ pub struct HttpClientError(#[from] reqwest::Error);
 
 /// Why a request to a member failed.
 #[derive(Clone, Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages explain the fields; `member` is its URL, `status` the HTTP status if there is an answer")]
+#[allow(
+    missing_docs,
+    reason = "the messages explain the fields; `member` is its URL, `status` the HTTP status if there is an answer"
+)]
 pub enum ClientError {
     /// The member can't be reached, or does not answer in time.
     #[error("member {member} can't be reached: {message}")]

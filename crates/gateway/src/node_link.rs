@@ -12,7 +12,7 @@ use crate::{
     sign_job::Extranonce,
 };
 use hashlease_primitives::{DifficultyBase, LeaseId};
-use hashlease_share::{EvidenceReason, HeaderShare};
+use hashlease_share::{EvidenceReason, HeaderShare, SubmittedHeader};
 use hashlease_stratum::server::SessionRefusal;
 use hashlease_stratum::{
     Answer, BIP320_MASK, Dialect, Event, Id, MinerRequest, Notify, Received, Rejection, Submit,
@@ -254,7 +254,11 @@ async fn check_share(lease: &ServedLease, submit: Submit) -> Result<(), Rejectio
     let job = lease.job(sequence).ok_or_else(unknown)?;
     let Submit { extranonce2, ntime, nonce, version_bits, .. } = &submit;
     let mask = job.header.version_mask;
-    let share = HeaderShare::submitted(&job.header, mask, extranonce2, (*ntime, *nonce), *version_bits)
-        .map_err(|reason| Refusal::from(reason).rejection())?;
+    let share = HeaderShare::submitted(
+        &job.header,
+        mask,
+        SubmittedHeader { tail: extranonce2, ntime: *ntime, nonce: *nonce, version_bits: *version_bits },
+    )
+    .map_err(|reason| Refusal::from(reason).rejection())?;
     lease.submit(&job, share).await
 }

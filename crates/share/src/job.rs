@@ -10,10 +10,10 @@ use hashlease_primitives::{
 };
 use std::sync::Arc;
 
-/// Longest window of a job, seconds. A verifier on chain has to have the same limits:
+/// Longest window of a job, seconds. A verifier on chain needs the same limits:
 /// `tests/vectors/shares.json`.
 pub const MAX_JOB_WINDOW: u64 = 600;
-/// Last time that a signature can be over, a `uint40`; later ones would all sign the same.
+/// Latest time in a signed job, a `uint40`: all later times would have the same signature.
 const LAST_TIME: UnixSeconds = UnixSeconds::new((1 << 40) - 1);
 /// Longest coinbase, bytes; one of 64 is refused as well.
 pub const MAX_COINBASE: usize = 1_024;
@@ -21,19 +21,21 @@ pub const MAX_COINBASE: usize = 1_024;
 pub const MAX_BRANCH: usize = 16;
 /// Longest free part of the extranonce, bytes.
 pub const MAX_TAIL: usize = 32;
-/// Longest part of an Ethash nonce that is the lease's, bytes: one for the epoch and one for the miner are left.
+/// Longest signed prefix of an Ethash nonce, bytes: it leaves one byte for the epoch and one for
+/// the miner.
 pub const MAX_NONCE_PREFIX: usize = 6;
 
-/// A job whose signature and shape were verified for a lease. Only [`VerifiedJob::verify`] makes one.
+/// A job whose signature and shape were verified for a lease. Only [`VerifiedJob::verify`] makes
+/// one.
 #[derive(Clone, Debug)]
 pub struct VerifiedJob {
     signed: SignedJob,
-    /// What it was verified under; its shares are judged by nothing else.
+    /// The terms at its verification, by which its shares are judged.
     pub(crate) terms: Terms,
     pub(crate) work: JobWork,
 }
 
-/// What a job is hashed with, laid out once.
+/// The parts of a job that hashing needs, prepared once.
 #[derive(Clone, Debug)]
 pub(crate) enum JobWork {
     Header(HeaderTemplate),
@@ -50,8 +52,8 @@ pub(crate) struct SealWork {
 }
 
 impl VerifiedJob {
-    /// Checks a job by the evidence rules: it is of this lease, signed by its job signer, and an opening of it would
-    /// pass the verifier on chain.
+    /// Checks a job by the evidence rules: it is of this lease, its job signer signed it, and it is
+    /// within the limits of the verifier on chain.
     ///
     /// # Errors
     /// The [`EvidenceReason`] of the first rule that fails.
@@ -85,7 +87,7 @@ impl VerifiedJob {
         &self.signed.job
     }
 
-    /// The terms of its lease, as it was verified under them.
+    /// The terms of its lease at its verification.
     #[must_use]
     pub const fn terms(&self) -> &Terms {
         &self.terms
@@ -97,7 +99,8 @@ impl VerifiedJob {
         &self.signed
     }
 
-    /// The epoch of the DAG whose light cache opening a share takes, if the job is one for Ethash or Etchash.
+    /// The DAG epoch of a job for Ethash or Etchash: opening its shares needs the light cache of
+    /// that epoch.
     #[must_use]
     pub const fn dag_epoch(&self) -> Option<EthashEpoch> {
         match &self.work {
@@ -106,7 +109,7 @@ impl VerifiedJob {
         }
     }
 
-    /// Gives the job the light cache that its shares are opened with; one of another epoch is not taken.
+    /// Sets the light cache for the job's shares; a cache of another epoch is ignored.
     #[must_use]
     pub fn with_cache(mut self, cache: Arc<LightCache>) -> Self {
         self.set_cache(cache);
@@ -156,7 +159,7 @@ fn seal_work(terms: &Terms, job: &EthashJob) -> Result<JobWork, EvidenceReason> 
         _ => EthashEpoch::of_ethash_block(block),
     };
     let dag = dag.map_err(|_| EvidenceReason::JobBlock { block })?;
-    // the header's own time can't be seen, so the window must tell the epoch
+    // the header's own time is hidden in the seal hash, so the window must determine the epoch
     let (first, last) = (terms.epoch_of(job.not_before), terms.epoch_of(job.not_after));
     match (first, last) {
         (Ok(epoch), Ok(last)) if epoch == last => Ok(JobWork::Ethash(SealWork { dag, epoch, cache: None })),

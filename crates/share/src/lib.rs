@@ -1,9 +1,10 @@
 //! From a signed job and a miner's submit to a share that counts.
 //!
-//! The **evidence rules** are pure functions of lease, job and share, so a node, a gateway, a committee member and a
-//! watcher always come to the same verdict: [`VerifiedJob::verify`] once per job, [`VerifiedJob::open`] once per
-//! share, then [`OpenedShare::settle`]. A [`VerifiedShare`] can be built nowhere else; what takes one needs no
-//! check of its own. Duplicates are the caller's matter, by [`OpenedShare::key`], since they need memory.
+//! The **evidence rules** are pure functions of lease, job and share, so a node, a gateway, a
+//! committee member and a watcher always reach the same verdict: [`VerifiedJob::verify`] once per
+//! job, [`VerifiedJob::open`] once per share, then [`OpenedShare::settle`]. Only these functions
+//! build a [`VerifiedShare`], so a function that takes one needs no further check. The caller
+//! refuses duplicates by [`OpenedShare::key`], because that needs memory.
 //!
 //! Every refusal is an [`EvidenceReason`]. Refusals of sessions, queues and disks are named where they are made.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
@@ -17,4 +18,4 @@ pub mod wire;
 pub use job::{MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, VerifiedJob};
 pub use open::open_many;
 pub use reason::EvidenceReason;
-pub use share::{EthashShare, HeaderShare, OpenedShare, Share, VerifiedShare};
+pub use share::{EthashShare, HeaderShare, OpenedShare, Share, SubmittedHeader, VerifiedShare};

@@ -1,9 +1,9 @@
-//! Evidence rules on shares: what was hashed is rebuilt, and hashed again.
+//! Evidence rules on shares: rebuilds the hashed bytes and hashes them again.
 
 use crate::{
     EthashShare, EvidenceReason, HeaderShare, OpenedShare, Share, VerifiedJob,
     job::{JobWork, SealWork},
-    share::Proof,
+    share::{JobEpoch, Proof},
 };
 use alloy_primitives::{B256, U256};
 use arrayvec::ArrayVec;
@@ -15,15 +15,15 @@ use hashlease_pow::{
 use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, Target, Terms, UnixSeconds};
 use std::cell::RefCell;
 
-/// Shares of a batch that are hashed together at a time.
+/// Most shares of a batch that are hashed together.
 const BATCH: usize = 256;
 
 thread_local! {
-    /// What scrypt writes into while it hashes, once a thread.
+    /// Working memory of scrypt, one per thread.
     static SCRATCH: RefCell<scrypt::Scratch> = RefCell::new(scrypt::Scratch::new());
 }
 
-/// A header share that keeps the rules, and what it takes to hash it.
+/// A header share that keeps the rules, with everything needed to hash it.
 #[derive(Clone, Copy)]
 struct HeaderToHash<'a> {
     terms: &'a Terms,
@@ -90,14 +90,14 @@ impl<'a> HeaderToHash<'a> {
     #[inline]
     fn opened(&self, hashed: &HashedHeader, proof_of_work: &B256) -> OpenedShare {
         let HeaderShare { tail, ntime, nonce, version } = self.share;
-        // as a slice, which is faster than byte by byte; it fits, since it is of the same type
+        // as a slice, which is faster than byte by byte; it fits, because the types are the same
         let mut copy = ArrayVec::new();
         let _ = copy.try_extend_from_slice(tail);
         let share = HeaderShare { tail: copy, ntime: *ntime, nonce: *nonce, version: *version };
         OpenedShare::new(
             self.terms,
             Share::Header(share),
-            (self.job.sequence, self.epoch),
+            JobEpoch { job: self.job.sequence, epoch: self.epoch },
             hashed.digest,
             hash_as_integer(proof_of_work),
             Proof::Header(hashed.header),
@@ -114,6 +114,7 @@ impl<'a> SealToHash<'a> {
         end: UnixSeconds,
     ) -> Result<Self, EvidenceReason> {
         let nonce = share.nonce.to_be_bytes();
+        // a verified job has a prefix of at most 6 of the 8 bytes, so `rest` is never empty
         let (prefix, rest) = nonce.split_at_checked(job.nonce_prefix.len()).unwrap_or_default();
         if prefix != job.nonce_prefix.as_ref() {
             return Err(EvidenceReason::NonceOutsidePrefix {
@@ -131,7 +132,7 @@ impl<'a> SealToHash<'a> {
                 });
             }
         }
-        // the window was inside this epoch when the job came; a cancellation may have ended the lease since
+        // a cancellation may have ended the lease after the job was verified
         if job.not_after >= end {
             return Err(EvidenceReason::JobOutsideEpoch {
                 not_before: job.not_before,
@@ -150,7 +151,7 @@ impl<'a> SealToHash<'a> {
         OpenedShare::new(
             self.terms,
             Share::Ethash(self.share),
-            (self.job.sequence, self.epoch),
+            JobEpoch { job: self.job.sequence, epoch: self.epoch },
             ethash::ethash_key(&self.job.seal_hash, self.share.nonce),
             seal.result_as_integer(),
             Proof::Mix(seal.mix),
@@ -159,7 +160,7 @@ impl<'a> SealToHash<'a> {
 }
 
 impl VerifiedJob {
-    /// Every evidence rule but proof of work.
+    /// Checks every evidence rule except proof of work.
     fn check<'a>(&'a self, share: &'a Share, end: UnixSeconds) -> Result<ToHash<'a>, EvidenceReason> {
         let terms = &self.terms;
         match (self.job(), &self.work, share) {
@@ -173,14 +174,15 @@ impl VerifiedJob {
         }
     }
 
-    /// Checks a share of this job by every evidence rule but proof of work, and rebuilds what was hashed: the
-    /// witness-stripped coinbase, the leftmost Merkle path, the 80-byte header; of Ethash, the mix.
+    /// Checks a share of this job by every evidence rule except the target, and computes its hash
+    /// from the rebuilt witness-stripped coinbase, leftmost Merkle path and 80-byte header; for
+    /// Ethash, from the mix.
     ///
-    /// `end` is the lease's end as it is now, Unix seconds: the one of its terms that changes, when a cancellation brings
-    /// it closer. A later one than the job was verified under changes nothing.
+    /// `end` is the lease's current end, which a cancellation may have brought closer. An end after
+    /// the one at the job's verification changes nothing.
     ///
-    /// Takes about 2 µs for SHA-256d, 0.11 ms for scrypt with AVX-512 and 0.15 ms without, for Ethash 0.8 ms in epoch 0 of
-    /// the DAG and 2.7 ms in those of today: see [`open_many`] for many.
+    /// Takes about 2 µs for SHA-256d, 0.11 ms for scrypt with AVX-512 and 0.15 ms without it. Ethash
+    /// takes 0.8 ms in DAG epoch 0 and 2.7 ms in today's. [`open_many`] is faster for many shares.
     ///
     /// # Errors
     /// The [`EvidenceReason`] of the first rule that fails.
@@ -202,12 +204,13 @@ impl VerifiedJob {
         }
     }
 
-    /// [`VerifiedJob::open`] for a miner that says which mix it found: a mix whose result is above `target` is refused
-    /// after a microsecond, before any cache is read, so that nobody can keep this machine busy with nothing.
+    /// [`VerifiedJob::open`] for a miner that submits its mix. A mix whose result is above `target`
+    /// is refused after a microsecond, before any cache is read, so worthless submits cost no work
+    /// here.
     ///
     /// # Errors
-    /// [`EvidenceReason::AboveTarget`], [`EvidenceReason::WrongMix`] for a mix that is not that of the nonce, and what
-    /// [`VerifiedJob::open`] refuses.
+    /// [`EvidenceReason::AboveTarget`], [`EvidenceReason::WrongMix`] for a mix that does not belong to the nonce,
+    /// and the errors of [`VerifiedJob::open`].
     pub fn open_claimed(
         &self,
         share: &Share,
@@ -232,9 +235,9 @@ impl VerifiedJob {
     }
 }
 
-/// Opens shares, of any jobs whose leases end at `end` as [`VerifiedJob::open`] takes it, on the calling thread, many at a
-/// time: several times as fast as one by one. Each verdict is handed out with its place in `shares`, in any order. Nothing
-/// is allocated for a share.
+/// Opens shares of any jobs of leases that end at `end`, like [`VerifiedJob::open`] but many at a
+/// time on the calling thread, which is several times as fast. `take` receives each verdict with
+/// the share's place in `shares`, in any order. A share costs no allocation.
 pub fn open_many<'a>(
     end: UnixSeconds,
     shares: impl IntoIterator<Item = (&'a VerifiedJob, &'a Share)>,
@@ -261,7 +264,7 @@ pub fn open_many<'a>(
                 }
             }
             Ok(ToHash::Seal(seal)) => {
-                // one cache at a time; a lease has two at most, and the other is rare
+                // one cache at a time; a lease has at most two, and rarely needs the second
                 if seals.first().is_some_and(|(_, first)| !std::ptr::eq(first.cache, seal.cache)) {
                     open_seals(&seals, &mut take);
                     seals.clear();
@@ -295,7 +298,7 @@ fn open_scrypts(
     headers: &[(usize, HeaderToHash<'_>)],
     take: &mut impl FnMut(usize, Result<OpenedShare, EvidenceReason>),
 ) {
-    // most batches have none, and what scrypt writes into is large
+    // most batches have none, and the buffers below are large
     if headers.is_empty() {
         return;
     }

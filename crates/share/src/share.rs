@@ -1,4 +1,4 @@
-//! What the miner chose, and what becomes of it.
+//! Shares: as a miner submits them, opened, and verified.
 
 use crate::{EvidenceReason, MAX_TAIL};
 use alloy_primitives::{B256, U256};
@@ -6,7 +6,20 @@ use arrayvec::ArrayVec;
 use hashlease_primitives::{HeaderJob, JobKind, LeaseId, SettlementWeight, Target, Terms, Work};
 use serde::{Deserialize, Serialize};
 
-/// What a miner chose within a job for SHA-256d or scrypt.
+/// The fields of a `mining.submit` for SHA-256d or scrypt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubmittedHeader<'a> {
+    /// The whole tail: extranonce1 and extranonce2, and any filler and padding around them.
+    pub tail: &'a [u8],
+    /// Header time, Unix seconds.
+    pub ntime: u32,
+    /// Header nonce.
+    pub nonce: u32,
+    /// Bits of the header version (BIP 310), if the miner sent any.
+    pub version_bits: Option<u32>,
+}
+
+/// A miner's choices within a job for SHA-256d or scrypt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeaderShare {
     /// The free part of the extranonce.
@@ -20,18 +33,17 @@ pub struct HeaderShare {
 }
 
 impl HeaderShare {
-    /// The share that a `mining.submit` means: by BIP 310 the submitted bits replace those of the job's version where `mask`
-    /// has ones, which is the mask that this miner was told; without any, the version is the job's.
+    /// The share of a `mining.submit`. By BIP 310 the submitted bits replace the job's version bits
+    /// where `mask` has ones; `mask` is the one announced to this miner. Without submitted bits the
+    /// version is the job's.
     ///
     /// # Errors
-    /// [`EvidenceReason::ExtranonceLength`] for a tail that is not as long as the job says, [`EvidenceReason::VersionOutsideMask`] for
-    /// bits outside the mask.
+    /// [`EvidenceReason::ExtranonceLength`] for a tail of another length than the job's,
+    /// [`EvidenceReason::VersionOutsideMask`] for bits outside the mask.
     pub fn submitted(
         job: &HeaderJob,
         mask: u32,
-        tail: &[u8],
-        (ntime, nonce): (u32, u32),
-        bits: Option<u32>,
+        SubmittedHeader { tail, ntime, nonce, version_bits: bits }: SubmittedHeader<'_>,
     ) -> Result<Self, EvidenceReason> {
         let expected = usize::from(job.tail_length);
         let wrong = EvidenceReason::ExtranonceLength { expected, actual: tail.len() };
@@ -48,15 +60,16 @@ impl HeaderShare {
     }
 }
 
-/// What a miner chose within a job for Ethash or Etchash.
+/// A miner's choices within a job for Ethash or Etchash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EthashShare {
-    /// The whole nonce, as the integer that clients show: its first byte is the most significant one.
+    /// The whole nonce, as the integer that clients show: its first byte is the most significant
+    /// one.
     pub nonce: u64,
 }
 
-/// What a miner chose, of the kind that the job asks for.
+/// A miner's choices within a job of either kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Share {
     /// For SHA-256d and scrypt.
@@ -106,7 +119,7 @@ impl Share {
     }
 }
 
-/// A share that keeps every evidence rule but proof of work, with the hash that it has.
+/// A share that keeps every evidence rule except the target and the order, with its hash.
 #[derive(Clone, Debug)]
 pub struct OpenedShare {
     pub(crate) share: Share,
@@ -119,11 +132,18 @@ pub struct OpenedShare {
     pub(crate) proof: Proof,
 }
 
-/// What was hashed.
+/// The hashed bytes, or Ethash's intermediate result.
 #[derive(Clone, Debug)]
 pub(crate) enum Proof {
     Header([u8; 80]),
     Mix(B256),
+}
+
+/// The job of a share, by its sequence, and the epoch in which the share counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JobEpoch {
+    pub(crate) job: u64,
+    pub(crate) epoch: u32,
 }
 
 impl OpenedShare {
@@ -131,11 +151,12 @@ impl OpenedShare {
     pub(crate) fn new(
         terms: &Terms,
         share: Share,
-        (job, epoch): (u64, u32),
+        place: JobEpoch,
         key: B256,
         hash: U256,
         proof: Proof,
     ) -> Self {
+        let JobEpoch { job, epoch } = place;
         Self { share, lease: terms.id, weight: terms.weight, job, epoch, key, hash, proof }
     }
 
@@ -145,7 +166,7 @@ impl OpenedShare {
         self.hash
     }
 
-    /// The share's identity, raw digest bytes: `sha256d` of the header that was really hashed, also where its proof of
+    /// The share's identity, raw digest bytes: `sha256d` of the hashed header, even if its proof of
     /// work is scrypt; for Ethash `keccak256(sealHash ‖ nonce)`.
     #[must_use]
     pub const fn key(&self) -> B256 {
@@ -176,14 +197,14 @@ impl OpenedShare {
         self.epoch
     }
 
-    /// Whether the hash meets some target, for instance the pool's.
+    /// Whether the hash meets a target, for instance the pool's.
     #[inline]
     #[must_use]
     pub fn meets(&self, target: Target) -> bool {
         target.is_met_by(self.hash)
     }
 
-    /// The last evidence rule but for duplicates: the hash meets the lease's settlement target.
+    /// The last evidence rule except duplicates: the hash meets the lease's settlement target.
     ///
     /// # Errors
     /// [`EvidenceReason::AboveTarget`].
@@ -196,12 +217,13 @@ impl OpenedShare {
     }
 }
 
-/// A share whose job, shape and proof of work were verified. It is worth exactly the lease's settlement weight.
+/// A share whose job, shape and proof of work were verified. It is worth exactly the lease's
+/// settlement weight.
 #[derive(Clone, Debug)]
 pub struct VerifiedShare(OpenedShare);
 
 impl VerifiedShare {
-    /// What the miner chose.
+    /// The miner's choices.
     #[must_use]
     pub const fn share(&self) -> &Share {
         &self.0.share

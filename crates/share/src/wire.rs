@@ -1,4 +1,4 @@
-//! Terms, jobs and shares as bytes: journal and evidence file write them alike.
+//! Terms, jobs and shares as bytes, in the same form for journal and evidence file.
 //!
 //! Integers are little-endian, hashes and addresses raw bytes.
 //!
@@ -14,7 +14,8 @@
 //! header share  u8 length + extranonce tail · u32 ntime · u32 nonce · u32 version
 //! Ethash share  u64 nonce
 //! ```
-//! Which kind of job and share it is follows from the lease's algorithm, or from what the bytes lie in.
+//! The kind of jobs and shares follows from the lease's algorithm, or from the record around the
+//! bytes.
 
 use crate::{EthashShare, HeaderShare, Share};
 use alloy_primitives::{Address, B256};
@@ -24,57 +25,54 @@ use hashlease_primitives::{
     Terms, UnixSeconds,
 };
 
-/// Bytes that can't be read, or a field that can't be written.
+/// Why bytes can't be read or a field can't be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("byte {offset}: {field}: expected {expected}, got {got}")]
+#[allow(missing_docs, reason = "the message explains the fields")]
 pub struct WireError {
-    /// Where.
     pub offset: usize,
-    /// Which field.
     pub field: &'static str,
-    /// What it should be.
     pub expected: String,
-    /// What it is.
     pub got: String,
-    /// Whether the bytes ended too early, so that more of them might mend it.
+    /// Whether the bytes ended too early, so that reading more of them may succeed.
     pub short: bool,
 }
 
-/// Takes fields off the front of bytes.
+/// Reads fields one after the other.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     bytes: &'a [u8],
     offset: usize,
-    /// Where the field begins that was taken last.
+    /// Offset of the field that was read last.
     field: usize,
 }
 
 impl<'a> Fields<'a> {
-    /// Begins at the front.
+    /// Starts at the first byte.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0, field: 0 }
     }
 
-    /// How many bytes were taken.
+    /// Number of bytes read.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
-    /// How many bytes are left.
+    /// Number of bytes left.
     #[must_use]
     pub const fn left(&self) -> usize {
         self.bytes.len().saturating_sub(self.offset)
     }
 
-    /// The error that the field that was taken last is not as expected.
+    /// An error at the field that was read last.
     pub fn error(&self, field: &'static str, expected: impl ToString, got: impl ToString) -> WireError {
         let (expected, got) = (expected.to_string(), got.to_string());
         WireError { offset: self.field, field, expected, got, short: false }
     }
 
-    /// So many bytes.
+    /// A number of bytes.
     ///
     /// # Errors
     /// [`WireError`] when fewer are left.
@@ -89,7 +87,7 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    /// So many bytes as an array.
+    /// A number of bytes as an array.
     ///
     /// # Errors
     /// [`WireError`] when fewer are left.
@@ -133,10 +131,10 @@ impl<'a> Fields<'a> {
         Ok(Address::from(self.array(field)?))
     }
 
-    /// Says that nothing may be left.
+    /// Checks that no bytes are left.
     ///
     /// # Errors
-    /// [`WireError`] when something is.
+    /// [`WireError`] when some are.
     pub fn end(&self) -> Result<(), WireError> {
         match self.left() {
             0 => Ok(()),
@@ -165,7 +163,7 @@ macro_rules! integers {
 }
 integers!(u8 u16 u32 u64 u128);
 
-/// A length that must fit its field.
+/// A length as the integer of its field, with at most `most`.
 fn fitting<T>(field: &'static str, length: usize, most: T) -> Result<T, WireError>
 where
     T: TryFrom<usize> + std::fmt::Display,
@@ -224,10 +222,10 @@ pub fn terms(fields: &mut Fields<'_>) -> Result<Terms, WireError> {
     })
 }
 
-/// Appends a job with its signature, but for its lease.
+/// Appends a job with its signature, without its lease.
 ///
 /// # Errors
-/// [`WireError`] for a part that is longer than its length field can say.
+/// [`WireError`] for a part that is too long for its length field.
 pub fn put_job(out: &mut Vec<u8>, SignedJob { job, signature }: &SignedJob) -> Result<(), WireError> {
     out.extend(job.sequence().to_le_bytes());
     match job {
@@ -298,10 +296,11 @@ pub fn job(fields: &mut Fields<'_>, kind: JobKind, lease: LeaseId) -> Result<Sig
     Ok(SignedJob { job, signature: fields.array("job's signature")? })
 }
 
-/// Appends what the miner chose.
+/// Appends the miner's choices.
 pub fn put_share(out: &mut Vec<u8>, share: &Share) {
     match share {
         Share::Header(share) => {
+            // a tail holds at most MAX_TAIL bytes
             out.push(u8::try_from(share.tail.len()).unwrap_or(u8::MAX));
             out.extend(&share.tail);
             for word in [share.ntime, share.nonce, share.version] {
@@ -312,7 +311,7 @@ pub fn put_share(out: &mut Vec<u8>, share: &Share) {
     }
 }
 
-/// Reads what the miner chose.
+/// Reads the miner's choices.
 ///
 /// # Errors
 /// [`WireError`] that names the field.

@@ -6,7 +6,7 @@ mod common;
 use alloy_primitives::B256;
 use common::{sign, terms};
 use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId, UnixSeconds};
-use hashlease_share::{EvidenceReason, HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, VerifiedJob};
+use hashlease_share::{EvidenceReason, HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, SubmittedHeader, VerifiedJob};
 use proptest::prelude::*;
 
 const TIME: u64 = 1_700_000_000;
@@ -109,8 +109,12 @@ fn a_tail_too_long_is_told_as_the_jobs() {
     );
 }
 
+fn chosen(tail: &[u8], version_bits: Option<u32>) -> SubmittedHeader<'_> {
+    SubmittedHeader { tail, ntime: 1, nonce: 2, version_bits }
+}
+
 fn version(mask: u32, bits: Option<u32>) -> Result<u32, EvidenceReason> {
-    HeaderShare::submitted(&header_job(), mask, &[0; 4], (1, 2), bits).map(|share| share.version)
+    HeaderShare::submitted(&header_job(), mask, chosen(&[0; 4], bits)).map(|share| share.version)
 }
 
 #[test]
@@ -146,10 +150,10 @@ fn submitted_bits_outside_the_mask_are_refused() {
 #[test]
 fn a_submitted_tail_is_as_long_as_the_job_says() {
     for length in [0, 3, 5, 32, 33, 1_000] {
-        let refused = HeaderShare::submitted(&header_job(), 0, &vec![7; length], (1, 2), None);
+        let refused = HeaderShare::submitted(&header_job(), 0, chosen(&vec![7; length], None));
         assert_eq!(refused, Err(EvidenceReason::ExtranonceLength { expected: 4, actual: length }));
     }
-    let share = HeaderShare::submitted(&header_job(), 0, &[7; 4], (1, 2), None).unwrap();
+    let share = HeaderShare::submitted(&header_job(), 0, chosen(&[7; 4], None)).unwrap();
     assert_eq!((share.tail.as_slice(), share.ntime, share.nonce), ([7; 4].as_slice(), 1, 2));
 }
 
@@ -159,14 +163,14 @@ proptest! {
     fn submitted_versions_are_as_bip_310_has_them(job: u32, granted: u32, told: u32, bits: u32, rolls: bool) {
         let mask = granted & told;
         let signed = HeaderJob { version: job, version_mask: granted, ..header_job() };
-        let share = HeaderShare::submitted(&signed, mask, &[0; 4], (1, 2), rolls.then_some(bits & mask)).unwrap();
+        let share = HeaderShare::submitted(&signed, mask, chosen(&[0; 4], rolls.then_some(bits & mask))).unwrap();
         for bit in 0..32 {
             let of = |word: u32| word >> bit & 1;
             let expected = if rolls && of(mask) == 1 { of(bits) } else { of(job) };
             prop_assert_eq!(of(share.version), expected);
         }
         prop_assert_eq!((share.version ^ job) & !granted, 0);
-        let all = HeaderShare::submitted(&signed, mask, &[0; 4], (1, 2), Some(bits));
+        let all = HeaderShare::submitted(&signed, mask, chosen(&[0; 4], Some(bits)));
         prop_assert_eq!(all.is_ok(), bits & !mask == 0);
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     share_intake::{PreparedShare, job_id, parse_job_id},
 };
 use hashlease_primitives::LeaseId;
-use hashlease_share::{EvidenceReason, HeaderShare};
+use hashlease_share::{EvidenceReason, HeaderShare, SubmittedHeader};
 use hashlease_stratum::Submit;
 use hashlease_stratum::server::SessionRefusal;
 use std::sync::Arc;
@@ -46,7 +46,11 @@ impl MinerSession {
         let mask = self.rolling.map_or(mask, |rolling| rolling.mask & mask);
         // a miner that never asked to roll may send zeros
         let bits = submit.version_bits.filter(|bits| self.rolling.is_some() || *bits != 0);
-        let share = HeaderShare::submitted(&form.job, mask, &tail, (submit.ntime, submit.nonce), bits)?;
+        let share = HeaderShare::submitted(
+            &form.job,
+            mask,
+            SubmittedHeader { tail: &tail, ntime: submit.ntime, nonce: submit.nonce, version_bits: bits },
+        )?;
         let worker = submit.worker.clone();
         Ok(PreparedShare { lease: Arc::clone(lease), job, worker, share: share.into() })
     }

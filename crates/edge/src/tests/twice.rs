@@ -8,7 +8,7 @@ use crate::job_form::JobForm;
 use crate::share_intake::{PreparedShare, count_share, job_id};
 use alloy_primitives::Bytes;
 use hashlease_primitives::HeaderJob;
-use hashlease_share::HeaderShare;
+use hashlease_share::{HeaderShare, SubmittedHeader};
 
 /// Two jobs that two sessions can make one header of, each with its own bytes where it has to have
 /// them: the first job has the second session's in its prefix, the second job has the first
@@ -181,7 +181,13 @@ async fn a_restart_does_not_forget_what_was_counted() {
     let again = PreparedShare {
         job: lease.job(1).unwrap(),
         worker: share.worker.clone(),
-        share: HeaderShare::submitted(&handed_out, 0, &tail, (ntime, nonce), None).unwrap().into(),
+        share: HeaderShare::submitted(
+            &handed_out,
+            0,
+            SubmittedHeader { tail: &tail, ntime, nonce, version_bits: None },
+        )
+        .unwrap()
+        .into(),
         lease,
     };
     let result = count_share(again, &world.book, &hashlease_check::ShareChecker::new(1)).await;
