@@ -2,7 +2,7 @@
 
 use crate::{
     evidence_check,
-    state::{RequestError, SignError, State},
+    state::{RequestRefusal, SignError, State},
 };
 use axum::{
     Json, Router,
@@ -28,7 +28,7 @@ const MAX_WAIT: u64 = 30;
 
 type App = extract::State<Arc<State>>;
 
-impl IntoResponse for RequestError {
+impl IntoResponse for RequestRefusal {
     fn into_response(self) -> Response {
         let (status, code) = match &self {
             Self::UnknownLease(_) => (StatusCode::NOT_FOUND, "unknown-lease"),

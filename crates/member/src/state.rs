@@ -56,7 +56,7 @@ pub struct MemberConfig {
 
 /// Why a request was refused.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RequestError {
+pub(crate) enum RequestRefusal {
     #[error("lease {0} is not credited by this committee, or not confirmed yet")]
     UnknownLease(LeaseId),
     #[error("{0}")]
@@ -142,38 +142,38 @@ impl State {
         while running.changed().await.is_ok() {}
     }
 
-    pub(crate) fn view(&self, lease: LeaseId) -> Result<LeaseView, RequestError> {
-        self.leases.borrow().get(&lease).cloned().ok_or(RequestError::UnknownLease(lease))
+    pub(crate) fn view(&self, lease: LeaseId) -> Result<LeaseView, RequestRefusal> {
+        self.leases.borrow().get(&lease).cloned().ok_or(RequestRefusal::UnknownLease(lease))
     }
 
     /// Verifies a job and stores it. A job posted again keeps its first receipt; a second job with
     /// the same sequence is refused.
-    pub(crate) fn accept_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestError> {
+    pub(crate) fn accept_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestRefusal> {
         let received = self.clock.now();
         let view = self.view(signed.job.lease())?;
         let terms = &view.lease.terms;
         if is_over(&view.lease, received) {
-            return Err(RequestError::LeaseOver(terms.id));
+            return Err(RequestRefusal::LeaseOver(terms.id));
         }
         let verified = VerifiedJob::verify(terms, signed)?;
         let signed = verified.signed().clone();
         let (not_before, not_after) = (signed.job.not_before(), signed.job.not_after());
         let Some(epoch) = terms.epoch_of(not_before).ok().filter(|_| terms.is_active(not_after)) else {
             let Terms { start, end, .. } = *terms;
-            return Err(RequestError::JobOutsideLease { not_before, not_after, start, end });
+            return Err(RequestRefusal::JobOutsideLease { not_before, not_after, start, end });
         };
         let mut figures = self.figures();
         let known = figures.entry(terms.id).or_default();
         let sequence = signed.job.sequence();
         if let Some((received, first)) = known.jobs.get(&sequence) {
             if *first != signed {
-                return Err(RequestError::JobSequence { sequence });
+                return Err(RequestRefusal::JobSequence { sequence });
             }
             return Ok(JobReceipt { received: *received });
         }
         let most = job_limit(terms);
         if known.jobs_within(terms.epoch_start(epoch), terms.epoch_end(epoch)) >= most {
-            return Err(RequestError::TooManyJobs { epoch, most });
+            return Err(RequestRefusal::TooManyJobs { epoch, most });
         }
         self.store.put_job(received, &signed)?;
         known.add_job(received, signed);
@@ -201,35 +201,35 @@ impl State {
     }
 
     /// Stores a root. Only the first root of an epoch counts; a different second one is refused.
-    pub(crate) fn accept_root(&self, root: SignedEpochRoot) -> Result<AcceptedRoot, RequestError> {
+    pub(crate) fn accept_root(&self, root: SignedEpochRoot) -> Result<AcceptedRoot, RequestRefusal> {
         let received = self.clock.now();
         let EpochId { lease, epoch } = root.root.id;
         let view = self.view(lease)?;
         let terms = &view.lease.terms;
         if root.signer(&terms.oracle_domain()) != Some(terms.provider) {
-            return Err(RequestError::RootSignature(terms.provider));
+            return Err(RequestRefusal::RootSignature(terms.provider));
         }
         if epoch >= terms.epochs() {
-            return Err(RequestError::NoSuchEpoch { epoch, epochs: terms.epochs() });
+            return Err(RequestRefusal::NoSuchEpoch { epoch, epochs: terms.epochs() });
         }
         let (count, most) = (root.root.commitment.count, terms.most_shares());
         if count > most {
-            return Err(RequestError::RootCount { count, most });
+            return Err(RequestRefusal::RootCount { count, most });
         }
         let end = terms.epoch_end(epoch);
         if received < end.millis() {
-            return Err(RequestError::EpochNotOver { epoch, end });
+            return Err(RequestRefusal::EpochNotOver { epoch, end });
         }
         let scheme = root.root.evidence.parse::<Url>().map(|url| url.scheme().to_owned());
         if !matches!(scheme.as_deref(), Ok("http" | "https")) {
-            return Err(RequestError::EvidenceUrl(root.root.evidence.chars().take(128).collect()));
+            return Err(RequestRefusal::EvidenceUrl(root.root.evidence.chars().take(128).collect()));
         }
         let mut figures = self.figures();
         let known = figures.entry(lease).or_default();
         if let Some(stored) = known.roots.get(&epoch) {
             let same = stored.root.root.commitment == root.root.commitment;
             if !same {
-                return Err(RequestError::RootAlreadyReceived(epoch));
+                return Err(RequestRefusal::RootAlreadyReceived(epoch));
             }
             let in_time = in_time(terms, epoch, stored.received);
             let receipt = RootReceipt { received: stored.received, in_time };
@@ -249,11 +249,11 @@ impl State {
         self.figures().get(&id.lease).and_then(|found| found.roots.get(&id.epoch)).cloned()
     }
 
-    pub(crate) fn root(&self, EpochId { lease, epoch }: EpochId) -> Result<RootView, RequestError> {
+    pub(crate) fn root(&self, EpochId { lease, epoch }: EpochId) -> Result<RootView, RequestRefusal> {
         let view = self.view(lease)?;
         let figures = self.figures();
         let stored = figures.get(&lease).and_then(|found| found.roots.get(&epoch));
-        let stored = stored.ok_or(RequestError::NoRoot(epoch))?;
+        let stored = stored.ok_or(RequestRefusal::NoRoot(epoch))?;
         Ok(RootView {
             received: stored.received,
             in_time: in_time(&view.lease.terms, epoch, stored.received),
@@ -261,11 +261,14 @@ impl State {
         })
     }
 
-    pub(crate) fn statement(&self, EpochId { lease, epoch }: EpochId) -> Result<StatementView, RequestError> {
+    pub(crate) fn statement(
+        &self,
+        EpochId { lease, epoch }: EpochId,
+    ) -> Result<StatementView, RequestRefusal> {
         let view = self.view(lease)?;
         let epochs = view.lease.terms.epochs();
         if epoch >= epochs {
-            return Err(RequestError::NoSuchEpoch { epoch, epochs });
+            return Err(RequestRefusal::NoSuchEpoch { epoch, epochs });
         }
         Ok(self.figures().entry(lease).or_default().statement(&view.lease, epoch, self.clock.now()))
     }
