@@ -4,46 +4,30 @@
 //! `cargo bench -p hashlease-check --bench checker`
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "../../share/tests/common/mod.rs"]
-mod common;
-
 use alloy_primitives::B256;
-use common::{terms, verified};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::future::join_all;
 use hashlease_check::ShareChecker;
-use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, UnixSeconds};
-use hashlease_share::{HeaderShare, Share};
+use hashlease_fixtures::{header_job, header_share, terms, verified, weight};
+use hashlease_primitives::{Algorithm, HeaderJob, Terms};
+use hashlease_share::Share;
 use std::sync::Arc;
 
 const TIME: u64 = 1_700_000_000;
 
 fn scrypt(criterion: &mut Criterion) {
-    let terms = terms(Algorithm::Scrypt, 1, TIME, 0);
-    let job = HeaderJob {
-        lease: LeaseId(1),
-        sequence: 1,
-        prev_hash: B256::repeat_byte(9),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0,
-        not_before: UnixSeconds::new(TIME),
-        not_after: UnixSeconds::new(TIME + 100),
+    let terms =
+        Terms { algorithm: Algorithm::Scrypt, weight: weight(1), ..terms(TIME - 1_800, 7_200, 3_600) };
+    // 250 bytes of coinbase and 12 steps to the Merkle root
+    let header = HeaderJob {
         coinbase_prefix: vec![1; 130].into(),
         tail_length: 8,
         coinbase_suffix: vec![2; 112].into(),
         branch: (0..12).map(B256::repeat_byte).collect(),
+        ..header_job(&terms, 1, TIME..=TIME + 100)
     };
-    let job = Arc::new(verified(&terms, job));
-    let share = |nonce| -> Share {
-        HeaderShare {
-            tail: [0; 8].as_slice().try_into().unwrap(),
-            ntime: TIME as u32,
-            nonce,
-            version: 0x2000_0000,
-        }
-        .into()
-    };
+    let job = Arc::new(verified(&terms, header.clone()));
+    let share = |nonce| -> Share { header_share(&header, nonce).into() };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let checker = ShareChecker::on_all_cores();
     let mut group = criterion.benchmark_group("scrypt shares");

@@ -1,37 +1,25 @@
 //! A share gets the same verdict through the threads as alone, no matter how many ask at once.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "../../share/tests/common/mod.rs"]
-mod common;
-
 use alloy_primitives::B256;
-use common::{terms, verified};
 use futures::future::join_all;
 use hashlease_check::ShareChecker;
-use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms, UnixSeconds};
+use hashlease_fixtures::{header_job, terms, verified, weight};
+use hashlease_primitives::{Algorithm, HeaderJob, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, Share, VerifiedJob};
 use std::sync::Arc;
 
 const TIME: u64 = 1_700_000_000;
 
 fn lease(algorithm: Algorithm) -> Terms {
-    terms(algorithm, 1, TIME, 0)
+    Terms { algorithm, weight: weight(1), ..terms(TIME - 1_800, 7_200, 3_600) }
 }
 
 fn job(terms: &Terms, sequence: u64) -> Arc<VerifiedJob> {
     let job = HeaderJob {
-        lease: LeaseId(1),
-        sequence,
-        prev_hash: B256::repeat_byte(9),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0,
-        not_before: UnixSeconds::new(TIME),
-        not_after: UnixSeconds::new(TIME + 100),
         coinbase_prefix: vec![sequence as u8; 50].into(),
         tail_length: 2,
-        coinbase_suffix: vec![2; 60].into(),
-        branch: vec![B256::repeat_byte(4)],
+        ..header_job(terms, sequence, TIME..=TIME + 100)
     };
     Arc::new(verified(terms, job))
 }

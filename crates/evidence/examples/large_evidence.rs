@@ -1,15 +1,13 @@
 //! Writes an evidence file of any number of shares, each worth one hash, so that reading and checking can be measured.
 //!
-//! `cargo run --release -p hashlease-ledger --example large_evidence -- 10000000 target/large.hlev`
+//! `cargo run --release -p hashlease-evidence --example large_evidence -- 10000000 target/large.hlev`
 //! and then `hashlease verify target/large.hlev`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
-use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
-    UnixSeconds,
-};
+use hashlease_fixtures::{header_job, terms, verified};
+use hashlease_primitives::{HashRate, HeaderJob, SignedJob, Terms};
 use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
 use hashlease_trie::Trie;
 use std::env;
@@ -21,41 +19,20 @@ fn main() {
     let mut arguments = env::args().skip(1);
     let count: usize = arguments.next().and_then(|text| text.parse().ok()).expect("number of shares");
     let path = arguments.next().expect("path of the file");
-    let signer = LocalSigner::from_bytes(&[7; 32]).unwrap();
-    let terms = Terms {
-        id: LeaseId(1),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer.address(),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(0).unwrap(),
-        rate: HashRate::new(6),
-        start: UnixSeconds::new(0),
-        end: UnixSeconds::new(3_600),
-        duration: 3_600,
-        epoch_length: 3_600,
-    };
+    let terms = Terms { rate: HashRate::new(6), ..terms(0, 3_600, 3_600) };
     let job = |sequence: u64| {
-        let job = Job::Header(HeaderJob {
-            lease: terms.id,
-            sequence,
-            prev_hash: B256::repeat_byte(9),
+        let job = HeaderJob {
             n_bits: 0x1703_4219,
-            version: 0x2000_0000,
-            version_mask: 0x1fff_e000,
-            not_before: UnixSeconds::new(sequence * 30),
-            not_after: UnixSeconds::new(sequence * 30 + 29),
             coinbase_prefix: vec![1; 140].into(),
             tail_length: 8,
             coinbase_suffix: vec![2; 102].into(),
             branch: (0..12).map(B256::repeat_byte).collect(),
-        });
-        SignedJob { signature: signer.sign(&job.digest(&terms.domain)).unwrap(), job }
+            ..header_job(&terms, sequence, sequence * 30..=sequence * 30 + 29)
+        };
+        verified(&terms, job)
     };
-    let jobs: Vec<SignedJob> = (0..JOBS).map(job).collect();
-    let verified: Vec<VerifiedJob> =
-        jobs.iter().map(|signed| VerifiedJob::verify(&terms, signed.clone()).unwrap()).collect();
+    let verified: Vec<VerifiedJob> = (0..JOBS).map(job).collect();
+    let jobs: Vec<SignedJob> = verified.iter().map(|job| job.signed().clone()).collect();
     let share = |number: usize| {
         let sequence = number as u64 % JOBS;
         let tail = (number as u64).to_be_bytes().as_slice().try_into().unwrap();

@@ -1,15 +1,16 @@
 //! `tests/vectors/evidence`: evidence files as strangers may meet them, and what is to be said of each.
 //!
-//! `UPDATE_VECTORS=1 cargo test -p hashlease-ledger --test evidence_vectors` writes them anew. A change of them is a
+//! `UPDATE_VECTORS=1 cargo test -p hashlease-evidence --test vectors` writes them anew. A change of them is a
 //! change of the format or of the rules, which `docs/evidence.md` describes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use alloy_primitives::{Address, B256, U256, keccak256, uint};
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare, Recheck, Report};
+use hashlease_fixtures::{key, sign, sign_with};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
-    Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight,
-    SignedJob, Terms, UnixSeconds,
+    Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms,
+    UnixSeconds,
 };
 use hashlease_share::{EthashShare, HeaderShare, Share, VerifiedJob};
 use hashlease_trie::Trie;
@@ -45,10 +46,6 @@ fn cache_of(dag: EthashEpoch) -> Arc<LightCache> {
     Arc::clone(LATER.get_or_init(|| Arc::new(LightCache::build(dag))))
 }
 
-fn signer() -> LocalSigner {
-    LocalSigner::from_bytes(&[7; 32]).unwrap()
-}
-
 fn terms(algorithm: Algorithm) -> Terms {
     let (rate, duration) = (HashRate::new(30), 2 * EPOCH);
     Terms {
@@ -56,20 +53,11 @@ fn terms(algorithm: Algorithm) -> Terms {
         domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(0x1a) },
         oracle: Address::repeat_byte(0x2b),
         provider: Address::repeat_byte(0x3c),
-        job_signer: signer().address(),
         algorithm,
         weight: SettlementWeight::of_lease(rate, EPOCH, duration).unwrap(),
         rate,
-        start: UnixSeconds::new(START),
-        end: UnixSeconds::new(START + u64::from(duration)),
-        duration,
-        epoch_length: EPOCH,
+        ..hashlease_fixtures::terms(START, duration, EPOCH)
     }
-}
-
-fn sign(terms: &Terms, job: impl Into<Job>) -> SignedJob {
-    let job = job.into();
-    SignedJob { signature: signer().sign(&job.digest(&terms.domain)).unwrap(), job }
 }
 
 fn hash(seed: u64) -> B256 {
@@ -169,9 +157,8 @@ fn with_bad_jobs(evidence: &mut Evidence, bad: Vec<SignedJob>) {
 }
 
 fn bad_signatures(terms: &Terms, job: impl Fn(u64) -> Job, from: u64) -> Vec<SignedJob> {
-    let other = |digest: B256| LocalSigner::from_bytes(&[8; 32]).unwrap().sign(&digest).unwrap();
     let unsigned = SignedJob { job: job(from), signature: [0; 65] };
-    let stranger = SignedJob { signature: other(job(from + 1).digest(&terms.domain)), job: job(from + 1) };
+    let stranger = sign_with(&key(8), &terms.domain, job(from + 1));
     let mut bare = sign(terms, job(from + 2));
     bare.signature[64] -= 27;
     // the same key's signature with the other s (EIP-2)

@@ -234,7 +234,7 @@ async fn sequences_go_on_after_a_gateway_that_was_killed() {
         };
         let second = Gateway::start(
             config,
-            signer(),
+            hashlease_fixtures::job_signer().clone(),
             assignments,
             Arc::new(ShareChecker::new(1)),
             SystemClock::shared(),

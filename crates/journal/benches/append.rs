@@ -4,14 +4,10 @@
 //! disk to measure.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use alloy_primitives::{Address, B256};
-use arrayvec::ArrayVec;
+use hashlease_fixtures::{header_job, mine, terms, verified};
 use hashlease_journal::{Journal, Options, Record, read};
-use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
-    UnixMillis, UnixSeconds,
-};
-use hashlease_share::{HeaderShare, VerifiedJob, VerifiedShare};
+use hashlease_primitives::{HeaderJob, UnixMillis};
+use hashlease_share::VerifiedShare;
 use std::{
     collections::HashSet,
     convert::Infallible,
@@ -26,44 +22,9 @@ const SHARES: usize = 500_000;
 
 /// Shares of a lease for which every hash counts.
 fn shares() -> Vec<VerifiedShare> {
-    let signer = LocalSigner::from_bytes(&[7; 32]).unwrap();
-    let terms = Terms {
-        id: LeaseId(1),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer.address(),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(0).unwrap(),
-        rate: HashRate::new(1_000_000),
-        start: UnixSeconds::new(1_000),
-        end: UnixSeconds::new(4_600),
-        duration: 3_600,
-        epoch_length: 3_600,
-    };
-    let job = HeaderJob {
-        lease: terms.id,
-        sequence: 1,
-        prev_hash: B256::repeat_byte(9),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0,
-        not_before: UnixSeconds::new(1_000),
-        not_after: UnixSeconds::new(1_600),
-        coinbase_prefix: vec![1; 50].into(),
-        tail_length: 8,
-        coinbase_suffix: vec![2; 60].into(),
-        branch: vec![],
-    };
-    let signature = signer.sign(&Job::from(job.clone()).digest(&terms.domain)).unwrap();
-    let job = VerifiedJob::verify(&terms, SignedJob { job: job.into(), signature }).unwrap();
-    (0..u32::try_from(SHARES).unwrap())
-        .map(|nonce| {
-            let share =
-                HeaderShare { tail: ArrayVec::from_iter([0; 8]), ntime: 1_010, nonce, version: 0x2000_0000 };
-            job.open(&share.into(), terms.end).unwrap().settle().unwrap()
-        })
-        .collect()
+    let terms = terms(1_000, 3_600, 3_600);
+    let job = HeaderJob { tail_length: 8, branch: vec![], ..header_job(&terms, 1, 1_000..=1_600) };
+    mine(&verified(&terms, job), 1_010).take(SHARES).collect()
 }
 
 fn per_second(count: usize, time: Duration) -> f64 {

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::B256;
+use hashlease_fixtures::{header_job, terms};
 use hashlease_journal::{Journal, JournalError, Options, Record, RecordError, read};
-use hashlease_primitives::{LeaseId, UnixMillis, UnixSeconds};
+use hashlease_primitives::{LeaseId, UnixMillis};
 use proptest::prelude::*;
 use std::{
     convert::Infallible,
@@ -315,18 +316,9 @@ async fn a_record_that_is_too_long_is_refused_and_the_next_is_appended() {
         at: UnixMillis::new(0),
         signed: hashlease_primitives::SignedJob {
             job: hashlease_primitives::HeaderJob {
-                lease: LeaseId(1),
-                sequence: 1,
-                prev_hash: hash,
-                n_bits: 0,
-                version: 0,
-                version_mask: 0,
-                not_before: UnixSeconds::new(0),
-                not_after: UnixSeconds::new(0),
                 coinbase_prefix: vec![0; 65_535].into(),
-                tail_length: 0,
                 coinbase_suffix: vec![0; 65_535].into(),
-                branch: vec![],
+                ..header_job(&terms(0, 100, 100), 1, 0..=0)
             }
             .into(),
             signature: [0; 65],

@@ -1,84 +1,26 @@
 //! Evidence of really mined shares: what holds, and every way of tampering that must not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use alloy_primitives::{Address, B256, keccak256};
-use arrayvec::ArrayVec;
+use alloy_primitives::keccak256;
 use hashlease_evidence::Evidence;
+use hashlease_fixtures::{header_job, sign, weight};
 use hashlease_journal::Record;
 use hashlease_ledger::{Ledger, LedgerError};
-use hashlease_primitives::{
-    Algorithm, Commitment, Domain, HashRate, HeaderJob, Job, LeaseId, SettlementWeight, SignedJob, Terms,
-    UnixMillis, UnixSeconds,
-};
-use hashlease_share::{EvidenceReason, HeaderShare, VerifiedJob, VerifiedShare};
-use k256::ecdsa::SigningKey;
+use hashlease_primitives::{Commitment, HashRate, LeaseId, SignedJob, Terms, UnixMillis};
+use hashlease_share::{EvidenceReason, VerifiedJob, VerifiedShare};
 use proptest::prelude::*;
 
-fn key() -> SigningKey {
-    SigningKey::from_slice(&[7; 32]).unwrap()
-}
-
-fn address(key: &SigningKey) -> Address {
-    let point = key.verifying_key().to_encoded_point(false);
-    Address::from_slice(&keccak256(&point.as_bytes()[1..])[12..])
-}
-
 fn terms() -> Terms {
-    Terms {
-        id: LeaseId(1),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: address(&key()),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(3).unwrap(),
-        rate: HashRate::new(1_000),
-        start: UnixSeconds::new(1_000),
-        end: UnixSeconds::new(1_100),
-        duration: 100,
-        epoch_length: 50,
-    }
-}
-
-fn sign(terms: &Terms, job: HeaderJob) -> SignedJob {
-    let digest = Job::from(job.clone()).digest(&terms.domain);
-    let (signature, recovery) = key().sign_prehash_recoverable(digest.as_slice()).unwrap();
-    let mut bytes = [0; 65];
-    bytes[..64].copy_from_slice(&signature.to_bytes());
-    bytes[64] = 27 + recovery.to_byte();
-    SignedJob { job: job.into(), signature: bytes }
+    Terms { weight: weight(3), rate: HashRate::new(1_000), ..hashlease_fixtures::terms(1_000, 100, 50) }
 }
 
 fn job(terms: &Terms, sequence: u64) -> SignedJob {
-    sign(
-        terms,
-        HeaderJob {
-            lease: terms.id,
-            sequence,
-            prev_hash: B256::repeat_byte(9),
-            n_bits: 0x1d00_ffff,
-            version: 0x2000_0000,
-            version_mask: 0x1fff_e000,
-            not_before: UnixSeconds::new(1_000),
-            not_after: UnixSeconds::new(1_099),
-            coinbase_prefix: vec![1; 50].into(),
-            tail_length: 4,
-            coinbase_suffix: vec![2; 60].into(),
-            branch: vec![B256::repeat_byte(4)],
-        },
-    )
+    sign(terms, header_job(terms, sequence, 1_000..=1_099))
 }
 
 fn mine(terms: &Terms, signed: &SignedJob, count: usize, ntime: u32) -> Vec<VerifiedShare> {
     let verified = VerifiedJob::verify(terms, signed.clone()).unwrap();
-    let tail = ArrayVec::try_from(&[0u8, 0, 0, 1][..]).unwrap();
-    (0..)
-        .filter_map(|nonce| {
-            let share = HeaderShare { tail: tail.clone(), ntime, nonce, version: 0x2000_0000 };
-            verified.open(&share.into(), terms.end).unwrap().settle().ok()
-        })
-        .take(count)
-        .collect()
+    hashlease_fixtures::mine(&verified, ntime).take(count).collect()
 }
 
 fn ledger(shares: &[VerifiedShare], jobs: &[SignedJob]) -> Ledger {

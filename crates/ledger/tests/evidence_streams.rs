@@ -1,16 +1,15 @@
 //! Evidence of Ethash leases, and files that are read in one pass, however they come.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use alloy_primitives::{Address, B256};
 use hashlease_evidence::{Evidence, EvidenceError, EvidenceReader, MAX_DAGS, MAX_JOBS, Recheck, Report};
+use hashlease_fixtures::{ethash_job, header_job, mine, sign, verified, weight};
 use hashlease_journal::Record;
 use hashlease_ledger::Ledger;
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{
-    Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, JobKind, LeaseId, LocalSigner, SettlementWeight,
-    SignedJob, Terms, UnixMillis, UnixSeconds,
+    Algorithm, EthashJob, HashRate, HeaderJob, Job, JobKind, SignedJob, Terms, UnixMillis,
 };
-use hashlease_share::{EthashShare, EvidenceReason, HeaderShare, Share, VerifiedJob, VerifiedShare};
+use hashlease_share::{EvidenceReason, Share, VerifiedShare};
 use sha2::{Digest as _, Sha256};
 use std::{
     cell::Cell,
@@ -23,30 +22,9 @@ fn cache() -> Arc<LightCache> {
     Arc::clone(CACHE.get_or_init(|| Arc::new(LightCache::build(EthashEpoch::of_ethash_block(0).unwrap()))))
 }
 
-fn signer() -> LocalSigner {
-    LocalSigner::from_bytes(&[7; 32]).unwrap()
-}
-
 fn terms(algorithm: Algorithm) -> Terms {
-    Terms {
-        id: LeaseId(1),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer().address(),
-        algorithm,
-        weight: SettlementWeight::from_log2(1).unwrap(),
-        rate: HashRate::new(200),
-        start: UnixSeconds::new(1_000),
-        end: UnixSeconds::new(1_300),
-        duration: 300,
-        epoch_length: 100,
-    }
-}
-
-fn sign(terms: &Terms, job: impl Into<Job>) -> SignedJob {
-    let job = job.into();
-    SignedJob { signature: signer().sign(&job.digest(&terms.domain)).unwrap(), job }
+    let terms = hashlease_fixtures::terms(1_000, 300, 100);
+    Terms { algorithm, weight: weight(1), rate: HashRate::new(200), ..terms }
 }
 
 fn evidence(terms: &Terms, epoch: u32, jobs: &[SignedJob], shares: &[VerifiedShare]) -> Evidence {
@@ -64,50 +42,24 @@ fn evidence(terms: &Terms, epoch: u32, jobs: &[SignedJob], shares: &[VerifiedSha
 /// Shares of the second epoch of an Ethash lease.
 fn ethash() -> Evidence {
     let terms = terms(Algorithm::Ethash);
-    let job = |sequence| {
-        let job = EthashJob {
-            lease: terms.id,
-            sequence,
-            seal_hash: B256::repeat_byte(9),
-            block_number: 7,
-            nonce_prefix: vec![0xab, 0xcd].into(),
-            not_before: UnixSeconds::new(1_100),
-            not_after: UnixSeconds::new(1_199),
-        };
-        sign(&terms, job)
+    let job = |sequence| EthashJob {
+        block_number: 7,
+        nonce_prefix: vec![0xab, 0xcd].into(),
+        ..ethash_job(&terms, sequence, 1_100..=1_199)
     };
-    let jobs = [job(1), job(2)];
-    let verified = VerifiedJob::verify(&terms, jobs[0].clone()).unwrap().with_cache(cache());
-    let open = |nonce| verified.open(&EthashShare { nonce }.into(), terms.end).unwrap().settle().ok();
-    let shares: Vec<_> = (0xabcd_0100_0000_0000..).filter_map(open).take(9).collect();
+    let jobs = [1, 2].map(|sequence| sign(&terms, job(sequence)));
+    let verified = verified(&terms, job(1)).with_cache(cache());
+    let shares: Vec<_> = mine(&verified, 1_100).take(9).collect();
     evidence(&terms, 1, &jobs, &shares)
 }
 
 /// So many shares of a SHA-256d lease.
 fn sha256d(count: usize) -> Evidence {
     let terms = terms(Algorithm::Sha256d);
-    let job = HeaderJob {
-        lease: terms.id,
-        sequence: 1,
-        prev_hash: B256::repeat_byte(9),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0,
-        not_before: UnixSeconds::new(1_000),
-        not_after: UnixSeconds::new(1_099),
-        coinbase_prefix: vec![1; 50].into(),
-        tail_length: 0,
-        coinbase_suffix: vec![2; 30].into(),
-        branch: vec![],
-    };
-    let job = sign(&terms, job);
-    let verified = VerifiedJob::verify(&terms, job.clone()).unwrap();
-    let share = |nonce| {
-        Share::Header(HeaderShare { tail: Default::default(), ntime: 1_000, nonce, version: 0x2000_0000 })
-    };
-    let open = |nonce| verified.open(&share(nonce), terms.end).unwrap().settle().ok();
-    let shares: Vec<_> = (0..).filter_map(open).take(count).collect();
-    evidence(&terms, 0, &[job], &shares)
+    let job = HeaderJob { tail_length: 0, branch: vec![], ..header_job(&terms, 1, 1_000..=1_099) };
+    let job = verified(&terms, job);
+    let shares: Vec<_> = mine(&job, 1_000).take(count).collect();
+    evidence(&terms, 0, &[job.signed().clone()], &shares)
 }
 
 fn recheck(evidence: &Evidence) -> Report {

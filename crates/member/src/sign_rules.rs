@@ -82,38 +82,13 @@ fn epoch_ending_at(terms: &Terms, time: UnixSeconds) -> Option<u32> {
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
-    use alloy_primitives::Address;
-    use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, Work};
+    use hashlease_fixtures::{lease, terms};
+    use hashlease_primitives::{HashRate, Work};
 
     /// One epoch of 100 s that started at 1,000; two hashes per second.
     fn over() -> Lease {
-        let terms = Terms {
-            id: LeaseId(1),
-            domain: Domain { chain_id: 1, contract: Address::ZERO },
-            oracle: Address::ZERO,
-            provider: Address::ZERO,
-            job_signer: Address::ZERO,
-            algorithm: Algorithm::Sha256d,
-            weight: SettlementWeight::from_log2(0).unwrap(),
-            rate: HashRate::new(2),
-            start: UnixSeconds::new(1_000),
-            end: UnixSeconds::new(1_100),
-            duration: 100,
-            epoch_length: 100,
-        };
-        Lease {
-            terms,
-            token: Address::ZERO,
-            window: 1_000,
-            payment: 1,
-            bond: 1,
-            credited: Work::ZERO,
-            due: Work::ZERO,
-            as_of: UnixSeconds::new(0),
-            collected: Work::ZERO,
-            last: false,
-            settled: false,
-        }
+        let terms = Terms { rate: HashRate::new(2), ..terms(1_000, 100, 100) };
+        Lease { window: 1_000, ..lease(terms) }
     }
 
     /// A time that no epoch of the lease ends at is never taken for the end of epoch 0.

@@ -159,14 +159,14 @@ async fn a_root_whose_evidence_was_pending_is_verified_after_a_restart() {
     world.files.serve("file", Served::Status(500));
     let signed = root(terms, 0, file.head.commitment, &world.files.url("file"));
     let receipt = world.client(0).post_root(&signed).await.unwrap();
-    until("a first attempt", async || (world.files.hits("file") > 0).then_some(())).await;
+    until_some("a first attempt", async || (world.files.hits("file") > 0).then_some(())).await;
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
 
     world.restart(0).await;
     let kept = world.client(0).root(EpochId::new(terms.id, 0)).await.unwrap();
     assert_eq!((kept.received, kept.in_time, kept.root), (receipt.received, true, signed));
     let before = world.files.hits("file");
-    until("another attempt", async || (world.files.hits("file") > before).then_some(())).await;
+    until_some("another attempt", async || (world.files.hits("file") > before).then_some(())).await;
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
     world.files.serve("file", Served::Bytes(file.encode().unwrap()));
     assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work::new(80));

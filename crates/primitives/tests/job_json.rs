@@ -2,36 +2,14 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use alloy_primitives::B256;
-use hashlease_primitives::{
-    Commitment, EpochId, EpochRoot, EthashJob, HeaderJob, Job, LeaseId, SignedJob, UnixSeconds,
-};
+use hashlease_fixtures::{ethash_job, header_job, terms};
+use hashlease_primitives::{Commitment, EpochId, EpochRoot, Job, LeaseId, SignedJob};
 use serde_json::{Value, json};
 
 fn both() -> [SignedJob; 2] {
-    let (lease, sequence, not_before, not_after) = (LeaseId(1), 7, 100, 200);
-    let header = HeaderJob {
-        lease,
-        sequence,
-        prev_hash: B256::repeat_byte(9),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0x1fff_e000,
-        not_before: UnixSeconds::new(not_before),
-        not_after: UnixSeconds::new(not_after),
-        coinbase_prefix: vec![1; 50].into(),
-        tail_length: 8,
-        coinbase_suffix: vec![2; 60].into(),
-        branch: vec![B256::repeat_byte(4)],
-    };
-    let ethash = EthashJob {
-        lease,
-        sequence,
-        seal_hash: B256::repeat_byte(7),
-        block_number: 30_000,
-        nonce_prefix: vec![0xab].into(),
-        not_before: UnixSeconds::new(not_before),
-        not_after: UnixSeconds::new(not_after),
-    };
+    let terms = terms(0, 3_600, 3_600);
+    let header = header_job(&terms, 7, 100..=200);
+    let ethash = ethash_job(&terms, 7, 100..=200);
     [Job::from(header), Job::from(ethash)].map(|job| SignedJob { job, signature: [3; 65] })
 }
 

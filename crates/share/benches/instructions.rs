@@ -1,14 +1,12 @@
 //! Instructions of the evidence rules, counted and not timed: see `crates/pow/benches/instructions.rs`.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
-use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms,
-    UnixSeconds,
-};
+use hashlease_fixtures::{header_job, terms, weight};
+use hashlease_primitives::{HeaderJob, SignedJob, Terms};
 use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
 use std::hint::black_box;
 
@@ -22,37 +20,18 @@ fn at_most(instructions: u64) -> LibraryBenchmarkConfig {
 
 /// A usual job: 250 bytes of coinbase and 12 steps to the Merkle root.
 fn signed() -> (Terms, SignedJob) {
-    let signer = LocalSigner::from_bytes(&[7; 32]).unwrap();
-    let terms = Terms {
-        id: LeaseId(1),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer.address(),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(32).unwrap(),
-        rate: HashRate::new(1),
-        start: START.into(),
-        end: UnixSeconds::new(u64::from(START) + 7_200),
-        duration: 7_200,
-        epoch_length: 3_600,
-    };
-    let job = Job::from(HeaderJob {
-        lease: LeaseId(1),
-        sequence: 1,
+    let terms = Terms { weight: weight(32), ..terms(START.into(), 7_200, 3_600) };
+    let job = HeaderJob {
         prev_hash: B256::repeat_byte(3),
         n_bits: 0x1703_4219,
-        version: 0x2000_0000,
-        version_mask: 0x1fff_e000,
-        not_before: START.into(),
-        not_after: UnixSeconds::new(u64::from(START) + 60),
         coinbase_prefix: vec![1; 58].into(),
         tail_length: 8,
         coinbase_suffix: vec![2; 184].into(),
         branch: (0..12).map(B256::repeat_byte).collect(),
-    });
-    let signature = signer.sign(&job.digest(&terms.domain)).unwrap();
-    (terms, SignedJob { job, signature })
+        ..header_job(&terms, 1, START.into()..=u64::from(START) + 60)
+    };
+    let signed = hashlease_fixtures::sign(&terms, job);
+    (terms, signed)
 }
 
 #[library_benchmark(config = at_most(2_485_000))]

@@ -3,9 +3,6 @@
 //! `cargo bench -p hashlease-share --bench share`
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
-
 use alloy_primitives::B256;
 use bitcoin::{
     Amount, BlockHash, CompactTarget, Target, Transaction, TxMerkleNode, TxOut,
@@ -18,9 +15,9 @@ use channels_sv2::{
     merkle_root::merkle_root_from_path,
     server::{extended::ExtendedChannel, share_accounting::ShareValidationError},
 };
-use common::{sign, terms, verified};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hashlease_primitives::{Algorithm, HeaderJob, LeaseId, Terms, UnixSeconds};
+use hashlease_fixtures::{header_job, sign, terms, verified, weight};
+use hashlease_primitives::{HeaderJob, Terms};
 use hashlease_share::{HeaderShare, Share, VerifiedJob, open_many};
 use mining_sv2::SubmitSharesExtendedOwned;
 use std::{hint::black_box, num::NonZero, thread};
@@ -29,6 +26,10 @@ use template_distribution_sv2::{NewTemplateOwned, SetNewPrevHashOwned};
 
 const TIME: u64 = 1_700_000_000;
 const BATCH: usize = 4_096;
+
+fn lease() -> Terms {
+    Terms { weight: weight(40), ..terms(TIME - 1_800, 7_200, 3_600) }
+}
 
 /// 250 bytes of a real form: one input with a script of 98 bytes, one output; 12 branches.
 fn job() -> HeaderJob {
@@ -47,18 +48,13 @@ fn job() -> HeaderJob {
     assert_eq!(coinbase.len(), 250);
     let tail = script + 80;
     HeaderJob {
-        lease: LeaseId(1),
-        sequence: 1,
         prev_hash: B256::repeat_byte(1),
         n_bits: 0x1703_4219,
-        version: 0x2000_0000,
-        version_mask: 0x1fff_e000,
-        not_before: UnixSeconds::new(TIME),
-        not_after: UnixSeconds::new(TIME + 100),
         coinbase_prefix: coinbase[..tail].to_vec().into(),
         tail_length: 8,
         coinbase_suffix: coinbase[tail + 8..].to_vec().into(),
         branch: (0..12).map(B256::repeat_byte).collect(),
+        ..header_job(&lease(), 1, TIME..=TIME + 100)
     }
 }
 
@@ -179,7 +175,7 @@ fn open_all(terms: &Terms, job: &VerifiedJob, shares: &[Share]) -> usize {
 
 fn sha256d_shares(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sha256d share, 250 bytes of coinbase, 12 branches");
-    let terms = terms(Algorithm::Sha256d, 40, TIME, 0);
+    let terms = lease();
     let plain = job();
     let path: Vec<[u8; 32]> = plain.branch.iter().map(|hash| hash.0).collect();
     let job = verified(&terms, plain.clone());
@@ -232,7 +228,7 @@ fn sha256d_shares(criterion: &mut Criterion) {
 }
 
 fn jobs(criterion: &mut Criterion) {
-    let terms = terms(Algorithm::Sha256d, 40, TIME, 0);
+    let terms = lease();
     let signed = sign(&terms, job());
     criterion.bench_function("job verified", |bencher| {
         bencher.iter(|| VerifiedJob::verify(&terms, black_box(signed.clone())).unwrap());

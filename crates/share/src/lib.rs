@@ -6,7 +6,8 @@
 //! build a [`VerifiedShare`], so a function that takes one needs no further check. The caller
 //! refuses duplicates by [`OpenedShare::key`], because that needs memory.
 //!
-//! Every refusal is an [`EvidenceReason`]. Refusals of sessions, queues and disks are named where they are made.
+//! Every refusal is an [`EvidenceReason`]. Refusals of sessions, queues and disks are named where
+//! they are made.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod job;

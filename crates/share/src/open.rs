@@ -181,8 +181,9 @@ impl VerifiedJob {
     /// `end` is the lease's current end, which a cancellation may have brought closer. An end after
     /// the one at the job's verification changes nothing.
     ///
-    /// Takes about 2 µs for SHA-256d, 0.11 ms for scrypt with AVX-512 and 0.15 ms without it. Ethash
-    /// takes 0.8 ms in DAG epoch 0 and 2.7 ms in today's. [`open_many`] is faster for many shares.
+    /// Takes about 2 µs for SHA-256d, 0.11 ms for scrypt with AVX-512 and 0.15 ms without it.
+    /// Ethash takes 0.8 ms in DAG epoch 0 and 2.7 ms in today's. [`open_many`] is faster for many
+    /// shares.
     ///
     /// # Errors
     /// The [`EvidenceReason`] of the first rule that fails.
@@ -209,8 +210,8 @@ impl VerifiedJob {
     /// here.
     ///
     /// # Errors
-    /// [`EvidenceReason::AboveTarget`], [`EvidenceReason::WrongMix`] for a mix that does not belong to the nonce,
-    /// and the errors of [`VerifiedJob::open`].
+    /// [`EvidenceReason::AboveTarget`], [`EvidenceReason::WrongMix`] for a mix that does not belong
+    /// to the nonce, and the errors of [`VerifiedJob::open`].
     pub fn open_claimed(
         &self,
         share: &Share,

@@ -4,10 +4,9 @@
 mod common;
 
 use alloy_primitives::{B256, U256};
-use common::{signer, terms, verified};
-use hashlease_primitives::{
-    Algorithm, Domain, HeaderJob, LeaseId, LocalSigner, SettlementWeight, SignedJob, Terms, UnixSeconds,
-};
+use common::terms;
+use hashlease_fixtures::{header_job, header_share, job_signer, key, sign_with, verified, weight};
+use hashlease_primitives::{Algorithm, Domain, HeaderJob, LeaseId, Terms, UnixSeconds};
 use hashlease_share::{EvidenceReason, HeaderShare, Share, VerifiedJob, open_many};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -84,18 +83,14 @@ fn job() -> impl Strategy<Value = HeaderJob> {
         "64 bytes of coinbase",
         |(prefix, suffix, branch, tail_length, prev_hash, version, version_mask)| {
             (prefix.len() + suffix.len() + usize::from(tail_length) != 64).then(|| HeaderJob {
-                lease: LeaseId(1),
-                sequence: 1,
                 prev_hash: B256::new(prev_hash),
-                n_bits: 0x1d00_ffff,
                 version,
                 version_mask,
-                not_before: UnixSeconds::new(TIME),
-                not_after: UnixSeconds::new(TIME + 100),
                 coinbase_prefix: prefix.into(),
                 tail_length,
                 coinbase_suffix: suffix.into(),
                 branch,
+                ..usual_job(1, 1)
             })
         },
     )
@@ -169,25 +164,13 @@ proptest! {
 }
 
 fn usual_job(lease: u64, sequence: u64) -> HeaderJob {
-    HeaderJob {
-        lease: LeaseId(lease),
-        sequence,
-        prev_hash: B256::repeat_byte(1),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0x1fff_e000,
-        not_before: UnixSeconds::new(TIME),
-        not_after: UnixSeconds::new(TIME + 100),
-        coinbase_prefix: vec![1; 100].into(),
-        tail_length: 4,
-        coinbase_suffix: vec![2; 60].into(),
-        branch: vec![B256::repeat_byte(4); 3],
-    }
+    let terms = Terms { id: LeaseId(lease), ..terms(Algorithm::Sha256d, 0, TIME, 0) };
+    header_job(&terms, sequence, TIME..=TIME + 100)
 }
 
 fn usual_share(nonce: u32) -> HeaderShare {
     let tail = nonce.to_be_bytes().as_slice().try_into().unwrap();
-    HeaderShare { tail, ntime: TIME as u32, nonce, version: 0x2000_0000 }
+    HeaderShare { tail, ..header_share(&usual_job(1, 1), nonce) }
 }
 
 /// More than are hashed together at a time.
@@ -204,7 +187,7 @@ fn a_thousand_shares() {
 fn each_share_is_judged_by_the_terms_of_its_job() {
     let lease =
         |id: u64, algorithm, log2, epoch| Terms { id: LeaseId(id), ..terms(algorithm, log2, TIME, epoch) };
-    let other = LocalSigner::from_bytes(&[8; 32]).unwrap();
+    let other = key(8);
     let elsewhere = Domain { chain_id: 1, ..terms(Algorithm::Sha256d, 0, TIME, 0).domain };
     let leases = [
         lease(1, Algorithm::Sha256d, 0, 0),
@@ -217,10 +200,9 @@ fn each_share_is_judged_by_the_terms_of_its_job() {
     let jobs: Vec<VerifiedJob> = leases
         .iter()
         .map(|terms| {
-            let job = usual_job(terms.id.0, terms.id.0 + 10).into();
-            let key = if terms.job_signer == signer().address() { signer() } else { other.clone() };
-            let signature = key.sign(&hashlease_primitives::Job::digest(&job, &terms.domain)).unwrap();
-            VerifiedJob::verify(terms, SignedJob { job, signature }).unwrap()
+            let job = usual_job(terms.id.0, terms.id.0 + 10);
+            let key = if terms.job_signer == other.address() { &other } else { job_signer() };
+            VerifiedJob::verify(terms, sign_with(key, &terms.domain, job)).unwrap()
         })
         .collect();
     let shares: Vec<Share> = (0..40).map(|nonce| usual_share(nonce).into()).collect();
@@ -250,9 +232,5 @@ fn each_share_is_judged_by_the_terms_of_its_job() {
         },
     );
     assert_eq!(seen, shares.len());
-    assert_eq!(
-        leases[2].weight,
-        SettlementWeight::from_log2(95).unwrap(),
-        "or no weight tells the leases apart"
-    );
+    assert_eq!(leases[2].weight, weight(95), "or no weight tells the leases apart");
 }

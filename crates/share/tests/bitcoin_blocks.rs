@@ -1,13 +1,11 @@
 //! Real Bitcoin blocks, cut as a job cuts them, are shares at their own target; one flipped bit and they are not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{B256, U256};
 use arrayvec::ArrayVec;
+use hashlease_fixtures::{header_job, sign, terms, weight};
 use hashlease_pow::sha256d;
-use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight, SignedJob, Target,
-    Terms, UnixSeconds,
-};
+use hashlease_primitives::{HeaderJob, SignedJob, Target, Terms, UnixSeconds};
 use hashlease_share::{EvidenceReason, HeaderShare, OpenedShare, VerifiedJob};
 use serde_json::Value;
 
@@ -59,20 +57,7 @@ impl Block {
     fn terms(&self) -> Terms {
         let start = u64::from(self.word(68)) - 100;
         let log2 = self.target().work().hashes().ilog2().try_into().unwrap();
-        Terms {
-            id: LeaseId(1),
-            domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-            oracle: Address::repeat_byte(2),
-            provider: Address::repeat_byte(3),
-            job_signer: signer().address(),
-            algorithm: Algorithm::Sha256d,
-            weight: SettlementWeight::from_log2(log2).unwrap(),
-            rate: HashRate::new(1),
-            start: UnixSeconds::new(start),
-            end: UnixSeconds::new(start + 7_200),
-            duration: 7_200,
-            epoch_length: 3_600,
-        }
+        Terms { weight: weight(log2), ..terms(start, 7_200, 3_600) }
     }
 
     /// Where the script of the only input lies in the coinbase.
@@ -92,33 +77,21 @@ impl Block {
         let (version, ntime) = (self.word(0), self.word(68));
         let (prefix, rest) = self.coinbase.split_at(at);
         let (tail, suffix) = rest.split_at(length);
+        let window = u64::from(ntime) - 30..=u64::from(ntime) + 60;
         let job = HeaderJob {
-            lease: LeaseId(1),
-            sequence: 1,
             prev_hash: B256::from_slice(&self.header[4..36]),
             n_bits: self.word(72),
             version: version & !MASK,
             version_mask: MASK,
-            not_before: UnixSeconds::new(u64::from(ntime) - 30),
-            not_after: UnixSeconds::new(u64::from(ntime) + 60),
             coinbase_prefix: prefix.to_vec().into(),
             tail_length: length.try_into().unwrap(),
             coinbase_suffix: suffix.to_vec().into(),
             branch: self.branch.clone(),
+            ..header_job(&self.terms(), 1, window)
         };
         let tail = ArrayVec::try_from(tail).unwrap();
         (job, HeaderShare { tail, ntime, nonce: self.word(76), version })
     }
-}
-
-fn signer() -> LocalSigner {
-    LocalSigner::from_bytes(&[7; 32]).unwrap()
-}
-
-fn sign(terms: &Terms, job: HeaderJob) -> SignedJob {
-    let job = Job::from(job);
-    let signature = signer().sign(&job.digest(&terms.domain)).unwrap();
-    SignedJob { job, signature }
 }
 
 fn open(terms: &Terms, job: HeaderJob, share: &HeaderShare) -> Result<OpenedShare, EvidenceReason> {

@@ -4,7 +4,8 @@
 mod common;
 
 use alloy_primitives::{B256, U256, keccak256};
-use common::{EPOCH, meets_from_its_hash_on, sign, terms, verified};
+use common::{EPOCH, meets_from_its_hash_on, terms};
+use hashlease_fixtures::{ethash_job, sign, verified};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
 use hashlease_primitives::{Algorithm, EthashJob, LeaseId, SettlementWeight, Target, Terms, UnixSeconds};
 use hashlease_share::{
@@ -55,13 +56,10 @@ impl Block {
         let log2 = u8::try_from(self.difficulty.ilog2()).unwrap();
         let terms = terms(self.algorithm, log2, TIME, u32::from(nonce[prefix]));
         let job = EthashJob {
-            lease: LeaseId(1),
-            sequence: 1,
             seal_hash: self.seal_hash,
             block_number: self.number,
             nonce_prefix: nonce[..prefix].to_vec().into(),
-            not_before: UnixSeconds::new(TIME),
-            not_after: UnixSeconds::new(TIME + 60),
+            ..ethash_job(&terms, 1, TIME..=TIME + 60)
         };
         (terms, job)
     }

@@ -3,9 +3,9 @@
 
 mod common;
 
-use alloy_primitives::B256;
-use common::{sign, terms};
-use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId, UnixSeconds};
+use common::terms;
+use hashlease_fixtures::sign;
+use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, UnixSeconds};
 use hashlease_share::{EvidenceReason, HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, SubmittedHeader, VerifiedJob};
 use proptest::prelude::*;
 
@@ -14,31 +14,15 @@ const TIME: u64 = 1_700_000_000;
 const TOO_LATE: u64 = 1 << 40;
 
 fn header_job() -> HeaderJob {
-    HeaderJob {
-        lease: LeaseId(1),
-        sequence: 1,
-        prev_hash: B256::repeat_byte(1),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_6000,
-        version_mask: 0x1fff_e000,
-        not_before: UnixSeconds::new(TIME),
-        not_after: UnixSeconds::new(TIME + 100),
-        coinbase_prefix: vec![1; 100].into(),
-        tail_length: 4,
-        coinbase_suffix: vec![2; 60].into(),
-        branch: vec![B256::repeat_byte(4); 3],
-    }
+    let terms = terms(Algorithm::Sha256d, 0, TIME, 0);
+    HeaderJob { version: 0x2000_6000, ..hashlease_fixtures::header_job(&terms, 1, TIME..=TIME + 100) }
 }
 
 fn ethash_job() -> EthashJob {
+    let terms = terms(Algorithm::Ethash, 0, TIME, 0);
     EthashJob {
-        lease: LeaseId(1),
-        sequence: 1,
-        seal_hash: B256::repeat_byte(1),
-        block_number: 1,
         nonce_prefix: vec![1, 2].into(),
-        not_before: UnixSeconds::new(TIME),
-        not_after: UnixSeconds::new(TIME + 100),
+        ..hashlease_fixtures::ethash_job(&terms, 1, TIME..=TIME + 100)
     }
 }
 

@@ -4,7 +4,8 @@
 mod common;
 
 use alloy_primitives::B256;
-use common::{cut, sign, terms, time, verified};
+use common::{cut, terms, time};
+use hashlease_fixtures::{sign, verified};
 use hashlease_pow::{AuxPow, sha256d};
 use hashlease_primitives::{Algorithm, Target};
 use hashlease_share::{EvidenceReason, VerifiedJob, open_many};

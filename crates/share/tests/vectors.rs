@@ -4,14 +4,10 @@
 //! of the rules that openings are judged by.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
 use alloy_primitives::{Address, B256, U256, keccak256, uint};
-use common::sign;
+use hashlease_fixtures::{key, sign, terms, weight};
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
-use hashlease_primitives::{
-    Algorithm, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, SignedJob, Terms, UnixSeconds,
-};
+use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId, SignedJob, Terms, UnixSeconds};
 use hashlease_share::{EthashShare, EvidenceReason, HeaderShare, Share, VerifiedJob};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, sync::Arc};
@@ -29,10 +25,7 @@ fn path() -> PathBuf {
 
 /// A lease of three hours: `NOW` is the middle of epoch 1.
 fn lease(algorithm: Algorithm) -> Terms {
-    let mut terms = common::terms(algorithm, LOG2, NOW, 1);
-    terms.duration = 3 * common::EPOCH;
-    terms.end = terms.start + u64::from(terms.duration);
-    terms
+    Terms { algorithm, weight: weight(LOG2), ..terms(NOW - 5_400, 3 * 3_600, 3_600) }
 }
 
 fn hash(seed: u32) -> B256 {
@@ -57,7 +50,7 @@ fn badly_signed(terms: &Terms, job: &Job) -> Vec<(&'static str, SignedJob)> {
     let with = |signature: [u8; 65]| SignedJob { job: job.clone(), signature };
     let mut without_27 = good.clone();
     without_27.signature[64] -= 27;
-    let other = LocalSigner::from_bytes(&[8; 32]).unwrap().sign(&job.digest(&terms.domain)).unwrap();
+    let other = key(8).sign(&job.digest(&terms.domain)).unwrap();
     let mut elsewhere = terms.clone();
     elsewhere.domain.contract = Address::repeat_byte(9);
     let mut on_another_chain = terms.clone();

@@ -1,24 +1,17 @@
 //! Pool and miner against each other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use hashlease_fixtures::until;
 use hashlease_sim::{
     miner::{MinerConfig, MinerHandle},
     pool::{PoolConfig, PoolHandle},
     sha256d,
 };
 use std::{collections::HashSet, time::Duration};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// About 4,096 hashes a share.
 const EASY: f64 = 1e-6;
-
-async fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !reached() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
 
 async fn pool() -> PoolHandle {
     PoolHandle::start(PoolConfig { difficulty: EASY, ..PoolConfig::default() }).await.unwrap()

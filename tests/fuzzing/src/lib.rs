@@ -1,21 +1,16 @@
 //! What several targets use: jobs and headers straight from their definitions, a key, a lease.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use arbitrary::{Arbitrary, Result, Unstructured};
+pub use hashlease_fixtures::sign;
 use hashlease_pow::ethash::{EthashEpoch, LightCache};
-use hashlease_primitives::{
-    Algorithm, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner, SettlementWeight,
-    SignedJob, Terms, UnixSeconds,
-};
+use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, LeaseId, SignedJob, Terms, UnixSeconds};
 use hashlease_share::{EthashShare, HeaderShare, Share};
 use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, LazyLock};
 
 /// First second of the lease.
 pub const START: u32 = 1_700_000_000;
-
-/// The key that every job is signed with.
-pub static SIGNER: LazyLock<LocalSigner> = LazyLock::new(|| LocalSigner::from_bytes(&[7; 32]).unwrap());
 
 /// As large as that of epoch 0, with other bytes: what is in it is no matter of the rules.
 pub static CACHE: LazyLock<Arc<LightCache>> = LazyLock::new(|| {
@@ -26,20 +21,7 @@ pub static CACHE: LazyLock<Arc<LightCache>> = LazyLock::new(|| {
 
 /// A lease of two epochs, with the easiest target.
 pub fn terms(algorithm: Algorithm) -> Terms {
-    Terms {
-        id: LeaseId(1),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: SIGNER.address(),
-        algorithm,
-        weight: SettlementWeight::from_log2(0).unwrap(),
-        rate: HashRate::new(1),
-        start: START.into(),
-        end: UnixSeconds::new(u64::from(START) + 7_200),
-        duration: 7_200,
-        epoch_length: 3_600,
-    }
+    Terms { algorithm, ..hashlease_fixtures::terms(START.into(), 7_200, 3_600) }
 }
 
 /// SHA-256 twice, by another crate.
@@ -122,12 +104,6 @@ impl<'a> Arbitrary<'a> for AnySigned {
         let job = if u.arbitrary()? { Job::Header(header_job(u)?) } else { Job::Ethash(ethash_job(u)?) };
         Ok(Self(SignedJob { job, signature: u.arbitrary()? }))
     }
-}
-
-/// Signs a job for the lease.
-pub fn sign(terms: &Terms, job: Job) -> SignedJob {
-    let signature = SIGNER.sign(&job.digest(&terms.domain)).unwrap();
-    SignedJob { job, signature }
 }
 
 /// A share that keeps most rules of its job.

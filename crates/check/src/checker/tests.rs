@@ -1,12 +1,10 @@
 //! The behaviour of the threads, observed where they check a batch. No test depends on a clock.
 #![allow(clippy::arithmetic_side_effects)]
 
-#[path = "../../../share/tests/common/mod.rs"]
-mod common;
-
 use super::*;
 use futures::{FutureExt as _, future::join_all, poll};
-use hashlease_primitives::{HeaderJob, UnixSeconds};
+use hashlease_fixtures::{header_job, terms, verified, weight};
+use hashlease_primitives::Terms;
 use hashlease_share::HeaderShare;
 use std::{
     pin::Pin,
@@ -21,26 +19,13 @@ use tokio::time::timeout;
 const TIME: u64 = 10_000;
 
 fn job(algorithm: Algorithm) -> Arc<VerifiedJob> {
-    let terms = common::terms(algorithm, 1, TIME, 0);
-    let job = HeaderJob {
-        lease: terms.id,
-        sequence: 1,
-        prev_hash: Default::default(),
-        n_bits: 0x1d00_ffff,
-        version: 0,
-        version_mask: 0,
-        not_before: UnixSeconds::new(TIME),
-        not_after: UnixSeconds::new(TIME + 100),
-        coinbase_prefix: vec![1; 50].into(),
-        tail_length: 1,
-        coinbase_suffix: vec![2; 60].into(),
-        branch: vec![],
-    };
-    Arc::new(common::verified(&terms, job))
+    let terms = Terms { algorithm, weight: weight(1), ..terms(TIME - 1_800, 7_200, 3_600) };
+    Arc::new(verified(&terms, header_job(&terms, 1, TIME..=TIME + 100)))
 }
 
 fn share(nonce: u32) -> Share {
-    HeaderShare { tail: [1].as_slice().try_into().unwrap(), ntime: TIME as u32, nonce, version: 0 }.into()
+    let tail = [1; 4].as_slice().try_into().unwrap();
+    HeaderShare { tail, ntime: TIME as u32, nonce, version: 0x2000_0000 }.into()
 }
 
 fn hash(verdict: Verdict) -> alloy_primitives::U256 {

@@ -1,13 +1,10 @@
 //! The program, and evidence files for it whose shares cost a few hashes.
 
-use alloy_primitives::{Address, B256};
 use hashlease_check::{EthashEpoch, LightCache};
-use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
-use hashlease_primitives::{
-    Algorithm, Commitment, Domain, EthashJob, HashRate, HeaderJob, Job, LeaseId, LocalSigner,
-    SettlementWeight, SignedJob, Terms, UnixSeconds,
-};
-use hashlease_share::{EthashShare, HeaderShare, OpenedShare, Share, VerifiedJob};
+use hashlease_evidence::{Evidence, EvidenceHead};
+use hashlease_fixtures::{ethash_job, header_job, mine, sign, terms, weight};
+use hashlease_primitives::{Algorithm, Commitment, HashRate, Job, SignedJob, Terms};
+use hashlease_share::{OpenedShare, VerifiedJob};
 use hashlease_trie::Trie;
 use std::{
     fs,
@@ -28,70 +25,15 @@ pub(crate) fn evidence(algorithm: Algorithm) -> Evidence {
 }
 
 pub(crate) fn evidence_of(algorithm: Algorithm, count: usize) -> Evidence {
-    let signer = LocalSigner::from_bytes(&[7; 32]).unwrap();
-    let terms = Terms {
-        id: LeaseId(1),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer.address(),
-        algorithm,
-        weight: SettlementWeight::from_log2(2).unwrap(),
-        rate: HashRate::new(1_000),
-        start: UnixSeconds::new(1_000),
-        end: UnixSeconds::new(1_100),
-        duration: 100,
-        epoch_length: 50,
+    let terms = Terms { algorithm, weight: weight(2), rate: HashRate::new(1_000), ..terms(1_000, 100, 50) };
+    let window = 1_000..=1_049;
+    let job: Job = match algorithm {
+        Algorithm::Sha256d | Algorithm::Scrypt => header_job(&terms, 5, window).into(),
+        Algorithm::Ethash | Algorithm::Etchash => ethash_job(&terms, 5, window).into(),
     };
-    let header = HeaderJob {
-        lease: terms.id,
-        sequence: 5,
-        prev_hash: B256::repeat_byte(9),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0x1fff_e000,
-        not_before: UnixSeconds::new(1_000),
-        not_after: UnixSeconds::new(1_049),
-        coinbase_prefix: vec![1; 50].into(),
-        tail_length: 4,
-        coinbase_suffix: vec![2; 60].into(),
-        branch: vec![B256::repeat_byte(4)],
-    };
-    let seal = EthashJob {
-        lease: terms.id,
-        sequence: 5,
-        seal_hash: B256::repeat_byte(9),
-        block_number: 1,
-        nonce_prefix: vec![0xab].into(),
-        not_before: UnixSeconds::new(1_000),
-        not_after: UnixSeconds::new(1_049),
-    };
-    let of_header = matches!(algorithm, Algorithm::Sha256d | Algorithm::Scrypt);
-    let job = if of_header { Job::Header(header) } else { Job::Ethash(seal) };
-    let signed = sign(job);
-    let verified = verified(&terms, &signed);
-    let share = |nonce: u32| -> Share {
-        if !of_header {
-            return EthashShare { nonce: 0xab00 << 48 | u64::from(nonce) }.into();
-        }
-        let tail = [1, 2, 3, 4].as_slice().try_into().unwrap();
-        HeaderShare { tail, ntime: 1_010, nonce, version: 0x2000_2000 }.into()
-    };
-    let open = |nonce| verified.open(&share(nonce), terms.end).unwrap().settle().ok();
-    let mut shares: Vec<_> = (0..).filter_map(open).take(count).collect();
-    shares.sort_by_key(|share| share.key());
-    let commitment = Trie::build(shares.iter().map(|share| share.key()).collect()).unwrap().commitment();
-    Evidence {
-        head: EvidenceHead { terms, epoch: 0, commitment, jobs: vec![signed] },
-        shares: shares.iter().map(|share| EvidenceShare { job: 5, share: share.share().clone() }).collect(),
-    }
-}
-
-pub(crate) fn sign(job: Job) -> SignedJob {
-    let signer = LocalSigner::from_bytes(&[7; 32]).unwrap();
-    let domain = Domain { chain_id: 31_337, contract: Address::repeat_byte(1) };
-    let signature = signer.sign(&job.digest(&domain)).unwrap();
-    SignedJob { job, signature }
+    let signed = sign(&terms, job);
+    let shares = mine(&verified(&terms, &signed), 1_010).take(count).collect();
+    hashlease_fixtures::evidence(&terms, 0, vec![signed], shares)
 }
 
 pub(crate) fn verified(terms: &Terms, signed: &SignedJob) -> VerifiedJob {

@@ -2,7 +2,8 @@
 
 use crate::program::*;
 use alloy_primitives::{B256, Bytes};
-use hashlease_primitives::{Algorithm, Job};
+use hashlease_fixtures::sign;
+use hashlease_primitives::Algorithm;
 use hashlease_share::{EvidenceReason, Share};
 use serde_json::{Value, json};
 
@@ -89,7 +90,8 @@ fn the_json_of_a_share_says_everything() {
         // with another job before it, the right one is found by its sequence
         if let Some(header) = evidence.head.jobs[0].clone().job.header_mut() {
             header.sequence = 4;
-            evidence.head.jobs.insert(0, sign(Job::Header(header.clone())));
+            let signed = sign(&evidence.head.terms, header.clone());
+            evidence.head.jobs.insert(0, signed);
         }
         let job = evidence.head.jobs.last().unwrap();
         let terms = &evidence.head.terms;

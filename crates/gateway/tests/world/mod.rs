@@ -1,13 +1,12 @@
 //! A scripted pool, a node's end of the link, and a lease, for the gateway's tests.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use alloy_primitives::Address;
 use arrayvec::ArrayVec;
 use hashlease_check::ShareChecker;
+use hashlease_fixtures::{PATIENCE, job_signer, weight};
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig, GatewayHandle, LeaseStatus};
 use hashlease_primitives::{
-    Algorithm, Difficulty, DifficultyBase, Domain, GatewayBox, HashRate, LeaseId, LocalSigner, Secret,
-    SettlementWeight, SignedJob, SystemClock, Target, Terms, UnixSeconds,
+    Difficulty, DifficultyBase, GatewayBox, HashRate, LeaseId, Secret, SignedJob, SystemClock, Target, Terms,
 };
 use hashlease_share::{HeaderShare, OpenedShare, VerifiedJob};
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
@@ -28,36 +27,22 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// So long that only a failure reaches it.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// About 256 hashes: `0xffff·2^208 / 2^-24`.
 pub const POOL_DIFFICULTY: &str = "5.9604644775390625e-8";
 pub const TOKEN: &str = "opens-the-door";
 pub const PASSWORD: &str = "renters-secret";
 
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
-
-pub fn signer() -> LocalSigner {
-    LocalSigner::from_hex(&"22".repeat(32)).unwrap()
+    hashlease_fixtures::now().get()
 }
 
 /// A running lease with epochs of 20 s, so a job at least every 2 s; a share is worth 16 hashes.
 pub fn terms(id: u64) -> Terms {
     Terms {
         id: LeaseId(id),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer().address(),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(4).unwrap(),
+        weight: weight(4),
         rate: HashRate::new(1_000),
-        start: UnixSeconds::new(now() - 5),
-        end: UnixSeconds::new(now() + 595),
-        duration: 600,
-        epoch_length: 20,
+        ..hashlease_fixtures::terms(now() - 5, 600, 20)
     }
 }
 
@@ -86,7 +71,7 @@ pub async fn start(dir: &Path, leases: Vec<Assignment>) -> World {
     World {
         gateway: Gateway::start(
             config,
-            signer(),
+            job_signer().clone(),
             receiver,
             Arc::new(ShareChecker::new(1)),
             SystemClock::shared(),

@@ -1,67 +1,28 @@
 //! What the fold takes, what it refuses, and that a refusal changes nothing.
 
 use super::*;
-use alloy_primitives::Address;
-use hashlease_primitives::{
-    Algorithm, Commitment, Domain, HashRate, HeaderJob, Job, LocalSigner, SettlementWeight, UnixMillis,
-    UnixSeconds,
-};
-use hashlease_share::HeaderShare;
+use hashlease_fixtures::{header_job, sign, weight};
+use hashlease_primitives::{Commitment, HeaderJob, UnixMillis};
 use hashlease_share::{VerifiedJob, VerifiedShare};
 use proptest::prelude::*;
 
 const EPOCH: u32 = 100;
 
-fn signer() -> LocalSigner {
-    LocalSigner::from_bytes(&[7; 32]).unwrap()
-}
-
 fn terms(id: u64) -> Terms {
-    Terms {
-        id: LeaseId(id),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer().address(),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(2).unwrap(),
-        rate: HashRate::new(1),
-        start: UnixSeconds::new(1_000),
-        end: UnixSeconds::new(1_500),
-        duration: 500,
-        epoch_length: EPOCH,
-    }
+    Terms { id: LeaseId(id), weight: weight(2), ..hashlease_fixtures::terms(1_000, 500, EPOCH) }
 }
 
 /// Equal in all leases but for the lease itself, which is not in the header.
 fn job(lease: u64, sequence: u64) -> SignedJob {
-    let job = HeaderJob {
-        lease: LeaseId(lease),
-        sequence,
-        prev_hash: B256::repeat_byte(9),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0,
-        not_before: UnixSeconds::new(1_000),
-        not_after: UnixSeconds::new(1_499),
-        coinbase_prefix: vec![1; 50].into(),
-        tail_length: 0,
-        coinbase_suffix: vec![2; 30].into(),
-        branch: vec![B256::with_last_byte(sequence as u8)],
-    };
-    let signature = signer().sign(&Job::from(job.clone()).digest(&terms(lease).domain)).unwrap();
-    SignedJob { job: job.into(), signature }
+    let terms = terms(lease);
+    let branch = vec![B256::with_last_byte(sequence as u8)];
+    sign(&terms, HeaderJob { branch, ..header_job(&terms, sequence, 1_000..=1_499) })
 }
 
 /// The first `count` shares of a job with a header time.
 fn mine(job: &SignedJob, ntime: u32, count: usize) -> Vec<VerifiedShare> {
-    let terms = terms(job.job.lease().0);
-    let verified = VerifiedJob::verify(&terms, job.clone()).unwrap();
-    let share = |nonce| HeaderShare { tail: Default::default(), ntime, nonce, version: 0x2000_0000 };
-    (0..)
-        .filter_map(|nonce| verified.open(&share(nonce).into(), terms.end).unwrap().settle().ok())
-        .take(count)
-        .collect()
+    let verified = VerifiedJob::verify(&terms(job.job.lease().0), job.clone()).unwrap();
+    hashlease_fixtures::mine(&verified, ntime).take(count).collect()
 }
 
 /// Terms and two jobs of the leases 1 and 2.

@@ -1,15 +1,13 @@
 //! Evidence that does not hold, in every way that matters, and work that is sold twice.
 
 use crate::world::*;
-use alloy_primitives::B256;
 use hashlease_check::{EthashEpoch, LightCache};
-use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
+use hashlease_evidence::Evidence;
+use hashlease_fixtures::{ethash_job, mine, verified};
 use hashlease_primitives::{
-    Algorithm, Commitment, EthashJob, HashRate, Job, Lease, LeaseId, SettlementWeight, SignedEpochRoot,
-    SignedJob, Statement, Work,
+    Algorithm, Commitment, EthashJob, HashRate, Lease, LeaseId, SettlementWeight, SignedEpochRoot, Statement,
+    Work,
 };
-use hashlease_share::{EthashShare, VerifiedJob};
-use hashlease_trie::Trie;
 use std::sync::Arc;
 
 fn honest(lease: &Lease) -> Evidence {
@@ -132,7 +130,7 @@ async fn a_job_that_nobody_could_open_on_the_chain_is_refused() {
     let reason = refusal_of(|file| {
         let mut job = file.head.jobs[0].job.header().unwrap().clone();
         job.not_before = job.not_after - 601;
-        file.head.jobs[0] = resign(&file.head.terms, job);
+        file.head.jobs[0] = sign(&file.head.terms, job);
     });
     ends_with(&reason.await, "job-window");
 }
@@ -143,14 +141,14 @@ async fn an_ntime_outside_its_jobs_window_is_refused() {
     let reason = refusal_of(|file| {
         let mut job = file.head.jobs[0].job.header().unwrap().clone();
         job.not_after -= 1;
-        file.head.jobs[0] = resign(&file.head.terms, job);
+        file.head.jobs[0] = sign(&file.head.terms, job);
     });
     ends_with(&reason.await, "ntime-too-late");
     let reason = refusal_of(|file| {
         let mut job = file.head.jobs[0].job.header().unwrap().clone();
         job.not_before = job.not_after + 1;
         job.not_after += 10;
-        file.head.jobs[0] = resign(&file.head.terms, job);
+        file.head.jobs[0] = sign(&file.head.terms, job);
     });
     ends_with(&reason.await, "ntime-too-early");
 }
@@ -167,7 +165,7 @@ async fn a_version_bit_outside_the_mask_is_refused() {
             for signed in &mut lax.head.jobs {
                 let mut job = signed.job.header().unwrap().clone();
                 job.version_mask = u32::MAX;
-                *signed = resign(&lax.head.terms, job);
+                *signed = sign(&lax.head.terms, job);
             }
             if lax.recheck().holds() {
                 break;
@@ -334,38 +332,19 @@ async fn evidence_of_ethash_is_verified_and_the_next_dag_is_prepared() {
     lease.terms.algorithm = Algorithm::Ethash;
     let terms = &lease.terms;
     let from = terms.epoch_end(0) - 600;
-    let job = EthashJob {
-        lease: terms.id,
-        sequence: 1,
-        seal_hash: B256::repeat_byte(7),
-        block_number: 29_999,
-        nonce_prefix: vec![0xab].into(),
-        not_before: from,
-        not_after: from + 599,
-    };
-    let job = Job::from(job);
-    let signed = SignedJob { signature: job_signer().sign(&job.digest(&terms.domain)).unwrap(), job };
+    let window = from.get()..=from.get() + 599;
+    let job = EthashJob { block_number: 29_999, ..ethash_job(terms, 1, window) };
     let first = EthashEpoch::of_ethash_block(0).unwrap();
-    let verified = VerifiedJob::verify(terms, signed.clone()).unwrap();
-    let verified = verified.with_cache(Arc::new(LightCache::build(first)));
-    // the lease's byte, then the epoch's
-    let nonces = 0xab00_0000_0000_0000u64..;
-    let open = |nonce| verified.open(&EthashShare { nonce }.into(), terms.end).unwrap().settle().ok();
-    let mut shares: Vec<_> = nonces.filter_map(open).take(5).collect();
-    shares.sort_by_key(|share| share.key());
-    let commitment = Trie::build(shares.iter().map(|share| share.key()).collect()).unwrap().commitment();
-    let shares = shares.iter().map(|share| EvidenceShare { job: 1, share: share.share().clone() });
-    let file = Evidence {
-        head: EvidenceHead { terms: terms.clone(), epoch: 0, commitment, jobs: vec![signed] },
-        shares: shares.collect(),
-    };
+    let verified = verified(terms, job).with_cache(Arc::new(LightCache::build(first)));
+    let shares = mine(&verified, u32::try_from(from).unwrap()).take(5).collect();
+    let file = hashlease_fixtures::evidence(terms, 0, vec![verified.signed().clone()], shares);
 
     let world = World::start(1, 1).await;
     world.show(&lease);
     world.deliver(terms, &file).await;
     assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work::new(40));
     let caches = world.data_dir(0).join("light-caches");
-    until("the caches of this DAG and the next", || async {
+    until_some("the caches of this DAG and the next", || async {
         let names = std::fs::read_dir(&caches).ok()?.map(|entry| entry.unwrap().file_name());
         let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
         names.retain(|name| name.ends_with(".cache"));

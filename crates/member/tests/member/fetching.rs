@@ -27,7 +27,7 @@ async fn announce_broken(world: &World, lease: &Lease, file: &Evidence, name: &s
 }
 
 async fn asked(world: &World, name: &str, times: usize) {
-    until("another attempt", async || (world.files.hits(name) >= times).then_some(())).await;
+    until_some("another attempt", async || (world.files.hits(name) >= times).then_some(())).await;
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn a_file_that_can_not_be_read_is_fetched_a_few_times_and_then_counts_as_e
         EpochState::Pending => None,
         other => panic!("{other:?}"),
     };
-    let (code, reason) = until("a verdict", async || given_up(&world).await).await;
+    let (code, reason) = until_some("a verdict", async || given_up(&world).await).await;
     assert_eq!(code, "evidence-unreadable");
     assert!(reason.starts_with("evidence file at byte"), "{reason}");
     assert_eq!(world.files.hits("file"), 4);
@@ -166,7 +166,7 @@ async fn what_was_fetched_in_vain_is_known_after_a_restart() {
     world.restart(0).await;
     let given_up =
         async || matches!(world.state(0, LeaseId(1), 0).await, EpochState::NotFetched { .. }).then_some(());
-    until("a verdict", given_up).await;
+    until_some("a verdict", given_up).await;
     // the third may have come to its end before the restart, or have to be done again
     assert!((4..=5).contains(&world.files.hits("file")), "{}", world.files.hits("file"));
 }
@@ -188,5 +188,5 @@ async fn many_files_are_checked_one_after_the_other_and_none_is_left_on_disk() {
         world.verified(0, LeaseId(id), 0).await;
     }
     assert!(world.refused(0, LeaseId(6), 0).await.ends_with("(unknown-job)"));
-    until("the files to be gone", async || (world.scratch(0) == 0).then_some(())).await;
+    until_some("the files to be gone", async || (world.scratch(0) == 0).then_some(())).await;
 }

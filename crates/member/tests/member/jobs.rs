@@ -42,7 +42,7 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
     let changed = |change: fn(&mut HeaderJob)| {
         let mut job = good.job.header().unwrap().clone();
         change(&mut job);
-        resign(terms, job)
+        sign(terms, job)
     };
 
     let unsigned = SignedJob { signature: [0; 65], ..good.clone() };
@@ -53,7 +53,7 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
     altered.job.header_mut().unwrap().not_after += 1;
     assert_eq!(refused(&altered).await, (422, "job-signature".into()));
     let elsewhere = Domain { chain_id: 1, ..terms.domain };
-    let foreign = sign_with(&job_signer(), &elsewhere, good.job.header().unwrap().clone());
+    let foreign = sign_with(job_signer(), &elsewhere, good.job.header().unwrap().clone());
     assert_eq!(refused(&foreign).await, (422, "job-signature".into()));
     // signed for one lease, handed in for another
     let mut other = good.clone();
@@ -166,7 +166,7 @@ async fn the_first_receipt_of_a_job_counts_also_after_a_restart() {
     let first = world.client(0).post_job(&signed).await.unwrap();
     let due_then = due(&world, 0).await;
     // another second begins
-    until("the clock", async || (now() > counted_from(first.received.get())).then_some(())).await;
+    until_some("the clock", async || (now() > counted_from(first.received.get())).then_some(())).await;
     assert_eq!(world.client(0).post_job(&signed).await.unwrap(), first);
     world.restart(0).await;
     assert_eq!(world.client(0).post_job(&signed).await.unwrap(), first);
@@ -286,10 +286,12 @@ async fn jobs_are_dropped_once(lease: Lease, over: Lease) {
     );
     world.client(0).post_job(&second).await.unwrap();
     let due_then = due(&world, epoch).await;
-    until("the lease to be over", async || (over.settled || now() > over.settle_after().get()).then_some(()))
-        .await;
+    until_some("the lease to be over", async || {
+        (over.settled || now() > over.settle_after().get()).then_some(())
+    })
+    .await;
     world.show(&over);
-    until("the jobs to be dropped", async || jobs(&world).await.is_empty().then_some(())).await;
+    until_some("the jobs to be dropped", async || jobs(&world).await.is_empty().then_some(())).await;
     assert_eq!(code(world.client(0).post_job(&signed).await), "lease-over");
     assert_eq!(due(&world, epoch).await, due_then, "what they made due stays");
 
@@ -301,7 +303,7 @@ async fn jobs_are_dropped_once(lease: Lease, over: Lease) {
     // as if the member had been killed before the last of them was dropped
     world.kill(0);
     let path = world.data_dir(0).join("member.redb");
-    let database = until("the store to be free", async || redb::Database::open(&path).ok()).await;
+    let database = until_some("the store to be free", async || redb::Database::open(&path).ok()).await;
     let table: TableDefinition<'_, (u64, u64), (u64, &[u8])> = TableDefinition::new("jobs");
     let write = database.begin_write().unwrap();
     let bytes = serde_json::to_vec(&signed).unwrap();
@@ -311,7 +313,7 @@ async fn jobs_are_dropped_once(lease: Lease, over: Lease) {
     world.restart(0).await;
     assert_eq!((jobs(&world).await, due(&world, epoch).await), (vec![signed], due_then));
     world.show(&over);
-    until("the rest to be dropped", async || jobs(&world).await.is_empty().then_some(())).await;
+    until_some("the rest to be dropped", async || jobs(&world).await.is_empty().then_some(())).await;
     assert_eq!(due(&world, epoch).await, due_then);
 }
 
@@ -349,7 +351,7 @@ async fn about_to_end(world: &World) -> Lease {
         }
         // a busy machine needs more time
         if counted_from(newest.get()) <= end - 2 {
-            until("the epoch's end", async || (now() >= end).then_some(())).await;
+            until_some("the epoch's end", async || (now() >= end).then_some(())).await;
             return lease;
         }
     }

@@ -31,7 +31,7 @@ async fn takes(change: impl FnOnce(&mut HeaderJob)) {
     world.show(&lease);
     let mut header = job(&lease.terms, 1, now() + 1, now() + 300).job.header().unwrap().clone();
     change(&mut header);
-    world.client(0).post_job(&resign(&lease.terms, header)).await.unwrap();
+    world.client(0).post_job(&sign(&lease.terms, header)).await.unwrap();
 }
 
 /// Today: jobs for hours to come are taken at once and make all that time due, whether or not a

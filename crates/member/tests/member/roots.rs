@@ -91,7 +91,7 @@ async fn the_first_root_of_an_epoch_stands_and_another_is_refused() {
 async fn tried_twice(world: &World, lease: &Lease, commitment: Commitment) {
     let signed = root(&lease.terms, 0, commitment, &world.files.url("file"));
     world.client(0).post_root(&signed).await.unwrap();
-    until("a second attempt", async || (world.files.hits("file") >= 2).then_some(())).await;
+    until_some("a second attempt", async || (world.files.hits("file") >= 2).then_some(())).await;
     let view = world.view(0, lease.terms.id, 0).await;
     assert_eq!((view.epochs[0].state.clone(), view.pending), (EpochState::Pending, true));
     assert_eq!(view.statement.work, Work::ZERO);
@@ -125,7 +125,7 @@ async fn a_damaged_file_is_fetched_again_until_the_right_one_comes() {
     let cut = honest.encode().unwrap();
     world.files.serve("file", Served::Bytes(cut[..cut.len() - 1].to_vec()));
     let before = world.files.hits("file");
-    until("a third attempt", async || (world.files.hits("file") > before).then_some(())).await;
+    until_some("a third attempt", async || (world.files.hits("file") > before).then_some(())).await;
     assert_eq!(world.state(0, LeaseId(1), 0).await, EpochState::Pending);
     world.files.serve("file", Served::Bytes(honest.encode().unwrap()));
     assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
@@ -162,7 +162,7 @@ async fn evidence_without_end_is_cut_off_a_few_times_and_then_counts_as_empty() 
             EpochState::Pending => None,
             other => panic!("{other:?}"),
         };
-        let (code, reason) = until("a verdict", given_up).await;
+        let (code, reason) = until_some("a verdict", given_up).await;
         assert_eq!(code, "evidence-too-long");
         assert!(reason.starts_with(&format!("evidence is longer than {MAX_EVIDENCE} bytes")), "{reason}");
         assert_eq!(world.files.hits(name), 4);
@@ -227,7 +227,7 @@ impl Late {
 
     /// Every peer was asked twice, so one round of questions is over.
     async fn asked(&self) {
-        until("questions to the peers", async || {
+        until_some("questions to the peers", async || {
             self.peers.iter().all(|peer| peer.asked() >= 2).then_some(())
         })
         .await;
@@ -299,7 +299,7 @@ async fn other_members_are_asked_over_connections_that_are_kept() {
     let late = Late::start(1, 1).await;
     late.post().await;
     let peer = &late.peers[0];
-    until("questions to the peer", async || (peer.asked() >= 3).then_some(())).await;
+    until_some("questions to the peer", async || (peer.asked() >= 3).then_some(())).await;
     let connections: BTreeSet<_> = peer.questions().iter().map(|question| question.from).collect();
     assert_eq!(connections.len(), 1, "{connections:?}");
 }
@@ -324,7 +324,7 @@ async fn a_provider_with_many_late_roots_does_not_keep_others_from_being_asked_a
         let leases: Vec<u64> = peer.questions().iter().map(|question| question.lease).collect();
         leases.contains(&14).then_some(leases)
     };
-    let asked = until("a question about the other's root", asked).await;
+    let asked = until_some("a question about the other's root", asked).await;
     assert_eq!(asked.iter().filter(|lease| **lease < 14).count(), 1, "{asked:?}");
 }
 
@@ -359,7 +359,7 @@ async fn a_root_that_is_still_checked_holds_the_last_word_back_until_half_the_wi
     late.peers[0].says(late.heard(true));
     late.post().await;
     let world = &late.world;
-    until("a first attempt", async || (world.files.hits("file") > 0).then_some(())).await;
+    until_some("a first attempt", async || (world.files.hits("file") > 0).then_some(())).await;
     let view = world.view(0, LeaseId(1), 0).await;
     assert_eq!((view.epochs[0].state.clone(), view.pending), (EpochState::Pending, true));
     assert!(!view.statement.last);

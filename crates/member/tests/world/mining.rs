@@ -1,41 +1,21 @@
 //! Jobs, and evidence of shares that are really hashed.
 
-use super::job_signer;
 use alloy_primitives::{B256, keccak256};
-use arrayvec::ArrayVec;
-use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare};
-use hashlease_primitives::{Domain, HeaderJob, Job, LocalSigner, SignedJob, Terms, UnixSeconds};
-use hashlease_share::{HeaderShare, VerifiedJob};
+use hashlease_evidence::{Evidence, EvidenceShare};
+use hashlease_fixtures::{header_job, job_signer, mine, sign, verified};
+use hashlease_primitives::{HeaderJob, SignedJob, Terms, UnixSeconds};
+use hashlease_share::VerifiedJob;
 use hashlease_trie::Trie;
 use std::collections::BTreeSet;
-
-pub fn sign_with(signer: &LocalSigner, domain: &Domain, job: HeaderJob) -> SignedJob {
-    let signature = signer.sign(&Job::from(job.clone()).digest(domain)).unwrap();
-    SignedJob { job: job.into(), signature }
-}
-
-/// The job signer's signature over a changed job.
-pub fn resign(terms: &Terms, job: HeaderJob) -> SignedJob {
-    sign_with(&job_signer(), &terms.domain, job)
-}
 
 /// A signed job with a window; its block is one of the lease's own, so no two leases share a header by chance.
 pub fn job(terms: &Terms, sequence: u64, not_before: u64, not_after: u64) -> SignedJob {
     let job = HeaderJob {
-        lease: terms.id,
-        sequence,
         prev_hash: keccak256(terms.id.0.to_be_bytes()),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0x1fff_e000,
-        not_before: UnixSeconds::new(not_before),
-        not_after: UnixSeconds::new(not_after),
-        coinbase_prefix: vec![1; 50].into(),
-        tail_length: 4,
         coinbase_suffix: sequence.to_be_bytes().repeat(8).into(),
-        branch: vec![B256::repeat_byte(4)],
+        ..header_job(terms, sequence, not_before..=not_after)
     };
-    resign(terms, job)
+    sign(terms, job)
 }
 
 /// A job for the last ten minutes of an epoch.
@@ -46,33 +26,19 @@ pub fn job_in(terms: &Terms, epoch: u32, sequence: u64) -> SignedJob {
 
 /// The very same work, signed for another lease.
 pub fn same_job_for(terms: &Terms, signed: &SignedJob) -> SignedJob {
-    resign(terms, HeaderJob { lease: terms.id, ..signed.job.header().unwrap().clone() })
+    sign(terms, HeaderJob { lease: terms.id, ..signed.job.header().unwrap().clone() })
 }
 
 /// The file of an epoch: so many shares of each job, mined.
 pub fn evidence(terms: &Terms, epoch: u32, work: &[(&SignedJob, usize)]) -> Evidence {
-    let tail = ArrayVec::try_from(&[0u8, 0, 0, 1][..]).unwrap();
     let mut mined = Vec::new();
     for (signed, count) in work {
-        let verified = VerifiedJob::verify(terms, (*signed).clone()).unwrap();
-        let ntime = u32::try_from(signed.job.not_after().min(terms.epoch_end(epoch) - 1)).unwrap();
-        let shares = (0..).filter_map(|nonce| {
-            let version = signed.job.header().unwrap().version;
-            let share = HeaderShare { tail: tail.clone(), ntime, nonce, version };
-            verified.open(&share.into(), terms.end).unwrap().settle().ok()
-        });
-        mined.extend(shares.take(*count));
+        let job = VerifiedJob::verify(terms, (*signed).clone()).unwrap();
+        let time = u32::try_from(signed.job.not_after().min(terms.epoch_end(epoch) - 1)).unwrap();
+        mined.extend(mine(&job, time).take(*count));
     }
-    mined.sort_by_key(hashlease_share::VerifiedShare::key);
-    let commitment = Trie::build(mined.iter().map(|share| share.key()).collect()).unwrap().commitment();
     let jobs = work.iter().map(|(signed, _)| (*signed).clone()).collect();
-    Evidence {
-        head: EvidenceHead { terms: terms.clone(), epoch, commitment, jobs },
-        shares: mined
-            .iter()
-            .map(|share| EvidenceShare { job: share.job(), share: share.share().clone() })
-            .collect(),
-    }
+    hashlease_fixtures::evidence(terms, epoch, jobs, mined)
 }
 
 /// Makes root and count those of the file's headers, whatever rules the shares break: a liar's claim that fits its file.
@@ -95,5 +61,5 @@ fn key(evidence: &Evidence, share: &EvidenceShare) -> B256 {
     let mut terms = evidence.head.terms.clone();
     terms.id = lax.lease;
     terms.job_signer = job_signer().address();
-    VerifiedJob::verify(&terms, resign(&terms, lax)).unwrap().open(&share.share, terms.end).unwrap().key()
+    verified(&terms, lax).open(&share.share, terms.end).unwrap().key()
 }

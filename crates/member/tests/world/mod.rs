@@ -3,40 +3,38 @@
 mod http;
 mod mining;
 
+pub use hashlease_fixtures::{job_signer, sign, sign_with, until_some};
 pub use http::{Files, Peer, Served};
-pub use mining::{evidence, job, job_in, recommit, resign, same_job_for, sign_with};
+pub use mining::{evidence, job, job_in, recommit, same_job_for};
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView};
 use hashlease_evidence::Evidence;
+use hashlease_fixtures::{key, terms, weight};
 use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
 use hashlease_primitives::{
-    Algorithm, Commitment, Domain, EpochId, EpochRoot, HashRate, Lease, LeaseId, LocalSigner,
-    SettlementWeight, SignedEpochRoot, Statement, SystemClock, Terms, UnixSeconds, Work,
+    Commitment, EpochId, EpochRoot, Lease, LeaseId, LocalSigner, SignedEpochRoot, Statement, SystemClock,
+    Terms,
 };
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    future::Future,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use url::Url;
 
 /// Seconds of an epoch: roots are in time for 900 s after its end.
 pub const EPOCH: u32 = 3_600;
 /// Longest evidence that the members fetch.
 pub const MAX_EVIDENCE: u64 = 1 << 20;
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Unix seconds.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    hashlease_fixtures::now().get()
 }
 
 pub fn provider() -> LocalSigner {
@@ -45,15 +43,11 @@ pub fn provider() -> LocalSigner {
 
 /// One of several providers; [`provider`] is the first.
 pub fn provider_of(index: u8) -> LocalSigner {
-    LocalSigner::from_bytes(&[3 + index; 32]).unwrap()
-}
-
-pub fn job_signer() -> LocalSigner {
-    LocalSigner::from_bytes(&[7; 32]).unwrap()
+    key(3 + index)
 }
 
 pub fn member_signer(index: usize) -> LocalSigner {
-    LocalSigner::from_bytes(&[0x20 + u8::try_from(index).unwrap(); 32]).unwrap()
+    key(0x20 + u8::try_from(index).unwrap())
 }
 
 /// A lease of `total` epochs, the first `past` of which are over, the newest of them since `ago` seconds. A share is
@@ -62,31 +56,11 @@ pub fn lease(id: u64, past: u32, total: u32, ago: u64) -> Lease {
     let start = now() - ago - u64::from(past * EPOCH);
     let terms = Terms {
         id: LeaseId(id),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
         provider: provider().address(),
-        job_signer: job_signer().address(),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(3).unwrap(),
-        rate: HashRate::new(1),
-        start: UnixSeconds::new(start),
-        end: UnixSeconds::new(start + u64::from(total * EPOCH)),
-        duration: total * EPOCH,
-        epoch_length: EPOCH,
+        weight: weight(3),
+        ..terms(start, total * EPOCH, EPOCH)
     };
-    Lease {
-        terms,
-        token: Address::repeat_byte(9),
-        window: 172_800,
-        payment: 1_000_000,
-        bond: 200_000,
-        credited: Work::ZERO,
-        due: Work::ZERO,
-        as_of: UnixSeconds::new(0),
-        collected: Work::ZERO,
-        last: false,
-        settled: false,
-    }
+    Lease { window: 172_800, payment: 1_000_000, bond: 200_000, ..hashlease_fixtures::lease(terms) }
 }
 
 /// The provider's word on an epoch.
@@ -105,18 +79,6 @@ pub fn chain(commitments: &[Commitment]) -> B256 {
 
 pub const EMPTY: Commitment = Commitment { root: B256::ZERO, count: 0 };
 
-/// Asks again until there is an answer.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// A member and what it takes to start it again.
 struct Seated {
     config: MemberConfig,
@@ -128,7 +90,7 @@ struct Seated {
 impl Seated {
     async fn start(&mut self, leases: &watch::Receiver<LeaseViews>) {
         // the store of one that was just dropped is free as soon as its last task has ended
-        let member = until("the store to be free", async || {
+        let member = until_some("the store to be free", async || {
             Member::start(self.config.clone(), self.signer.clone(), leases.clone(), SystemClock::shared())
                 .await
                 .ok()
@@ -261,7 +223,7 @@ impl World {
             let state = &view.epochs.last().unwrap().state;
             matches!(state, EpochState::Verified | EpochState::Refused { .. }).then_some(view)
         };
-        until(&format!("a verdict on epoch {epoch} of lease {lease}"), ask).await
+        until_some(&format!("a verdict on epoch {epoch} of lease {lease}"), ask).await
     }
 
     /// [`World::judged`], and the verdict is good.

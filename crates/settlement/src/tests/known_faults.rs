@@ -9,73 +9,21 @@ use crate::{
     context::{Context, EvidenceBase},
 };
 use alloy::signers::local::PrivateKeySigner;
-use alloy_primitives::Address;
 use axum::{Json, Router, routing::post};
 use hashlease_chain::{Committees, Sender};
 use hashlease_committee::{MemberClient, Seat};
+use hashlease_fixtures::{ManualClock, job_signer, lease, now, terms, until};
 use hashlease_ledger::Book;
-use hashlease_primitives::{
-    Algorithm, Clock as _, Commitment, Domain, EpochId, EpochRoot, HashRate, Lease, LeaseId, LocalSigner,
-    SettlementWeight, SignedEpochRoot, SystemClock, Terms, UnixSeconds, Work,
-};
+use hashlease_primitives::{Commitment, EpochId, EpochRoot, SharedClock, SignedEpochRoot};
 use serde_json::json;
 use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::{net::TcpListener, sync::watch, time::sleep};
-
-/// Comes back once it holds.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(30), "never: {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
-}
-
-fn signer() -> LocalSigner {
-    LocalSigner::from_hex(&"22".repeat(32)).unwrap()
-}
-
-/// Two epochs of an hour.
-fn terms(id: u64) -> Terms {
-    let start = SystemClock.seconds().get() - 100;
-    Terms {
-        id: LeaseId(id),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer().address(),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(6).unwrap(),
-        rate: HashRate::new(1_000_000),
-        start: UnixSeconds::new(start),
-        end: UnixSeconds::new(start + 7_200),
-        duration: 7_200,
-        epoch_length: 3_600,
-    }
-}
-
-/// The lease as the chain would show it.
-fn lease(terms: Terms) -> Lease {
-    Lease {
-        terms,
-        token: Address::repeat_byte(4),
-        window: 3_600,
-        payment: 1_000,
-        bond: 200,
-        credited: Work::ZERO,
-        due: Work::ZERO,
-        as_of: UnixSeconds::new(0),
-        collected: Work::ZERO,
-        last: false,
-        settled: false,
-    }
-}
+use tokio::{net::TcpListener, sync::watch};
 
 /// Today: an epoch is closed for good by the wall clock alone, so that a clock that is ahead once
 /// loses all epochs up to its time. Right: an epoch is closed only if the newest block's time
@@ -83,10 +31,10 @@ fn lease(terms: Terms) -> Lease {
 #[tokio::test]
 async fn known_fault_epoch_is_closed_by_the_wall_clock_alone() {
     let dir = tempfile::tempdir().unwrap();
+    let running = terms(1_700_000_000, 7_200, 3_600);
     // by the wall clock epoch 0 was over an hour ago, by the chain's the lease has just started
-    let start = SystemClock::shared().seconds().get() - 7_000;
-    let running = Terms { start: UnixSeconds::new(start), end: UnixSeconds::new(start + 7_200), ..terms(1) };
-    let book = Book::open(dir.path(), SystemClock::shared()).unwrap();
+    let clock: SharedClock = ManualClock::at((running.start + 7_000).millis());
+    let book = Book::open(dir.path(), clock.clone()).unwrap();
     book.lease(&running).await.unwrap();
     let chain = chain_at((running.start + 10).get()).await;
     let context = Context {
@@ -94,9 +42,9 @@ async fn known_fault_epoch_is_closed_by_the_wall_clock_alone() {
         chain: chain.clone(),
         committees: Committees::new(chain.clone(), Duration::from_secs(60)),
         sender: Sender::new(chain, PrivateKeySigner::from_slice(&[7; 32]).unwrap()),
-        provider: signer(),
+        provider: job_signer().clone(),
         evidence: EvidenceBase::new("http://127.0.0.1/".parse().unwrap()).unwrap(),
-        clock: SystemClock::shared(),
+        clock,
     };
     let (_leases, followed) = watch::channel(lease(running.clone()));
     let closing = tokio::spawn(close_in_time(Arc::new(context), followed));
@@ -123,18 +71,18 @@ async fn confirming(delay: Duration) -> (MemberClient, Arc<AtomicUsize>) {
 /// has answered for all roots. Right: closing and each member's deliveries go on by themselves.
 #[tokio::test]
 async fn known_fault_slow_member_holds_up_all_deliveries() {
-    let terms = terms(1);
+    let terms = terms(now().get() - 100, 7_200, 3_600);
     let roots = (0..3).map(|epoch| {
         let evidence = "http://127.0.0.1/".into();
         let root =
             EpochRoot { id: EpochId::new(terms.id, epoch), commitment: Commitment::default(), evidence };
-        let signature = signer().sign(&root.digest(&terms.oracle_domain())).unwrap();
+        let signature = job_signer().sign(&root.digest(&terms.oracle_domain())).unwrap();
         SignedEpochRoot { root, signature }
     });
     let roots: Vec<_> = roots.collect();
     let (fast, confirmed) = confirming(Duration::ZERO).await;
     let (slow, confirmed_late) = confirming(Duration::from_millis(500)).await;
-    let key = signer().address();
+    let key = job_signer().address();
     let seats = [Seat { index: 0, key, client: fast }, Seat { index: 1, key, client: slow }];
     let mut delivered = Delivered::default();
     deliver(&terms, &roots, &seats, &mut delivered).await;
