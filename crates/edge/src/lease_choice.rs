@@ -129,24 +129,12 @@ impl LeaseChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::Address;
-    use hashlease_primitives::{Algorithm, Domain, HashRate, SettlementWeight};
+    use hashlease_fixtures::weight;
+    use hashlease_primitives::HashRate;
 
     fn terms(id: u64, rate: u128) -> Terms {
-        Terms {
-            id: LeaseId(id),
-            domain: Domain { chain_id: 1, contract: Address::ZERO },
-            oracle: Address::ZERO,
-            provider: Address::ZERO,
-            job_signer: Address::ZERO,
-            algorithm: Algorithm::Sha256d,
-            weight: SettlementWeight::from_log2(4).unwrap(),
-            rate: HashRate::capped(rate),
-            start: UnixSeconds::new(100),
-            end: UnixSeconds::new(200),
-            duration: 100,
-            epoch_length: 10,
-        }
+        let terms = hashlease_fixtures::terms(100, 100, 10);
+        Terms { id: LeaseId(id), weight: weight(4), rate: HashRate::capped(rate), ..terms }
     }
 
     fn candidate(terms: &Terms, counted: u128) -> Candidate<'_> {

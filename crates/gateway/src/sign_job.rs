@@ -132,26 +132,9 @@ impl JobMaker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::{Address, B256};
-    use hashlease_primitives::{Algorithm, Domain, HashRate, LeaseId, LocalSigner, SettlementWeight};
+    use alloy_primitives::B256;
+    use hashlease_fixtures::{job_signer, terms};
     use hashlease_stratum::BIP320_MASK;
-
-    fn terms(signer: &LocalSigner) -> Terms {
-        Terms {
-            id: LeaseId(1),
-            domain: Domain { chain_id: 1, contract: Address::repeat_byte(1) },
-            oracle: Address::repeat_byte(2),
-            provider: Address::repeat_byte(3),
-            job_signer: signer.address(),
-            algorithm: Algorithm::Sha256d,
-            weight: SettlementWeight::from_log2(8).unwrap(),
-            rate: HashRate::new(1_000),
-            start: UnixSeconds::new(1_000),
-            end: UnixSeconds::new(1_060),
-            duration: 60,
-            epoch_length: 20,
-        }
-    }
 
     fn notify() -> Notify {
         Notify {
@@ -169,11 +152,10 @@ mod tests {
 
     #[test]
     fn windows_lie_inside_the_lease_and_never_before_the_pools_time() {
-        let signer = LocalSigner::from_hex(&"22".repeat(32)).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let mut maker = JobMaker::open(Arc::new(signer.clone()), &dir.path().join("s")).unwrap();
+        let mut maker = JobMaker::open(Arc::new(job_signer().clone()), &dir.path().join("s")).unwrap();
         let session = Extranonce { extranonce1: vec![7; 4], extranonce2_size: 8, version_mask: BIP320_MASK };
-        let terms = terms(&signer);
+        let terms = terms(1_000, 60, 20);
         let early = maker.make(&terms, &notify(), &session, UnixSeconds::new(990)).unwrap();
         assert_eq!(
             (early.job().not_before(), early.job().not_after()),

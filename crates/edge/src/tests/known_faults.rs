@@ -5,7 +5,7 @@
 
 use super::{
     miner::{Miner, refusal},
-    world::{World, job, now as unix_seconds, signed, terms, until, with_tail},
+    world::{World, job, now as unix_seconds, sign, terms, until, with_tail},
 };
 use crate::gateway_link::accept_job;
 use alloy_primitives::{Address, B256, Bytes};
@@ -37,7 +37,7 @@ impl World {
 async fn known_fault_shares_of_a_large_sequence_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
-    world.take(signed(&world.terms(1), job(&world.terms(1), 1 << 32))).await;
+    world.take(sign(&world.terms(1), job(&world.terms(1), 1 << 32))).await;
     let (mut miner, told) = world.working().await;
     let answer = miner.submit(&told.mine()).await;
     assert_eq!(refusal(&answer).1, "unknown-job");
@@ -51,8 +51,8 @@ async fn known_fault_job_of_a_lower_sequence_is_never_handed_out() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let (served, terms) = (world.served(1), world.terms(1));
-    world.take(signed(&terms, job(&terms, 1_000))).await;
-    world.take(signed(&terms, job(&terms, 5))).await;
+    world.take(sign(&terms, job(&terms, 1_000))).await;
+    world.take(sign(&terms, job(&terms, 5))).await;
     assert_eq!(world.journalled_jobs(), [1_000, 5]);
     assert!(served.job(5).is_some());
     assert_eq!(served.jobs().borrow().as_ref().map(|job| job.sequence()), Some(1_000));
@@ -65,12 +65,12 @@ async fn known_fault_job_of_a_later_window_is_handed_out_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let terms = world.terms(1);
-    world.take(signed(&terms, job(&terms, 1))).await;
+    world.take(sign(&terms, job(&terms, 1))).await;
     let (mut miner, told) = world.working().await;
     world.counts(&mut miner, &told).await;
     let now = unix_seconds();
     let later = HeaderJob { not_before: now + 400, not_after: now + 500, ..job(&terms, 2) };
-    world.take(signed(&terms, later)).await;
+    world.take(sign(&terms, later)).await;
     let told = miner.job().await;
     assert!(u64::from(told.ntime) >= (now + 400).get(), "{told:?}");
     assert!(told.clean, "the miner drops the job that could be mined");
@@ -88,7 +88,7 @@ async fn known_fault_number_of_jobs_has_no_limit() {
     for sequence in 1..=300 {
         let prefix = [vec![1, 0, 0, 0, 1], vec![0xaa; 400]].concat();
         let long = HeaderJob { coinbase_prefix: Bytes::from(prefix), ..job(&terms, sequence) };
-        world.take(signed(&terms, long)).await;
+        world.take(sign(&terms, long)).await;
     }
     assert_eq!(world.journalled_jobs().len(), 300);
 }
@@ -101,7 +101,7 @@ async fn known_fault_data_of_another_deployment_are_taken() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let old = world.terms(1);
-    world.book.job(&signed(&old, job(&old, 1))).await.unwrap();
+    world.book.job(&sign(&old, job(&old, 1))).await.unwrap();
     world.book.close(EpochId::new(old.id, 0)).await.unwrap();
     world.stop().await;
 
@@ -110,7 +110,7 @@ async fn known_fault_data_of_another_deployment_are_taken() {
     let world = World::start(dir.path(), [new.clone()]).await;
     assert_eq!(world.terms(1).domain, domain);
     let other = HeaderJob { prev_hash: B256::repeat_byte(3), ..job(&new, 1) };
-    let error = world.book.job(&signed(&new, other)).await.unwrap_err().to_string();
+    let error = world.book.job(&sign(&new, other)).await.unwrap_err().to_string();
     assert!(error.contains("sequence"), "{error}");
     world.offer(job(&new, 2)).await;
     let (mut miner, told) = world.working().await;

@@ -2,7 +2,7 @@
 
 use super::{
     gateway::Gateway,
-    world::{World, job, signed, terms, with_tail},
+    world::{World, job, sign, terms, with_tail},
 };
 use crate::gateway_link::{accept_job, read_link};
 use alloy_primitives::{B256, Bytes};
@@ -50,7 +50,7 @@ fn bad_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
     let stranger = LocalSigner::from_hex(&"33".repeat(32)).unwrap();
     let by_stranger = stranger.sign(&Job::from(good.clone()).digest(&terms.domain)).unwrap();
     let domain = hashlease_primitives::Domain { chain_id: 1, ..terms.domain };
-    let other_chain = super::world::signer().sign(&Job::from(good.clone()).digest(&domain)).unwrap();
+    let other_chain = super::world::job_signer().sign(&Job::from(good.clone()).digest(&domain)).unwrap();
     let changed = HeaderJob { coinbase_suffix: Bytes::from(vec![0xcc; 70]), ..good.clone() };
     let long = HeaderJob { not_after: good.not_before + 601, ..good.clone() };
     let backwards = HeaderJob { not_after: good.not_before - 1, ..good.clone() };
@@ -59,18 +59,18 @@ fn bad_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
     let deep = HeaderJob { branch: vec![B256::ZERO; 17], ..good.clone() };
     let foreign = HeaderJob { lease: LeaseId(2), ..good.clone() };
     vec![
-        ("job-unsigned", SignedJob { signature: [0; 65], ..signed(terms, good.clone()) }),
+        ("job-unsigned", SignedJob { signature: [0; 65], ..sign(terms, good.clone()) }),
         ("job-signature", SignedJob { job: good.clone().into(), signature: by_stranger }),
         ("job-signature", SignedJob { job: good.clone().into(), signature: other_chain }),
-        ("job-signature", SignedJob { job: changed.into(), ..signed(terms, good.clone()) }),
+        ("job-signature", SignedJob { job: changed.into(), ..sign(terms, good.clone()) }),
         ("job-signature", SignedJob { job: good.clone().into(), signature: [7; 65] }),
-        ("other-lease", signed(terms, foreign)),
-        ("job-window", signed(terms, long)),
-        ("job-window", signed(terms, backwards)),
-        ("job-coinbase", signed(terms, huge)),
-        ("job-coinbase", signed(terms, node_like)),
-        ("job-branch", signed(terms, deep)),
-        ("job-tail", signed(terms, with_tail(good, 33))),
+        ("other-lease", sign(terms, foreign)),
+        ("job-window", sign(terms, long)),
+        ("job-window", sign(terms, backwards)),
+        ("job-coinbase", sign(terms, huge)),
+        ("job-coinbase", sign(terms, node_like)),
+        ("job-branch", sign(terms, deep)),
+        ("job-tail", sign(terms, with_tail(good, 33))),
     ]
 }
 
@@ -90,7 +90,7 @@ async fn a_bad_job_is_never_handed_out_and_its_reason_is_logged() {
     }
     assert_eq!(world.journal().len(), records, "nor written down");
     // the next good one is
-    accept_job(&served, &world.book, &terms, signed(&terms, job(&terms, 3)), None, true).await;
+    accept_job(&served, &world.book, &terms, sign(&terms, job(&terms, 3)), None, true).await;
     let (mut miner, told) = world.working().await;
     assert_eq!(told.id, crate::share_intake::job_id(1, 3));
     world.counts(&mut miner, &told).await;
@@ -103,13 +103,13 @@ async fn a_job_that_cannot_be_shared_out_or_comes_too_late_is_not_handed_out() {
     let (served, terms) = (world.served(1), world.terms(1));
     let (log, _guard) = Log::start();
     for tail in [0, 1] {
-        accept_job(&served, &world.book, &terms, signed(&terms, with_tail(job(&terms, 2), tail)), None, true)
+        accept_job(&served, &world.book, &terms, sign(&terms, with_tail(job(&terms, 2), tail)), None, true)
             .await;
         assert!(log.drain().contains("can't be shared out"));
     }
     let now = super::world::now();
     let late = HeaderJob { not_before: now - 100, not_after: now - 1, ..job(&terms, 2) };
-    accept_job(&served, &world.book, &terms, signed(&terms, late), None, true).await;
+    accept_job(&served, &world.book, &terms, sign(&terms, late), None, true).await;
     assert!(served.job(2).is_none() && !served.has_job());
 }
 
@@ -118,9 +118,9 @@ async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let (served, terms) = (world.served(1), world.terms(1));
-    let first = signed(&terms, job(&terms, 2));
+    let first = sign(&terms, job(&terms, 2));
     // the same sequence must not change what shares are checked against
-    let second = signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
+    let second = sign(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
     for signed in [&first, &first, &second] {
         accept_job(&served, &world.book, &terms, signed.clone(), None, true).await;
     }
@@ -142,8 +142,8 @@ fn jobs(world: &World) -> Vec<SignedJob> {
 async fn another_job_under_a_used_sequence_is_refused_also_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let terms = terms(1);
-    let first = signed(&terms, job(&terms, 2));
-    let second = signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
+    let first = sign(&terms, job(&terms, 2));
+    let second = sign(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
     let (log, _guard) = Log::start();
     let world = World::start(dir.path(), [terms.clone()]).await;
     accept_job(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
@@ -178,7 +178,7 @@ async fn of_two_jobs_that_come_at_once_under_one_sequence_one_is_handed_out() {
         let world = World::start(dir.path(), [terms(1)]).await;
         let (served, terms) = (world.served(1), world.terms(1));
         let [one, other] = [1, 2]
-            .map(|byte| signed(&terms, HeaderJob { prev_hash: B256::repeat_byte(byte), ..job(&terms, 2) }));
+            .map(|byte| sign(&terms, HeaderJob { prev_hash: B256::repeat_byte(byte), ..job(&terms, 2) }));
         // the gateway's link, and a member that serves jobs while it is down
         let ways = [one, other].map(|signed| accept_job(&served, &world.book, &terms, signed, None, true));
         futures::future::join_all(ways).await;
@@ -220,7 +220,7 @@ async fn a_miner_sees_of_a_link_only_what_is_good() {
     let (book, link) = (world.book.clone(), Arc::clone(&served));
     let following = tokio::spawn(async move { read_link(&link, &book, events).await });
     gateway.push("{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[0.000000001]}\n");
-    gateway.push(&lines(&signed(&terms, job(&terms, 1)), true));
+    gateway.push(&lines(&sign(&terms, job(&terms, 1)), true));
     let mut miner = world.miner("1.rig").await;
     let first = miner.job().await;
     assert!(miner.target > terms.weight.target(), "the pool's is the easier one");
@@ -230,9 +230,9 @@ async fn a_miner_sees_of_a_link_only_what_is_good() {
     // nor what is no job at all, nor a notify without its signed job
     gateway.push("{\"id\":null,\"method\":\"hashlease.job\",\"params\":[\"2\",{}]}\n");
     gateway.push("{\"id\":null,\"method\":\"hashlease.job\",\"params\":7}\n");
-    let unsigned = lines(&signed(&terms, job(&terms, 8)), true);
+    let unsigned = lines(&sign(&terms, job(&terms, 8)), true);
     gateway.push(&format!("{}\n", unsigned.lines().next().unwrap()));
-    gateway.push(&lines(&signed(&terms, job(&terms, 9)), false));
+    gateway.push(&lines(&sign(&terms, job(&terms, 9)), false));
     let next = miner.job().await;
     assert_eq!((next.id.as_str(), next.clean), ("100000009", false));
     let share = first.mine_where(|hash| terms.weight.target().is_met_by(hash));

@@ -10,101 +10,41 @@ use crate::{
     mined_lease::{MineableJob, MinedLease, MinedLeases},
     session_numbers::SessionNumbers,
 };
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{B256, Bytes};
 use hashlease_api::{EvidenceFiles, LeaseStatus, NodeApi};
+pub(super) use hashlease_fixtures::{PATIENCE, job_signer, lease, now, patiently, sign, until};
+use hashlease_fixtures::{header_job, weight};
 use hashlease_journal::Record;
 use hashlease_ledger::Book;
-use hashlease_primitives::{
-    Algorithm, Domain, HashRate, HeaderJob, Job, Lease, LeaseId, LocalSigner, SettlementWeight, SignedJob,
-    SystemClock, Target, Terms, UnixSeconds, Work,
-};
+use hashlease_primitives::{HashRate, HeaderJob, LeaseId, SystemClock, Target, Terms};
 use hashlease_share::VerifiedJob;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
 };
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
-
-/// So long that only a failure reaches it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Comes back once it holds.
-pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "never: {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Unix seconds.
-pub(super) fn now() -> UnixSeconds {
-    SystemClock::shared().seconds()
-}
-
-pub(super) fn signer() -> LocalSigner {
-    LocalSigner::from_hex(&"22".repeat(32)).unwrap()
-}
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// A running lease in its first epoch; a share is worth 64 hashes.
 pub(super) fn terms(id: u64) -> Terms {
-    let start = now() - 100;
     Terms {
         id: LeaseId(id),
-        domain: Domain { chain_id: 31_337, contract: Address::repeat_byte(1) },
-        oracle: Address::repeat_byte(2),
-        provider: Address::repeat_byte(3),
-        job_signer: signer().address(),
-        algorithm: Algorithm::Sha256d,
-        weight: SettlementWeight::from_log2(6).unwrap(),
+        weight: weight(6),
         rate: HashRate::new(1_000_000),
-        start,
-        end: start + 7_200,
-        duration: 7_200,
-        epoch_length: 3_600,
-    }
-}
-
-/// The lease as the chain would show it.
-pub(super) fn lease(terms: Terms) -> Lease {
-    Lease {
-        terms,
-        token: Address::repeat_byte(4),
-        window: 3_600,
-        payment: 1_000,
-        bond: 200,
-        credited: Work::ZERO,
-        due: Work::ZERO,
-        as_of: UnixSeconds::new(0),
-        collected: Work::ZERO,
-        last: false,
-        settled: false,
+        ..hashlease_fixtures::terms((now() - 100).get(), 7_200, 3_600)
     }
 }
 
 /// A job with a free extranonce of 8 bytes and a window that reaches further than the clock allows.
 pub(super) fn job(terms: &Terms, sequence: u64) -> HeaderJob {
-    let now = now();
+    let now = now().get();
     HeaderJob {
-        lease: terms.id,
-        sequence,
         prev_hash: B256::repeat_byte(0x5a),
-        n_bits: 0x1d00_ffff,
-        version: 0x2000_0000,
-        version_mask: 0x1fff_e000,
-        not_before: now - 60,
-        not_after: now + 420,
         coinbase_prefix: Bytes::from([vec![1, 0, 0, 0, 1], vec![0xaa; 40]].concat()),
         tail_length: 8,
         coinbase_suffix: Bytes::from(vec![0xbb; 70]),
         branch: vec![B256::repeat_byte(7), B256::repeat_byte(8)],
+        ..header_job(terms, sequence, now - 60..=now + 420)
     }
 }
 
@@ -113,15 +53,9 @@ pub(super) fn with_tail(job: HeaderJob, tail_length: u8) -> HeaderJob {
     HeaderJob { tail_length, ..job }
 }
 
-pub(super) fn signed(terms: &Terms, job: HeaderJob) -> SignedJob {
-    let job = Job::from(job);
-    let signature = signer().sign(&job.digest(&terms.domain)).unwrap();
-    SignedJob { job, signature }
-}
-
 /// The target at which a share is worth `2^log2` hashes.
 pub(super) fn target(log2: u8) -> Target {
-    SettlementWeight::from_log2(log2).unwrap().target()
+    weight(log2).target()
 }
 
 pub(super) struct World {
@@ -210,7 +144,7 @@ impl World {
     /// Journalled, but not handed out yet.
     pub(super) async fn live(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) -> MineableJob {
         let terms = self.terms(job.lease.0);
-        let verified = VerifiedJob::verify(&terms, signed(&terms, job)).unwrap();
+        let verified = VerifiedJob::verify(&terms, sign(&terms, job)).unwrap();
         self.book.job(verified.signed()).await.unwrap();
         let form = JobForm::of(verified.job()).unwrap();
         MineableJob::new(verified, form, pool_target, clean)
@@ -275,9 +209,4 @@ impl World {
     pub(super) fn journal(&self) -> Vec<Record> {
         hashlease_journal::read(&self.dir.join("journal")).map(Result::unwrap).collect()
     }
-}
-
-/// Fails rather than hangs.
-pub(super) async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("never: {what}"))
 }
