@@ -5,13 +5,14 @@
 //! find. An epoch closes only when no write for it is under way.
 
 use crate::{
+    error::BookError,
     fold::{EpochShares, LeaseLedger, Ledger, LedgerError},
     refusal::CountRefusal,
     share_log::ShareLog,
 };
 use alloy_primitives::B256;
 use hashlease_evidence::MAX_JOBS;
-use hashlease_journal::{Journal, JournalError, Options, Record};
+use hashlease_journal::{Journal, Options, Record};
 use hashlease_primitives::{Commitment, EpochId, LeaseId, SharedClock, SignedJob, Terms, UnixMillis, Work};
 use hashlease_share::{EvidenceReason, VerifiedShare};
 use std::{
@@ -19,33 +20,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::{sync::Notify, task::JoinError};
-
-/// Why the book can't be opened, read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum BookError {
-    /// The journal can't be opened or written.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The journal's records contradict each other.
-    #[error("journal does not add up: {0}")]
-    Ledger(#[from] LedgerError),
-    /// Another job came first under this sequence, and every check of the evidence uses that one.
-    #[error("job sequence {sequence} was used for another job before")]
-    JobSequence {
-        /// The sequence.
-        sequence: u64,
-    },
-    /// A task that wrote a record or built a root ended early.
-    #[error("task ended early: {0}")]
-    Ended(#[from] JoinError),
-    /// The lease has no records.
-    #[error("lease {0} is not in the journal")]
-    UnknownLease(LeaseId),
-    /// The epoch is not closed yet.
-    #[error("{0} is not closed yet")]
-    NotClosed(EpochId),
-}
+use tokio::sync::Notify;
 
 /// Journal and ledger of a node.
 #[derive(Clone)]

@@ -9,11 +9,13 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod book;
+mod error;
 mod fold;
 mod refusal;
 mod share_log;
 
-pub use book::{Book, BookError, Reserved};
+pub use book::{Book, Reserved};
+pub use error::BookError;
 pub use fold::{EpochShares, LeaseLedger, Ledger, LedgerError, PoolVerdicts, Rebuilt};
 pub use refusal::CountRefusal;
 pub use share_log::{Appending, ShareLog};

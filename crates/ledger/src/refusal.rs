@@ -1,6 +1,6 @@
 //! Why the book does not count a share: the local rules, beside the evidence rules that need memory.
 
-use crate::book::BookError;
+use crate::error::BookError;
 use hashlease_primitives::LeaseId;
 use hashlease_share::EvidenceReason;
 

@@ -1,0 +1,32 @@
+//! Why the book can't be opened, read or written.
+
+use crate::fold::LedgerError;
+use hashlease_journal::JournalError;
+use hashlease_primitives::{EpochId, LeaseId};
+use tokio::task::JoinError;
+
+/// Why the book can't be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// The journal can't be opened or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal's records contradict each other.
+    #[error("journal does not add up: {0}")]
+    Ledger(#[from] LedgerError),
+    /// Another job came first under this sequence, and every check of the evidence uses that one.
+    #[error("job sequence {sequence} was used for another job before")]
+    JobSequence {
+        /// The sequence.
+        sequence: u64,
+    },
+    /// A task that wrote a record or built a root ended early.
+    #[error("task ended early: {0}")]
+    Ended(#[from] JoinError),
+    /// The lease has no records.
+    #[error("lease {0} is not in the journal")]
+    UnknownLease(LeaseId),
+    /// The epoch is not closed yet.
+    #[error("{0} is not closed yet")]
+    NotClosed(EpochId),
+}
