@@ -1,7 +1,7 @@
 //! Opening, replaying and appending.
 
 use crate::{
-    JournalError, Record,
+    JournalError, Options, Record,
     disk::{Disk, System},
     segment::{self, Cursor, End, MAX_PAYLOAD},
     writer::{Append, Segment, Writer},
@@ -17,23 +17,6 @@ use tracing::{info, warn};
 /// Most appends in the writer's queue. Further callers wait for room, so a slow disk slows them
 /// down.
 const QUEUE: usize = 65_536;
-
-/// Place of a journal and size of its segments.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Directory, created if missing.
-    pub dir: PathBuf,
-    /// A segment of at least this size is followed by a new one, bytes.
-    pub segment_bytes: u64,
-}
-
-impl Options {
-    /// Segments of 256 MiB.
-    #[must_use]
-    pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), segment_bytes: 256 << 20 }
-    }
-}
 
 /// A handle to an open journal. Clones share it; the lock is held until the last one is dropped and
 /// all their appends are written.

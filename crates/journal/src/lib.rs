@@ -33,6 +33,7 @@ mod error;
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 mod faults;
 mod journal;
+mod options;
 mod reader;
 mod record;
 mod segment;
@@ -40,6 +41,7 @@ mod wire;
 mod writer;
 
 pub use error::JournalError;
-pub use journal::{Journal, Options};
+pub use journal::Journal;
+pub use options::Options;
 pub use reader::read;
 pub use record::{MAX_BODY, Record, RecordError};
