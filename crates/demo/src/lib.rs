@@ -11,7 +11,7 @@ mod report;
 use anyhow::{Context as _, Result, bail, ensure};
 use books::Books;
 use clap::Args;
-use hashlease_primitives::{HashRate, Lease, LeaseId, UnixSeconds};
+use hashlease_primitives::{Clock as _, HashRate, Lease, LeaseId, SystemClock, UnixSeconds};
 use hashlease_sim::{
     measure_hash_rate,
     miner::{MinerConfig, MinerHandle},
@@ -20,13 +20,7 @@ use hashlease_stage::{Upstream, World, WorldOptions, secret};
 use hashlease_toolchain::Toolchain;
 use live::Live;
 use report::{Outcome, PoolTally};
-use std::{
-    io::IsTerminal as _,
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use tokio::time::sleep;
 
 /// Approximate price of the lease, base units of the demo token (6 decimals).
@@ -101,10 +95,6 @@ pub async fn run(arguments: DemoArgs) -> Result<ExitCode> {
     Ok(if outcome.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
 /// Rounds down to two digits, so that figures are easy to read.
 fn round(rate: f64) -> u64 {
     let unit = 10f64.powf(rate.log10().floor() - 1.0);
@@ -119,7 +109,7 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
     let tools = tokio::task::spawn_blocking(Toolchain::find).await.context("toolchain")??;
     let dir = match &arguments.dir {
         Some(dir) => dir.clone(),
-        None => tools.root().join(format!("target/demo/{}", unix_seconds())),
+        None => tools.root().join(format!("target/demo/{}", SystemClock.seconds())),
     };
     std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
     let dir = dir.canonicalize().with_context(|| dir.display().to_string())?;
@@ -225,7 +215,7 @@ impl LeaseRun<'_> {
         let mut idle = false;
         let mut status = NodeStatus::default();
         let settled = loop {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+            let now = SystemClock.now().get() as f64 / 1_000.0;
             let wanted = (idle_begins..idle_ends).contains(&now);
             if wanted != idle {
                 idle = wanted;
@@ -248,11 +238,9 @@ impl LeaseRun<'_> {
             if lease.settled {
                 break lease;
             }
-            if unix_seconds() > deadline.get() {
-                bail!(
-                    "the lease was not settled {} s after its window",
-                    unix_seconds() - lease.settle_after().get()
-                );
+            let now = SystemClock.seconds();
+            if now > deadline {
+                bail!("the lease was not settled {} s after its window", now.since(lease.settle_after()));
             }
             sleep(Duration::from_millis(250)).await;
         };

@@ -1,7 +1,7 @@
 //! Progress of the demo: a status line on a terminal, plain lines elsewhere.
 
-use super::{report, unix_seconds};
-use hashlease_primitives::{Lease, UnixSeconds, Work};
+use super::report;
+use hashlease_primitives::{Clock as _, Lease, SystemClock, Work};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     sync::{Mutex, PoisonError},
@@ -54,8 +54,8 @@ impl Live {
     /// Shows the state of the running lease, and prints what changed.
     pub(super) fn show(&self, lease: &Lease, counted: u128, hashes: u64, idle: bool) {
         let terms = &lease.terms;
-        let now = unix_seconds();
-        let epoch = terms.epoch_of(UnixSeconds::new(now)).ok();
+        let now = SystemClock.seconds();
+        let epoch = terms.epoch_of(now).ok();
         let news = {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             let mut news = Vec::new();
@@ -85,10 +85,10 @@ impl Live {
         }
         let when = match epoch {
             Some(epoch) => {
-                let left = terms.epoch_end(epoch).minus(now);
+                let left = terms.epoch_end(epoch).since(now);
                 format!("epoch {epoch} of {}, {left:2} s left", terms.epochs())
             }
-            None if now < terms.start.get() => format!("starts in {} s", terms.start.minus(now)),
+            None if now < terms.start => format!("starts in {} s", terms.start.since(now)),
             None => "over: closing, co-signing, settling".to_owned(),
         };
         let idle = if idle { " · IDLE" } else { "" };

@@ -1,6 +1,6 @@
 //! Prints results, for people and as JSON.
 
-use super::{Checked, VerifyArgs, light_cache, single as one};
+use super::{args::VerifyArgs, caches::light_cache, epoch::Checked, single as one};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use hashlease_check::Caches;
 use hashlease_evidence::SingleShare;

@@ -4,7 +4,8 @@
 use super::{
     epoch::{EthashEpoch, ITEM_BYTES, PAGE_BYTES},
     fastmod::FastMod,
-    fnv,
+    hashes::long_word,
+    item::{Item, prefetch},
 };
 use crate::{Isa, keccak};
 use alloy_primitives::B256;
@@ -15,64 +16,6 @@ const CACHE_ROUNDS: usize = 3;
 const LOOKAHEAD: usize = 4;
 /// Items between two reports of progress.
 const REPORT_EVERY: usize = 1 << 14;
-
-/// Words of an item.
-pub(super) const ITEM_WORDS: usize = 16;
-
-/// 64 bytes in a cache line of their own: words that are little-endian in memory on every machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C, align(64))]
-pub(super) struct Item([u32; ITEM_WORDS]);
-
-impl Item {
-    pub(super) const ZERO: Self = Self([0; ITEM_WORDS]);
-
-    #[inline(always)]
-    fn from_bytes(bytes: &[u8; ITEM_BYTES as usize]) -> Self {
-        let words = bytes.as_chunks().0;
-        Self(std::array::from_fn(|index| u32::from_ne_bytes(words[index])))
-    }
-
-    #[inline(always)]
-    #[allow(clippy::cast_possible_truncation)] // halves
-    pub(super) fn from_words(words: [u64; 8]) -> Self {
-        Self(std::array::from_fn(|index| ((words[index / 2] >> (index % 2 * 32)) as u32).to_le()))
-    }
-
-    #[inline(always)]
-    pub(super) fn words(&self) -> [u64; 8] {
-        std::array::from_fn(|index| {
-            u64::from(self.word(2 * index)) | u64::from(self.word(2 * index + 1)) << 32
-        })
-    }
-
-    #[inline(always)]
-    pub(super) const fn word(&self, index: usize) -> u32 {
-        u32::from_le(self.0[index])
-    }
-
-    #[inline(always)]
-    pub(super) const fn set_word(&mut self, index: usize, word: u32) {
-        self.0[index] = word.to_le();
-    }
-
-    /// Mixes every word with the one at the same place.
-    #[inline(always)]
-    pub(super) fn mix_in(&mut self, other: &Self) {
-        for (word, other) in self.0.iter_mut().zip(other.0) {
-            *word = fnv(u32::from_le(*word), u32::from_le(other)).to_le();
-        }
-    }
-
-    /// The bytes as in the specification.
-    pub(super) fn to_bytes(self) -> [u8; ITEM_BYTES as usize] {
-        let mut bytes = [0; ITEM_BYTES as usize];
-        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.0) {
-            *bytes = word.to_ne_bytes();
-        }
-        bytes
-    }
-}
 
 /// The light cache of one epoch: 16 MiB in the first, 128 KiB more with each.
 ///
@@ -243,7 +186,7 @@ fn grow(
             // this item as the last round left it decides which item is mixed in, so that is known
             // early
             if let Some(ahead) = items.get(index + LOOKAHEAD) {
-                super::prefetch::<true>(&items, modulo.of(ahead.word(0)) as usize);
+                prefetch::<true>(&items, modulo.of(ahead.word(0)) as usize);
             }
             let other = items[modulo.of(items[index].word(0)) as usize].words();
             before = hash(std::array::from_fn(|word| before[word] ^ other[word]));
@@ -252,11 +195,4 @@ fn grow(
         }
     }
     Ok(items)
-}
-
-/// Eight bytes of a hash as a little-endian word.
-pub(super) fn long_word(hash: &B256, index: usize) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&hash[index * 8..index * 8 + 8]);
-    u64::from_le_bytes(bytes)
 }

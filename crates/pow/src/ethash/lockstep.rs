@@ -3,7 +3,11 @@
 #![allow(unsafe_code)] // the choice of instructions at run time
 
 use super::{
-    Item, LightCache, Seal, cache::ITEM_WORDS, fnv, hash_of_words, prefetch, result_message, seed_message,
+    cache::LightCache,
+    fnv::fnv,
+    hashes::{hash_of_words, result_message, seed_message},
+    item::{ITEM_WORDS, Item, prefetch},
+    seal::Seal,
 };
 use crate::{
     Isa,

@@ -1,6 +1,8 @@
 //! Compares with a slow implementation of the specification that shares no code with the product.
 
 use super::*;
+use crate::Isa;
+use alloy_primitives::{B256, U256};
 use proptest::prelude::*;
 
 /// Follows the Python of the Ethash specification: lists of words, remainders by `%`, no lockstep.

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // vector registers and the choice of them at run time
 
 use super::{
-    LANES, Lanes,
+    lanes::{LANES, Lanes},
     round::{ROUND_CONSTANTS, keccak_round},
 };
 use std::arch::x86_64::{

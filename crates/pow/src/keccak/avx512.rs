@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // loads and stores of registers
 
 use super::{
-    LANES,
+    lanes::LANES,
     round::{ROUND_CONSTANTS, keccak_round},
 };
 use std::arch::x86_64::{

@@ -1,7 +1,7 @@
 //! Keccak-f\[1600\] in plain words of 64 bits.
 
 use super::{
-    LANES, Lanes,
+    lanes::{LANES, Lanes},
     round::{ROUND_CONSTANTS, keccak_round},
 };
 

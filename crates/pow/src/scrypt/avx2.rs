@@ -5,7 +5,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use super::{
-    Block,
+    block::Block,
     columns::{self, MOST, Words},
     methods::{arithmetic, one_row, transpose, turns},
     rows::{Rows, mix},

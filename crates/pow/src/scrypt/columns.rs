@@ -8,7 +8,7 @@
 // masked to the table.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-use super::{Block, HALF, N, ROW};
+use super::block::{Block, HALF, N, ROW};
 
 /// Most lanes that a vector may have.
 pub(super) const MOST: usize = 16;

@@ -1,10 +1,16 @@
 //! The kernels of each machine, and how many scrypts each does at once.
 #![allow(unsafe_code)]
 
-use super::{Block, N, portable};
 #[cfg(kernels)]
 use super::{avx2, avx512};
+use super::{
+    block::{Block, N},
+    portable,
+};
 use crate::Isa;
+
+/// Number of scrypts that the widest kernel does at once.
+pub(super) const MOST_LANES: usize = 16;
 
 /// A way to do the memory-hard part of several scrypts at once.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use super::{
-    Block,
+    block::Block,
     rows::{Rows, mix},
 };
 

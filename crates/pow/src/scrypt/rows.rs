@@ -10,7 +10,7 @@
 // masked to the table.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-use super::{Block, HALF, N, ROW};
+use super::block::{Block, HALF, N, ROW};
 
 /// One row of each of `LANES` scrypts.
 ///

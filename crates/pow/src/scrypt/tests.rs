@@ -3,8 +3,12 @@
 #![allow(clippy::arithmetic_side_effects)] // overflow would fail the test, as it should
 
 use super::{
-    Block, MOST_LANES, N, Scratch, pbkdf2, place, portable::Row, rows, scrypt, scrypt_many, scrypt_many_with,
-    scrypt_with,
+    Scratch,
+    block::{Block, N, place},
+    kernels::MOST_LANES,
+    pbkdf2,
+    portable::Row,
+    rows, scrypt, scrypt_many, scrypt_many_with, scrypt_with,
 };
 use crate::{Isa, hash_as_integer, sha256d};
 use alloy_primitives::{B256, U256};

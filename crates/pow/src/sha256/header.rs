@@ -2,7 +2,8 @@
 //! SHA-256d.
 
 use super::{
-    Engine, Way, hash_one, serial,
+    engine::{Engine, Way, hash_one},
+    serial,
     template::{Choice, HashedHeader, HeaderTemplate, Item, WIDEST},
 };
 use alloy_primitives::B256;

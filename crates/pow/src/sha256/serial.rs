@@ -6,9 +6,8 @@
 )]
 
 use super::{
-    block_of,
+    bytes::{block_of, digest_of},
     constants::{INITIAL, PADDING_OF_32, PADDING_OF_64, PADDING_OF_80},
-    digest_of,
     template::{HashedHeader, Item},
 };
 use alloy_primitives::B256;

@@ -7,9 +7,9 @@
 )]
 
 use super::{
+    bytes::digest_of,
     compress::Message,
     constants::{INITIAL, PADDING_OF_80, SCHEDULE_OF_64},
-    digest_of,
     lanes::{Eight, Lanes, Sixteen},
     template::{Choice, HashedHeader, HeaderTemplate, Item},
 };
