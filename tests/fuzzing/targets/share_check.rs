@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use hashlease_fuzz::{CACHE, ethash_job, header, header_job, share, sign, terms, twice};
 use hashlease_pow::ethash::result_of_mix;
 use hashlease_primitives::{Algorithm, HeaderJob, Job, Terms, UnixSeconds};
-use hashlease_share::{HeaderShare, OpenedShare, EvidenceReason, Share, VerifiedJob, open_many};
+use hashlease_share::{EvidenceReason, HeaderShare, OpenedShare, Share, VerifiedJob, open_many};
 use libfuzzer_sys::fuzz_target;
 use scrypt::Params;
 

@@ -92,7 +92,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Further notifications to pass on as [`UpstreamEvent::Other`].
+    /// Further notifications to pass on as [`UpstreamEvent::Other`](super::UpstreamEvent::Other).
     #[must_use]
     pub fn notifications<const N: usize>(mut self, methods: [&str; N]) -> Self {
         self.notifications = methods.map(str::to_owned).to_vec();
