@@ -11,6 +11,7 @@ use axum::{
 };
 use futures::stream;
 use hashlease_ledger::{Book, BookError};
+use hashlease_net::{HttpListener, Listener};
 use hashlease_primitives::{EpochId, LeaseId, Terms};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -19,7 +20,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{io::AsyncReadExt as _, net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{io::AsyncReadExt as _, sync::mpsc, time::timeout};
 use tracing::warn;
 
 /// Bytes of a file that are read and sent at a time.
@@ -60,12 +61,12 @@ impl std::fmt::Debug for NodeApi {
 }
 
 /// Serves the API until the task is ended.
-pub async fn serve(listener: TcpListener, api: NodeApi) {
+pub async fn serve(listener: Box<dyn Listener>, api: NodeApi) {
     let routes = Router::new()
         .route("/v1/leases/{id}/epochs/{epoch}/evidence", get(evidence))
         .route("/v1/status", get(status))
         .with_state(api);
-    if let Err(error) = axum::serve(listener, routes).await {
+    if let Err(error) = axum::serve(HttpListener(listener), routes).await {
         warn!(%error, "API stopped");
     }
 }

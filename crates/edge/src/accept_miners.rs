@@ -1,12 +1,12 @@
 //! Accepts miners' connections and serves each one.
 
 use crate::{lease_choice::LeaseChoice, miner_session::MinerSession};
+use hashlease_net::Listener;
 use hashlease_stratum::{
     LineLimits, V1,
     server::{AcceptOptions, AnswerOrder, SessionLimits, accept, serve},
 };
 use std::{future::pending, time::Duration};
-use tokio::net::TcpListener;
 use tracing::info;
 
 /// Connections at the same time.
@@ -17,7 +17,7 @@ const IN_FLIGHT: usize = 256;
 const WRITE: Duration = Duration::from_secs(20);
 
 /// Serves miners until it is dropped.
-pub(crate) async fn accept_miners(listener: TcpListener, choice: LeaseChoice) {
+pub(crate) async fn accept_miners(listener: Box<dyn Listener>, choice: LeaseChoice) {
     let options = AcceptOptions { peers: "miners", max_connections: MAX_MINERS, farewell: Duration::ZERO };
     let limits = SessionLimits {
         lines: LineLimits::default(),
@@ -29,7 +29,7 @@ pub(crate) async fn accept_miners(listener: TcpListener, choice: LeaseChoice) {
     accept(listener, options, pending(), |stream, peer| {
         let mut session = MinerSession::new(Box::new(V1), peer, choice.clone());
         async move {
-            let (reader, writer) = stream.into_split();
+            let (reader, writer) = tokio::io::split(stream);
             let end = serve(reader, writer, &mut session, limits).await;
             info!(%peer, code = end.code(), reason = %end, "miner left");
         }

@@ -9,9 +9,10 @@ use crate::{
 };
 use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
+use hashlease_net::SharedNetwork;
 use hashlease_primitives::{SharedClock, Terms};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle};
 
 /// How the edge runs.
 #[derive(Clone, Debug)]
@@ -75,19 +76,20 @@ impl Edge {
         leases: watch::Receiver<Arc<Vec<EdgeLease>>>,
         checker: Arc<ShareChecker>,
         clock: SharedClock,
+        network: SharedNetwork,
     ) -> Result<Self, EdgeError> {
         let EdgeConfig { listen, session_numbers, agent } = config;
         let numbers = SessionNumbers::open(session_numbers.clone())
             .map_err(|source| EdgeError::SessionNumbers { path: session_numbers, source })?;
         let error = |source| EdgeError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(error)?;
+        let listener = network.listen(listen).await.map_err(error)?;
         let address = listener.local_addr().map_err(error)?;
         let served = watch::Sender::new(Arc::new(MinedLeases::new()));
         let (watched, sessions) = (served.subscribe(), served.subscribe());
         let choice = LeaseChoice::new(book.clone(), sessions, numbers, checker, Arc::clone(&clock));
         let tasks = vec![
             tokio::spawn(accept_miners(listener, choice)),
-            tokio::spawn(serve_leases(leases, agent, book, served, clock)),
+            tokio::spawn(serve_leases(leases, agent, book, served, clock, network)),
         ];
         Ok(Self { address, served: watched, tasks })
     }

@@ -12,6 +12,7 @@ use crate::{
 };
 use hashlease_committee::{MemberClient, http_client};
 use hashlease_ledger::{Book, BookError};
+use hashlease_net::SharedNetwork;
 use hashlease_primitives::{DifficultyBase, NodeBox, SignedJob, Target, Terms};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::server::SessionRefusal;
@@ -92,6 +93,7 @@ pub(crate) async fn run_link(
     target: watch::Receiver<LinkTarget>,
     book: Book,
     agent: String,
+    network: SharedNetwork,
 ) {
     let fallback = tokio::spawn(poll_members(Arc::clone(&served), book.clone(), target.clone()));
     let id = served.id();
@@ -112,7 +114,7 @@ pub(crate) async fn run_link(
             .version_mask(BIP320_MASK)
             .notifications(["hashlease.job"])
             .difficulty(DifficultyBase::of_stratum(served.terms().algorithm));
-        match connect(options).await {
+        match connect(network.as_ref(), options).await {
             Ok((handle, events)) => {
                 served.set_link_state("connected");
                 served.set_link(Some(handle));

@@ -5,6 +5,7 @@ use crate::{
     mined_lease::{MinedLease, MinedLeases},
 };
 use hashlease_ledger::Book;
+use hashlease_net::SharedNetwork;
 use hashlease_primitives::{Lease, LeaseId, NodeBox, SharedClock};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -44,6 +45,7 @@ pub(crate) async fn serve_leases(
     book: Book,
     published: watch::Sender<Arc<MinedLeases>>,
     clock: SharedClock,
+    network: SharedNetwork,
 ) {
     let mut running: BTreeMap<LeaseId, LinkTask> = BTreeMap::new();
     loop {
@@ -78,7 +80,13 @@ pub(crate) async fn serve_leases(
             info!(lease = %terms.id, gateway = node_box.gateway, rate = %terms.rate, start = %terms.start, end = %terms.end, "lease found");
             let served = Arc::new(MinedLease::new(wanted.lease.clone(), Arc::clone(&clock)));
             let (sender, receiver) = watch::channel(target(node_box));
-            let link = tokio::spawn(run_link(Arc::clone(&served), receiver, book.clone(), agent.clone()));
+            let link = tokio::spawn(run_link(
+                Arc::clone(&served),
+                receiver,
+                book.clone(),
+                agent.clone(),
+                Arc::clone(&network),
+            ));
             running.insert(terms.id, LinkTask { served, target: sender, link });
         }
         publish(&published, &running);

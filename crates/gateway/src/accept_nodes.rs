@@ -1,12 +1,13 @@
 //! Accepts nodes' connections and serves each link.
 
 use crate::{node_link::NodeLink, served_lease::ServedLeases};
+use hashlease_net::Listener;
 use hashlease_stratum::{
     LineLimits, V1,
     server::{AcceptOptions, AnswerOrder, SessionLimits, accept, serve},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 use tracing::info;
 
 /// Connections at the same time.
@@ -20,7 +21,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves nodes until `stopped` is true. The leases say goodbye to the nodes they know.
 pub(crate) async fn accept_nodes(
-    listener: TcpListener,
+    listener: Box<dyn Listener>,
     leases: ServedLeases,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -39,7 +40,7 @@ pub(crate) async fn accept_nodes(
     accept(listener, options, stop, |stream, peer| {
         let mut link = NodeLink::new(Box::new(V1), Arc::clone(&leases));
         async move {
-            let (reader, writer) = stream.into_split();
+            let (reader, writer) = tokio::io::split(stream);
             let end = serve(reader, writer, &mut link, limits).await;
             let lease = link.lease_id().map(|lease| lease.0);
             info!(%peer, lease, code = end.code(), reason = %end, "link to a node ended");

@@ -9,6 +9,7 @@ use crate::{
     signer::JobSigner,
 };
 use hashlease_check::ShareChecker;
+use hashlease_net::SharedNetwork;
 use hashlease_primitives::{LeaseId, SharedClock};
 use std::{
     collections::BTreeMap,
@@ -20,7 +21,6 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::TcpListener,
     sync::watch,
     task::JoinHandle,
     time::{sleep, timeout},
@@ -98,6 +98,7 @@ impl Gateway {
         assignments: watch::Receiver<Arc<Vec<Assignment>>>,
         checker: Arc<ShareChecker>,
         clock: SharedClock,
+        network: SharedNetwork,
     ) -> Result<GatewayHandle, GatewayError> {
         let data = |source| GatewayError::Data { path: config.data_dir.clone(), source };
         std::fs::create_dir_all(&config.data_dir).map_err(data)?;
@@ -107,21 +108,14 @@ impl Gateway {
             TryLockError::Error(source) => data(source),
         })?;
         let listen = |source| GatewayError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let listener = network.listen(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let leases = ServedLeases::default();
         let (stop, stopped) = watch::channel(false);
+        let service = LeaseService { config, signer: Arc::new(signer), checker, clock, network };
         let tasks = vec![
             tokio::spawn(accept_nodes(listener, Arc::clone(&leases), stopped.clone())),
-            tokio::spawn(serve_assignments(
-                config,
-                Arc::new(signer),
-                assignments,
-                Arc::clone(&leases),
-                stopped,
-                checker,
-                clock,
-            )),
+            tokio::spawn(serve_assignments(service, assignments, Arc::clone(&leases), stopped)),
         ];
         info!(%address, "gateway listens");
         Ok(GatewayHandle { address, leases, stop, tasks, _lock: lock })
@@ -180,16 +174,23 @@ impl LeaseTask {
     }
 }
 
-/// Starts, changes and ends leases as the assignments change.
-async fn serve_assignments(
+/// What every lease is served with.
+struct LeaseService {
     config: GatewayConfig,
     signer: Arc<dyn JobSigner>,
+    checker: Arc<ShareChecker>,
+    clock: SharedClock,
+    network: SharedNetwork,
+}
+
+/// Starts, changes and ends leases as the assignments change.
+async fn serve_assignments(
+    service: LeaseService,
     mut assignments: watch::Receiver<Arc<Vec<Assignment>>>,
     leases: ServedLeases,
     mut stopped: watch::Receiver<bool>,
-    checker: Arc<ShareChecker>,
-    clock: SharedClock,
 ) {
+    let LeaseService { config, signer, checker, clock, network } = service;
     let mut running: BTreeMap<LeaseId, LeaseTask> = BTreeMap::new();
     // true once the sender is gone: the assignments stay as they are
     let mut frozen = false;
@@ -232,7 +233,11 @@ async fn serve_assignments(
                     let served = Arc::new(served);
                     info!(lease = %id, "serving lease");
                     lock(&leases).insert(id, Arc::clone(&served));
-                    let task = tokio::spawn(serve_lease(Arc::clone(&served), config.agent.clone()));
+                    let task = tokio::spawn(serve_lease(
+                        Arc::clone(&served),
+                        config.agent.clone(),
+                        Arc::clone(&network),
+                    ));
                     running.insert(id, LeaseTask { served, task });
                 }
                 Err(error) => {

@@ -8,6 +8,7 @@ use crate::{
     served_lease::{HandedOutJob, ServedLease, ServiceEnd, lock},
     sign_job::{Extranonce, JobError},
 };
+use hashlease_net::SharedNetwork;
 use hashlease_primitives::{Difficulty, DifficultyBase, Target, Terms, UnixSeconds};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::{
@@ -46,7 +47,7 @@ enum PoolSessionEnd {
 }
 
 /// Serves a lease until its end.
-pub(crate) async fn serve_lease(served: Arc<ServedLease>, agent: String) {
+pub(crate) async fn serve_lease(served: Arc<ServedLease>, agent: String, network: SharedNetwork) {
     let mut assignment = served.assignment();
     let mut members = JobsToMembers::new(Arc::clone(served.clock()));
     let id = served.id();
@@ -70,7 +71,7 @@ pub(crate) async fn serve_lease(served: Arc<ServedLease>, agent: String) {
             .difficulty(DifficultyBase::of_stratum(current.terms.algorithm));
         let pool = options.address().to_owned();
         let connected = tokio::select! {
-            connected = connect(options) => connected,
+            connected = connect(network.as_ref(), options) => connected,
             _ = assignment.changed() => continue,
         };
         let (worked, end) = match connected {

@@ -7,6 +7,7 @@ mod world;
 
 use hashlease_check::ShareChecker;
 use hashlease_gateway::{Gateway, GatewayConfig, GatewayError, PoolState};
+use hashlease_net::Tcp;
 use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, SystemClock, Terms, UnixSeconds};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
@@ -238,6 +239,7 @@ async fn sequences_go_on_after_a_gateway_that_was_killed() {
             assignments,
             Arc::new(ShareChecker::new(1)),
             SystemClock::shared(),
+            Tcp::shared(),
         )
         .await;
         assert!(matches!(second, Err(GatewayError::Locked { .. })), "one gateway to a data directory");

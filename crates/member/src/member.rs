@@ -11,6 +11,7 @@ use crate::{
 };
 use hashlease_check::{CacheSettings, Caches};
 use hashlease_committee::HttpClientError;
+use hashlease_net::SharedNetwork;
 use hashlease_primitives::{Lease, LeaseId, LocalSigner, SharedClock};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +22,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::{net::TcpListener, sync::watch, task::spawn_blocking, time::sleep};
+use tokio::{sync::watch, task::spawn_blocking, time::sleep};
 use tracing::warn;
 
 /// Interval of the search for leases that ended by the clock.
@@ -71,6 +72,7 @@ impl Member {
         signer: LocalSigner,
         leases: watch::Receiver<LeaseViews>,
         clock: SharedClock,
+        network: SharedNetwork,
     ) -> Result<Self, MemberError> {
         std::fs::create_dir_all(&config.data_dir)
             .map_err(|source| MemberError::Data { path: config.data_dir.clone(), source })?;
@@ -104,7 +106,7 @@ impl Member {
         let scratch = config.data_dir.join("evidence");
         Scratch::empty(&scratch).map_err(|source| MemberError::Data { path: scratch.clone(), source })?;
         let listen = |source| MemberError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let listener = network.listen(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let http = hashlease_committee::http_client()?;
         let (running, ends) = watch::channel(());

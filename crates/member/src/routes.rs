@@ -14,11 +14,12 @@ use axum::{
     routing::{get, post},
 };
 use hashlease_committee::{ErrorBody, Refusals, SignRequest};
+use hashlease_net::{HttpListener, Listener};
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob};
 use serde::Deserialize;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 /// Longest request body, bytes.
@@ -52,7 +53,7 @@ impl IntoResponse for RequestRefusal {
     }
 }
 
-pub(crate) async fn serve(listener: TcpListener, member: Arc<State>) {
+pub(crate) async fn serve(listener: Box<dyn Listener>, member: Arc<State>) {
     let routes = Router::new()
         .route("/v1/jobs", post(accept_job))
         .route("/v1/leases/{id}/jobs", get(jobs))
@@ -65,7 +66,7 @@ pub(crate) async fn serve(listener: TcpListener, member: Arc<State>) {
         .layer(map_response(errors_as_json))
         .with_state(Arc::clone(&member));
     let ended = async move { member.ended().await };
-    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(ended).await {
+    if let Err(error) = axum::serve(HttpListener(listener), routes).with_graceful_shutdown(ended).await {
         warn!(%error, "API stopped");
     }
 }

@@ -1,6 +1,7 @@
 //! The client against scripted pools.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use hashlease_net::Tcp;
 use hashlease_primitives::Secret;
 use hashlease_primitives::{Difficulty, DifficultyBase};
 use hashlease_stratum::client::{
@@ -64,7 +65,7 @@ async fn listen() -> (TcpListener, ConnectOptions) {
 }
 
 async fn meet(options: ConnectOptions, listener: &TcpListener) -> (Pool, UpstreamHandle, UpstreamEvents) {
-    let (client, accepted) = tokio::join!(connect(options), listener.accept());
+    let (client, accepted) = tokio::join!(connect(&Tcp, options), listener.accept());
     let (handle, events) = client.unwrap();
     (Pool::new(accepted.unwrap().0), handle, events)
 }
@@ -243,6 +244,6 @@ async fn nobody_there_is_said_with_the_address() {
     let (listener, options) = listen().await;
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let error = connect(options).await.expect_err("nobody listens").to_string();
+    let error = connect(&Tcp, options).await.expect_err("nobody listens").to_string();
     assert!(error.starts_with(&address), "{error}");
 }

@@ -273,7 +273,7 @@ async fn listen(
         let stop = async {
             stopped.await.unwrap();
         };
-        accept(listener, options, stop, |mut stream, _| async move {
+        accept(Box::new(listener), options, stop, |mut stream, _| async move {
             stream.write_all(b"hello\n").await.unwrap();
             let mut rest = Vec::new();
             let _ = stream.read_to_end(&mut rest).await;

@@ -9,6 +9,7 @@ use anyhow::Result;
 use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow};
 use hashlease_check::ShareChecker;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig};
+use hashlease_net::Tcp;
 use hashlease_primitives::{GatewayBox, LeaseId, NodeKey, SystemClock};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
@@ -31,7 +32,8 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
     };
     let (assignments, _following) = follow(watcher, shared.pause()?, view, Vec::new());
     let checker = Arc::new(ShareChecker::on_all_cores());
-    let gateway = Gateway::start(config, signer, assignments, checker, SystemClock::shared()).await?;
+    let gateway =
+        Gateway::start(config, signer, assignments, checker, SystemClock::shared(), Tcp::shared()).await?;
     let mut line = ready_line;
     if let Some(fields) = line.as_object_mut() {
         fields.insert("link".into(), json!(gateway.local_addr().to_string()));

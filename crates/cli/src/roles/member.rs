@@ -12,6 +12,7 @@ use hashlease_chain::{
     bindings::CommitteeOracle, follow,
 };
 use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig};
+use hashlease_net::Tcp;
 use hashlease_primitives::{LeaseId, SystemClock};
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
@@ -38,7 +39,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
     let watcher = LeaseWatcher::new(chain.clone(), LeaseFilter::Oracle(oracle), shared.confirmations()?);
     let view = MemberView { committees: Committees::new(chain.clone(), COMMITTEE_AGE) };
     let (leases, _following) = follow(watcher, shared.pause()?, view, BTreeMap::new());
-    let member = Member::start(config, signer, leases, SystemClock::shared()).await?;
+    let member = Member::start(config, signer, leases, SystemClock::shared(), Tcp::shared()).await?;
     let announcing = role.announce.then(|| {
         let url = role.public_url.map_or_else(|| format!("http://{}/", member.address()), String::from);
         tokio::spawn(announce(chain, sender, address, oracle, url))

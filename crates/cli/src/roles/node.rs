@@ -11,6 +11,7 @@ use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleVie
 use hashlease_check::ShareChecker;
 use hashlease_edge::{Edge, EdgeConfig, EdgeLease, LeaseState};
 use hashlease_ledger::Book;
+use hashlease_net::Tcp;
 use hashlease_primitives::{Lease, LeaseId, NodeBox, NodeKey, SystemClock};
 use hashlease_settlement::{Context, EvidenceBase, Settlement};
 use serde_json::json;
@@ -18,7 +19,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 /// Evidence files served at once. Each takes a connection and little memory.
@@ -30,13 +31,14 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let chain = chain(&shared).await?;
     let sender = sender(&chain, &provider)?;
     let clock = SystemClock::shared();
+    let network = Tcp::shared();
     let data_dir = role.data_dir()?;
     std::fs::create_dir_all(&data_dir).with_context(|| format!("data directory {}", data_dir.display()))?;
     // first, because the journal's lock stops a second node before it changes anything
     let book = Book::open(&data_dir.join("journal"), Arc::clone(&clock))?;
 
     let listen = role.api()?;
-    let readers = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    let readers = network.listen(listen).await.with_context(|| format!("listening on {listen}"))?;
     let api = readers.local_addr().with_context(|| format!("listening on {listen}"))?;
     let public = match &role.public_api {
         Some(public) => public.clone(),
@@ -62,7 +64,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     };
     let checker = Arc::new(ShareChecker::on_all_cores());
     let address = provider.address();
-    let edge = Edge::start(config, book.clone(), leases, checker, Arc::clone(&clock)).await?;
+    let edge = Edge::start(config, book.clone(), leases, checker, Arc::clone(&clock), network).await?;
     let states = edge.states();
     let status = move || states().into_iter().map(status).collect();
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };

@@ -1,6 +1,7 @@
 //! A gateway's end of the link, scripted.
 
 use super::world::{patiently, until};
+use hashlease_net::Tcp;
 use hashlease_stratum::client::{ConnectOptions, UpstreamEvents, UpstreamHandle, connect};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -33,7 +34,7 @@ impl Gateway {
             serve(stream, to, said, pushed).await;
         });
         let options = ConnectOptions::new(&address, "node/test").notifications(["hashlease.job"]);
-        let (handle, events) = connect(options).await.unwrap();
+        let (handle, events) = connect(&Tcp, options).await.unwrap();
         Self { handle, events: Some(events), submits, verdict, push }
     }
 

@@ -11,6 +11,7 @@ use crate::gateway_link::accept_job;
 use alloy_primitives::{Address, B256, Bytes};
 use hashlease_journal::Record;
 use hashlease_ledger::Book;
+use hashlease_net::Tcp;
 use hashlease_primitives::{Domain, EpochId, HeaderJob, SignedJob, SystemClock, Target, Terms};
 use hashlease_stratum::client::{ConnectOptions, connect};
 
@@ -172,7 +173,7 @@ async fn known_fault_status_shows_the_address_of_the_gateway() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let options = ConnectOptions::new("127.0.0.1:9", "node/test");
-    let error = connect(options).await.err().unwrap();
+    let error = connect(&Tcp, options).await.err().unwrap();
     // as `gateway_link::run_link` does
     world.served(1).set_link_state(error.to_string());
     let (api, _) = world.api(4).await;

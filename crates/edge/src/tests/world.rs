@@ -91,7 +91,7 @@ impl World {
         let checker = Arc::new(hashlease_check::ShareChecker::new(1));
         let choice =
             LeaseChoice::new(book.clone(), leases.subscribe(), numbers, checker, SystemClock::shared());
-        let accepting = tokio::spawn(accept_miners(listener, choice));
+        let accepting = tokio::spawn(accept_miners(Box::new(listener), choice));
         Self { book, address, dir: dir.to_owned(), leases, accepting }
     }
 
@@ -201,7 +201,7 @@ impl World {
         let status = |LeaseState { terms, gateway, has_job }| LeaseStatus { terms, gateway, has_job };
         let leases = move || states().into_iter().map(status).collect();
         let api = NodeApi { book: self.book.clone(), files, leases: Arc::new(leases) };
-        tokio::spawn(hashlease_api::serve(listener, api));
+        tokio::spawn(hashlease_api::serve(Box::new(listener), api));
         (address, dir)
     }
 

@@ -5,6 +5,7 @@ use arrayvec::ArrayVec;
 use hashlease_check::ShareChecker;
 use hashlease_fixtures::{PATIENCE, job_signer, weight};
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig, GatewayHandle, LeaseStatus};
+use hashlease_net::Tcp;
 use hashlease_primitives::{
     Difficulty, DifficultyBase, GatewayBox, HashRate, LeaseId, Secret, SignedJob, SystemClock, Target, Terms,
 };
@@ -75,6 +76,7 @@ pub async fn start(dir: &Path, leases: Vec<Assignment>) -> World {
             receiver,
             Arc::new(ShareChecker::new(1)),
             SystemClock::shared(),
+            Tcp::shared(),
         )
         .await
         .unwrap(),

@@ -12,6 +12,7 @@ use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, Statement
 use hashlease_evidence::Evidence;
 use hashlease_fixtures::{key, terms, weight};
 use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
+use hashlease_net::Tcp;
 use hashlease_primitives::{
     Commitment, EpochId, EpochRoot, Lease, LeaseId, LocalSigner, SignedEpochRoot, Statement, SystemClock,
     Terms,
@@ -91,9 +92,15 @@ impl Seated {
     async fn start(&mut self, leases: &watch::Receiver<LeaseViews>) {
         // the store of one that was just dropped is free as soon as its last task has ended
         let member = until_some("the store to be free", async || {
-            Member::start(self.config.clone(), self.signer.clone(), leases.clone(), SystemClock::shared())
-                .await
-                .ok()
+            Member::start(
+                self.config.clone(),
+                self.signer.clone(),
+                leases.clone(),
+                SystemClock::shared(),
+                Tcp::shared(),
+            )
+            .await
+            .ok()
         });
         let member = member.await;
         self.client = MemberClient::new(format!("http://{}/", member.address()).parse().unwrap()).unwrap();

@@ -13,11 +13,11 @@ mod session;
 pub use event::{SubmitOutcome, UpstreamEvent};
 pub use options::ConnectOptions;
 
+use hashlease_net::Network;
 use serde_json::{Value, json};
 use session::Command;
 use std::{future::Future, io};
 use tokio::{
-    net::TcpStream,
     sync::{mpsc, oneshot},
     time::timeout,
 };
@@ -112,11 +112,14 @@ impl UpstreamEvents {
     }
 }
 
-/// Opens a session.
+/// Opens a session over `network`.
 ///
 /// # Errors
 /// [`ConnectError`] when there is no connection; everything later comes as an event.
-pub async fn connect(options: ConnectOptions) -> Result<(UpstreamHandle, UpstreamEvents), ConnectError> {
+pub async fn connect(
+    network: &dyn Network,
+    options: ConnectOptions,
+) -> Result<(UpstreamHandle, UpstreamEvents), ConnectError> {
     let address = options.address.clone();
     if let Some(scheme) = options.scheme {
         return Err(ConnectError::Scheme { address, scheme });
@@ -125,13 +128,11 @@ pub async fn connect(options: ConnectOptions) -> Result<(UpstreamHandle, Upstrea
         Some((host, Ok(1..))) if !host.is_empty() => {}
         _ => return Err(ConnectError::Address { address }),
     }
-    let stream = match timeout(options.handshake, TcpStream::connect(&address)).await {
+    let stream = match timeout(options.handshake, network.connect(&address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(source)) => return Err(ConnectError::Io { address, source }),
         Err(_) => return Err(ConnectError::Timeout { address, seconds: options.handshake.as_secs() }),
     };
-    // a share must not wait for Nagle
-    let _ = stream.set_nodelay(true);
     let (commands, requests) = mpsc::channel(SUBMITS);
     let (sender, events) = mpsc::channel(EVENTS);
     tokio::spawn(session::run(stream, options, sender, requests));
@@ -141,6 +142,7 @@ pub async fn connect(options: ConnectOptions) -> Result<(UpstreamHandle, Upstrea
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hashlease_net::Tcp;
 
     #[tokio::test]
     async fn what_is_no_address_is_named() {
@@ -150,7 +152,7 @@ mod tests {
             ("pool.example:0", "expected host:port"),
             ("stratum+ssl://pool.example:3333", "stratum+ssl:// is not served"),
         ] {
-            let error = connect(ConnectOptions::new(address, "agent")).await.err().unwrap().to_string();
+            let error = connect(&Tcp, ConnectOptions::new(address, "agent")).await.err().unwrap().to_string();
             assert!(error.contains(words), "{address}: {error}");
         }
     }

@@ -11,14 +11,11 @@ use crate::{
     },
     line::{LineError, LineReader},
 };
+use hashlease_net::Stream;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, io, time::Duration};
 use tokio::{
-    io::AsyncWriteExt as _,
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncWriteExt as _, ReadHalf, WriteHalf, split},
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout},
 };
@@ -38,12 +35,12 @@ pub(super) struct Command {
 
 /// Runs the session until it ends; the reason is the last event.
 pub(super) async fn run(
-    stream: TcpStream,
+    stream: Stream,
     options: ConnectOptions,
     events: mpsc::Sender<UpstreamEvent>,
     requests: mpsc::Receiver<Command>,
 ) {
-    let (reader, writer) = stream.into_split();
+    let (reader, writer) = split(stream);
     let mut session = ClientSession {
         lines: LineReader::new(reader, options.limits),
         writer,
@@ -66,8 +63,8 @@ pub(super) async fn run(
 }
 
 struct ClientSession {
-    lines: LineReader<OwnedReadHalf>,
-    writer: OwnedWriteHalf,
+    lines: LineReader<ReadHalf<Stream>>,
+    writer: WriteHalf<Stream>,
     events: mpsc::Sender<UpstreamEvent>,
     /// By id, hence by age.
     pending: BTreeMap<u64, PendingShare>,

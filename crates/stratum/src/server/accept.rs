@@ -1,8 +1,8 @@
 //! Accepts connections, up to a limit.
 
+use hashlease_net::{Listener, Stream};
 use std::{future::Future, net::SocketAddr, pin::pin, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -26,10 +26,10 @@ pub struct AcceptOptions {
 ///
 /// All sessions end when the returned future is dropped.
 pub async fn accept<S>(
-    listener: TcpListener,
+    mut listener: Box<dyn Listener>,
     options: AcceptOptions,
     stop: impl Future<Output = ()>,
-    mut serve: impl FnMut(TcpStream, SocketAddr) -> S,
+    mut serve: impl FnMut(Stream, SocketAddr) -> S,
 ) where
     S: Future<Output = ()> + Send + 'static,
 {
@@ -47,9 +47,6 @@ pub async fn accept<S>(
                 warn!(%peer, peers, limit = max_connections, "too many connections, refusing one");
             }
             Ok((stream, peer)) => {
-                // a share or a job must not wait for Nagle; a socket that can't be told is slower,
-                // not wrong
-                let _ = stream.set_nodelay(true);
                 connections.spawn(serve(stream, peer));
             }
             Err(error) => {

@@ -1,0 +1,52 @@
+//! The network, handed in: roles listen and connect through a [`Network`], and nothing opens a socket by itself. So a
+//! test or a simulation decides which host is where, and what a connection does.
+//!
+//! In: addresses. Out: byte streams. [`Tcp`] is the machine's own network. The clients for HTTP (members, evidence,
+//! RPC) still connect by themselves: their library has its own connector.
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+#[cfg(feature = "http")]
+mod http_listener;
+mod tcp;
+
+#[cfg(feature = "http")]
+pub use http_listener::HttpListener;
+pub use tcp::Tcp;
+
+use std::{fmt::Debug, future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A future of a network's.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
+
+/// A byte stream in both directions.
+pub trait Connection: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin> Connection for T {}
+
+/// An open connection.
+pub type Stream = Box<dyn Connection>;
+
+/// Accepts connections at one address.
+pub trait Listener: Debug + Send {
+    /// The next connection, and where it comes from. Dropping the future loses no connection.
+    fn accept(&mut self) -> Pending<'_, (Stream, SocketAddr)>;
+
+    /// Where it listens, with the port that was taken for port 0.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// Where roles listen and connect.
+pub trait Network: Debug + Send + Sync {
+    /// Listens at an address; port 0 takes a free port.
+    fn listen(&self, address: SocketAddr) -> Pending<'_, Box<dyn Listener>>;
+
+    /// Connects to `host:port`.
+    fn connect<'a>(&'a self, address: &'a str) -> Pending<'a, Stream>;
+}
+
+/// A network that the parts of a role share.
+pub type SharedNetwork = Arc<dyn Network>;
