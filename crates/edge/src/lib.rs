@@ -17,10 +17,12 @@ mod job_form;
 mod lease_choice;
 mod leases;
 mod mined_lease;
+mod miner_messages;
 mod miner_session;
 mod refusal;
 mod session_numbers;
 mod share_intake;
+mod stale_jobs;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,6 @@
 //! A lease that miners mine for: its jobs, and the link to its gateway.
 
-use crate::job_form::JobForm;
+use crate::{job_form::JobForm, stale_jobs::Staleness};
 use alloy_primitives::B256;
 use hashlease_primitives::{Lease, LeaseId, SharedClock, Target, Terms, UnixSeconds};
 use hashlease_share::VerifiedJob;
@@ -8,12 +8,10 @@ use hashlease_stratum::client::UpstreamHandle;
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 use tokio::sync::watch;
 
-/// How long shares of a job still count after a new block superseded it, as pools usually allow.
-pub(crate) const STALE_GRACE: Duration = Duration::from_secs(3);
 /// How far ahead of its start a lease is connected, seconds.
 pub(crate) const CONNECT_AHEAD: u64 = 60;
 /// Jobs kept per lease; the oldest go first.
@@ -32,7 +30,7 @@ pub(crate) struct MineableJob {
     pub(crate) pool_target: Option<Target>,
     /// It arrived with a new block.
     pub(crate) clean: bool,
-    superseded: Mutex<Option<Instant>>,
+    staleness: Staleness,
     uncounted: Mutex<HashSet<B256>>,
 }
 
@@ -48,7 +46,7 @@ impl MineableJob {
             form,
             pool_target,
             clean,
-            superseded: Mutex::new(None),
+            staleness: Staleness::default(),
             uncounted: Mutex::new(HashSet::new()),
         }
     }
@@ -62,7 +60,7 @@ impl MineableJob {
     /// A new block superseded it and the grace is over.
     #[must_use]
     pub(crate) fn is_stale(&self) -> bool {
-        lock(&self.superseded).is_some_and(|at| at.elapsed() > STALE_GRACE)
+        self.staleness.is_stale()
     }
 
     /// Remembers a share that is worth nothing to the lease but may be to the pool. `false` when
@@ -161,7 +159,7 @@ impl MinedLease {
         if job.clean {
             let at = Instant::now();
             for (_, older) in jobs.range(..job.sequence()) {
-                lock(&older.superseded).get_or_insert(at);
+                older.staleness.supersede(at);
             }
         }
         jobs.insert(job.sequence(), Arc::clone(&job));

@@ -3,7 +3,8 @@
 use crate::{
     JournalError, Options, Record,
     disk::{Disk, System},
-    segment::{self, Cursor, End, MAX_PAYLOAD},
+    segment::{self, Cursor, MAX_PAYLOAD},
+    torn_tail,
     writer::{Append, Segment, Writer},
 };
 use std::{
@@ -12,7 +13,7 @@ use std::{
     thread,
 };
 use tokio::sync::{mpsc, oneshot};
-use tracing::{info, warn};
+use tracing::info;
 
 /// Most appends in the writer's queue. Further callers wait for room, so a slow disk slows them
 /// down.
@@ -140,15 +141,7 @@ fn replay_all<E: std::fmt::Display>(
                 break end;
             }
         };
-        let length = match end {
-            End::Whole => cursor.length(),
-            End::Torn(offset) if segments.len() == 0 => {
-                let lost = cursor.length().saturating_sub(offset);
-                warn!(segment = %path.display(), offset, lost, "cut off a torn tail that was never acknowledged");
-                offset
-            }
-            End::Torn(offset) => return Err(segment::torn_inside(&path, offset)),
-        };
+        let length = torn_tail::intact_length(&path, end, cursor.length(), segments.len() == 0)?;
         next = cursor.number();
         last = Some(Tail { path, length, mark: cursor.mark() });
     }

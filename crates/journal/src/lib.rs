@@ -37,6 +37,7 @@ mod options;
 mod reader;
 mod record;
 mod segment;
+mod torn_tail;
 mod wire;
 mod writer;
 

@@ -4,9 +4,10 @@ use crate::{
     JournalError, Options,
     disk::Disk,
     segment::{self, HEADER, MAX_PAYLOAD, as_u64},
+    torn_tail,
 };
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     hash::{BuildHasher as _, Hasher as _, RandomState},
     io,
     path::{Path, PathBuf},
@@ -78,16 +79,7 @@ impl Segment {
         mark: u64,
     ) -> Result<Self, JournalError> {
         let length = as_u64(length);
-        let mut open = || -> io::Result<File> {
-            let mut file = OpenOptions::new().write(true).open(&path)?;
-            let torn = file.metadata()?.len() != length;
-            disk.cut(&mut file, length)?;
-            if torn {
-                disk.sync(&file)?;
-            }
-            Ok(file)
-        };
-        let file = open().map_err(JournalError::io(&path))?;
+        let file = torn_tail::cut(disk, &path, length).map_err(JournalError::io(&path))?;
         Ok(Self { path, file, length, mark })
     }
 }

@@ -7,14 +7,12 @@
 use crate::{
     error::BookError,
     fold::{EpochShares, LeaseLedger, Ledger, LedgerError},
-    refusal::CountRefusal,
+    open_epoch::{OpenEpoch, prefix},
     share_log::ShareLog,
 };
 use alloy_primitives::B256;
-use hashlease_evidence::MAX_JOBS;
 use hashlease_journal::{Journal, Options, Record};
 use hashlease_primitives::{Commitment, EpochId, LeaseId, SharedClock, SignedJob, Terms, UnixMillis, Work};
-use hashlease_share::{EvidenceReason, VerifiedShare};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
@@ -27,66 +25,20 @@ use tokio::sync::Notify;
 pub struct Book {
     log: Arc<dyn ShareLog>,
     state: Arc<Mutex<BookState>>,
-    written: Arc<Notify>,
+    pub(crate) written: Arc<Notify>,
     clock: SharedClock,
 }
 
 #[derive(Default)]
-struct BookState {
-    ledger: Ledger,
-    reserved: HashMap<B256, LeaseId>,
-    open: HashMap<EpochId, OpenEpoch>,
-    under_way: BTreeMap<EpochId, usize>,
-    closing: HashSet<EpochId>,
+pub(crate) struct BookState {
+    pub(crate) ledger: Ledger,
+    pub(crate) reserved: HashMap<B256, LeaseId>,
+    pub(crate) open: HashMap<EpochId, OpenEpoch>,
+    pub(crate) under_way: BTreeMap<EpochId, usize>,
+    pub(crate) closing: HashSet<EpochId>,
     // one job of a lease is written at a time, so that journal and ledger agree which job is the
     // first
     job_turns: HashMap<LeaseId, Arc<tokio::sync::Mutex<()>>>,
-}
-
-/// Counted and reserved shares of an epoch that is not closed.
-#[derive(Default)]
-struct OpenEpoch {
-    /// First 64 bits of each key: the trie can't hold two keys that share them.
-    prefixes: HashSet<u64>,
-    /// Sequences of the jobs; one stays even if its only share could not be written.
-    jobs: HashSet<u64>,
-}
-
-/// Most shares and jobs of an epoch.
-#[derive(Clone, Copy)]
-struct EpochLimits {
-    shares: u64,
-    jobs: usize,
-}
-
-impl OpenEpoch {
-    /// Adds the share of a job, unless the epoch's root or its evidence would exceed a limit.
-    fn add_share(
-        &mut self,
-        epoch: u32,
-        prefix: u64,
-        job: u64,
-        limits: EpochLimits,
-    ) -> Result<(), CountRefusal> {
-        // a number of shares above 64 bits is above every limit
-        if u64::try_from(self.prefixes.len()).unwrap_or(u64::MAX) >= limits.shares {
-            return Err(CountRefusal::EpochFull { epoch, most: limits.shares });
-        }
-        if self.jobs.len() >= limits.jobs && !self.jobs.contains(&job) {
-            return Err(CountRefusal::TooManyJobs { epoch, most: limits.jobs });
-        }
-        if !self.prefixes.insert(prefix) {
-            return Err(EvidenceReason::KeyCollides.into());
-        }
-        self.jobs.insert(job);
-        Ok(())
-    }
-}
-
-/// First 64 bits of a key.
-fn prefix(key: &B256) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = key.0;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl std::fmt::Debug for Book {
@@ -135,16 +87,16 @@ impl Book {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, BookState> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, BookState> {
         // every change is a single step, so a panic leaves no change half done
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> UnixMillis {
+    pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
     }
 
-    async fn write(&self, record: Record) -> Result<(), BookError> {
+    pub(crate) async fn write(&self, record: Record) -> Result<(), BookError> {
         self.log.append(record.clone()).await?;
         self.state().ledger.apply(&record)?;
         Ok(())
@@ -182,36 +134,6 @@ impl Book {
         });
         // only a panic ends the task early
         writing.await?
-    }
-
-    /// Reserves a share's key. From now on a second copy is refused as a duplicate, even before
-    /// this one is durable.
-    ///
-    /// # Errors
-    /// [`EvidenceReason::Duplicate`], [`CountRefusal::SeenInOtherLease`], [`EvidenceReason::KeyCollides`],
-    /// [`CountRefusal::EpochClosed`], [`CountRefusal::EpochFull`], [`CountRefusal::TooManyJobs`].
-    pub fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, CountRefusal> {
-        let (lease, epoch, key) = (share.lease(), share.epoch(), share.key());
-        let id = EpochId::new(lease, epoch);
-        let mut state = self.state();
-        let holder = state.ledger.holder(&key).or_else(|| state.reserved.get(&key).copied());
-        match holder {
-            Some(holder) if holder == lease => return Err(EvidenceReason::Duplicate.into()),
-            Some(holder) => return Err(CountRefusal::SeenInOtherLease(holder)),
-            None => {}
-        }
-        if state.closing.contains(&id) {
-            return Err(CountRefusal::EpochClosed(epoch));
-        }
-        // without terms there is no limit, and writing the share fails: the ledger refuses it
-        let shares = state.ledger.lease(lease).map_or(u64::MAX, |found| found.terms().most_shares());
-        let limits = EpochLimits { shares, jobs: MAX_JOBS };
-        let open = state.open.entry(id).or_default();
-        open.add_share(epoch, prefix(&key), share.job(), limits)?;
-        state.reserved.insert(key, lease);
-        let under_way = state.under_way.entry(id).or_default();
-        *under_way = under_way.saturating_add(1);
-        Ok(Reserved { book: self.clone(), id, key, counted: false })
     }
 
     /// Writes the pool's verdict on a share.
@@ -294,75 +216,5 @@ impl Book {
             sequences.iter().filter_map(|sequence| found.jobs().get(sequence)).cloned().collect()
         };
         self.read(lease, find).unwrap_or_default()
-    }
-}
-
-/// A share whose key is reserved and which is not durable yet. Dropping it without
-/// [`Reserved::count`] releases the key.
-#[derive(Debug)]
-pub struct Reserved {
-    book: Book,
-    id: EpochId,
-    key: B256,
-    counted: bool,
-}
-
-impl Reserved {
-    /// Writes the share; when this returns, the share is durable and counted. The write continues
-    /// if the caller is dropped, because each record in the journal must reach the ledger.
-    ///
-    /// # Errors
-    /// [`CountRefusal::NotDurable`].
-    pub async fn count(self, share: &VerifiedShare, worker: &str) -> Result<(), CountRefusal> {
-        let record = Record::share(self.book.now(), share, worker);
-        let writing = tokio::spawn(async move {
-            // captures the whole reservation; the flag alone would be a copy
-            let mut reserved = self;
-            let written = reserved.book.write(record).await;
-            reserved.counted = written.is_ok();
-            written
-        });
-        Ok(writing.await.map_err(BookError::from)??)
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        let mut state = self.book.state();
-        state.reserved.remove(&self.key);
-        if !self.counted
-            && let Some(open) = state.open.get_mut(&self.id)
-        {
-            open.prefixes.remove(&prefix(&self.key));
-        }
-        if let Some(under_way) = state.under_way.get_mut(&self.id) {
-            *under_way = under_way.saturating_sub(1);
-            if *under_way == 0 {
-                state.under_way.remove(&self.id);
-            }
-        }
-        drop(state);
-        self.book.written.notify_waiters();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_epoch_takes_no_more_shares_and_jobs_than_its_evidence_may_have() {
-        let mut open = OpenEpoch::default();
-        let mut take = |prefix, job| {
-            let limits = EpochLimits { shares: 4, jobs: 2 };
-            open.add_share(3, prefix, job, limits).map_err(|refusal| refusal.to_string())
-        };
-        assert_eq!(take(1, 10), Ok(()));
-        assert_eq!(take(1, 11), Err(EvidenceReason::KeyCollides.to_string()));
-        assert_eq!(take(2, 11), Ok(()), "a refused share takes no place");
-        assert_eq!(take(3, 12), Err(CountRefusal::TooManyJobs { epoch: 3, most: 2 }.to_string()));
-        assert_eq!(take(3, 10), Ok(()));
-        assert_eq!(take(4, 11), Ok(()));
-        assert_eq!(take(5, 10), Err(CountRefusal::EpochFull { epoch: 3, most: 4 }.to_string()));
     }
 }

@@ -11,11 +11,14 @@
 mod book;
 mod error;
 mod fold;
+mod open_epoch;
 mod refusal;
+mod reserve;
 mod share_log;
 
-pub use book::{Book, Reserved};
+pub use book::Book;
 pub use error::BookError;
 pub use fold::{EpochShares, LeaseLedger, Ledger, LedgerError, PoolVerdicts, Rebuilt};
 pub use refusal::CountRefusal;
+pub use reserve::Reserved;
 pub use share_log::{Appending, ShareLog};

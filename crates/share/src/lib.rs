@@ -10,13 +10,13 @@
 //! they are made.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-mod job;
-mod open;
+mod job_rules;
 mod reason;
 mod share;
+mod share_rules;
 pub mod wire;
 
-pub use job::{MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, VerifiedJob};
-pub use open::open_many;
+pub use job_rules::{MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, VerifiedJob};
 pub use reason::EvidenceReason;
 pub use share::{EthashShare, HeaderShare, OpenedShare, Share, SubmittedHeader, VerifiedShare};
+pub use share_rules::open_many;

@@ -8,6 +8,7 @@
 mod hand_out_job;
 mod prepare_share;
 
+use crate::miner_messages::LEASE_OVER;
 use crate::refusal::Refusal;
 use crate::{
     extranonce::Layout,
@@ -287,7 +288,7 @@ impl MinerSession {
             self.lease = None;
             if self.choice.choose(self.worker().unwrap_or_default()).is_none() {
                 // the miner's own failover takes over
-                let text = self.dialect.event(Event::Message("lease is over"));
+                let text = self.dialect.event(Event::Message(LEASE_OVER));
                 return Reply::from(text).ending(SessionEnd::LeaseOver);
             }
         }

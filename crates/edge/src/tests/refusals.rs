@@ -6,7 +6,7 @@ use super::{
     miner::{Miner, refusal},
     world::{World, job, terms, until},
 };
-use crate::{mined_lease::STALE_GRACE, share_intake::CLOCK_TOLERANCE};
+use crate::{share_intake::CLOCK_TOLERANCE, stale_jobs::STALE_GRACE};
 use hashlease_primitives::{EpochId, LeaseId, Target, Terms};
 use std::time::Instant;
 

@@ -280,7 +280,7 @@ impl ClientSession {
             PoolNotice::VersionMask(mask) => self.emit(UpstreamEvent::VersionMask(mask)).await,
             PoolNotice::Reconnect => Err(ClientEnd::Reconnect),
             PoolNotice::Message(text) => {
-                self.message_for_miners(&text);
+                self.log_message(&text);
                 Ok(())
             }
             PoolNotice::Other { method, params } if self.options.notifications.contains(&method) => {
@@ -300,7 +300,7 @@ impl ClientSession {
     /// `client.show_message` of a pool, or of a gateway whose pool is down. It ends in the log
     /// here: to show it to miners, emit it as an event, and let the edge's sessions write it to
     /// each of them.
-    fn message_for_miners(&self, text: &str) {
+    fn log_message(&self, text: &str) {
         warn!(pool = self.options.address, text, "message from upstream");
     }
 }

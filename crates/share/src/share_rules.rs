@@ -2,7 +2,7 @@
 
 use crate::{
     EthashShare, EvidenceReason, HeaderShare, OpenedShare, Share, VerifiedJob,
-    job::{JobWork, SealWork},
+    job_rules::{JobWork, SealWork},
     share::{JobEpoch, Proof},
 };
 use alloy_primitives::{B256, U256};
