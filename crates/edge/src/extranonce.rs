@@ -161,7 +161,7 @@ mod tests {
         assert_ne!(
             layout.session_bytes(1),
             layout.session_bytes(1 + (1 << 16)),
-            "the counter goes on in the filler"
+            "the filler holds the counter's high bytes"
         );
     }
 }

@@ -115,7 +115,7 @@ mod tests {
         let path = dir.path().join("sessions");
         let first = SessionNumbers::open(path.clone()).unwrap();
         let used: Vec<u64> = (0..300).map(|_| first.reserve(spaces(1 << 16)).unwrap().get()).collect();
-        // no clean end: the second run only has the file
+        // without a clean shutdown: the second run has only the file
         let second = SessionNumbers::open(path).unwrap();
         assert!(second.reserve(spaces(1 << 16)).unwrap().get() > *used.iter().max().unwrap());
     }
@@ -125,7 +125,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let numbers = SessionNumbers::open(dir.path().join("sessions")).unwrap();
         let live: Vec<SessionNumber> = (0..256).map(|_| numbers.reserve(spaces(256)).unwrap()).collect();
-        assert!(numbers.reserve(spaces(256)).is_err(), "the 257th would share a space");
+        assert!(numbers.reserve(spaces(256)).is_err(), "a 257th session would share a space");
         drop(live);
         assert!(numbers.reserve(spaces(256)).is_ok());
     }
@@ -135,7 +135,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let numbers = SessionNumbers::open(dir.path().join("sessions")).unwrap();
         let live: Vec<SessionNumber> = (0..256).map(|_| numbers.reserve(spaces(256)).unwrap()).collect();
-        // numbers of the larger cut have the same low byte as some of the smaller
+        // some numbers drawn from the larger cut have the same low byte as numbers of the smaller
+        // one
         drop((0..300).map(|_| numbers.reserve(spaces(1 << 16)).unwrap()).collect::<Vec<_>>());
         assert!(numbers.reserve(spaces(256)).is_err(), "all 256 are still in use");
         drop(live);

@@ -91,7 +91,7 @@ async fn ids_are_echoed_as_they_came() {
         }
     }
     miner.line(r#"{"method":"mining.subscribe"}"#).await;
-    assert!(miner.raw().await.unwrap().starts_with(r#"{"id":null,"#), "a missing one comes back as null");
+    assert!(miner.raw().await.unwrap().starts_with(r#"{"id":null,"#), "a missing id is answered as null");
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn suggestions_are_taken_in_every_form_and_change_nothing() {
             (&json!(9), &json!(true), &Value::Null)
         );
     }
-    // as a notification, which gets no answer: the next one is that of the subscribe
+    // sent as a notification, so it gets no answer: the next answer is the subscribe's
     miner.line(r#"{"id":null,"method":"mining.suggest_difficulty","params":[1000]}"#).await;
     miner.subscribe().await;
     assert_eq!(miner.authorise("1.rig").await["result"], true);
@@ -133,7 +133,7 @@ async fn what_is_of_no_use_here_is_answered_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
-    // bfgminer asks so for every job
+    // bfgminer sends this request for every job
     let answer = miner.ask("mining.get_transactions", json!([job.id])).await;
     assert_eq!((&answer["result"], &answer["error"]), (&json!([]), &Value::Null));
     assert_eq!(miner.ask("mining.ping", json!([])).await["result"], "pong");
@@ -141,7 +141,7 @@ async fn what_is_of_no_use_here_is_answered_all_the_same() {
         assert_eq!(miner.ask(method, json!([1])).await["error"], Value::Null, "{method}");
     }
     assert_eq!(refusal(&miner.ask("mining.teleport", json!([])).await), (20, "unknown-method".to_owned()));
-    // answers and unknown notifications are listened to and no more
+    // the server ignores answers and unknown notifications
     miner.line(r#"{"id":77,"result":true,"error":null}"#).await;
     miner.line(r#"{"id":null,"method":"mining.bye","params":[]}"#).await;
     world.counts(&mut miner, &job).await;
@@ -254,7 +254,7 @@ async fn a_share_without_an_end_of_line_before_the_end_counts_and_is_answered() 
                 json!({"id": 4, "method": "mining.submit", "params": share.params()}).to_string().as_bytes(),
             )
             .await;
-        // it closes its direction only
+        // it closes only its sending side
         miner.hang_up();
         let rest = miner.rest().await;
         assert_eq!(rest.last().map(|answer| &answer["result"]), Some(&json!(true)), "{rest:?}");

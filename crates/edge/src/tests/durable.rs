@@ -73,7 +73,7 @@ async fn a_share_whose_miner_is_gone_before_the_answer_is_counted_or_not_written
     let (mut miner, job) = world.working().await;
     assert_eq!(miner.submit(&job.mine()).await["result"], true);
     world.stop().await;
-    // a world on the same directory can only say what the journal says
+    // a second world on the same directory knows only what the journal holds
     let again = World::start(dir.path(), [terms]).await;
     assert!(again.counted(1) >= 1);
     assert_eq!(again.counted(1), keys(&again).len() as u128);

@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::net::TcpStream;
 
-/// The status and what came.
+/// The response's status and body.
 async fn get(api: SocketAddr, lease: u64, epoch: u32) -> (u16, Vec<u8>) {
     let url = format!("http://{api}/v1/leases/{lease}/epochs/{epoch}/evidence");
     let answer = reqwest::get(url).await.unwrap();
@@ -23,7 +23,7 @@ async fn refused(api: SocketAddr, lease: u64, epoch: u32) -> (u16, String) {
     (status, body["code"].as_str().unwrap().to_owned())
 }
 
-/// A node with a closed epoch of `count` shares, and those of the epoch.
+/// A node with a closed epoch of `count` shares, and that epoch's evidence.
 async fn closed(dir: &Path, count: usize) -> (World, Evidence) {
     let world = World::with_job(dir).await;
     let (mut miner, job) = world.working().await;
@@ -57,10 +57,10 @@ async fn the_evidence_of_a_closed_epoch_is_written_once_and_served_from_there() 
     for (_, again) in futures::future::join_all([(); 8].map(|()| get(api, 1, 0))).await {
         assert_eq!(again, bytes);
     }
-    // nor after a restart
+    // a restart does not write it again either
     let (api, _) = world.api(8).await;
     assert_eq!(get(api, 1, 0).await, (200, bytes));
-    assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written, "it was whole");
+    assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written, "the file was complete");
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn many_ask_for_a_file_that_is_not_there_yet_and_all_get_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let (world, evidence) = closed(dir.path(), 30).await;
     let (api, files) = world.api(64).await;
-    // who leaves before it is made does not make it fail for the others
+    // a reader who leaves before the file exists does not make it fail for the others
     for _ in 0..4 {
         let mut gone = TcpStream::connect(api).await.unwrap();
         let request = b"GET /v1/leases/1/epochs/0/evidence HTTP/1.1\r\nhost: node\r\n\r\n";
@@ -98,12 +98,12 @@ async fn a_file_that_is_missing_damaged_or_of_something_else_is_made_again() {
         fs::write(&file, bytes).unwrap();
         assert_eq!(get(api, 1, 0).await, (200, whole.clone()), "while the node runs");
         fs::write(&file, bytes).unwrap();
-        // only the journal knows now what it should be
+        // now only the journal knows what the file should contain
         let (again, _) = world.api(8).await;
         assert_eq!(get(again, 1, 0).await, (200, whole.clone()), "after a restart");
     }
     fs::remove_file(&file).unwrap();
-    // and what was left half written goes
+    // a restart also deletes a half-written file
     fs::write(file.with_extension("new"), b"half").unwrap();
     let (again, _) = world.api(8).await;
     assert_eq!(get(again, 1, 0).await, (200, whole));
@@ -122,9 +122,9 @@ async fn damage_that_nothing_shows_is_found_when_the_file_is_read() {
     rotten[whole.len() / 2] ^= 1;
     fs::write(&file, &rotten).unwrap();
     fs::File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
-    // the first reader sees it by the checksum, and asks again
+    // the first reader notices the damage by the checksum, and asks again
     assert_eq!(get(api, 1, 0).await.1, rotten);
-    super::world::patiently("the file is made again", async { while get(api, 1, 0).await.1 != whole {} })
+    super::world::patiently("the file is written again", async { while get(api, 1, 0).await.1 != whole {} })
         .await;
 }
 
@@ -150,11 +150,11 @@ async fn no_more_files_are_served_at_once_than_may_be() {
     let (world, evidence) = closed(dir.path(), 30).await;
     let (none, files) = world.api(0).await;
     assert_eq!(refused(none, 1, 0).await, (503, "busy".into()));
-    assert_eq!(fs::read_dir(files).unwrap().count(), 0, "nor made");
+    assert_eq!(fs::read_dir(files).unwrap().count(), 0, "no file is written");
     let (one, _) = world.api(1).await;
     for _ in 0..5 {
-        // the place is free again once the file was handed on
-        super::world::patiently("a free place", async {
+        // the slot is free again once the file is sent
+        super::world::patiently("a free slot", async {
             while get(one, 1, 0).await != (200, evidence.encode().unwrap()) {}
         })
         .await;
@@ -165,7 +165,7 @@ async fn no_more_files_are_served_at_once_than_may_be() {
 async fn shares_are_counted_while_a_file_is_read_from_the_book() {
     let dir = tempfile::tempdir().unwrap();
     let (world, evidence) = closed(dir.path(), 30).await;
-    // what is read for a file
+    // the reads that produce a file
     let shares = world.book.shares(EpochId::new(LeaseId(1), 0)).unwrap();
     let refusal = world.book.closed(EpochId::new(LeaseId(1), 1)).unwrap_err();
     assert_eq!(refusal.to_string(), "epoch 1 of lease 1 is not closed yet");

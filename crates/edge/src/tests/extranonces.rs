@@ -6,7 +6,7 @@ use super::{
 };
 use std::collections::HashSet;
 
-/// Joins as many miners and remembers whose space they have.
+/// Connects `count` miners and records the spaces they get.
 async fn join(world: &World, count: usize, spaces: &mut HashSet<(String, String)>) -> Vec<(Miner, Mined)> {
     let mut miners = Vec::new();
     for number in 0..count {
@@ -76,7 +76,7 @@ async fn a_restart_gives_no_space_out_again() {
 async fn when_all_spaces_are_in_use_one_more_is_refused_and_gets_the_first_that_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
-    // one byte tells sessions apart
+    // one byte distinguishes the sessions
     world.offer(with_tail(job(&world.terms(1), 1), 2)).await;
     let mut miners = join(&world, 256, &mut HashSet::new()).await;
     let mut late = Miner::connect(world.address).await;
@@ -96,7 +96,7 @@ async fn when_all_spaces_are_in_use_one_more_is_refused_and_gets_the_first_that_
             assert_eq!(again.job().await.space(), free);
             break;
         }
-        assert!(begun.elapsed() < super::world::PATIENCE, "never free: {free:?}");
+        assert!(begun.elapsed() < super::world::PATIENCE, "{free:?} never became free");
     }
     let (miner, job) = &mut miners[0];
     world.counts(miner, job).await;

@@ -1,4 +1,5 @@
-//! What the pool may want goes to the gateway once, and its verdict stands beside the share.
+//! The node forwards each share that may meet the pool's target once, and stores the pool's verdict
+//! with the share.
 
 use super::{
     gateway::Gateway,
@@ -33,7 +34,7 @@ async fn forwarding_for(terms: Terms, pool: Target) -> Forwarding {
     Forwarding { world, gateway, miner, job, _dir: dir }
 }
 
-/// The share as the gateway must see it.
+/// The share as the gateway must receive it.
 fn forwarded(share: &Found, job: &Mined) -> Value {
     // filler, extranonce1 and extranonce2
     let tail = format!("0000{}{}", hex::encode(&job.extranonce1), share.extranonce2);
@@ -55,7 +56,7 @@ fn shares(world: &World) -> usize {
 
 #[tokio::test]
 async fn every_share_that_counts_is_forwarded_once() {
-    // 2^10 hashes: most shares that count are below it
+    // 2^10 hashes: most counted shares miss it
     let mut all = forwarding(target(10)).await;
     let pool = target(10);
     let settles_only = all.job.mine_where(|hash| target(6).is_met_by(hash) && !pool.is_met_by(hash));
@@ -66,7 +67,7 @@ async fn every_share_that_counts_is_forwarded_once() {
         assert_eq!(all.miner.submit(share).await["result"], true);
         assert_eq!(refusal(&all.miner.submit(share).await).1, "duplicate");
     }
-    // what comes after them shows that nothing of them is still to come
+    // a later share arrives next, so none of the earlier ones is still under way
     let last = all.job.mine();
     assert_eq!(all.miner.submit(&last).await["result"], true);
     let seen = all.gateway.submits(4).await;
@@ -79,18 +80,18 @@ async fn every_share_that_counts_is_forwarded_once() {
 async fn a_share_only_good_for_the_pool_is_answered_true_forwarded_and_not_counted() {
     let pool = target(3);
     let mut all = forwarding(pool).await;
-    assert!(all.miner.target >= pool, "the easier one is told");
+    assert!(all.miner.target >= pool, "the miner gets the easier target");
     let pool_only = |job: &Mined| job.mine_where(|hash| pool.is_met_by(hash) && !target(6).is_met_by(hash));
     let share = pool_only(&all.job);
     assert_eq!(all.miner.submit(&share).await["result"], true);
     assert_eq!(all.gateway.submits(1).await, [forwarded(&share, &all.job)]);
     assert_eq!((all.world.counted(1), shares(&all.world)), (0, 0));
-    // again it is a duplicate, and not forwarded again
+    // a repeated share is a duplicate, and is not forwarded again
     assert_eq!(refusal(&all.miner.submit(&share).await), (22, "duplicate".to_owned()));
     let next = pool_only(&all.job);
     assert_eq!(all.miner.submit(&next).await["result"], true);
     assert_eq!(all.gateway.submits(2).await, [forwarded(&share, &all.job), forwarded(&next, &all.job)]);
-    // above both
+    // misses both targets
     let none = all.job.mine_where(|hash| !pool.is_met_by(hash));
     assert_eq!(refusal(&all.miner.submit(&none).await), (23, "above-target".to_owned()));
     let counted = all.job.mine_where(|hash| target(6).is_met_by(hash));
@@ -122,11 +123,7 @@ async fn the_verdict_of_the_pool_stands_beside_the_share_and_changes_nothing() {
     until("the verdict", || verdicts(&all.world).len() == 1).await;
     all.gateway.answers(json!({"result": null, "error": [23, "low-difficulty", null]}));
     let refused = all.job.mine();
-    assert_eq!(
-        all.miner.submit(&refused).await["result"],
-        true,
-        "the miner is paid for the work all the same"
-    );
+    assert_eq!(all.miner.submit(&refused).await["result"], true, "the miner is paid for the work anyway");
     until("the verdict", || verdicts(&all.world).len() == 2).await;
     let expected = [(taken.key, true, String::new()), (refused.key, false, "23 low-difficulty".to_owned())];
     assert_eq!(verdicts(&all.world), expected);
@@ -148,7 +145,7 @@ async fn of_a_share_that_the_pool_never_sees_there_is_no_verdict() {
         assert_eq!(all.miner.submit(share).await["result"], true);
     }
     until("a verdict", || !verdicts(&all.world).is_empty()).await;
-    assert_eq!(all.gateway.submits(2).await.len(), 2, "the gateway sees both");
+    assert_eq!(all.gateway.submits(2).await.len(), 2, "the gateway receives both");
     assert_eq!(verdicts(&all.world), [(meets_both.key, true, String::new())]);
 }
 
@@ -158,12 +155,12 @@ async fn without_a_link_shares_count_and_with_a_dead_one_the_verdict_is_lost() {
     all.world.served(1).set_link(None);
     all.world.counts(&mut all.miner, &all.job).await;
     all.world.served(1).set_link(Some(all.gateway.handle.clone()));
-    // the session ends when nobody reads it
+    // the session ends once its receiver is dropped
     all.gateway.events = None;
     let share = all.job.mine();
     assert_eq!(all.miner.submit(&share).await["result"], true);
     until("the verdict", || verdicts(&all.world) == [(share.key, false, "lost".to_owned())]).await;
-    // now there is nothing to wait for but the disk
+    // from here on only the disk delays an answer
     for _ in 0..20 {
         all.world.counts(&mut all.miner, &all.job).await;
     }
@@ -184,7 +181,7 @@ async fn a_share_sent_with_the_last_breath_is_forwarded() {
     let mut all = forwarding(target(6)).await;
     let share = all.job.mine();
     let line = json!({"id": 4, "method": "mining.submit", "params": share.params()}).to_string() + "\n";
-    // what follows it ends the connection
+    // the line after the share ends the connection
     all.miner.bytes((line + "good bye\n").as_bytes()).await;
     assert_eq!(all.gateway.submits(1).await, [forwarded(&share, &all.job)]);
     let rest = all.miner.rest().await;
@@ -195,7 +192,7 @@ async fn a_share_sent_with_the_last_breath_is_forwarded() {
 #[tokio::test]
 async fn a_full_epoch_counts_no_more_but_the_pool_gets_its_shares() {
     let pool = target(10);
-    // 75 hashes can be credited: two shares of 2^6, of which eight times as many are counted
+    // 75 hashes can be credited: two shares of 2^6; eight times as many are counted
     let small = Terms { rate: HashRate::new(1), epoch_length: 60, ..terms(1) };
     assert_eq!(small.most_shares(), 16);
     let mut all = forwarding_for(small, pool).await;

@@ -1,4 +1,4 @@
-//! A gateway's end of the link, scripted.
+//! The gateway's end of the link, scripted.
 
 use super::world::{patiently, until};
 use hashlease_net::Tcp;
@@ -13,7 +13,7 @@ use tokio::{
 
 pub(super) struct Gateway {
     pub(super) handle: UpstreamHandle,
-    /// The node's end: taken by whoever reads it, and as long as it is kept the link stands.
+    /// The node's end of the link, which lasts until this is dropped; a test may take it out.
     pub(super) events: Option<UpstreamEvents>,
     submits: Arc<Mutex<Vec<Value>>>,
     verdict: Arc<Mutex<Value>>,
@@ -21,7 +21,7 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Connected, and taking every share.
+    /// Starts a connected gateway that accepts every share.
     pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -38,7 +38,7 @@ impl Gateway {
         Self { handle, events: Some(events), submits, verdict, push }
     }
 
-    /// What is answered to shares from now on.
+    /// Answers shares with `verdict` from now on.
     pub(super) fn answers(&self, verdict: Value) {
         *self.verdict.lock().unwrap() = verdict;
     }
@@ -48,7 +48,7 @@ impl Gateway {
         self.push.send(line.to_owned()).unwrap();
     }
 
-    /// Parameters of all submits, once there are so many.
+    /// The parameters of all submits, once there are `count`.
     pub(super) async fn submits(&self, count: usize) -> Vec<Value> {
         until(&format!("{count} shares at the gateway"), || self.submits.lock().unwrap().len() >= count)
             .await;

@@ -1,4 +1,4 @@
-//! What a miner is told of jobs, and in which order.
+//! Which jobs a miner gets, and in which order.
 
 use super::{
     miner::Miner,
@@ -9,7 +9,7 @@ use alloy_primitives::B256;
 use hashlease_primitives::{Difficulty, DifficultyBase, UnixSeconds};
 use hashlease_primitives::{HeaderJob, Target};
 
-/// A target after it went over the wire as a decimal number.
+/// A target as the miner reads it from a decimal difficulty.
 fn told(target: Target) -> Target {
     Difficulty::of_target(target, DifficultyBase::Bitcoin).target(DifficultyBase::Bitcoin)
 }
@@ -69,7 +69,7 @@ async fn a_job_is_told_as_it_was_signed() {
     let (mut miner, told) = world.working().await;
     assert_eq!(told.prev_hash, prev_hash.as_slice());
     assert_eq!(told.version, 0x3000_0004);
-    assert!(told.clean, "the first one of a connection");
+    assert!(told.clean, "the first job of a connection");
     assert!((offered.not_before..=offered.not_after).contains(&UnixSeconds::from(told.ntime)));
     assert!(told.coinb1.starts_with(&offered.coinbase_prefix));
     world.counts(&mut miner, &told).await;
@@ -84,12 +84,12 @@ async fn a_clean_job_that_was_overtaken_makes_the_next_one_clean() {
     let new_block = HeaderJob { prev_hash: B256::repeat_byte(9), ..job(&terms, 2) };
     let clean: MineableJob = world.live(new_block.clone(), None, true).await;
     let fresher = world.live(HeaderJob { sequence: 3, ..new_block.clone() }, None, false).await;
-    // no task runs in between, so the session sees only the second
+    // no task runs between the two calls, so the session sees only the second job
     world.served(1).add_job(clean);
     world.served(1).add_job(fresher);
     let told = miner.job().await;
     assert_eq!(told.id, crate::share_intake::job_id(1, 3));
-    assert!(told.clean, "or it would go on mining the old block");
+    assert!(told.clean, "otherwise the miner would continue on the old block");
     world.offer(HeaderJob { sequence: 4, ..new_block }).await;
     assert!(!miner.job_of(1, 4).await.clean);
     world.counts(&mut miner, &told).await;
@@ -117,7 +117,7 @@ async fn a_job_whose_window_is_over_is_not_handed_out() {
     world.offer(HeaderJob { not_before: now - 50, not_after: now - 1, ..job(&terms, 1) }).await;
     let mut miner = world.miner("1.rig").await;
     world.offer(job(&terms, 2)).await;
-    assert_eq!(miner.job().await.id, crate::share_intake::job_id(1, 2), "nothing before it");
+    assert_eq!(miner.job().await.id, crate::share_intake::job_id(1, 2), "no job before it");
 }
 
 #[tokio::test]

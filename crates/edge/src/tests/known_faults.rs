@@ -16,12 +16,12 @@ use hashlease_primitives::{Domain, EpochId, HeaderJob, SignedJob, SystemClock, T
 use hashlease_stratum::client::{ConnectOptions, connect};
 
 impl World {
-    /// A job of lease 1 that came from its gateway.
+    /// A job of lease 1, received from its gateway.
     async fn take(&self, signed: SignedJob) {
         accept_job(&self.served(1), &self.book, &self.terms(1), signed, None, true).await;
     }
 
-    /// Sequences of all jobs on disk.
+    /// Sequences of all journalled jobs.
     fn journalled_jobs(&self) -> Vec<u64> {
         let jobs = self.journal().into_iter().filter_map(|record| match record {
             Record::Job { signed, .. } => Some(signed.job.sequence()),
@@ -31,9 +31,9 @@ impl World {
     }
 }
 
-/// Today: a job's sequence of more than 32 bits is handed out, and every share of it is refused,
-/// because a share names its job by the low 32 bits. Right: such a job is refused here and by the
-/// members, or its shares count.
+/// Today: the node hands out a job whose sequence exceeds 32 bits and refuses every share of it,
+/// because a share names its job by the low 32 bits. Right: the node and the members refuse such a
+/// job, or its shares count.
 #[tokio::test]
 async fn known_fault_shares_of_a_large_sequence_are_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -45,8 +45,9 @@ async fn known_fault_shares_of_a_large_sequence_are_refused() {
     assert_eq!(world.counted(1), 0);
 }
 
-/// Today: a job whose sequence is below that of an earlier one is taken and journalled, as members
-/// do, but never handed out. Right: node and members refuse it, or hand it out.
+/// Today: the node accepts and journals a job whose sequence is below that of an earlier one, as
+/// members do, but never hands it out. Right: the node and the members refuse it, or the node hands
+/// it out.
 #[tokio::test]
 async fn known_fault_job_of_a_lower_sequence_is_never_handed_out() {
     let dir = tempfile::tempdir().unwrap();
@@ -59,8 +60,8 @@ async fn known_fault_job_of_a_lower_sequence_is_never_handed_out() {
     assert_eq!(served.jobs().borrow().as_ref().map(|job| job.sequence()), Some(1_000));
 }
 
-/// Today: a job whose window opens in 400 s takes the place of the one that can be mined, and its
-/// shares are refused. Right: it is kept until its window opens.
+/// Today: a job whose window opens in 400 s replaces the job that can be mined, and its shares are
+/// refused. Right: the node holds it back until its window opens.
 #[tokio::test]
 async fn known_fault_job_of_a_later_window_is_handed_out_at_once() {
     let dir = tempfile::tempdir().unwrap();
@@ -79,8 +80,8 @@ async fn known_fault_job_of_a_later_window_is_handed_out_at_once() {
     assert_eq!(refusal(&answer).1, "ntime-far-from-clock");
 }
 
-/// Today: every job that a gateway sends is written to disk and kept, however many come at once.
-/// Right: at most one a second, as members take them.
+/// Today: the node writes every job from a gateway to disk and keeps it, however many arrive at
+/// once. Right: the node accepts at most one job a second, as members do.
 #[tokio::test]
 async fn known_fault_number_of_jobs_has_no_limit() {
     let dir = tempfile::tempdir().unwrap();
@@ -94,9 +95,9 @@ async fn known_fault_number_of_jobs_has_no_limit() {
     assert_eq!(world.journalled_jobs().len(), 300);
 }
 
-/// Today: a data directory is used for another deployment without a word: its lease takes over the
-/// terms of the same number, and its jobs and shares are refused. Right: the node does not start,
-/// and says whose data it found.
+/// Today: the node uses a data directory for another deployment without an error: the new lease
+/// inherits the terms of the old lease of the same number, and the node refuses its jobs and
+/// shares. Right: the node does not start, and names the deployment that the data belongs to.
 #[tokio::test]
 async fn known_fault_data_of_another_deployment_are_taken() {
     let dir = tempfile::tempdir().unwrap();
@@ -119,9 +120,9 @@ async fn known_fault_data_of_another_deployment_are_taken() {
     assert_eq!(refusal(&answer).1, "not-durable");
 }
 
-/// Today: a free part that changes its size disconnects a stock miner with each job, as often as
-/// the pool or the job signer likes. Right: beyond a few changes a minute the lease's time is not
-/// due and its miners stay.
+/// Today: each job that changes the size of the free part disconnects a stock miner, as often as
+/// the pool or the job signer likes. Right: after a few changes a minute, the lease's time is no
+/// longer due and its miners stay connected.
 #[tokio::test]
 async fn known_fault_each_size_of_the_free_part_disconnects_stock_miners() {
     let dir = tempfile::tempdir().unwrap();
@@ -138,8 +139,9 @@ async fn known_fault_each_size_of_the_free_part_disconnects_stock_miners() {
     }
 }
 
-/// Today: a pool's difficulty is passed on without a floor: here the pool asks for shares of one
-/// hash in a lease whose share is worth 64. Right: never much easier than the settlement target.
+/// Today: the node passes a pool's difficulty on without a lower limit: here the pool asks for
+/// shares of one hash in a lease whose share is worth 64. Right: the difficulty is never much below
+/// that of the settlement target.
 #[tokio::test]
 async fn known_fault_difficulty_of_a_pool_has_no_floor() {
     let dir = tempfile::tempdir().unwrap();
@@ -151,8 +153,8 @@ async fn known_fault_difficulty_of_a_pool_has_no_floor() {
     assert_eq!(told.target.work().hashes(), 1);
 }
 
-/// Today: a share that was under way when the extranonce changed is refused, though its job is not
-/// superseded. Right: it counts by the layout of its own job.
+/// Today: the node refuses a share that was under way when the extranonce changed, though its job
+/// is not superseded. Right: the share counts under the layout of its own job.
 #[tokio::test]
 async fn known_fault_share_under_way_at_a_change_of_extranonce_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -167,7 +169,7 @@ async fn known_fault_share_under_way_at_a_change_of_extranonce_is_refused() {
 }
 
 /// Today: while the link is down, `/v1/status` shows the gateway's address, which the renter sealed
-/// to the node. Right: the trouble without the address.
+/// to the node. Right: `/v1/status` shows the problem without the address.
 #[tokio::test]
 async fn known_fault_status_shows_the_address_of_the_gateway() {
     let dir = tempfile::tempdir().unwrap();
@@ -181,9 +183,9 @@ async fn known_fault_status_shows_the_address_of_the_gateway() {
     assert!(status.contains("127.0.0.1:9"), "{status}");
 }
 
-/// Today: an epoch that was closed without a share is forgotten at a restart. A late share of it is
-/// then written to disk, refused, and no later start succeeds. Right: closed epochs are known
-/// again, and nothing is written that a start refuses.
+/// Today: a restart forgets an epoch that was closed without a share. The node then writes a late
+/// share of it to disk and refuses it, and no later start succeeds. Right: a restart restores
+/// closed epochs, and the node writes nothing that a start would refuse.
 #[tokio::test]
 async fn known_fault_share_of_an_epoch_closed_empty_ends_all_starts() {
     let dir = tempfile::tempdir().unwrap();

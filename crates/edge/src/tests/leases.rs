@@ -1,4 +1,4 @@
-//! Which lease a miner works for, and what it is told when that changes.
+//! Which lease a miner works for, and what the node sends when that changes.
 
 use super::world::now as unix_seconds;
 use super::{
@@ -8,7 +8,7 @@ use super::{
 use hashlease_primitives::{HashRate, Terms};
 use serde_json::{Value, json};
 
-/// Two leases with a job each; more is missing of the first.
+/// Two leases with one job each; the first lease lacks more hash rate.
 async fn two_leases(dir: &std::path::Path, tails: [u8; 2]) -> World {
     let smaller = Terms { rate: HashRate::new(1_000), ..terms(2) };
     let world = World::start(dir, [terms(1), smaller]).await;
@@ -88,7 +88,7 @@ async fn only_workers_of_a_lease_that_is_about_to_start_wait_for_it() {
     for miner in &mut miners {
         assert_eq!(miner.job().await.id, crate::share_intake::job_id(2, 1));
     }
-    assert!(unix_seconds() >= now + 3, "not before it starts");
+    assert!(unix_seconds() >= now + 3, "not before the lease starts");
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_connection_mines_for_one_lease() {
     let mut foreign = job.mine();
     foreign.worker = "1.rig".into();
     assert_eq!(refusal(&miner.submit(&foreign).await), (24, "unauthorized".to_owned()));
-    // its neighbours and workers without a lease may come in
+    // other workers of the same lease and workers without a lease are accepted
     for worker in ["2.second", "rig"] {
         assert_eq!(miner.ask("mining.authorize", json!([worker, "x"])).await["result"], true);
     }
@@ -119,7 +119,7 @@ async fn a_connection_has_its_limit_of_workers() {
         assert_eq!(miner.authorise(&format!("rig{number}")).await["result"], true);
     }
     assert_eq!(refusal(&miner.authorise("rig64").await), (24, "too-many-workers".to_owned()));
-    assert_eq!(miner.authorise("rig63").await["result"], true, "who is in may ask again");
+    assert_eq!(miner.authorise("rig63").await["result"], true, "an authorised worker may authorise again");
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_free_miner_goes_on_with_another_lease_when_its_own_is_over() {
     pinned.job().await;
     world.end(1);
     let new = free.job_of(2, 1).await;
-    assert!(new.clean, "what it has is worth nothing any more");
+    assert!(new.clean, "the miner's old work is worthless now");
     assert_eq!(new.extranonce1, old.extranonce1);
     assert_eq!(
         free.heard,
@@ -141,7 +141,7 @@ async fn a_free_miner_goes_on_with_another_lease_when_its_own_is_over() {
     );
     counts(&world, &mut free, &new, 2).await;
     assert_eq!(refusal(&free.submit(&old.mine()).await), (20, "other-lease".to_owned()));
-    // the pinned one is told, and let go
+    // the miner pinned to lease 1 gets a message and is disconnected
     let rest = pinned.rest().await;
     assert_eq!(rest.len(), 1, "{rest:?}");
     assert_eq!(rest[0]["method"], "client.show_message");
@@ -154,7 +154,7 @@ async fn a_miner_that_can_be_told_gets_the_extranonce_of_the_next_lease() {
     let world = two_leases(dir.path(), [8, 4]).await;
     let mut miner = Miner::start_extranonce(world.address, "rig").await;
     let old = miner.job().await;
-    assert_eq!((old.extranonce1.len(), old.extranonce2.len()), (2, 4), "all that this lease has");
+    assert_eq!((old.extranonce1.len(), old.extranonce2.len()), (2, 4), "all bytes of this lease");
     counts(&world, &mut miner, &old, 1).await;
     miner.heard.clear();
     world.end(1);
@@ -169,7 +169,7 @@ async fn a_miner_that_cannot_be_told_is_sent_round_once_and_then_fits() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, _) = world.working().await;
-    // the renter goes to a pool that leaves less room
+    // the renter moves to a pool that leaves fewer bytes
     world.offer_as(with_tail(job(&world.terms(1), 2), 4), None, true).await;
     let rest = miner.rest().await;
     assert_eq!(rest.len(), 1, "{rest:?}");
@@ -182,7 +182,7 @@ async fn a_miner_that_cannot_be_told_is_sent_round_once_and_then_fits() {
 #[tokio::test]
 async fn a_stock_miner_of_the_lease_with_less_room_is_not_sent_round_for_ever() {
     let dir = tempfile::tempdir().unwrap();
-    // it subscribes before it says whose it is, and more is missing of the other lease
+    // it subscribes before it names its lease, and the other lease lacks more hash rate
     let world = two_leases(dir.path(), [8, 4]).await;
     let mut miner = world.miner("2.rig").await;
     let job = miner.job().await;
@@ -199,10 +199,10 @@ async fn a_stock_miner_takes_a_lease_with_more_room_as_it_is() {
     assert_eq!(old.extranonce2.len(), 2);
     world.end(1);
     let mut new = miner.job_of(2, 1).await;
-    assert_eq!(new.extranonce2.len(), 2, "it was never told another length");
+    assert_eq!(new.extranonce2.len(), 2, "the miner never got another length");
     new.extranonce2 = vec![0xff, 0xff];
     counts(&world, &mut miner, &new, 2).await;
-    // beside one that has all of the room, in another space
+    // a second miner has all of the bytes, in another space
     let mut wide = world.miner("2.wide").await;
     let mut other = wide.job().await;
     other.extranonce2.fill(0xff);
@@ -223,7 +223,7 @@ async fn a_lease_that_comes_later_takes_over_from_one_that_is_over() {
     world.end(1);
     let job = miner.job_of(7, 1).await;
     counts(&world, &mut miner, &job, 7).await;
-    // and when that is over, too, the connection ends
+    // once that lease ends too, the connection ends
     world.end(7);
     assert_eq!(miner.rest().await.last().map(|last| &last["method"]), Some(&json!("client.show_message")));
     until("nothing more is counted", || world.counted(7) == 1).await;

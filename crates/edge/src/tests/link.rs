@@ -1,4 +1,4 @@
-//! Jobs that come over the link: only good ones reach a miner.
+//! Jobs received over the link: only valid ones reach a miner.
 
 use super::{
     gateway::Gateway,
@@ -15,7 +15,7 @@ use std::{
 };
 use tracing::subscriber::DefaultGuard;
 
-/// What this thread logs from now on.
+/// The log lines of this thread from now on.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -44,7 +44,7 @@ impl Log {
     }
 }
 
-/// What is wrong with each job, as its code.
+/// One bad job for each refusal code.
 fn bad_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
     let good = job(terms, 2);
     let stranger = LocalSigner::from_hex(&"33".repeat(32)).unwrap();
@@ -88,8 +88,8 @@ async fn a_bad_job_is_never_handed_out_and_its_reason_is_logged() {
         assert!(said.contains(code), "{code}: {said}");
         assert!(served.job(2).is_none() && !served.has_job(), "{code} was handed out");
     }
-    assert_eq!(world.journal().len(), records, "nor written down");
-    // the next good one is
+    assert_eq!(world.journal().len(), records, "a bad job was journalled");
+    // the next valid job is handed out
     accept_job(&served, &world.book, &terms, sign(&terms, job(&terms, 3)), None, true).await;
     let (mut miner, told) = world.working().await;
     assert_eq!(told.id, crate::share_intake::job_id(1, 3));
@@ -119,7 +119,7 @@ async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
     let world = World::start(dir.path(), [terms(1)]).await;
     let (served, terms) = (world.served(1), world.terms(1));
     let first = sign(&terms, job(&terms, 2));
-    // the same sequence must not change what shares are checked against
+    // a second job of the same sequence must not replace the job that shares are checked against
     let second = sign(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
     for signed in [&first, &first, &second] {
         accept_job(&served, &world.book, &terms, signed.clone(), None, true).await;
@@ -129,7 +129,7 @@ async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
     world.counts(&mut miner, &told).await;
 }
 
-/// What the journal has of jobs.
+/// The jobs in the journal.
 fn jobs(world: &World) -> Vec<SignedJob> {
     let jobs = world.journal().into_iter().filter_map(|record| match record {
         Record::Job { signed, .. } => Some(signed),
@@ -149,20 +149,20 @@ async fn another_job_under_a_used_sequence_is_refused_also_after_a_restart() {
     accept_job(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
     log.drain();
     accept_job(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
-    assert_eq!(log.drain(), "", "the same job again is nothing to complain of");
+    assert_eq!(log.drain(), "", "a repeated job is not an error");
     accept_job(&world.served(1), &world.book, &terms, second.clone(), None, true).await;
     let said = log.drain();
     assert!(said.contains("job refused") && said.contains("job-sequence"), "{said}");
     world.stop().await;
 
-    // only the journal knows now which job came first
+    // now only the journal knows which job came first
     let world = World::start(dir.path(), [terms.clone()]).await;
     let served = world.served(1);
     log.drain();
     accept_job(&served, &world.book, &terms, second, None, true).await;
     let said = log.drain();
     assert!(said.contains("job refused") && said.contains("job-sequence"), "{said}");
-    assert!(served.job(2).is_none() && !served.has_job(), "it was handed out");
+    assert!(served.job(2).is_none() && !served.has_job(), "the second job was handed out");
     accept_job(&served, &world.book, &terms, first.clone(), None, true).await;
     assert_eq!(jobs(&world), [first]);
     let (mut miner, told) = world.working().await;
@@ -179,19 +179,20 @@ async fn of_two_jobs_that_come_at_once_under_one_sequence_one_is_handed_out() {
         let (served, terms) = (world.served(1), world.terms(1));
         let [one, other] = [1, 2]
             .map(|byte| sign(&terms, HeaderJob { prev_hash: B256::repeat_byte(byte), ..job(&terms, 2) }));
-        // the gateway's link, and a member that serves jobs while it is down
+        // one job comes over the gateway's link, the other from a member that serves jobs while the
+        // link is down
         let ways = [one, other].map(|signed| accept_job(&served, &world.book, &terms, signed, None, true));
         futures::future::join_all(ways).await;
         let live = served.job(2).unwrap();
         assert_eq!(
             jobs(&world),
             [live.verified.signed().clone()],
-            "shares are checked against the journal's"
+            "shares are checked against the journalled job"
         );
     }
 }
 
-/// A job as a gateway sends it.
+/// The lines with which a gateway sends a job.
 fn lines(signed: &SignedJob, clean: bool) -> String {
     let job = &signed.job;
     let job = job.header().unwrap();
@@ -223,11 +224,11 @@ async fn a_miner_sees_of_a_link_only_what_is_good() {
     gateway.push(&lines(&sign(&terms, job(&terms, 1)), true));
     let mut miner = world.miner("1.rig").await;
     let first = miner.job().await;
-    assert!(miner.target > terms.weight.target(), "the pool's is the easier one");
+    assert!(miner.target > terms.weight.target(), "the pool's target is the easier one");
     for (_, bad) in bad_jobs(&terms) {
         gateway.push(&lines(&bad, true));
     }
-    // nor what is no job at all, nor a notify without its signed job
+    // neither an invalid job nor a notify without its signed job reaches the miner
     gateway.push("{\"id\":null,\"method\":\"hashlease.job\",\"params\":[\"2\",{}]}\n");
     gateway.push("{\"id\":null,\"method\":\"hashlease.job\",\"params\":7}\n");
     let unsigned = lines(&sign(&terms, job(&terms, 8)), true);
@@ -236,7 +237,7 @@ async fn a_miner_sees_of_a_link_only_what_is_good() {
     let next = miner.job().await;
     assert_eq!((next.id.as_str(), next.clean), ("100000009", false));
     let share = first.mine_where(|hash| terms.weight.target().is_met_by(hash));
-    assert_eq!(miner.submit(&share).await["result"], true, "no bad job made it stale");
+    assert_eq!(miner.submit(&share).await["result"], true, "a bad job made it stale");
     drop(gateway);
     let end = super::world::patiently("the link ends", following).await.unwrap();
     assert!(end.authorised, "{end:?}");

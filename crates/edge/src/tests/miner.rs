@@ -1,4 +1,4 @@
-//! A miner, line by line. It builds and hashes its headers with code that the node does not use.
+//! A scripted miner. It builds and hashes its headers with code that the node does not use.
 
 use super::world::patiently;
 use alloy_primitives::U256;
@@ -20,24 +20,24 @@ use tokio::{
     },
 };
 
-/// The first nonce that was not searched yet: no two calls find the same header.
+/// The next nonce to search: no two calls find the same header.
 static SEARCHED: AtomicU32 = AtomicU32::new(0);
 
 pub(super) struct Miner {
     lines: Lines<BufReader<OwnedReadHalf>>,
     writer: Option<OwnedWriteHalf>,
-    /// What came while an answer was waited for.
+    /// Messages received while waiting for an answer.
     waiting: VecDeque<Value>,
     next: u64,
     worker: String,
     pub(super) extranonce1: Vec<u8>,
     pub(super) extranonce2: usize,
     pub(super) target: Target,
-    /// Methods of all notifications, in their order.
+    /// Methods of all notifications, in order of arrival.
     pub(super) heard: Vec<String>,
 }
 
-/// A job as it was told, with what held for it.
+/// A job as the miner got it, with the session's settings at that moment.
 #[derive(Clone, Debug)]
 pub(super) struct Mined {
     pub(super) id: String,
@@ -47,7 +47,7 @@ pub(super) struct Mined {
     pub(super) extranonce1: Vec<u8>,
     pub(super) extranonce2: Vec<u8>,
     pub(super) version: u32,
-    /// Version bits that are rolled, and the bits that may be.
+    /// The version bits to roll, and the mask of allowed bits.
     pub(super) bits: Option<u32>,
     pub(super) mask: u32,
     pub(super) worker: String,
@@ -58,7 +58,7 @@ pub(super) struct Mined {
     pub(super) target: Target,
 }
 
-/// A share as it is sent.
+/// A share as the miner sends it.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) worker: String,
@@ -123,7 +123,7 @@ impl Mined {
         header
     }
 
-    /// A share that nobody found before and that meets the target as told.
+    /// A new share that meets the miner's target.
     pub(super) fn mine(&self) -> Found {
         let target = self.target;
         self.mine_where(|hash| target.is_met_by(hash))
@@ -132,7 +132,7 @@ impl Mined {
     pub(super) fn mine_where(&self, wanted: impl Fn(U256) -> bool) -> Found {
         let mut header = self.header();
         let first = SEARCHED.load(Ordering::SeqCst);
-        // a thousand times more than any target here takes
+        // a thousand times more nonces than any target here needs
         for nonce in first..first + (1 << 20) {
             header[76..].copy_from_slice(&nonce.to_le_bytes());
             let key = sha256d(&header);
@@ -156,14 +156,14 @@ impl Mined {
         }
     }
 
-    /// Where this session's part of the coinbase begins and what it is: equal only for sessions
-    /// that would do the same work.
+    /// The start of the coinbase and the session's bytes in it: equal only for sessions that would
+    /// do the same work.
     pub(super) fn space(&self) -> (String, String) {
         (hex::encode(&self.coinb1), hex::encode(&self.extranonce1))
     }
 }
 
-/// Number and code of a refusal.
+/// Number and code of a refused request.
 pub(super) fn refusal(answer: &Value) -> (i64, String) {
     assert_eq!(answer["result"], Value::Null, "{answer}");
     (answer["error"][0].as_i64().unwrap(), answer["error"][1].as_str().unwrap().to_owned())
@@ -187,7 +187,7 @@ impl Miner {
         }
     }
 
-    /// Subscribed and authorised, as most stock miners do it.
+    /// A subscribed and authorised miner; the requests come in the order of most stock miners.
     pub(super) async fn start(address: SocketAddr, worker: &str) -> Self {
         let mut miner = Self::connect(address).await;
         miner.subscribe().await;
@@ -196,7 +196,7 @@ impl Miner {
         miner
     }
 
-    /// As [`Self::start`], by a miner that can be told of another extranonce.
+    /// As [`Self::start`], for a miner that accepts a change of its extranonce.
     pub(super) async fn start_extranonce(address: SocketAddr, worker: &str) -> Self {
         let mut miner = Self::connect(address).await;
         miner.subscribe().await;
@@ -227,7 +227,7 @@ impl Miner {
         self.writer.as_mut().unwrap().write_all(bytes).await.unwrap();
     }
 
-    /// As [`Self::bytes`], of one that may be dropped meanwhile.
+    /// As [`Self::bytes`], for a miner that the node may drop meanwhile.
     pub(super) async fn try_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.as_mut().unwrap().write_all(bytes).await
     }
@@ -236,12 +236,12 @@ impl Miner {
         self.bytes(format!("{line}\n").as_bytes()).await;
     }
 
-    /// Says that nothing more comes from here, and goes on listening.
+    /// Closes the sending side, and keeps reading.
     pub(super) fn hang_up(&mut self) {
         self.writer = None;
     }
 
-    /// The next line as it came; `None` once the node closed.
+    /// The next raw line; `None` once the node has closed the connection.
     pub(super) async fn raw(&mut self) -> Option<String> {
         assert!(self.waiting.is_empty(), "{:?}", self.waiting);
         patiently("a line of the node", self.lines.next_line()).await.ok()?
@@ -252,7 +252,7 @@ impl Miner {
         Some(serde_json::from_str(&line).unwrap())
     }
 
-    /// The next message; `None` once the node closed.
+    /// The next message; `None` once the node has closed the connection.
     pub(super) async fn message(&mut self) -> Option<Value> {
         match self.waiting.pop_front() {
             Some(message) => Some(message),
@@ -260,7 +260,7 @@ impl Miner {
         }
     }
 
-    /// The next answer; notifications before it are kept.
+    /// The next answer; notifications that precede it are kept.
     pub(super) async fn answer(&mut self) -> Value {
         loop {
             let message = self.wire().await.expect("the node closed");
@@ -284,7 +284,7 @@ impl Miner {
         self.ask("mining.submit", share.params()).await
     }
 
-    /// The next job, after taking in everything that is said before it.
+    /// The next job, after all messages that precede it.
     pub(super) async fn job(&mut self) -> Mined {
         loop {
             let message = self.message().await.expect("the node closed");
@@ -326,7 +326,7 @@ impl Miner {
         None
     }
 
-    /// Everything that is still said, to the end of the connection.
+    /// All remaining messages until the connection ends.
     pub(super) async fn rest(&mut self) -> Vec<Value> {
         let mut rest = Vec::new();
         while let Some(message) = self.message().await {

@@ -1,4 +1,4 @@
-//! The miner's side of the node over real sockets, without a chain.
+//! The node's miner side over real sockets, without a chain.
 #![allow(clippy::arithmetic_side_effects)]
 
 mod dialect;

@@ -1,4 +1,4 @@
-//! Stock miners as they were recorded at other pools, byte for byte.
+//! Recordings of stock miners at other pools, replayed byte for byte.
 
 use super::{
     miner::{Miner, refusal},
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 #[derive(Deserialize)]
 struct Recorded {
     dir: String,
-    /// Missing where a side closed.
+    /// Empty for an entry that records the closing of a side.
     #[serde(default)]
     raw: String,
 }
@@ -35,7 +35,7 @@ async fn replay(name: &str) -> BTreeMap<String, usize> {
     for packet in packets(name) {
         miner.bytes(packet.as_bytes()).await;
         unfinished.push_str(&packet);
-        // it waits for its answers, so the cuts reach the node as they were
+        // the miner waits for its answers, so the packets reach the node as they were recorded
         while let Some((line, rest)) = unfinished.split_once('\n') {
             let (request, line): (Value, _) = (serde_json::from_str(line).unwrap(), line.to_owned());
             unfinished = rest.to_owned();
@@ -58,7 +58,7 @@ async fn replay(name: &str) -> BTreeMap<String, usize> {
         }
     }
     assert_eq!((unfinished.as_str(), world.counted(1)), ("", 0));
-    // its connection lives, and what it finds for this node's job counts
+    // the connection is still open, and a share of this node's job counts
     let mut job = miner.job().await;
     job.worker = worker;
     world.counts(&mut miner, &job).await;
@@ -87,7 +87,7 @@ async fn ethminer_is_told_that_its_algorithm_is_not_served() {
     let world = World::with_job(dir.path()).await;
     let mut miner = Miner::connect(world.address).await;
     let sent = packets("ethminer-ethproxy-open-ethereum-pool.jsonl").concat();
-    // it connected more than once, and each time did the same
+    // the recording has several connections with the same requests
     let requests: Vec<Value> = sent.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(requests.iter().any(|request| request["method"] == "eth_submitWork"));
     for request in &requests {

@@ -1,5 +1,5 @@
-//! Every bad share is refused by its stable code and number, is not counted, and the connection
-//! goes on.
+//! Every bad share is refused with its stable code and number and is not counted; the connection
+//! continues.
 
 use super::world::now as unix_seconds;
 use super::{
@@ -84,7 +84,7 @@ async fn fields_of_the_wrong_form_are_malformed() {
         share.extranonce2 = bad.to_owned();
         world.refuses(&mut miner, &job, &share, 20, "malformed").await;
     }
-    assert_eq!(miner.submit(&good).await["result"], true, "none of them used the share up");
+    assert_eq!(miner.submit(&good).await["result"], true, "no refusal consumed the share");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_time_far_from_the_clock_is_refused_even_inside_the_window() {
     let (mut miner, job) = world.working().await;
     let mut far = job.clone();
     far.ntime = u32::try_from(window.not_after()).unwrap();
-    assert!(window.not_after() > unix_seconds() + CLOCK_TOLERANCE, "or the test shows nothing");
+    assert!(window.not_after() > unix_seconds() + CLOCK_TOLERANCE, "otherwise the test shows nothing");
     world.refuses(&mut miner, &job, &far.mine(), 20, "ntime-far-from-clock").await;
     let mut rolled = job.clone();
     rolled.ntime += 100;
@@ -163,10 +163,10 @@ async fn a_job_is_superseded_once_the_grace_after_a_clean_one_is_over() {
         let answer = miner.submit(&old.mine()).await;
         if answer["result"] == true {
             assert_eq!(world.counted(1), before + 1);
-            assert!(begun.elapsed() < super::world::PATIENCE, "an old job counts for ever");
+            assert!(begun.elapsed() < super::world::PATIENCE, "an old job counts without end");
             continue;
         }
-        // taking it within the grace is what makes a late share of an honest miner count
+        // an honest miner's late share counts because jobs are accepted within the grace
         assert!(begun.elapsed() > STALE_GRACE, "{answer}");
         assert_eq!(refusal(&answer), (21, "job-superseded".to_owned()));
         assert_eq!(world.counted(1), before);
@@ -214,7 +214,7 @@ async fn authorised_alone_is_not_subscribed() {
     assert_eq!(miner.authorise("1.rig").await["result"], true);
     assert_eq!(refusal(&miner.submit(&job.mine()).await), (25, "not-subscribed".to_owned()));
     assert_eq!(world.counted(1), 0);
-    // in this order it works, too
+    // this order of requests works, too
     miner.subscribe().await;
     let job = miner.job().await;
     world.counts(&mut miner, &job).await;
@@ -228,7 +228,7 @@ async fn a_worker_that_was_not_let_in_on_this_connection_is_unauthorised() {
     let mut foreign = job.mine();
     foreign.worker = "1.somebody".into();
     world.refuses(&mut miner, &job, &foreign, 24, "unauthorized").await;
-    // once it is let in, too, both count, and whatever case the firmware makes of the name
+    // once that worker is authorised, both count, whatever case the firmware gives the name
     assert_eq!(miner.authorise("1.somebody").await["result"], true);
     assert_eq!(miner.submit(&foreign).await["result"], true);
     let mut shouted = job.mine();
@@ -264,5 +264,5 @@ async fn whoever_only_sends_shares_that_are_worth_nothing_stays_connected() {
         assert_eq!(refusal(&miner.submit(&share).await).0, 23);
     }
     world.counts(&mut miner, &job).await;
-    until("its session is the only one", || world.counted(1) == 1).await;
+    until("only the good share counts", || world.counted(1) == 1).await;
 }

@@ -1,4 +1,4 @@
-//! Who does not speak Stratum is dropped, and nobody else notices.
+//! The node drops clients that don't speak Stratum, and no other client notices.
 
 use super::{
     miner::{Mined, Miner, refusal},
@@ -23,7 +23,7 @@ async fn garbage_ends_the_connection_and_others_go_on() {
         world.counts(&mut honest, &job).await;
     }
     let sent = rude.await.unwrap().unwrap();
-    assert!(sent < 100_000, "it was listened to for ever");
+    assert!(sent < 100_000, "the node never stopped reading");
     for line in [
         &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
         b"[]\n",
@@ -63,11 +63,11 @@ async fn a_line_that_never_ends_ends_the_connection_and_others_go_on() {
         world.counts(&mut honest, &job).await;
     }
     let (sent, _) = rude.await.unwrap().unwrap();
-    assert!(sent < MUCH, "all of it was taken in");
-    // one that is too long though it ends
+    assert!(sent < MUCH, "the node read all of it");
+    // a line that is too long, though it ends
     let mut rude = Miner::connect(world.address).await;
     let long = json!({"id": 1, "method": "mining.subscribe", "params": ["x".repeat(1 << 20)]}).to_string();
-    let _ = patiently("dropped while it writes", async {
+    let _ = patiently("the drop during the write", async {
         for part in long.as_bytes().chunks(1 << 14) {
             rude.try_bytes(part).await?;
         }
@@ -89,14 +89,14 @@ async fn a_flood_of_malformed_requests_ends_the_connection_and_others_go_on() {
     ] {
         let (mut rude, _) = world.working().await;
         let flood = format!("{request}\n").repeat(1_000);
-        let _ = patiently("dropped while it writes", rude.try_bytes(flood.as_bytes())).await;
+        let _ = patiently("the drop during the write", rude.try_bytes(flood.as_bytes())).await;
         let mut answered = 0;
         while let Some(answer) = rude.message().await {
             assert_eq!(refusal(&answer), (20, "malformed".to_owned()));
             answered += 1;
         }
-        // fewer if the close overtakes the last answers
-        assert!(answered <= 16, "{answered} answers to {request} a thousand times");
+        // fewer if the node's close overtakes the last answers
+        assert!(answered <= 16, "{answered} answers to a thousand times {request}");
         world.counts(&mut honest, &job).await;
     }
 }
@@ -119,14 +119,14 @@ async fn one_that_never_reads_does_not_hold_up_the_others() {
     let mut deaf = Miner::connect(world.address).await;
     let asks = "{\"id\":1,\"method\":\"mining.get_transactions\",\"params\":[]}\n".repeat(2_000);
     let deaf = tokio::spawn(async move {
-        // until its answers fill every buffer on the way
+        // until the node's answers fill every buffer on the way
         while tokio::time::timeout(std::time::Duration::from_millis(500), deaf.try_bytes(asks.as_bytes()))
             .await
             .is_ok_and(|written| written.is_ok())
         {}
         deaf
     });
-    let deaf = patiently("it is stuck", async {
+    let deaf = patiently("the deaf miner is stuck", async {
         while !deaf.is_finished() {
             world.counts(&mut honest, &job).await;
         }

@@ -1,4 +1,4 @@
-//! One header counts once, whatever it comes in.
+//! One header counts once, whichever session, job or lease it comes through.
 
 use super::{
     miner::{Found, Mined, refusal},
@@ -10,9 +10,9 @@ use alloy_primitives::Bytes;
 use hashlease_primitives::HeaderJob;
 use hashlease_share::{HeaderShare, SubmittedHeader};
 
-/// Two jobs that two sessions can make one header of, each with its own bytes where it has to have
-/// them: the first job has the second session's in its prefix, the second job has the first
-/// session's choice in its suffix.
+/// Two jobs from which two sessions can build the same header. Each job contains the other
+/// session's bytes at their place: the first job has the second session's bytes in its prefix, the
+/// second job has the first session's choice in its suffix.
 fn overlapping(job: &HeaderJob, second: &Mined) -> (HeaderJob, HeaderJob) {
     let own = own(second, job);
     let prefix = Bytes::from([job.coinbase_prefix.as_ref(), &own].concat());
@@ -23,10 +23,10 @@ fn overlapping(job: &HeaderJob, second: &Mined) -> (HeaderJob, HeaderJob) {
     )
 }
 
-/// The first session's choice.
+/// The extranonce2 that the first session chooses.
 const CHOICE: [u8; 4] = [0xc0, 0xff, 0xee, 0x00];
 
-/// Filler and extranonce1 of a session.
+/// A session's filler and extranonce1.
 fn own(told: &Mined, job: &HeaderJob) -> Vec<u8> {
     [&told.coinb1[job.coinbase_prefix.len()..], &told.extranonce1].concat()
 }
@@ -72,7 +72,7 @@ async fn two_copies_in_one_packet_count_once() {
 #[tokio::test]
 async fn other_spellings_of_the_same_fields_are_duplicates() {
     let dir = tempfile::tempdir().unwrap();
-    // so that the job's id has letters whose case can change
+    // the sequence gives the job's id letters, whose case can change
     let world = World::start(dir.path(), [terms(1)]).await;
     world.offer(job(&world.terms(1), 0xab)).await;
     let (mut miner, mut job) = world.working().await;
@@ -118,7 +118,7 @@ async fn the_same_header_under_another_job_and_session_is_a_duplicate() {
     world.offer(HeaderJob { sequence: 2, ..one }).await;
     world.offer(HeaderJob { sequence: 3, ..other }).await;
     let to_second = second.job_of(1, 3).await;
-    // it may have been told of the newer one only, but can mine both
+    // the first session may have got only the newer job, but can mine both
     let to_first =
         Mined { id: job_id(1, 2), coinb1: coinb1_of(&world, 2, &at_first, &plain), ..at_first.clone() };
     let (share, again) = same_header(&to_first, &to_second, &own(&at_first, &plain));
@@ -126,7 +126,7 @@ async fn the_same_header_under_another_job_and_session_is_a_duplicate() {
     world.refuses(&mut second, &to_second, &again, 22, "duplicate").await;
 }
 
-/// What a session is told before its extranonce1 in a job of the same length.
+/// The session's `coinb1` for a job of the same length.
 fn coinb1_of(world: &World, sequence: u64, told: &Mined, of: &HeaderJob) -> Vec<u8> {
     let job = world.served(1).job(sequence).unwrap();
     let JobForm::Header(form) = &job.form;
@@ -140,7 +140,7 @@ async fn the_same_header_for_another_lease_was_seen_there() {
     let plain = job(&world.terms(2), 1);
     world.offer(plain.clone()).await;
     let mut second = world.miner("2.rig").await;
-    // a signer that puts one coinbase into two leases
+    // a job signer that puts the same coinbase into two leases
     let (one, other) = overlapping(&plain, &second.job().await);
     world.offer(HeaderJob { lease: world.terms(1).id, sequence: 2, ..one.clone() }).await;
     world.offer(HeaderJob { sequence: 3, ..other }).await;
@@ -151,7 +151,7 @@ async fn the_same_header_for_another_lease_was_seen_there() {
     assert_eq!(first.submit(&share).await["result"], true);
     assert_eq!(refusal(&second.submit(&again).await), (22, "seen-in-other-lease".to_owned()));
     assert_eq!((world.counted(1), world.counted(2)), (1, 0));
-    // and the other way round
+    // the same in the other order
     let (share, again) = same_header(&to_first, &to_second, &own);
     assert_eq!(second.submit(&again).await["result"], true);
     assert_eq!(refusal(&first.submit(&share).await), (22, "seen-in-other-lease".to_owned()));
@@ -173,7 +173,7 @@ async fn a_restart_does_not_forget_what_was_counted() {
     let world = World::start(dir.path(), [terms]).await;
     assert_eq!(world.counted(1), 1, "replayed");
     world.offer(handed_out.clone()).await;
-    // no session has that extranonce1 any more, so it goes in behind the socket
+    // no session has that extranonce1 any more, so the test bypasses the socket
     let word = |text: &str| u32::from_str_radix(text, 16).unwrap();
     let tail = [job.extranonce1.clone(), hex::decode(&share.extranonce2).unwrap()].concat();
     let (ntime, nonce) = (word(&share.ntime), word(&share.nonce));

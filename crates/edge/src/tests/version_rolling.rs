@@ -38,7 +38,7 @@ async fn what_is_granted_is_what_both_sides_have() {
         assert_eq!(result["version-rolling.mask"], granted, "{asked}");
     }
     let result = configure(&mut miner, json!([["version-rolling"]])).await;
-    assert_eq!(result["version-rolling.mask"], "00ffe000", "no mask asked for: all that there is");
+    assert_eq!(result["version-rolling.mask"], "00ffe000", "no mask requested: the whole mask");
     world.counts(&mut miner, &with_bits(&job, 0x00ff_e000, 0x0080_2000)).await;
 }
 
@@ -56,14 +56,14 @@ async fn the_mask_of_the_job_is_told_before_it_when_it_was_not_known() {
     assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["00ffe000"])));
     let first = miner.job().await;
     world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x00ff_e000)).await;
-    // and again when the pool changes it
+    // the node sends it again when the pool changes it
     world.offer(HeaderJob { version_mask: 0x0000_6000, ..job(&world.terms(1), 2) }).await;
     let told = miner.message().await.unwrap();
     assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["00006000"])));
     let second = miner.job().await;
     let outside = with_bits(&second, 0x0000_6000, 0x0000_8000).mine();
     world.refuses(&mut miner, &second, &outside, 20, "version-outside-mask").await;
-    // a job keeps the mask that it came with
+    // a job keeps its own mask
     world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x0000_8000)).await;
 }
 
@@ -84,11 +84,11 @@ async fn bits_outside_the_mask_are_refused() {
 async fn bits_replace_those_of_the_job_and_only_within_what_was_granted() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
-    // the pool's version has bits of the mask set
+    // the version of the pool's job sets some bits of the mask
     world.offer(HeaderJob { version: 0x3001_4000, ..job(&world.terms(1), 1) }).await;
     let (mut miner, job) = world.working().await;
     assert_eq!(job.version, 0x3001_4000);
-    // who never asked hashes the version as it is, and may say so with zeros
+    // a miner that never requested version rolling hashes the version unchanged, and may send zeros
     let mut share = job.mine();
     share.bits = Some("00000000".into());
     assert_eq!(miner.submit(&share).await["result"], true);
@@ -96,7 +96,7 @@ async fn bits_replace_those_of_the_job_and_only_within_what_was_granted() {
     for bits in [0, 0x0000_2000, 0x1fff_e000] {
         world.counts(&mut miner, &with_bits(&job, 0x1fff_e000, bits)).await;
     }
-    // one that asked for less keeps the job's other bits
+    // a miner that requested fewer bits keeps the job's other bits
     configure(&mut miner, rolling("00006000")).await;
     for bits in [0, 0x0000_2000, 0x0000_6000] {
         world.counts(&mut miner, &with_bits(&job, 0x0000_6000, bits)).await;
@@ -115,7 +115,7 @@ async fn a_share_without_bits_counts_also_after_negotiation() {
     share.bits = None;
     let mut params = share.params();
     params.as_array_mut().unwrap().push(Value::Null);
-    assert_eq!(miner.ask("mining.submit", params).await["result"], true, "null is none");
+    assert_eq!(miner.ask("mining.submit", params).await["result"], true, "null means no bits");
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn other_extensions_are_named_and_take_nothing_back() {
     let expected = json!({"minimum-difficulty": false, "version-rolling": true,
         "version-rolling.mask": "00ffe000", "subscribe-extranonce": true, "info": false});
     assert_eq!(result, expected);
-    // this says nothing of version bits
+    // this request does not mention version bits
     let result =
         configure(&mut miner, json!([["minimum-difficulty"], {"minimum-difficulty.value": 1}])).await;
     assert_eq!(result, json!({"minimum-difficulty": false}));

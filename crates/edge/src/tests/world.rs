@@ -35,7 +35,7 @@ pub(super) fn terms(id: u64) -> Terms {
     }
 }
 
-/// A job with a free extranonce of 8 bytes and a window that reaches further than the clock allows.
+/// A job with a free extranonce of 8 bytes and a window that ends later than the clock allows.
 pub(super) fn job(terms: &Terms, sequence: u64) -> HeaderJob {
     let now = now().get();
     HeaderJob {
@@ -48,7 +48,7 @@ pub(super) fn job(terms: &Terms, sequence: u64) -> HeaderJob {
     }
 }
 
-/// The same job with a free extranonce of another length.
+/// The same job with a free extranonce of `tail_length` bytes.
 pub(super) fn with_tail(job: HeaderJob, tail_length: u8) -> HeaderJob {
     HeaderJob { tail_length, ..job }
 }
@@ -70,7 +70,7 @@ impl World {
     pub(super) async fn start(dir: &Path, terms: impl IntoIterator<Item = Terms>) -> Self {
         let journal = dir.join("journal");
         let mut opened = Book::open(&journal, SystemClock::shared());
-        // what an earlier world wrote last may still be under way
+        // the last writes of an earlier world may still be under way
         until("the journal can be opened", || {
             if opened.is_err() {
                 opened = Book::open(&journal, SystemClock::shared());
@@ -115,7 +115,7 @@ impl World {
         self.served(lease).terms()
     }
 
-    /// Adds a lease that came later.
+    /// Adds a lease that appears later.
     pub(super) async fn add(&self, terms: Terms) {
         self.book.lease(&terms).await.unwrap();
         self.leases.send_modify(|leases| {
@@ -131,7 +131,7 @@ impl World {
         self.served(id).refresh(lease(Terms { end: now(), ..terms }));
     }
 
-    /// A job on the same block as before, without a pool's target.
+    /// Offers a job on the same block as before, without a pool's target.
     pub(super) async fn offer(&self, job: HeaderJob) {
         self.offer_as(job, None, false).await;
     }
@@ -141,7 +141,7 @@ impl World {
         self.served(live.verified.job().lease().0).add_job(live);
     }
 
-    /// Journalled, but not handed out yet.
+    /// Journals a job, but does not hand it out yet.
     pub(super) async fn live(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) -> MineableJob {
         let terms = self.terms(job.lease.0);
         let verified = VerifiedJob::verify(&terms, sign(&terms, job)).unwrap();
@@ -166,7 +166,8 @@ impl World {
         (miner, job)
     }
 
-    /// This share is refused with this number and code, is not counted, and the next good one is.
+    /// Checks that this share is refused with this number and code and is not counted, and that the
+    /// next good share is counted.
     pub(super) async fn refuses(
         &self,
         miner: &mut Miner,
@@ -182,7 +183,7 @@ impl World {
         self.counts(miner, job).await;
     }
 
-    /// A fresh share of this job is answered `true` and counted for lease 1.
+    /// Checks that a fresh share of this job is answered `true` and counted for lease 1.
     pub(super) async fn counts(&self, miner: &mut Miner, job: &Mined) {
         let before = self.counted(1);
         let answer = miner.submit(&job.mine()).await;
@@ -190,8 +191,8 @@ impl World {
         assert_eq!(self.counted(1), before + 1);
     }
 
-    /// What it serves over HTTP: its address, and where its evidence files are. It ends with the
-    /// test.
+    /// Serves the API until the test ends; returns its address and the directory of its evidence
+    /// files.
     pub(super) async fn api(&self, readers: usize) -> (SocketAddr, PathBuf) {
         let dir = self.dir.join("evidence");
         let files = EvidenceFiles::open(self.book.clone(), dir.clone(), readers).unwrap();
@@ -205,7 +206,7 @@ impl World {
         (address, dir)
     }
 
-    /// What is on disk now.
+    /// The journal's records on disk.
     pub(super) fn journal(&self) -> Vec<Record> {
         hashlease_journal::read(&self.dir.join("journal")).map(Result::unwrap).collect()
     }
