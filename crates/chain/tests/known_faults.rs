@@ -22,7 +22,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 
 const GWEI: u128 = 1_000_000_000;
-/// So long that only a failure reaches it.
+/// A timeout so long that only a failing test reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn sender(endpoint: &FeeEndpoint) -> Sender {
@@ -35,9 +35,9 @@ async fn collect(sender: &Sender) -> Result<(), String> {
     sent.map(drop).map_err(|error| error.to_string())
 }
 
-/// Today: as long as the endpoint says "underpriced", the fee rises by a quarter every 250 ms; each
-/// copy is a valid signature in the endpoint's hands. Right: a limit in multiples of the estimate
-/// and in money, then an error.
+/// Today: while the endpoint answers "underpriced", the sender raises the fee by a quarter every
+/// 250 ms, and the endpoint holds a valid signature of each copy. Right: a limit in multiples of
+/// the estimate and in money, then an error.
 #[tokio::test]
 async fn known_fault_fee_is_raised_without_limit() {
     let underpriced = |_| Reply::Error(-32_000, "replacement transaction underpriced".into());
@@ -50,7 +50,7 @@ async fn known_fault_fee_is_raised_without_limit() {
     assert!(copies[12].tip > 10 * copies[0].tip, "{copies:?}");
 }
 
-/// Today: whatever tip the endpoint's fee history names is signed; here 50,000 gwei, 6 ETH for one
+/// Today: the sender signs any tip in the endpoint's fee history; here 50,000 gwei, 6 ETH for one
 /// `collect`. Right: a limit in money, and an error above it.
 #[tokio::test]
 async fn known_fault_any_fee_of_the_endpoint_is_signed() {
@@ -63,8 +63,8 @@ async fn known_fault_any_fee_of_the_endpoint_is_signed() {
     assert_eq!(copies[0].tip, 50_000 * GWEI);
 }
 
-/// Today: an error that names the smallest tip ends the call at once, however often it is tried, so
-/// that nothing is ever mined on such a chain. Right: the named tip is paid, up to the limit.
+/// Today: an error that names the smallest tip ends every attempt at once, so no transaction is
+/// ever mined on such a chain. Right: the sender pays the named tip, up to the limit.
 #[tokio::test]
 async fn known_fault_smallest_tip_of_the_endpoint_is_not_paid() {
     let smallest = 25 * GWEI;
@@ -103,9 +103,9 @@ async fn known_fault_lease_behind_lagging_logs_is_never_found() {
     assert_eq!(endpoint.watcher().poll().await.unwrap().len(), 2, "after a restart");
 }
 
-/// Today: once a lease vanished in a reorganisation deeper than the confirmations, every poll
-/// fails: no other lease is refreshed and no new one is found. Right: the others go on, and the
-/// vanished one is dropped or found again.
+/// Today: once a lease has vanished in a reorganisation deeper than the confirmations, every poll
+/// fails: no other lease is refreshed and no new lease is found. Right: the other leases are still
+/// refreshed, and the vanished lease is dropped or found again.
 #[tokio::test]
 async fn known_fault_vanished_lease_fails_every_poll() {
     let leases = vec![(1, 50), (2, 60), (3, 200)];
@@ -120,8 +120,8 @@ async fn known_fault_vanished_lease_fails_every_poll() {
     }
 }
 
-/// Today: one answer that calls a lease settled is believed for good. Right: it is read again until
-/// the answer is as deep as the confirmations.
+/// Today: one answer that reports a lease as settled is believed for good. Right: the lease is read
+/// again until the answer is as deep as the confirmations.
 #[tokio::test]
 async fn known_fault_settled_lease_is_never_read_again() {
     let leases = vec![(1, 50)];
@@ -137,9 +137,9 @@ async fn known_fault_settled_lease_is_never_read_again() {
     }
 }
 
-/// Today: one refused request throws away all pieces of a scan, and the next poll starts again at
-/// the deployment's block with the largest piece. Right: the scan goes on from its last good piece
-/// and keeps the range that was taken.
+/// Today: one refused request discards all pieces of a scan, and the next poll starts again at the
+/// deployment's block with the largest piece. Right: the scan continues after its last good piece
+/// and keeps the accepted range.
 #[tokio::test]
 async fn known_fault_rate_limited_scan_starts_over() {
     let script = Script {
@@ -158,11 +158,10 @@ async fn known_fault_rate_limited_scan_starts_over() {
     }
 }
 
-/// A committee of three, none of whom announced a URL, on an endpoint whose logs can be made to
-/// hang.
+/// A committee of three members that announced no URL, on an endpoint whose log requests can hang.
 struct CommitteeEndpoint {
     committees: Committees,
-    /// First blocks of all log requests.
+    /// First block of each log request.
     asked: Arc<Mutex<Vec<u64>>>,
     hang: Arc<Mutex<bool>>,
 }
@@ -195,7 +194,7 @@ impl CommitteeEndpoint {
         self.asked.lock().unwrap().iter().filter(|from| **from == DEPLOYED).count()
     }
 
-    /// Asks for the committee until so many scans have started.
+    /// Polls the committee until `scans` scans have started.
     async fn get_until(&self, scans: usize) {
         let begun = Instant::now();
         while self.scans() < scans {
@@ -206,8 +205,8 @@ impl CommitteeEndpoint {
     }
 }
 
-/// Today: as long as one member has announced no URL, all logs since the deployment are read every
-/// two seconds. Right: a read goes on from the block up to which the last one came.
+/// Today: while one member has announced no URL, all logs since the deployment are read every two
+/// seconds. Right: a read starts after the last block of the previous read.
 #[tokio::test]
 async fn known_fault_committee_is_scanned_from_the_deployment_at_each_read() {
     let endpoint = CommitteeEndpoint::start().await;
@@ -216,8 +215,8 @@ async fn known_fault_committee_is_scanned_from_the_deployment_at_each_read() {
     endpoint.get_until(3).await;
 }
 
-/// Today: while one read of a committee hangs, another is started every two seconds. Right: one
-/// read at a time.
+/// Today: while one read of a committee hangs, another starts every two seconds. Right: one read at
+/// a time.
 #[tokio::test]
 async fn known_fault_reads_of_a_committee_pile_up() {
     let endpoint = CommitteeEndpoint::start().await;

@@ -1,4 +1,4 @@
-//! An endpoint that names the fees and decides which transactions it takes.
+//! An endpoint that reports fees and decides which transactions to accept.
 
 use super::{Reply, quantity, serve};
 use alloy::{
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// So long that only a failure reaches it.
+/// A timeout so long that only a failing test reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fees of one signed copy, wei per gas.
@@ -30,8 +30,8 @@ pub struct FeeEndpoint {
 }
 
 impl FeeEndpoint {
-    /// Names `tip` as what others pay, and answers each signed copy by its tip. No transaction is
-    /// ever mined.
+    /// Reports `tip` as the usual tip, and answers each signed copy according to its tip. No
+    /// transaction is ever mined.
     pub async fn start(tip: u64, answer: impl Fn(u128) -> Reply + Send + Sync + 'static) -> Self {
         let copies = Arc::<Mutex<Vec<SignedCopy>>>::default();
         let seen = Arc::clone(&copies);
@@ -56,12 +56,12 @@ impl FeeEndpoint {
         Self { chain, copies }
     }
 
-    /// All signed copies so far.
+    /// All signed copies until now.
     pub fn copies(&self) -> Vec<SignedCopy> {
         self.copies.lock().unwrap().clone()
     }
 
-    /// All signed copies, once there are so many.
+    /// All signed copies, once there are `count` of them.
     pub async fn wait_for_copies(&self, count: usize) -> Vec<SignedCopy> {
         let begun = Instant::now();
         while self.copies().len() < count {

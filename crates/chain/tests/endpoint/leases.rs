@@ -1,4 +1,4 @@
-//! An endpoint that shows leases, and what it may get wrong about them.
+//! An endpoint that serves leases, and the ways in which it can be wrong about them.
 
 use super::{Reply, block_range, call_input, quantity, serve};
 use alloy::sol_types::{SolCall as _, SolEvent as _, SolValue as _};
@@ -10,26 +10,26 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Provider of all leases.
 pub const PROVIDER: Address = Address::repeat_byte(3);
 
-/// What the endpoint says now.
+/// The endpoint's current answers.
 #[derive(Default)]
 pub struct Script {
     /// Newest block.
     pub head: u64,
-    /// Leases with the blocks that they were rented in.
+    /// Leases, each with the block in which it was rented.
     pub leases: Vec<(u64, u64)>,
-    /// The replica that answers for logs has no block yet.
+    /// The replica that answers `eth_getLogs` has no block yet.
     pub logs_lag: bool,
     /// A lease that a reorganisation took back: reads of it revert.
     pub vanished: Option<u64>,
-    /// A lease that is said to be settled.
+    /// A lease that the endpoint reports as settled.
     pub settled: Option<u64>,
-    /// The most blocks of one `eth_getLogs`.
+    /// The largest number of blocks in one `eth_getLogs`.
     pub max_range: Option<u64>,
-    /// Every so many requests one is refused with status 429.
+    /// The endpoint refuses every n-th request with status 429.
     pub limit_every: Option<u64>,
-    /// Requests so far.
+    /// Number of requests until now.
     pub requests: u64,
-    /// Block ranges of all `eth_getLogs` that were answered.
+    /// Block ranges of all answered `eth_getLogs` requests.
     pub ranges: Vec<(u64, u64)>,
 }
 
@@ -98,7 +98,7 @@ impl Script {
     }
 }
 
-/// A lease that runs for a long time, as the escrow returns it.
+/// A long-running lease, as the escrow returns it.
 fn lease(settled: bool) -> Bytes {
     let blank = LeaseEscrow::leaseCall::abi_decode_returns(&[0; 32 * 64]).unwrap();
     let lease = LeaseEscrow::Lease {

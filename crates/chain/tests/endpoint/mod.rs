@@ -1,4 +1,4 @@
-//! A JSON-RPC endpoint on loopback that answers as the test says, misbehaving ones among them.
+//! A JSON-RPC endpoint on loopback, scripted by the test, which may also misbehave.
 
 mod fees;
 mod leases;
@@ -19,15 +19,15 @@ use url::Url;
 /// Block of the deployment: scans start here.
 pub const DEPLOYED: u64 = 1;
 
-/// How a request is answered.
+/// The endpoint's answer to a request.
 pub enum Reply {
-    /// With a result.
+    /// A result.
     Result(Value),
-    /// With an error of this code.
+    /// An error with this code.
     Error(i64, String),
-    /// With HTTP status 429.
+    /// HTTP status 429.
     RateLimited,
-    /// Not at all; the connection stays open.
+    /// No answer; the connection stays open.
     Never,
 }
 
@@ -90,7 +90,7 @@ async fn connection(stream: TcpStream, answer: Answer) {
     }
 }
 
-/// The next request on a connection; `None` once it is closed.
+/// The next request on a connection; `None` once the peer has closed it.
 async fn request(stream: &mut BufReader<TcpStream>) -> Option<Value> {
     let mut length = 0;
     loop {
