@@ -58,9 +58,13 @@ mod tests {
     fn the_proposal_is_what_enough_members_can_sign() {
         let views = [view(1, 30, true, false), view(1, 10, true, false), view(1, 20, false, false)];
         let three = propose(&views, 3).unwrap();
-        assert_eq!((three.due, three.last), (Work::new(10), false), "all must reach it");
+        assert_eq!((three.due, three.last), (Work::new(10), false), "all three must reach it");
         let two = propose(&views, 2).unwrap();
-        assert_eq!((two.due, two.last), (Work::new(20), false), "of those who reach 20 only one says last");
+        assert_eq!(
+            (two.due, two.last),
+            (Work::new(20), false),
+            "only one of the members that reach 20 says last"
+        );
         let one = propose(&views, 1).unwrap();
         assert_eq!((one.due, one.last), (Work::new(30), true));
         let close = [view(1, 100, true, false), view(1, 95, true, false)];
@@ -71,12 +75,12 @@ mod tests {
             "the first would not sign 94 as the last word"
         );
         let split = [view(1, 30, true, false), view(2, 10, true, false), view(2, 20, false, true)];
-        assert_eq!(propose(&split, 2), None, "no evidence that two agree on");
+        assert_eq!(propose(&split, 2), None, "no two members agree on the evidence");
     }
 
     /// Today: when one of three members reports less work than the two honest ones, its figure is
-    /// proposed. The honest members don't sign that, so nothing is ever credited. Right: the figure
-    /// of two of three.
+    /// proposed. The honest members don't sign that figure, so no work is ever credited. Right: the
+    /// figure of two of three.
     #[test]
     fn known_fault_least_work_of_a_group_is_proposed() {
         let mut liar = view(1, 20, true, false);
