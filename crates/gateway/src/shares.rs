@@ -71,8 +71,8 @@ mod tests {
         assert_eq!(shares.count(0, key(1), false), Ok(()));
         assert_eq!(shares.count(0, key(2), true), Ok(()));
         assert_eq!(shares.count(0, key(3), false), Err(Refusal::TooManyShares(0)));
-        assert_eq!(shares.count(0, key(3), true), Ok(()), "it cost its work");
-        assert_eq!(shares.count(1, key(3), false), Ok(()), "each epoch has its own");
+        assert_eq!(shares.count(0, key(3), true), Ok(()), "the share's work was done");
+        assert_eq!(shares.count(1, key(3), false), Ok(()), "each epoch has its own limit");
         for known in [key(1), key(2), key(3)] {
             for settles in [false, true] {
                 assert_eq!(shares.count(0, known, settles), Err(EvidenceReason::Duplicate.into()));
@@ -91,6 +91,10 @@ mod tests {
         shares.forget(|epoch| epoch < 2);
         assert_eq!(shares.counted().len(), 3);
         assert_eq!(shares.count(2, key(1), true), Err(EvidenceReason::Duplicate.into()));
-        assert_eq!(shares.count(1, key(1), true), Ok(()), "nobody asks, since no job could bring it");
+        assert_eq!(
+            shares.count(1, key(1), true),
+            Ok(()),
+            "forgotten: no job leads to a share of this epoch any more"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! From the pool's jobs to signed ones at the node and the members.
+//! From the pool's jobs to signed jobs at the node and the members.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "jobs/known_faults.rs"]
@@ -23,7 +23,7 @@ async fn a_pools_job_comes_out_signed_with_its_exact_bytes() {
     let mut node = Node::connect(&world.gateway).await;
     world.until("a job", |status| status.newest_job > 0).await;
     let before = now();
-    // with one lease only, its real values are told before the lease is named
+    // with only one lease, the gateway sends its real values before the node names the lease
     let asked = json!([["version-rolling", "other"], {"version-rolling.mask": "ffffffff"}]);
     let configured = node.ask("mining.configure", asked).await;
     let expected = json!({"version-rolling": true, "version-rolling.mask": "00c00000", "other": false});
@@ -38,13 +38,14 @@ async fn a_pools_job_comes_out_signed_with_its_exact_bytes() {
     let exact: Difficulty = difficulty.parse().unwrap();
     assert!(exact.target(DifficultyBase::Bitcoin) >= pool_target());
     let (job, clean) = node.job(&terms).await;
-    assert!(clean, "who comes in starts afresh");
+    assert!(clean, "a new node starts with a clean job");
     let job = job.job().header().unwrap();
     assert_eq!(hex::encode(&job.coinbase_prefix), "0200000001aaaabbccdd");
     assert_eq!((job.tail_length, hex::encode(&job.coinbase_suffix)), (8, "bb".repeat(60)));
     assert_eq!((job.version, job.version_mask, job.n_bits), (0x2000_0000, 0x00c0_0000, 0x1d00_ffff));
     assert_eq!((job.prev_hash.0, job.branch.len(), job.branch[0].0), ([1; 32], 1, [7; 32]));
-    // not before the pool's time, nor before now; three intervals, at least 10 s
+    // the window opens at the pool's time or now, whichever is later, and lasts three intervals, at
+    // least 10 s
     assert!(
         job.not_before + 3 >= UnixSeconds::new(before) && job.not_after == job.not_before + 10,
         "{job:?}"
@@ -64,7 +65,7 @@ async fn jobs_are_refreshed_without_the_pool_and_clean_when_a_block_comes() {
     assert_eq!(second.job().header().unwrap().prev_hash, first.job().header().unwrap().prev_hash);
     assert!(second.job().not_before() > first.job().not_before(), "a fresh window");
     assert!(second.job().not_before() <= first.job().not_after(), "no gap between windows");
-    // the pool forgets to say that it is clean
+    // the pool's job has a new block, but is not marked as clean
     pool.notify(notify("j2", 2, false));
     let (_, clean) = node.job_where(&terms, |job| job.job().header().unwrap().prev_hash.0 == [2; 32]).await;
     assert!(clean);
@@ -85,7 +86,7 @@ async fn what_the_pool_changes_holds_from_its_next_job_on() {
     let mut node = Node::of(&world.gateway, 1).await;
     let (first, _) = node.job(&terms).await;
     pool.push("mining.set_extranonce", &json!(["ee", 4]));
-    // refreshed from the old job: its extranonce stays
+    // a refresh of the old job keeps its extranonce
     let (refreshed, _) = node.job(&terms).await;
     assert!(refreshed.job().sequence() > first.job().sequence());
     assert_eq!(
@@ -103,13 +104,17 @@ async fn what_the_pool_changes_holds_from_its_next_job_on() {
     pool.push("mining.set_version_mask", &json!(["0000e000"]));
     assert_eq!(node.news("mining.set_version_mask").await, json!(["0000e000"]));
     pool.push("mining.set_version_mask", &json!(["ffffffff"]));
-    assert_eq!(node.news("mining.set_version_mask").await, json!(["1fffe000"]), "never beyond BIP 320");
+    assert_eq!(
+        node.news("mining.set_version_mask").await,
+        json!(["1fffe000"]),
+        "never outside the bits of BIP 320"
+    );
     pool.push("mining.set_version_mask", &json!(["00000000"]));
     let (unmasked, _) = node.job_where(&terms, |job| job.job().header().unwrap().version_mask == 0).await;
     assert!(unmasked.job().sequence() > changed.job().sequence());
 }
 
-/// What stands in the status when a pool can't be used.
+/// The pool's state and the problem in the status when a pool can't be used.
 async fn trouble_of(script: Script) -> (PoolState, String) {
     let pool = Pool::start(script).await;
     let dir = tempfile::tempdir().unwrap();
@@ -181,7 +186,7 @@ async fn a_pool_that_is_down_at_first_is_found_once_it_is_up() {
     let status = world.until("trouble", |status| !status.trouble.is_empty()).await;
     assert_eq!(status.pool, PoolState::Lost);
     assert!(status.trouble.contains(&address.to_string()), "{status:?}");
-    // a node is let in all the same, and waits
+    // a node is accepted all the same, and waits
     let mut node = Node::of(&world.gateway, 1).await;
     let _pool = Pool::on(TcpListener::bind(address).await.unwrap(), Script::default());
     node.job(&terms).await;
@@ -204,10 +209,10 @@ async fn a_session_after_a_break_has_its_own_extranonce() {
     assert!(!message.to_string().contains(&pool.address.to_string()), "only the gateway knows the pool");
     assert_eq!(node.news("mining.set_extranonce").await, json!(["11223344", 8]));
     let (new, clean) = node.job(&terms).await;
-    assert!(clean, "what was mined before can't be forwarded any more");
+    assert!(clean, "shares of older jobs can't be forwarded any more");
     assert!(new.job().sequence() > old.job().sequence());
     assert!(new.job().header().unwrap().coinbase_prefix.ends_with(&[0x11, 0x22, 0x33, 0x44]));
-    // the old job still counts, its session does not come back
+    // the old job still counts, but the pool's old session is gone
     let settled = mine(&old, &terms, 0, settles_only(&terms));
     assert_eq!(node.submit(1, &settled).await["result"], true);
     let lost = mine(&old, &terms, 0, meets_pool);
@@ -242,11 +247,11 @@ async fn sequences_go_on_after_a_gateway_that_was_killed() {
             Tcp::shared(),
         )
         .await;
-        assert!(matches!(second, Err(GatewayError::Locked { .. })), "one gateway to a data directory");
+        assert!(matches!(second, Err(GatewayError::Locked { .. })), "only one gateway per data directory");
         let (job, _) = Node::of(&world.gateway, 1).await.job(&terms).await;
         assert!(job.job().sequence() > last);
         last = job.job().sequence();
-        // dropped without a farewell, as a kill would
+        // dropped without a goodbye, as if killed
     }
 }
 
@@ -263,9 +268,9 @@ async fn a_cancelled_lease_ends_earlier_and_lets_its_nodes_go() {
     let sooner = Terms { end: UnixSeconds::new(now() + 3), ..terms.clone() };
     world.leases.send_replace(Arc::new(vec![assignment(sooner.clone(), pool.address)]));
     let rest = node.rest().await;
-    assert!(now() >= sooner.end.get(), "not before its end");
+    assert!(now() >= sooner.end.get(), "not before the lease's end");
     let jobs: Vec<_> = rest.iter().filter(|message| message["method"] == "hashlease.job").collect();
-    assert!(!jobs.is_empty(), "jobs came to the end");
+    assert!(!jobs.is_empty(), "jobs arrived until the end");
     for job in jobs {
         assert!(job["params"][1]["job"]["notAfter"].as_u64().unwrap() < terms.end.get());
     }
@@ -301,7 +306,7 @@ async fn a_new_destination_is_a_new_session_under_the_same_link() {
     let share = mine(&job, &terms, 0, meets_pool);
     assert_eq!(node.submit(1, &share).await["result"], true);
     assert_eq!((first.submits().len(), second.submits().len()), (0, 1));
-    // taken away altogether
+    // the assignment is withdrawn altogether
     world.leases.send_replace(Arc::new(vec![]));
     node.rest().await;
     assert!(world.gateway.status().is_empty());
@@ -333,7 +338,7 @@ async fn leases_of_another_signer_are_not_served_and_two_are_told_apart() {
     assert_eq!(served, BTreeMap::from([(1, 0), (2, 1)]));
 }
 
-/// What a node may neither ask nor submit is refused by the same names as a miner's.
+/// Forbidden requests and shares of a node are refused by the same names as a miner's.
 #[tokio::test]
 async fn what_a_node_does_wrong_has_a_reason() {
     let pool = Pool::start(Script::default()).await;
@@ -365,7 +370,7 @@ async fn what_a_node_does_wrong_has_a_reason() {
 async fn a_full_epoch_counts_no_more_but_the_pool_gets_its_shares() {
     let pool = Pool::start(Script::default()).await;
     let dir = tempfile::tempdir().unwrap();
-    // 25 hashes can be credited: two shares of 2^4, of which eight times as many are counted
+    // 25 hashes can be credited: two shares of 2^4; eight times as many are counted
     let terms = Terms { rate: HashRate::new(1), ..terms(1) };
     assert_eq!(terms.most_shares(), 16);
     let world = start(dir.path(), vec![assignment(terms.clone(), pool.address)]).await;

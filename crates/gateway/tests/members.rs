@@ -1,4 +1,4 @@
-//! Jobs that are posted to the committee's members: which answers lead to another attempt.
+//! Jobs posted to the committee's members: which answers lead to another attempt.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod world;
@@ -17,10 +17,10 @@ use tokio::{
 use url::Url;
 use world::*;
 
-/// What a member answers to a job: a status, or nothing.
+/// A member's answers to jobs: a status, or no answer.
 type Answers = Arc<Mutex<VecDeque<Option<u16>>>>;
 
-/// Sequence of a job that was posted, and what was answered.
+/// Sequence of a posted job, and the status of the answer.
 type Post = (u64, Option<u16>);
 
 /// A member that answers from a list, and 200 once the list is empty.
@@ -44,7 +44,7 @@ impl Member {
         Self { url, posts }
     }
 
-    /// The first posts, once there are so many.
+    /// The first `count` posts, once there are that many.
     async fn posts(&self, count: usize) -> Vec<Post> {
         let begun = Instant::now();
         loop {
@@ -78,13 +78,13 @@ async fn answer(stream: TcpStream, answers: Answers, posts: Arc<Mutex<Vec<Post>>
         let status = answers.lock().unwrap().pop_front().unwrap_or(Some(200));
         posts.lock().unwrap().push((job.job.sequence(), status));
         let Some(status) = status else {
-            // until the gateway gives up
+            // read on until the gateway gives up
             let _ = stream.read_to_end(&mut Vec::new()).await;
             return;
         };
         let body = match status {
             200 => r#"{"received":1}"#,
-            // one of the member's own errors, and one of something in between
+            // an error of the member itself, and an error of a proxy in between
             400 => r#"{"code":"job-window","message":"too long"}"#,
             _ => "<html>",
         };
@@ -93,7 +93,7 @@ async fn answer(stream: TcpStream, answers: Answers, posts: Arc<Mutex<Vec<Post>>
     }
 }
 
-/// What members with these answers are sent: so many posts.
+/// The first `count` posts to a member with these answers.
 async fn posts_of(answers: &[Option<u16>], count: usize) -> Vec<Post> {
     let pool = Pool::start(Script::default()).await;
     let member = Member::start(answers.iter().copied()).await;
@@ -124,5 +124,5 @@ async fn a_job_is_posted_again_when_a_member_does_not_answer() {
     let begun = Instant::now();
     let posts = posts_of(&[None], 2).await;
     assert_eq!(posts[0].0, posts[1].0, "{posts:?}");
-    assert!(begun.elapsed() < Duration::from_secs(9), "the job is still worth something");
+    assert!(begun.elapsed() < Duration::from_secs(9), "the second attempt came too late for the job");
 }

@@ -7,8 +7,8 @@ use super::world::*;
 use hashlease_primitives::UnixSeconds;
 use serde_json::json;
 
-/// Today: a job of a pool whose clock is 320 s ahead is signed and due, and nodes refuse its shares
-/// as too far from their clock. Right: one bound for all.
+/// Today: the gateway signs a job of a pool whose clock is 320 s ahead, and the job is due, but
+/// nodes refuse its shares as too far from their clock. Right: one limit for all.
 #[tokio::test]
 async fn known_fault_job_is_signed_further_ahead_than_nodes_take() {
     let mut ahead = notify("a", 1, true);

@@ -101,7 +101,7 @@ impl World {
     }
 }
 
-/// How the scripted pool behaves towards whoever connects next.
+/// The scripted pool's behaviour towards the next client.
 #[derive(Clone)]
 pub struct Script {
     pub mask: Option<&'static str>,
@@ -127,7 +127,7 @@ impl Default for Script {
     }
 }
 
-/// Parameters of a job on a block that is told apart by one byte.
+/// Parameters of a job on a block that differs from others in one byte.
 pub fn notify(id: &str, block: u8, clean: bool) -> Value {
     let ntime = format!("{:08x}", now() - 3);
     let prev_hash = hex::encode([block; 32]);
@@ -138,7 +138,7 @@ pub fn notify(id: &str, block: u8, clean: bool) -> Value {
 pub struct Pool {
     pub address: SocketAddr,
     pub script: Arc<Mutex<Script>>,
-    /// Parameters of every submit, as they came.
+    /// Parameters of every submit, in order of arrival.
     pub submits: Arc<Mutex<Vec<Value>>>,
     push: broadcast::Sender<Option<String>>,
 }
@@ -166,7 +166,7 @@ impl Pool {
         change(&mut self.script.lock().unwrap());
     }
 
-    /// Sends a notification to whoever is connected.
+    /// Sends a notification to the connected client.
     pub fn push(&self, method: &str, params: &Value) {
         self.push.send(Some(json!({"id": null, "method": method, "params": params}).to_string())).unwrap();
     }
@@ -249,7 +249,7 @@ fn respond(message: &Value, script: &Script, submits: &Mutex<Vec<Value>>) -> Str
 pub struct Node {
     lines: Lines<BufReader<OwnedReadHalf>>,
     writer: OwnedWriteHalf,
-    /// Notifications that came while an answer was waited for.
+    /// Notifications received while waiting for an answer.
     waiting: VecDeque<Value>,
     next: u64,
 }
@@ -261,7 +261,7 @@ impl Node {
         Self { lines: BufReader::new(reader).lines(), writer, waiting: VecDeque::new(), next: 1 }
     }
 
-    /// Connected and let in.
+    /// A connected, authorised node.
     pub async fn of(gateway: &GatewayHandle, lease: u64) -> Self {
         let mut node = Self::connect(gateway).await;
         let answer = node.ask("mining.authorize", json!([lease.to_string(), TOKEN])).await;
@@ -278,7 +278,7 @@ impl Node {
         Some(serde_json::from_str(&line.ok()??).unwrap())
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request, and waits for its answer.
     pub async fn ask(&mut self, method: &str, params: Value) -> Value {
         let id = self.next;
         self.next += 1;
@@ -292,7 +292,7 @@ impl Node {
         }
     }
 
-    /// The next notification of this kind; others before it are passed over.
+    /// The next notification of this method; messages before it are dropped.
     pub async fn news(&mut self, method: &str) -> Value {
         loop {
             let message = match self.waiting.pop_front() {
@@ -305,7 +305,7 @@ impl Node {
         }
     }
 
-    /// The rest of what the gateway says, to its end.
+    /// The remaining messages until the connection ends.
     pub async fn rest(&mut self) -> Vec<Value> {
         let mut rest: Vec<Value> = self.waiting.drain(..).collect();
         while let Some(message) = self.line().await {
@@ -314,7 +314,7 @@ impl Node {
         rest
     }
 
-    /// The next job, verified, and whether it came as clean.
+    /// The next job, verified, and whether its notify was clean.
     pub async fn job(&mut self, terms: &Terms) -> (VerifiedJob, bool) {
         let notify = self.news("mining.notify").await;
         let params = self.news("hashlease.job").await;
@@ -324,7 +324,7 @@ impl Node {
         (VerifiedJob::verify(terms, signed).unwrap(), notify[8].as_bool().unwrap())
     }
 
-    /// The first job that is as wanted.
+    /// The first job that meets `wanted`.
     pub async fn job_where(
         &mut self,
         terms: &Terms,
@@ -343,7 +343,7 @@ impl Node {
     }
 }
 
-/// A share as a node sends it.
+/// A share as a node submits it.
 #[derive(Clone)]
 pub struct Submission {
     pub job: String,
@@ -372,7 +372,7 @@ pub fn refusal(answer: &Value) -> (i64, String) {
     (answer["error"][0].as_i64().unwrap(), answer["error"][1].as_str().unwrap().to_owned())
 }
 
-/// Mines a share, on from `nonce`, that is as wanted.
+/// Mines a share that meets `wanted`, starting at `nonce`.
 pub fn mine(
     job: &VerifiedJob,
     terms: &Terms,
@@ -401,7 +401,7 @@ pub fn pool_target() -> Target {
     POOL_DIFFICULTY.parse::<Difficulty>().unwrap().target(DifficultyBase::Bitcoin)
 }
 
-/// Meets the settlement target only.
+/// Meets only the settlement target.
 pub fn settles_only(terms: &Terms) -> impl Fn(&OpenedShare) -> bool {
     let settlement = terms.weight.target();
     move |share| share.meets(settlement) && !share.meets(pool_target())
