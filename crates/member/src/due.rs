@@ -89,16 +89,12 @@ mod tests {
     fn a_job_counts_from_when_it_was_served() {
         let mut counter = DueCounter::default();
         counter.insert_job(UnixSeconds::new(100), UnixSeconds::new(109), UnixSeconds::new(104));
-        assert_eq!(
-            counter.seconds(UnixSeconds::new(0), UnixSeconds::new(1_000)),
-            6,
-            "104 to 109, both counted"
-        );
+        assert_eq!(counter.seconds(UnixSeconds::new(0), UnixSeconds::new(1_000)), 6, "104 to 109, inclusive");
         counter.insert_job(UnixSeconds::new(100), UnixSeconds::new(109), UnixSeconds::new(200));
         assert_eq!(
             counter.seconds(UnixSeconds::new(0), UnixSeconds::new(1_000)),
             6,
-            "served after its window: nothing"
+            "a job served after its window adds nothing"
         );
     }
 }

@@ -91,7 +91,7 @@ mod tests {
         Lease { window: 1_000, ..lease(terms) }
     }
 
-    /// A time that no epoch of the lease ends at is never taken for the end of epoch 0.
+    /// A time at which no epoch of the lease ends is never mistaken for the end of epoch 0.
     #[test]
     fn only_the_end_of_an_epoch_names_one() {
         let terms = Terms { end: UnixSeconds::new(1_300), duration: 300, ..over().terms };
@@ -118,10 +118,10 @@ mod tests {
                 .map_err(|refusal| refusal.code)
         };
         assert_eq!(asked(200, true), Ok(()));
-        assert_eq!(asked(190, true), Ok(()), "members need not agree to the second");
+        assert_eq!(asked(190, true), Ok(()), "members may differ by a few seconds");
         assert_eq!(asked(189, true), Err("due-below-counted".to_owned()));
         assert_eq!(asked(0, true), Err("due-below-counted".to_owned()));
-        assert_eq!(asked(0, false), Ok(()), "a later statement brings the rest");
+        assert_eq!(asked(0, false), Ok(()), "a later statement can add the rest");
         assert_eq!(asked(201, false), Err("due-above-counted".to_owned()));
     }
 }

@@ -298,7 +298,7 @@ mod tests {
         };
         let batch = u64::try_from(BATCH).unwrap();
         count(1, &keys(0..10)).unwrap();
-        // the key that is taken comes in the last of several transactions
+        // the taken key is in the last of several transactions
         let (own, taken) = (keys(10..10 + 3 * batch), keys(5..6));
         let mixed = [own.as_slice(), &taken].concat();
         for _ in 0..2 {
@@ -306,7 +306,7 @@ mod tests {
             assert!(matches!(error, StoreError::KeyTaken { lease: LeaseId(1), .. }), "{error}");
         }
         count(3, &own).unwrap();
-        // nor may the one that came to nothing have them back
+        // the count that failed can't take them back either
         let error = count(2, &own).unwrap_err();
         assert!(matches!(error, StoreError::KeyTaken { lease: LeaseId(3), .. }), "{error}");
         count(3, &own).unwrap();

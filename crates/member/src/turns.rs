@@ -190,7 +190,7 @@ mod tests {
         Claim { provider: Address::repeat_byte(provider), failed, deadline }
     }
 
-    /// A claim that has to wait.
+    /// A claim that does not get a turn at once.
     fn waits(turns: &Turns, claim: Claim) -> Pin<Box<dyn Future<Output = Turn> + '_>> {
         let mut waiting: Pin<Box<dyn Future<Output = Turn> + '_>> = Box::pin(turns.take(claim));
         assert!((&mut waiting).now_or_never().is_none(), "{claim:?}");
@@ -210,7 +210,7 @@ mod tests {
         let early = early.now_or_never();
         assert!(early.is_some());
         drop(second);
-        // one that got its turn and never looked
+        // a claim that got its turn, but was never polled again
         drop(late);
         drop(early);
         let all = [6, 7].map(|provider| turns.take(claim(provider, 0, LATER)).now_or_never());
@@ -227,8 +227,8 @@ mod tests {
         let second = waits(&turns, claim(1, 0, LATER + 1));
         let third = waits(&turns, claim(1, 0, LATER + 2));
         let other = turns.take(claim(2, 0, LATER)).now_or_never();
-        assert!(other.is_some(), "others do not wait for it");
-        // one that lets the next of its provider have its turn still has its own
+        assert!(other.is_some(), "other providers do not wait for it");
+        // a turn that lets its provider's next claim start remains valid
         first.let_next();
         let second = second.now_or_never();
         assert!(second.is_some());
@@ -236,7 +236,7 @@ mod tests {
         let third = third.now_or_never();
         assert!(third.is_some());
         let fourth = waits(&turns, claim(3, 0, LATER));
-        // and takes nothing from those that came after it
+        // dropping it frees no turn of the later claims
         drop(first);
         let fourth = fourth.now_or_never();
         assert!(fourth.is_some());
@@ -250,7 +250,7 @@ mod tests {
         let turn = turns.take(claim(1, 0, LATER)).await;
         let past = waits(&turns, claim(2, 0, UnixSeconds::new(1)));
         let tried = waits(&turns, claim(3, 1, LATER));
-        // as urgent as can be, but its provider's last turn comes to nothing
+        // the most urgent claim, but its provider's last turn will have failed
         let failing = waits(&turns, claim(1, 0, LATER));
         let fresh = waits(&turns, claim(4, 0, LATER + 9));
         turns.note(Address::repeat_byte(1), true);

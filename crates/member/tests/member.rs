@@ -1,4 +1,4 @@
-//! A member of a committee: what it verifies, what it counts, what it signs.
+//! A member of a committee: what it verifies, counts and signs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "member/evidence.rs"]
@@ -30,7 +30,7 @@ async fn an_honest_epoch_is_verified_stated_and_signed() {
     let file = evidence(terms, 1, &[(&job_in(terms, 1, 1), 25), (&job_in(terms, 1, 2), 15)]);
     world.deliver(terms, &file).await;
     let view = world.verified(0, terms.id, 1).await;
-    assert_eq!(view.epochs[0].state, EpochState::Missing, "no root of epoch 0 came in time");
+    assert_eq!(view.epochs[0].state, EpochState::Missing, "no root of epoch 0 arrived in time");
     let (zero, one) = (&view.epochs[0], &view.epochs[1]);
     assert_eq!((zero.count, zero.root, zero.work.as_str()), (0, EMPTY.root, "0"));
     assert_eq!((one.count, one.root, one.work.as_str()), (40, file.head.commitment.root, "320"));
@@ -72,7 +72,7 @@ async fn an_epoch_brings_at_most_a_quarter_more_than_its_promise() {
     lease.terms.rate = HashRate::new(2);
     world.show(&lease);
     let terms = &lease.terms;
-    // 71 × 128 = 9,088 hashes, of which 1.25 × 2 × 3,600 = 9,000 count
+    // 71 × 128 = 9,088 hashes, of which 1.25 × 2 × 3,600 = 9,000 are counted
     world.deliver(terms, &evidence(terms, 0, &[(&job_in(terms, 0, 1), 71)])).await;
     let view = world.verified(0, terms.id, 0).await;
     assert_eq!((view.epochs[0].count, view.epochs[0].work.as_str()), (71, "9000"));
@@ -96,7 +96,7 @@ async fn three_of_three_members_sign_one_statement() {
     world.deliver(terms, &evidence(terms, 0, &[(&job_in(terms, 0, 1), 10)])).await;
     let statement = propose(&views(&world, 0..3).await, 3).unwrap();
     assert_eq!(statement.work, Work::new(80));
-    // whatever the order in which they are asked, the oracle wants ascending seats
+    // the oracle wants ascending seats, in whatever order the members are asked
     let mut seats = world.seats();
     seats.reverse();
     let signatures = gather(&seats, &[statement], &terms.oracle_domain(), 3).await.unwrap();
@@ -117,7 +117,7 @@ async fn two_of_three_members_suffice_when_one_is_dead() {
     world.kill(0);
     world.deliver(terms, &evidence(terms, 0, &[(&job_in(terms, 0, 1), 10)])).await;
     let views = views(&world, 1..3).await;
-    assert_eq!(propose(&views, 3), None, "two can't make three");
+    assert_eq!(propose(&views, 3), None, "two members can't reach a threshold of three");
     let statement = propose(&views, 2).unwrap();
     let seats = world.seats();
     let domain = terms.oracle_domain();
@@ -142,7 +142,7 @@ async fn a_signature_of_another_key_than_the_seats_is_not_gathered() {
     world.deliver(terms, &evidence(terms, 0, &[(&job_in(terms, 0, 1), 3)])).await;
     let statement = propose(&views(&world, 0..2).await, 2).unwrap();
     let mut seats = world.seats();
-    // one member behind two seats
+    // one member in two seats
     seats[1] = Seat { client: seats[0].client.clone(), ..seats[1].clone() };
     let error = gather(&seats, &[statement], &terms.oracle_domain(), 2).await.unwrap_err();
     assert_eq!(error.got, 1);
@@ -213,7 +213,7 @@ async fn a_dropped_member_lets_go_of_its_connections_and_its_store() {
     let lease = lease(1, 1, 2, 60);
     let terms = &lease.terms;
     world.show(&lease);
-    // a check that is under way, and somebody who waits for a job
+    // a fetch under way, and a client that waits for a job
     let signed = root(terms, 0, EMPTY, &world.files.url("nothing"));
     world.client(0).post_root(&signed).await.unwrap();
     let client = world.client(0).clone();
@@ -222,6 +222,6 @@ async fn a_dropped_member_lets_go_of_its_connections_and_its_store() {
     let old = world.client(0).clone();
     world.restart(0).await;
     assert_eq!(waiting.await.unwrap().unwrap(), []);
-    assert!(old.statement(EpochId::new(terms.id, 0)).await.is_err(), "nobody listens there any more");
+    assert!(old.statement(EpochId::new(terms.id, 0)).await.is_err(), "the old address still answers");
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
 }

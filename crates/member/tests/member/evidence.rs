@@ -1,4 +1,4 @@
-//! Evidence that does not hold, in every way that matters, and work that is sold twice.
+//! Invalid evidence of every kind that matters, and work sold twice.
 
 use crate::world::*;
 use hashlease_check::{EthashEpoch, LightCache};
@@ -15,8 +15,8 @@ fn honest(lease: &Lease) -> Evidence {
     evidence(terms, 1, &[(&job_in(terms, 1, 1), 6), (&job_in(terms, 1, 2), 6)])
 }
 
-/// A member that is to take the file for epoch 1 of lease 1, of which the provider signs `claim`, must refuse it, and
-/// then count the epoch as empty and sign nothing else. Why it refuses.
+/// Gives a member the file for epoch 1 of lease 1 while the provider signs `claim`. The member must
+/// refuse the file, count the epoch as empty and sign no other figures. Returns its reason.
 async fn refusal(lease: &Lease, file: &Evidence, claim: Commitment) -> String {
     let world = World::start(1, 1).await;
     world.show(lease);
@@ -25,7 +25,7 @@ async fn refusal(lease: &Lease, file: &Evidence, claim: Commitment) -> String {
     let signed: SignedEpochRoot = root(terms, 1, claim, &world.files.url("file"));
     world.client(0).post_root(&signed).await.unwrap();
     let reason = world.refused(0, terms.id, 1).await;
-    assert_eq!(world.files.hits("file"), 1, "a verdict, not another attempt");
+    assert_eq!(world.files.hits("file"), 1, "the file was fetched again in spite of a verdict");
 
     let own = world.view(0, terms.id, 1).await;
     assert_eq!((own.epochs[1].count, own.epochs[1].root, own.pending), (0, EMPTY.root, false));
@@ -44,7 +44,7 @@ async fn refusal(lease: &Lease, file: &Evidence, claim: Commitment) -> String {
     reason
 }
 
-/// [`refusal`] of an honest file that was changed, with a claim that fits what it has become.
+/// [`refusal`] of a tampered honest file, with a claim that fits the tampered file.
 async fn refusal_of(forge: impl FnOnce(&mut Evidence)) -> String {
     let lease = lease(1, 2, 3, 60);
     let mut file = honest(&lease);
@@ -60,7 +60,8 @@ fn ends_with(reason: &str, code: &str) {
 #[tokio::test]
 async fn a_share_that_was_not_worked_for_is_refused() {
     let reason = refusal_of(|file| {
-        // a header next to a good one: 7 of 8 are above the target, and the last tried one is
+        // the nonce of a header next to a good one: 7 of 8 miss the target, and the loop keeps the
+        // last one
         let honest = file.clone();
         for step in 1..1_000 {
             *file = honest.clone();
@@ -82,13 +83,13 @@ async fn a_share_that_comes_twice_is_refused() {
         file.head.commitment.count += 1;
     });
     ends_with(&reason.await, "duplicate");
-    // also when the claim counts it once only
+    // also when the claim counts the share only once
     let reason = refusal_of(|file| {
         let again = file.shares[0].clone();
         file.shares.insert(1, again);
     });
     ends_with(&reason.await, "share-count");
-    // nor in another place
+    // a share repeated in another place is refused too
     let reason = refusal_of(|file| {
         let again = file.shares[0].clone();
         file.shares.push(again);
@@ -111,13 +112,13 @@ async fn shares_of_a_job_that_its_signer_did_not_sign_are_refused() {
     let reason = refusal_of(|file| file.head.jobs[0].signature[10] ^= 1);
     ends_with(&reason.await, "job-signature");
     ends_with(&refusal_of(|file| file.head.jobs[1].signature = [0; 65]).await, "job-unsigned");
-    // the provider's own template, signed by itself
+    // the provider's own template, signed by the provider
     let reason = refusal_of(|file| {
         file.head.jobs[0] =
             sign_with(&provider(), &file.head.terms.domain, file.head.jobs[0].job.header().unwrap().clone());
     });
     ends_with(&reason.await, "job-signature");
-    // a longer window than was signed
+    // a longer window than the signed one
     let reason = refusal_of(|file| {
         file.head.jobs[0].job.header_mut().unwrap().not_before += 1;
         recommit(file);
@@ -137,7 +138,7 @@ async fn a_job_that_nobody_could_open_on_the_chain_is_refused() {
 
 #[tokio::test]
 async fn an_ntime_outside_its_jobs_window_is_refused() {
-    // the work is real: only the job's window does not hold it
+    // the work is real: only the job's window excludes it
     let reason = refusal_of(|file| {
         let mut job = file.head.jobs[0].job.header().unwrap().clone();
         job.not_after -= 1;
@@ -155,7 +156,7 @@ async fn an_ntime_outside_its_jobs_window_is_refused() {
 
 #[tokio::test]
 async fn a_version_bit_outside_the_mask_is_refused() {
-    // really hashed with it: only the mask forbids it
+    // hashed with this version: only the mask forbids it
     let reason = refusal_of(|file| {
         for step in 0..1_000 {
             file.shares[0].share.header_mut().unwrap().version = 0x4000_0000;
@@ -195,7 +196,7 @@ async fn a_claim_that_the_shares_do_not_give_is_refused() {
 
 #[tokio::test]
 async fn a_file_with_more_or_fewer_shares_than_were_signed_is_refused_before_any_is_hashed() {
-    // one that would be refused for itself, were it looked at
+    // a share that would itself be refused if the member looked at it
     let reason = refusal_of(|file| {
         file.shares[0].job = 77;
         file.head.commitment.count = 1;
@@ -229,7 +230,7 @@ async fn evidence_of_another_epoch_is_refused() {
     let mut file = evidence(terms, 0, &[(&job_in(terms, 0, 1), 6)]);
     let reason = refusal(&lease, &file, file.head.commitment).await;
     assert!(reason.starts_with("evidence is of epoch 0"), "{reason}");
-    // shares of one epoch under the number of another
+    // shares of one epoch, labelled with the number of another
     file.head.epoch = 1;
     ends_with(&refusal(&lease, &file, file.head.commitment).await, "other-epoch");
 }
@@ -252,7 +253,7 @@ async fn evidence_of_other_terms_is_refused() {
 
 #[tokio::test]
 async fn shares_easier_than_the_lease_says_are_refused() {
-    // mined at half the weight, under terms that do not say so
+    // mined at half the weight, under terms that name the whole weight
     let lease = lease(1, 2, 3, 60);
     let mut easy = lease.clone();
     easy.terms.weight = SettlementWeight::from_log2(2).unwrap();
@@ -265,7 +266,7 @@ async fn shares_easier_than_the_lease_says_are_refused() {
 #[tokio::test]
 async fn a_file_holds_whatever_end_it_names_since_the_chain_says_which_it_is() {
     let world = World::start(1, 1).await;
-    // written before a cancellation, and by somebody who names an end before the shares
+    // one file was written before a cancellation, the other names an end before its shares
     let (mut cancelled, whole) = (lease(1, 2, 5, 60), lease(2, 2, 5, 60));
     let (before, mut short) = (honest(&cancelled), honest(&whole));
     cancelled.terms.end = cancelled.terms.epoch_end(1);
@@ -288,7 +289,7 @@ async fn work_that_was_counted_for_one_lease_is_refused_for_another() {
     world.deliver(&first.terms, &file).await;
     world.verified(0, LeaseId(1), 0).await;
     world.restart(0).await;
-    // the lease is in the signature, not in the header
+    // the signature covers the lease, the header does not
     let again = evidence(&second.terms, 0, &[(&same_job_for(&second.terms, &job), 10)]);
     assert_eq!(again.head.commitment, file.head.commitment);
     world.deliver(&second.terms, &again).await;
@@ -301,7 +302,7 @@ async fn work_that_was_counted_for_one_lease_is_refused_for_another() {
     assert_eq!(
         world.verified(0, LeaseId(1), 0).await.statement.work,
         Work::new(80),
-        "the first one keeps it"
+        "the first lease keeps the work"
     );
 }
 
@@ -316,7 +317,7 @@ async fn a_refused_epoch_takes_no_key_from_others() {
     let (old, new) = (job_in(first, 0, 1), job_in(second, 0, 2));
     world.deliver(first, &evidence(first, 0, &[(&old, 1)])).await;
     world.verified(0, LeaseId(1), 0).await;
-    // one share of the first lease among many of its own
+    // one share of the first lease among many of the second lease's own
     let mixed = evidence(second, 0, &[(&same_job_for(second, &old), 1), (&new, 40)]);
     world.deliver(second, &mixed).await;
     let reason = world.refused(0, LeaseId(2), 0).await;
@@ -325,7 +326,8 @@ async fn a_refused_epoch_takes_no_key_from_others() {
     assert_eq!(world.verified(0, LeaseId(3), 0).await.statement.work, Work::new(320));
 }
 
-/// The file of an Ethash epoch, and a member that has the cache of the next DAG built once work was shown under this one.
+/// A member verifies the file of an Ethash epoch, and builds the next DAG's cache once it has seen
+/// work under this one.
 #[tokio::test]
 async fn evidence_of_ethash_is_verified_and_the_next_dag_is_prepared() {
     let mut lease = lease(1, 1, 3, 60);

@@ -1,4 +1,5 @@
-//! Servers that are slow, broken or hostile: what they cost a member is bounded, and others are not held up.
+//! Slow, broken and hostile servers: each costs a member a bounded effort, and delays no other
+//! server's files.
 
 use crate::world::*;
 use hashlease_committee::EpochState;
@@ -11,14 +12,14 @@ fn honest(lease: &Lease) -> Evidence {
     evidence(&lease.terms, 0, &[(&job_in(&lease.terms, 0, 1), 10)])
 }
 
-/// Announces a file that comes from `name`.
+/// Announces a file that the server serves as `name`.
 async fn announce(world: &World, lease: &Lease, file: &Evidence, name: &str) {
     world.show(lease);
     let signed = root(&lease.terms, 0, file.head.commitment, &world.files.url(name));
     world.client(0).post_root(&signed).await.unwrap();
 }
 
-/// Announces a file that is as long as one may be, with a checksum that is not its own.
+/// Announces a file of the maximum length whose checksum is wrong.
 async fn announce_broken(world: &World, lease: &Lease, file: &Evidence, name: &str) {
     let mut bytes = file.encode().unwrap();
     bytes.resize(usize::try_from(MAX_EVIDENCE).unwrap(), 0);
@@ -33,7 +34,7 @@ async fn asked(world: &World, name: &str, times: usize) {
 #[tokio::test]
 async fn a_server_that_stalls_or_dribbles_holds_nobody_up() {
     let idle = Duration::from_millis(300);
-    // a byte comes before each of these silences is over, but the whole would take for ever
+    // each silence ends in time with one byte, but the whole file would take far too long
     let limits = FetchLimits { at_once: 1, idle, least_rate: 1 << 20, ..FetchLimits::default() };
     let world = World::with_limits(1, 1, 1, limits).await;
     let leases = [1, 2, 3, 4].map(|id| lease(id, 1, 2, 60));
@@ -51,7 +52,7 @@ async fn a_server_that_stalls_or_dribbles_holds_nobody_up() {
     for (name, lease) in [("stalled", stalled), ("silent", silent), ("dribbled", dribbled)] {
         asked(&world, name, 2).await;
         assert_eq!(world.state(0, lease.terms.id, 0).await, EpochState::Pending, "{name}");
-        // nothing is held against who serves the right file in the end
+        // a server that serves the right file in the end has no disadvantage
         world.files.serve(name, Served::Bytes(honest(lease).encode().unwrap()));
     }
     for id in [1, 2, 3] {
@@ -59,7 +60,7 @@ async fn a_server_that_stalls_or_dribbles_holds_nobody_up() {
     }
 }
 
-/// Leases `ids` of a provider, each with the root of an epoch whose file never comes.
+/// Leases `ids` of a provider, each with a root whose file never arrives.
 async fn announce_silent(world: &World, ids: std::ops::Range<u64>, seller: u8, age: u64, window: u32) {
     world.files.serve("silent", Served::Stalled(Vec::new()));
     for id in ids {
@@ -70,7 +71,7 @@ async fn announce_silent(world: &World, ids: std::ops::Range<u64>, seller: u8, a
     }
 }
 
-/// A good file of a lease that ends later than those of the silent ones.
+/// A good file of a lease that ends later than the leases with silent servers.
 async fn announce_honest(world: &World, id: u64) {
     let mut lease = lease(id, 1, 3, 60);
     lease.terms.provider = provider_of(2).address();
@@ -97,14 +98,14 @@ async fn one_provider_can_not_take_every_turn() {
 async fn many_urgent_roots_that_never_come_do_not_hold_up_another_provider() {
     let limits = FetchLimits { at_once: 1, idle: Duration::from_millis(300), ..FetchLimits::default() };
     let world = World::with_limits(1, 1, 1, limits).await;
-    // half of its window is over: whatever comes of these counts as empty for now
+    // half of the window of these leases is over, so their epochs count as empty for now
     announce_silent(&world, 1..9, 1, 600, 1_000).await;
     announce_silent(&world, 9..17, 0, 60, 172_800).await;
     asked(&world, "silent", 2).await;
     soon_fetched(&world, 17).await;
 }
 
-/// An honest root is fetched after two of the others at the most.
+/// Checks that at most two other roots are fetched before an honest one.
 async fn soon_fetched(world: &World, id: u64) {
     announce_honest(world, id).await;
     let before = world.files.asked().len();
@@ -118,7 +119,7 @@ async fn roots_that_failed_before_a_restart_still_come_after_fresh_ones() {
     let limits = FetchLimits { at_once: 1, idle: Duration::from_millis(300), ..FetchLimits::default() };
     let mut world = World::with_limits(1, 1, 1, limits).await;
     announce_silent(&world, 1..9, 2, 60, 172_800).await;
-    // each failed once, and that was written down
+    // the member has stored one failure of each
     asked(&world, "silent", 10).await;
     world.restart(0).await;
     soon_fetched(&world, 9).await;
@@ -153,7 +154,7 @@ async fn a_file_that_can_not_be_read_is_fetched_a_few_times_and_then_counts_as_e
 
     world.restart(0).await;
     assert_eq!(given_up(&world).await, Some(("evidence-unreadable".to_owned(), reason)));
-    assert_eq!(world.files.hits("file"), 4, "the verdict stands");
+    assert_eq!(world.files.hits("file"), 4, "the stored verdict was not kept");
 }
 
 #[tokio::test]
@@ -161,13 +162,13 @@ async fn what_was_fetched_in_vain_is_known_after_a_restart() {
     let mut world = World::start(1, 1).await;
     let lease = lease(1, 1, 2, 60);
     announce_broken(&world, &lease, &honest(&lease), "file").await;
-    // until it is being fetched for the third time: two are written down by then
+    // the third fetch has started, so the member has stored two failures
     asked(&world, "file", 3).await;
     world.restart(0).await;
     let given_up =
         async || matches!(world.state(0, LeaseId(1), 0).await, EpochState::NotFetched { .. }).then_some(());
     until_some("a verdict", given_up).await;
-    // the third may have come to its end before the restart, or have to be done again
+    // the third fetch may have ended before the restart, or may have to be repeated
     assert!((4..=5).contains(&world.files.hits("file")), "{}", world.files.hits("file"));
 }
 

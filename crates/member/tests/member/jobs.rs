@@ -1,4 +1,4 @@
-//! Jobs: which are taken, who gets them, and what they make due.
+//! Jobs: which ones a member accepts and serves, and what time they make due.
 
 use crate::world::*;
 use hashlease_committee::{gather, propose};
@@ -10,7 +10,7 @@ use redb::TableDefinition;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A lease in its first epoch, `gone` seconds after its start, at 5 hashes per second.
+/// A lease in its first epoch, started `gone` seconds ago, at 5 hashes per second.
 fn running(id: u64, gone: u64) -> Lease {
     let mut lease = lease(id, 0, 2, 0);
     lease.terms.start -= gone;
@@ -19,7 +19,7 @@ fn running(id: u64, gone: u64) -> Lease {
     lease
 }
 
-/// The first second that counts of a job that came then.
+/// The first second that counts of a job received at `received`.
 fn counted_from(received: u64) -> u64 {
     received.div_ceil(1_000)
 }
@@ -55,7 +55,7 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
     let elsewhere = Domain { chain_id: 1, ..terms.domain };
     let foreign = sign_with(job_signer(), &elsewhere, good.job.header().unwrap().clone());
     assert_eq!(refused(&foreign).await, (422, "job-signature".into()));
-    // signed for one lease, handed in for another
+    // signed for one lease, posted for another
     let mut other = good.clone();
     other.job.header_mut().unwrap().lease = LeaseId(2);
     assert_eq!(refused(&other).await, (422, "job-signature".into()));
@@ -80,7 +80,7 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
         assert_eq!(world.client(0).jobs(lease, 0, 0).await.unwrap(), []);
         assert_eq!(world.view(0, lease, 0).await.statement.due, Work::ZERO);
     }
-    // and none of them stands in the way of the right one
+    // none of them prevents the right job
     world.client(0).post_job(&good).await.unwrap();
     assert_eq!(world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap(), [good]);
 }
@@ -146,9 +146,9 @@ async fn a_good_job_wakes_whoever_waits_for_it_and_nobody_else() {
         world.client(0).post_job(job).await.unwrap();
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!waiting.is_finished(), "it asked for what comes after 4, of lease 1");
+    assert!(!waiting.is_finished(), "only a job of lease 1 after sequence 4 answers the request");
     world.client(0).post_job(&jobs[2]).await.unwrap();
-    // long before its 30 s are over
+    // long before the request's 30 s are over
     let woken = tokio::time::timeout(Duration::from_secs(20), waiting).await;
     assert_eq!(woken.expect("woken by the job").unwrap(), [jobs[2].clone()]);
     world.client(0).post_job(&jobs[3]).await.unwrap();
@@ -165,12 +165,12 @@ async fn the_first_receipt_of_a_job_counts_also_after_a_restart() {
     let signed = job(&lease.terms, 1, now() - 10, now() + 300);
     let first = world.client(0).post_job(&signed).await.unwrap();
     let due_then = due(&world, 0).await;
-    // another second begins
+    // wait for the next second
     until_some("the clock", async || (now() > counted_from(first.received.get())).then_some(())).await;
     assert_eq!(world.client(0).post_job(&signed).await.unwrap(), first);
     world.restart(0).await;
     assert_eq!(world.client(0).post_job(&signed).await.unwrap(), first);
-    // nor does another job of the same sequence take its place
+    // another job of the same sequence does not replace it
     let twin = job(&lease.terms, 1, now() - 10, now() + 500);
     assert_eq!(code(world.client(0).post_job(&twin).await), "job-sequence");
     assert_eq!(world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap(), [signed]);
@@ -184,15 +184,16 @@ async fn a_job_makes_due_the_seconds_from_its_receipt_to_the_end_of_its_window()
     world.show(&lease);
     let terms = &lease.terms;
     let begin = now();
-    // its window is over: nothing, however long it was
+    // a job whose window is over makes no time due, however long the window was
     world.client(0).post_job(&job(terms, 1, begin - 600, begin - 1)).await.unwrap();
     assert_eq!(due(&world, 0).await, 0);
-    // of one under way, what is left
+    // a job whose window is open makes its remainder due
     let receipt = world.client(0).post_job(&job(terms, 2, begin - 100, begin + 200)).await.unwrap();
     let from = counted_from(receipt.received.get());
     let expected = u128::from(begin + 201 - from) * 5;
     assert_eq!(due(&world, 0).await, expected);
-    // one inside it adds nothing, one that reaches further what it has more, one to come all of it
+    // a window inside it adds nothing, a window that ends later adds the rest, a later window adds
+    // its whole length
     world.client(0).post_job(&job(terms, 3, begin - 50, begin + 150)).await.unwrap();
     assert_eq!(due(&world, 0).await, expected);
     world.client(0).post_job(&job(terms, 4, begin + 100, begin + 250)).await.unwrap();
@@ -215,7 +216,7 @@ async fn due_is_cut_at_the_epochs_and_at_the_lease() {
     assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_500));
     post(2, (end - 50).get(), (end - 1).get()).await;
     assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_750), "up to the end of the lease");
-    // the end comes closer
+    // a cancellation moves the end closer
     let mut cancelled = lease.clone();
     cancelled.terms.end = first_end;
     world.show(&cancelled);
@@ -259,7 +260,7 @@ async fn an_epoch_has_no_more_jobs_than_a_gateway_can_need() {
     world.restart(0).await;
     assert_eq!(code(world.client(0).post_job(&one_more).await), "job-limit");
     world.client(0).post_job(&first).await.unwrap();
-    // the next epoch has room of its own
+    // the next epoch has a job limit of its own
     world.client(0).post_job(&job(terms, 602, (begin + 400).get(), (begin + 450).get())).await.unwrap();
     let mut other = lease.clone();
     other.terms.id = LeaseId(2);
@@ -271,7 +272,7 @@ async fn jobs(world: &World) -> Vec<SignedJob> {
     world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap()
 }
 
-/// A lease that then becomes as `over`.
+/// Checks that a member drops the jobs of `lease` once the lease is as in `over`.
 async fn jobs_are_dropped_once(lease: Lease, over: Lease) {
     let mut world = World::start(1, 1).await;
     world.show(&lease);
@@ -293,14 +294,14 @@ async fn jobs_are_dropped_once(lease: Lease, over: Lease) {
     world.show(&over);
     until_some("the jobs to be dropped", async || jobs(&world).await.is_empty().then_some(())).await;
     assert_eq!(code(world.client(0).post_job(&signed).await), "lease-over");
-    assert_eq!(due(&world, epoch).await, due_then, "what they made due stays");
+    assert_eq!(due(&world, epoch).await, due_then, "the due time of the dropped jobs stays");
 
-    // shown as it was, so that nothing is dropped now
+    // the lease is shown as not over again, so the member drops no more jobs now
     world.show(&lease);
     world.restart(0).await;
     assert_eq!((jobs(&world).await, due(&world, epoch).await), (vec![], due_then));
 
-    // as if the member had been killed before the last of them was dropped
+    // the state after a kill before the member dropped the last job
     world.kill(0);
     let path = world.data_dir(0).join("member.redb");
     let database = until_some("the store to be free", async || redb::Database::open(&path).ok()).await;
@@ -333,8 +334,9 @@ async fn jobs_are_dropped_once_their_lease_can_be_settled_by_anybody() {
     jobs_are_dropped_once(lease, settleable).await;
 }
 
-/// A lease whose only epoch ends in a moment, with jobs for its last two seconds before they came: the first
-/// member has both, the second one both, the third only that of the last second.
+/// A lease whose only epoch ends in a moment. The members received jobs for its last two seconds
+/// beforehand: the first member both, the second member both, the third only the job of the last
+/// second.
 async fn about_to_end(world: &World) -> Lease {
     for (id, horizon) in (1..).zip([4, 8, 16, 32]) {
         let mut lease = lease(id, 0, 1, 0);
@@ -349,13 +351,13 @@ async fn about_to_end(world: &World) -> Lease {
         for (index, job) in [(0, &last), (0, &last_but_one), (1, &last), (1, &last_but_one), (2, &last)] {
             newest = newest.max(world.client(index).post_job(job).await.unwrap().received);
         }
-        // a busy machine needs more time
+        // retry with more time on a busy machine
         if counted_from(newest.get()) <= end - 2 {
             until_some("the epoch's end", async || (now() >= end).then_some(())).await;
             return lease;
         }
     }
-    panic!("jobs never came in time");
+    panic!("the members never received the jobs in time");
 }
 
 #[tokio::test]
@@ -377,7 +379,7 @@ async fn a_due_above_the_own_count_is_refused_and_any_below_is_signed() {
         world.client(0).sign(&[Statement { due: Work::capped(due), ..own }]).await.unwrap();
     }
 
-    // two of three can state the higher figure, three of three only the lower one
+    // two of three members can sign the higher figure, all three only the lower one
     let (seats, domain) = (world.seats(), terms.oracle_domain());
     let two = propose(&views, 2).unwrap();
     assert_eq!((two.due, two.work), (Work::new(10), Work::new(40)));

@@ -24,7 +24,7 @@ fn started() -> Lease {
     lease
 }
 
-/// A member with that lease takes this job: its window is due then.
+/// A member of that lease accepts this job, and its window is due then.
 async fn takes(change: impl FnOnce(&mut HeaderJob)) {
     let world = World::start(1, 1).await;
     let lease = started();
@@ -34,9 +34,9 @@ async fn takes(change: impl FnOnce(&mut HeaderJob)) {
     world.client(0).post_job(&sign(&lease.terms, header)).await.unwrap();
 }
 
-/// Today: jobs for hours to come are taken at once and make all that time due, whether or not a
-/// node can mine them. Right: a job counts only if its window contains the moment at which it is
-/// received.
+/// Today: a member accepts jobs for hours to come at once, and they make all that time due, whether
+/// or not a node can mine them. Right: a job counts only if its window contains the moment at which
+/// the member receives it.
 #[tokio::test]
 async fn known_fault_jobs_of_later_windows_are_taken() {
     let world = World::start(1, 1).await;
@@ -48,8 +48,9 @@ async fn known_fault_jobs_of_later_windows_are_taken() {
     }
 }
 
-/// Today: a job whose sequence is below that of an earlier one is taken; nodes never hand it out,
-/// so its time is due and can't be mined. Right: sequences go up, or nodes hand it out.
+/// Today: a member accepts a job whose sequence is below that of an earlier one; nodes never hand
+/// it out, so its time is due and can't be mined. Right: sequences must ascend, or nodes hand it
+/// out.
 #[tokio::test]
 async fn known_fault_job_of_a_lower_sequence_is_taken() {
     let world = World::start(1, 1).await;
@@ -61,24 +62,24 @@ async fn known_fault_job_of_a_lower_sequence_is_taken() {
     }
 }
 
-/// Today: a job whose free extranonce is one byte is taken and due, and no node hands it out.
-/// Right: one smallest length for members and nodes.
+/// Today: a member accepts a job whose free extranonce is one byte and counts it as due, but no
+/// node hands it out. Right: one smallest length for members and nodes.
 #[tokio::test]
 async fn known_fault_job_without_room_for_miners_is_taken() {
     takes(|job| job.tail_length = 1).await;
     takes(|job| job.tail_length = 0).await;
 }
 
-/// Today: a job whose sequence has more than 32 bits is taken and due, and nodes refuse all its
-/// shares. Right: members refuse it, or nodes count its shares.
+/// Today: a member accepts a job whose sequence exceeds 32 bits and counts it as due, but nodes
+/// refuse all its shares. Right: members refuse it, or nodes count its shares.
 #[tokio::test]
 async fn known_fault_job_of_a_large_sequence_is_taken() {
     takes(|job| job.sequence = 1 << 32).await;
 }
 
-/// Today: each of any number of statements in one request is checked, and answered, be they all the
-/// same; a stranger keeps a member busy for seconds with one. Right: at most as many as the
-/// contract takes, and one per lease.
+/// Today: a member checks and answers every statement of a request, however many there are and even
+/// if all are the same; a stranger keeps a member busy for seconds with one request. Right: at most
+/// as many as the contract accepts, and one per lease.
 #[tokio::test]
 async fn known_fault_number_of_statements_has_no_limit() {
     let world = World::start(1, 1).await;
@@ -99,8 +100,8 @@ async fn known_fault_number_of_statements_has_no_limit() {
     assert_eq!(answer["refusals"].as_array().unwrap().len(), 1_000);
 }
 
-/// Today: one request of 80 bytes is answered with all jobs of a lease, up to one per second of an
-/// epoch. Right: a page of them.
+/// Today: the answer to one request of 80 bytes contains all jobs of a lease, up to one per second
+/// of an epoch. Right: one page of them.
 #[tokio::test]
 async fn known_fault_list_of_jobs_has_no_limit() {
     let world = World::start(1, 1).await;
@@ -114,8 +115,8 @@ async fn known_fault_list_of_jobs_has_no_limit() {
     assert_eq!((status, jobs.as_array().unwrap().len()), (200, 150));
 }
 
-/// Today: a member's answer is read to its end, however long, so that one member can exhaust a
-/// node's memory. Right: reading ends at a limit.
+/// Today: a node reads a member's answer to its end, however long, so one member can exhaust a
+/// node's memory. Right: reading stops at a limit.
 #[tokio::test]
 async fn known_fault_answer_of_a_member_has_no_limit() {
     const PIECES: usize = 64;

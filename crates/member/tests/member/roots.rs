@@ -1,4 +1,4 @@
-//! Roots: which are taken, when they count, and how their evidence is fetched.
+//! Roots: which ones a member accepts, when they count, and how it fetches their evidence.
 
 use crate::world::*;
 use alloy_primitives::B256;
@@ -79,7 +79,7 @@ async fn the_first_root_of_an_epoch_stands_and_another_is_refused() {
         "root-already-received"
     );
     assert_eq!(world.verified(0, terms.id, 0).await.statement.work, Work::new(40));
-    // the same again is no news, and does not undo the verdict
+    // repeating the same root is no error, and does not undo the verdict
     assert_eq!(world.client(0).post_root(&first).await.unwrap(), receipt);
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Verified);
     assert_eq!(code(world.client(0).post_root(&other).await), "root-already-received");
@@ -87,7 +87,8 @@ async fn the_first_root_of_an_epoch_stands_and_another_is_refused() {
     assert_eq!(kept, RootView { received: receipt.received, in_time: true, root: first });
 }
 
-/// Posts the root of epoch 0 with its evidence at `file`, and waits until that was asked for twice.
+/// Posts the root of epoch 0 with its evidence at `file`, and waits until the member has requested
+/// the file twice.
 async fn tried_twice(world: &World, lease: &Lease, commitment: Commitment) {
     let signed = root(&lease.terms, 0, commitment, &world.files.url("file"));
     world.client(0).post_root(&signed).await.unwrap();
@@ -185,7 +186,7 @@ async fn an_answer_that_is_too_long_is_not_held_against_the_right_file() {
     assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
 }
 
-/// A lease of one epoch whose root can only come late, and other members that can be asked.
+/// A lease of one epoch whose root can only arrive late, and other members that can be asked.
 struct Late {
     world: World,
     lease: Lease,
@@ -225,7 +226,7 @@ impl Late {
         assert!(!receipt.in_time, "{receipt:?}");
     }
 
-    /// Every peer was asked twice, so one round of questions is over.
+    /// Waits until every peer was asked twice: one round of questions is over then.
     async fn asked(&self) {
         until_some("questions to the peers", async || {
             self.peers.iter().all(|peer| peer.asked() >= 2).then_some(())
@@ -250,7 +251,7 @@ async fn a_late_root_counts_as_empty() {
     world.client(0).sign(&[view.statement]).await.unwrap();
     assert!(!world.client(0).root(EpochId::new(LeaseId(1), 0)).await.unwrap().in_time);
 
-    // what does not count for it is not taken from another lease
+    // keys that do not count for the late lease are not withheld from another lease
     let second = lease(2, 1, 1, 60);
     world.show(&second);
     let again = same_job_for(&second.terms, &late.file.head.jobs[0]);
@@ -271,10 +272,10 @@ async fn a_late_root_counts_when_enough_members_had_it_in_time() {
     let view = world.verified(0, LeaseId(1), 0).await;
     assert_eq!((view.epochs[0].count, view.statement.work), (5, Work::new(40)));
     assert_eq!(view.statement.evidence, chain(&[late.file.head.commitment]));
-    assert!(view.statement.last, "the end is over, and so is the deadline");
+    assert!(view.statement.last, "both the end and the deadline are past");
     assert!(
         !world.client(0).root(EpochId::new(LeaseId(1), 0)).await.unwrap().in_time,
-        "that is still what this one saw"
+        "this member's own observation stays"
     );
     let statement = propose(&[view], 1).unwrap();
     gather(&world.seats(), &[statement], &late.lease.terms.oracle_domain(), 1).await.unwrap();
@@ -343,15 +344,15 @@ async fn too_few_members_that_had_a_root_in_time_do_not_make_it_count() {
     late.asked().await;
     let world = &late.world;
     assert_eq!(world.state(0, LeaseId(1), 0).await, EpochState::Late);
-    assert_eq!(world.files.hits("file"), 0, "nobody needs its evidence");
-    // one that could not be asked before
+    assert_eq!(world.files.hits("file"), 0, "no member needs the file of a late root");
+    // a peer that did not answer before
     late.peers[2].says(late.heard(true));
     assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
 }
 
 #[tokio::test]
 async fn a_root_that_is_still_checked_holds_the_last_word_back_until_half_the_window_has_passed() {
-    // over since 1,000 s; half the window is 1,200 s, then 900 s
+    // the epoch ended 1,000 s ago; half the window is 1,200 s at first, then 900 s
     let mut late = Late::start(1, 1).await;
     late.lease.window = 2_400;
     late.show(&late.lease, 1);
@@ -374,7 +375,7 @@ async fn a_root_that_is_still_checked_holds_the_last_word_back_until_half_the_wi
     assert!(view.pending && view.statement.last);
     assert_eq!(propose(std::slice::from_ref(&view), 1), Some(view.statement));
     world.client(0).sign(&[view.statement]).await.unwrap();
-    // what is verified afterwards counts again
+    // an epoch verified afterwards counts again
     world.files.serve("file", Served::Bytes(late.file.encode().unwrap()));
     assert_eq!(world.verified(0, LeaseId(1), 0).await.statement.work, Work::new(40));
 }

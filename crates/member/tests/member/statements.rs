@@ -1,4 +1,4 @@
-//! What a member does not sign, and with which words.
+//! Statements that a member refuses to sign, and the words of each refusal.
 
 use crate::world::*;
 use alloy_primitives::B256;
@@ -6,7 +6,8 @@ use hashlease_committee::{ClientError, EpochState};
 use hashlease_primitives::{EpochId, Lease, LeaseId, Statement, UnixSeconds, Work};
 use serde_json::json;
 
-/// One member that verified epoch 1 of a lease of three; epoch 0 is missing. Its own statement.
+/// A member that verified epoch 1 of a lease of three epochs, with epoch 0 missing; the lease; the
+/// member's own statement.
 async fn counted() -> (World, Lease, Statement) {
     let world = World::start(1, 1).await;
     let lease = lease(1, 2, 3, 60);
@@ -32,7 +33,7 @@ async fn a_statement_as_of_another_moment_than_the_end_of_an_epoch_that_is_over_
     assert_eq!(refused(UnixSeconds::new(u64::MAX)).await, "not-an-epoch-end");
     assert_eq!(refused(terms.epoch_end(2)).await, "epoch-not-over");
     world.client(0).sign(&[own]).await.unwrap();
-    // its own figures of an earlier moment are as good
+    // the member also signs its own figures of an earlier moment
     let earlier = world.view(0, terms.id, 0).await.statement;
     assert_eq!((earlier.as_of, earlier.evidence), (terms.epoch_end(0), chain(&[EMPTY])));
     world.client(0).sign(&[earlier]).await.unwrap();
@@ -58,7 +59,7 @@ async fn work_below_what_was_verified_is_not_signed_as_if_it_were_all() {
     let (code, message) = world.not_signed(0, Statement { work: Work::new(79), ..own }).await;
     assert_eq!(code, "work-below-verified");
     assert_eq!(message, "work: verified 80, asked for only 79");
-    // a renter who could have the last word say less would settle on it at once
+    // a renter with a last word about less work would settle on it at once
     lease.terms.end = own.as_of;
     world.show(&lease);
     assert_eq!(world.not_signed(0, Statement { work: Work::ZERO, ..own }).await.0, "work-below-verified");

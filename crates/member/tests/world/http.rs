@@ -1,4 +1,4 @@
-//! Loopback servers: the provider's evidence, and members that say what the test lets them say.
+//! Loopback servers: the provider's evidence, and members whose answers the test decides.
 
 use axum::{
     Json, Router,
@@ -28,18 +28,18 @@ async fn listen(routes: Router) -> SocketAddr {
     address
 }
 
-/// What a path answers.
+/// The answer of a path.
 #[derive(Clone)]
 pub enum Served {
     Bytes(Vec<u8>),
     Status(u16),
-    /// 64 KiB after 64 KiB without end.
+    /// Blocks of 64 KiB without end.
     Endless,
-    /// These bytes, and then nothing more.
+    /// These bytes, and no more; the connection stays open.
     Stalled(Vec<u8>),
-    /// A byte after the other, each after so many milliseconds.
+    /// One byte at a time, at intervals of so many milliseconds.
     Dribbled(Vec<u8>, u64),
-    /// To another file.
+    /// A redirect to another file.
     Redirect(String),
 }
 
@@ -49,7 +49,7 @@ struct Shelf {
     asked: Vec<String>,
 }
 
-/// The provider's web server. What it serves can be swapped at any time; what it does not know is a 404.
+/// The provider's web server. A test can replace its files at any time; an unknown name is a 404.
 pub struct Files {
     address: SocketAddr,
     shelf: Arc<Mutex<Shelf>>,
@@ -70,12 +70,12 @@ impl Files {
         self.shelf.lock().unwrap().files.insert(name.to_owned(), served);
     }
 
-    /// How often a file was asked for.
+    /// The number of requests for a file.
     pub fn hits(&self, name: &str) -> usize {
         self.asked().iter().filter(|asked| *asked == name).count()
     }
 
-    /// What was asked for, in that order.
+    /// The names of all requested files, in order.
     pub fn asked(&self) -> Vec<String> {
         self.shelf.lock().unwrap().asked.clone()
     }
@@ -117,15 +117,16 @@ struct Words {
     asked: Vec<Question>,
 }
 
-/// What a member asked another one.
+/// A question from one member to another.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
     pub lease: u64,
-    /// The connection that it came over.
+    /// The address from which the question came.
     pub from: SocketAddr,
 }
 
-/// Another member, as far as roots go: the test decides which one it had, and when.
+/// Another member, which answers only questions about roots: the test decides which root it has,
+/// and since when.
 #[derive(Clone)]
 pub struct Peer {
     pub url: Url,
@@ -144,17 +145,17 @@ impl Peer {
         self.words.lock().unwrap().root = Some(root);
     }
 
-    /// From now on it answers nothing.
+    /// It gives no answers from now on.
     pub fn hangs(&self) {
         self.words.lock().unwrap().hangs = true;
     }
 
-    /// What it was asked, in that order.
+    /// All questions it got, in order.
     pub fn questions(&self) -> Vec<Question> {
         self.words.lock().unwrap().asked.clone()
     }
 
-    /// How often it was asked.
+    /// The number of questions it got.
     pub fn asked(&self) -> usize {
         self.questions().len()
     }

@@ -1,4 +1,4 @@
-//! Jobs, and evidence of shares that are really hashed.
+//! Jobs, and evidence of shares that were really hashed.
 
 use alloy_primitives::{B256, keccak256};
 use hashlease_evidence::{Evidence, EvidenceShare};
@@ -8,7 +8,8 @@ use hashlease_share::VerifiedJob;
 use hashlease_trie::Trie;
 use std::collections::BTreeSet;
 
-/// A signed job with a window; its block is one of the lease's own, so no two leases share a header by chance.
+/// A signed job with a window; its block depends on the lease, so no two leases share a header by
+/// chance.
 pub fn job(terms: &Terms, sequence: u64, not_before: u64, not_after: u64) -> SignedJob {
     let job = HeaderJob {
         prev_hash: keccak256(terms.id.0.to_be_bytes()),
@@ -24,12 +25,12 @@ pub fn job_in(terms: &Terms, epoch: u32, sequence: u64) -> SignedJob {
     job(terms, sequence, (end - 600).get(), (end - 1).get())
 }
 
-/// The very same work, signed for another lease.
+/// The same work, signed for another lease.
 pub fn same_job_for(terms: &Terms, signed: &SignedJob) -> SignedJob {
     sign(terms, HeaderJob { lease: terms.id, ..signed.job.header().unwrap().clone() })
 }
 
-/// The file of an epoch: so many shares of each job, mined.
+/// The evidence file of an epoch with the given number of mined shares for each job.
 pub fn evidence(terms: &Terms, epoch: u32, work: &[(&SignedJob, usize)]) -> Evidence {
     let mut mined = Vec::new();
     for (signed, count) in work {
@@ -41,17 +42,18 @@ pub fn evidence(terms: &Terms, epoch: u32, work: &[(&SignedJob, usize)]) -> Evid
     hashlease_fixtures::evidence(terms, epoch, jobs, mined)
 }
 
-/// Makes root and count those of the file's headers, whatever rules the shares break: a liar's claim that fits its file.
+/// Sets root and count to those of the file's headers, whatever rules the shares break: a liar's
+/// claim that fits its file.
 pub fn recommit(evidence: &mut Evidence) {
     let keys: BTreeSet<B256> = evidence.shares.iter().map(|share| key(evidence, share)).collect();
     evidence.head.commitment = Trie::build(keys.into_iter().collect()).unwrap().commitment();
 }
 
-/// The key of a share under a job that lets it choose everything.
+/// The key of a share under a job that allows every choice.
 fn key(evidence: &Evidence, share: &EvidenceShare) -> B256 {
     let found = evidence.head.jobs.iter().find(|signed| signed.job.sequence() == share.job).unwrap();
     let ntime = u64::from(share.share.header().unwrap().ntime);
-    // neither mask nor window is in the header
+    // the header contains neither the mask nor the window
     let lax = HeaderJob {
         version_mask: u32::MAX,
         not_before: UnixSeconds::new(ntime),

@@ -1,4 +1,5 @@
-//! A small world around members: leases whose shares cost a few hashes, keys for everybody, a provider's web server.
+//! A small world around members: leases with cheap shares, keys for every role, a provider's web
+//! server.
 
 mod http;
 mod mining;
@@ -28,7 +29,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use url::Url;
 
-/// Seconds of an epoch: roots are in time for 900 s after its end.
+/// Seconds of an epoch: roots are in time until 900 s after its end.
 pub const EPOCH: u32 = 3_600;
 /// Longest evidence that the members fetch.
 pub const MAX_EVIDENCE: u64 = 1 << 20;
@@ -42,7 +43,7 @@ pub fn provider() -> LocalSigner {
     provider_of(0)
 }
 
-/// One of several providers; [`provider`] is the first.
+/// One of several providers; [`provider`] is the first one.
 pub fn provider_of(index: u8) -> LocalSigner {
     key(3 + index)
 }
@@ -51,8 +52,8 @@ pub fn member_signer(index: usize) -> LocalSigner {
     key(0x20 + u8::try_from(index).unwrap())
 }
 
-/// A lease of `total` epochs, the first `past` of which are over, the newest of them since `ago` seconds. A share is
-/// worth 8 hashes.
+/// A lease of `total` epochs. The first `past` of them are over, the newest since `ago` seconds. A
+/// share is worth 8 hashes.
 pub fn lease(id: u64, past: u32, total: u32, ago: u64) -> Lease {
     let start = now() - ago - u64::from(past * EPOCH);
     let terms = Terms {
@@ -64,7 +65,7 @@ pub fn lease(id: u64, past: u32, total: u32, ago: u64) -> Lease {
     Lease { window: 172_800, payment: 1_000_000, bond: 200_000, ..hashlease_fixtures::lease(terms) }
 }
 
-/// The provider's word on an epoch.
+/// The provider's signed root of an epoch.
 pub fn root(terms: &Terms, epoch: u32, commitment: Commitment, evidence: &str) -> SignedEpochRoot {
     let id = EpochId::new(terms.id, epoch);
     let root = EpochRoot { id, commitment, evidence: evidence.to_owned() };
@@ -73,14 +74,14 @@ pub fn root(terms: &Terms, epoch: u32, commitment: Commitment, evidence: &str) -
     SignedEpochRoot { root, signature }
 }
 
-/// The evidence of a statement over these commitments, from epoch 0 on.
+/// The statement's evidence hash over these commitments, from epoch 0 on.
 pub fn chain(commitments: &[Commitment]) -> B256 {
     commitments.iter().fold(B256::ZERO, |link, commitment| commitment.chain(&link))
 }
 
 pub const EMPTY: Commitment = Commitment { root: B256::ZERO, count: 0 };
 
-/// A member and what it takes to start it again.
+/// A member, with everything needed to restart it.
 struct Seated {
     config: MemberConfig,
     signer: LocalSigner,
@@ -90,7 +91,7 @@ struct Seated {
 
 impl Seated {
     async fn start(&mut self, leases: &watch::Receiver<LeaseViews>) {
-        // the store of one that was just dropped is free as soon as its last task has ended
+        // a dropped member releases its store once its last task has ended
         let member = until_some("the store to be free", async || {
             Member::start(
                 self.config.clone(),
@@ -113,7 +114,7 @@ pub struct World {
     views: watch::Sender<LeaseViews>,
     leases: watch::Receiver<LeaseViews>,
     threshold: usize,
-    /// What the provider serves.
+    /// The provider's web server.
     pub files: Files,
     _dir: TempDir,
 }
@@ -124,7 +125,7 @@ impl World {
         Self::with_limits(count, threshold, 2, FetchLimits::default()).await
     }
 
-    /// [`World::start`] with members that check and fetch so many files at once, and wait so long for them.
+    /// [`World::start`] with limits on the members' concurrent checks, and on their fetching.
     pub async fn with_limits(count: usize, threshold: usize, checks: usize, fetch: FetchLimits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (views, leases) = watch::channel(LeaseViews::default());
@@ -145,13 +146,13 @@ impl World {
         Self { members, views, leases, threshold, files: Files::start().await, _dir: dir }
     }
 
-    /// Puts a lease on the chain, or what became of it.
+    /// Shows a lease on the chain, or its new state.
     pub fn show(&self, lease: &Lease) {
         let members = self.members.iter().map(|seated| seated.client.url().clone()).collect();
         self.show_among(lease, members, self.threshold);
     }
 
-    /// A lease whose committee is reached at `members`.
+    /// Shows a lease whose committee is reached at `members`.
     pub fn show_among(&self, lease: &Lease, members: Vec<Url>, threshold: usize) {
         let view = LeaseView { lease: lease.clone(), members, threshold };
         self.views.send_modify(|views| {
@@ -161,7 +162,7 @@ impl World {
         });
     }
 
-    /// The chain does not show the lease (yet).
+    /// Hides the lease from the members.
     pub fn forget(&self, lease: LeaseId) {
         self.views.send_modify(|views| {
             let mut all: BTreeMap<_, _> = (**views).clone();
@@ -195,7 +196,7 @@ impl World {
             .collect()
     }
 
-    /// Serves a file as that of its lease and epoch and hands its root to every living member.
+    /// Serves a file for its lease and epoch, and posts its root to every living member.
     pub async fn deliver(&self, terms: &Terms, evidence: &Evidence) {
         let name = format!("{}-{}", terms.id, evidence.head.epoch);
         self.files.serve(&name, Served::Bytes(evidence.encode().unwrap()));
@@ -210,7 +211,7 @@ impl World {
         &self.members[index].config.data_dir
     }
 
-    /// Files that a member has on disk while it checks them.
+    /// Number of evidence files in a member's directory.
     pub fn scratch(&self, index: usize) -> usize {
         std::fs::read_dir(self.members[index].config.data_dir.join("evidence")).unwrap().count()
     }
@@ -223,7 +224,7 @@ impl World {
         self.view(index, lease, epoch).await.epochs.pop().unwrap().state
     }
 
-    /// The figures of a member once there is a verdict on `epoch`.
+    /// The figures of a member, once it has a verdict on `epoch`.
     pub async fn judged(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
         let ask = async || {
             let view = self.view(index, lease, epoch).await;
@@ -233,14 +234,14 @@ impl World {
         until_some(&format!("a verdict on epoch {epoch} of lease {lease}"), ask).await
     }
 
-    /// [`World::judged`], and the verdict is good.
+    /// [`World::judged`], for a good verdict.
     pub async fn verified(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
         let view = self.judged(index, lease, epoch).await;
         assert_eq!(view.epochs.last().unwrap().state, EpochState::Verified);
         view
     }
 
-    /// [`World::judged`], and the reason why the evidence does not hold, with its code in brackets.
+    /// [`World::judged`], for a bad verdict: the reason, with its code in brackets.
     pub async fn refused(&self, index: usize, lease: LeaseId, epoch: u32) -> String {
         match self.judged(index, lease, epoch).await.epochs.pop().unwrap().state {
             EpochState::Refused { code, reason } => format!("{reason} ({code})"),
@@ -248,7 +249,7 @@ impl World {
         }
     }
 
-    /// The code and the words with which a member does not sign.
+    /// The code and the message with which a member refuses to sign.
     pub async fn not_signed(&self, index: usize, statement: Statement) -> (String, String) {
         match self.client(index).sign(&[statement]).await {
             Err(ClientError::NotSigned { refusals, .. }) => {
@@ -259,7 +260,7 @@ impl World {
         }
     }
 
-    /// Sends a body as it stands; the status and the JSON that comes back.
+    /// Posts a body unchanged; the status and the JSON of the answer.
     pub async fn raw(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
         let url = self.client(0).url().join(path).unwrap();
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
