@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(payment(1_000_000, HashRate::new(100_000_000_000_000), 86_400), Some(8_640));
         assert_eq!(payment(1, HashRate::new(1), 1), Some(1), "rounded up");
         assert_eq!(payment(u128::MAX, HashRate::capped((1 << 96) - 1), u32::MAX), None);
-        // half of the work missing, tolerance a twentieth of what was due
+        // half of the work is missing, with a tolerance of a twentieth of the due work
         assert_eq!(slash(1_000, Work::new(10_000), Work::new(5_000), Work::new(10_000), Work::new(1)), 450);
     }
 }

@@ -437,7 +437,7 @@ mod tests {
         fn every_base_unit_is_somebodys(
             terms in conditions(), events in prop::collection::vec(any::<(u8, u64, u64, u64)>(), 0..30)
         ) {
-            // a bond and a payment of 128 bits each would not fit the sums
+            // the sums can't hold a bond and a payment of 128 bits each
             let terms = Conditions { payment: terms.payment >> 1, ..terms };
             let mut life = Life::rented(terms);
             let bonded = life.bond;
@@ -486,8 +486,8 @@ mod tests {
     #[test]
     fn a_lease_that_is_cancelled_half_way() {
         let mut life = Life::rented(example());
-        // in the third epoch: three epochs at 1.25 can reach 375,000, so 625,000 return, 12,500 of
-        // it set aside
+        // in the third epoch: at 1.25 times the rate, three epochs can reach 375,000, so 625,000
+        // return, less the 12,500 set aside
         life.cancel(1_250).unwrap();
         assert_eq!(life.end, 1_300);
         assert_eq!(life.booked.owner, 612_500);

@@ -1,8 +1,9 @@
-//! `tests/vectors/lease_math.json` and `tests/vectors/lives.jsonl`: what the plain Rust escrow says, for the contracts to
-//! be compared with (`tests/differential`).
+//! `tests/vectors/lease_math.json` and `tests/vectors/lives.jsonl`: results of the plain Rust
+//! escrow, which `tests/differential` compares with those of the contracts.
 //!
-//! `UPDATE_VECTORS=1 cargo test -p hashlease-escrow-model --test vectors` writes the files anew. With
-//! `HASHLEASE_LIVES=<number>` it also writes that many other lives into `cache/lives.jsonl`, for a longer comparison.
+//! `UPDATE_VECTORS=1 cargo test -p hashlease-escrow-model --test vectors` rewrites the files. With
+//! `HASHLEASE_LIVES=<number>` it also writes that many other lives into `cache/lives.jsonl`, for a
+//! longer comparison.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::{U256, keccak256};
@@ -14,7 +15,7 @@ use hashlease_primitives::{HashRate, SettlementWeight, Work};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
 
-/// Numbers drawn from a seed, the same on every machine for ever.
+/// Numbers drawn from a seed, the same on every machine and in every version.
 struct Draw {
     seed: String,
     count: u64,
@@ -30,12 +31,12 @@ impl Draw {
         U256::from_be_bytes(keccak256(format!("{}/{}", self.seed, self.count)).0)
     }
 
-    /// Below `limit`.
+    /// A number below `limit`.
     fn below(&mut self, limit: u128) -> u128 {
         (self.word() % U256::from(limit)).to()
     }
 
-    /// Any number of at most so many bits, each size as likely as the others.
+    /// A number of at most `most` bits; each size is equally likely.
     fn bits(&mut self, most: u32) -> u128 {
         let bits = u32::try_from(self.below(u128::from(most) + 1)).unwrap();
         if bits == 0 {
@@ -54,18 +55,18 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
 }
 
-/// Compares with the committed file, or writes it.
+/// Compares `text` with the committed file, or writes it.
 fn compare(name: &str, text: &str) {
     let file = path(name);
     if std::env::var_os("UPDATE_VECTORS").is_some() {
         fs::write(&file, text).unwrap();
     }
     let written = fs::read_to_string(&file).unwrap();
-    assert!(written == text, "{name} is not what the code says: UPDATE_VECTORS=1 writes it anew");
+    assert!(written == text, "{name} differs from the code's results: UPDATE_VECTORS=1 rewrites it");
 }
 
 fn numbers(values: impl IntoIterator<Item = u128>) -> Value {
-    // strings: JSON numbers have 53 bits for many readers
+    // as strings, since many JSON readers limit numbers to 53 bits
     values.into_iter().map(|n| Value::from(n.to_string())).collect()
 }
 
@@ -151,7 +152,7 @@ const RENTED_AT: u64 = 1_760_000_000;
 const WINDOW: u32 = 172_800;
 const FEE_BPS: u16 = 100;
 
-/// What was tried, in the order of the column `what`.
+/// The attempted events, in the order of the column `what`.
 #[derive(Clone, Copy)]
 enum Event {
     Credit = 1,
@@ -162,7 +163,7 @@ enum Event {
     Settle,
 }
 
-/// 0 when nothing changed, 1 when something did, from 2 on the refusal.
+/// 0 for no change, 1 for a change, the refusal's number from 2 on.
 fn outcome(result: Result<bool, EscrowError>) -> u128 {
     match result {
         Ok(changed) => u128::from(changed),
@@ -181,7 +182,7 @@ fn outcome(result: Result<bool, EscrowError>) -> u128 {
     }
 }
 
-/// A lease that can be rented, and the price that makes its payment.
+/// A lease that can be rented, and the price that gives its payment.
 fn conditions(draw: &mut Draw) -> (Conditions, u128) {
     loop {
         let epoch_length = u32::try_from(draw.below(86_341) + 60).unwrap();
@@ -220,7 +221,7 @@ fn conditions(draw: &mut Draw) -> (Conditions, u128) {
     }
 }
 
-/// Tries one thing, and says what.
+/// Attempts one event; returns its row.
 fn try_one(draw: &mut Draw, life: &mut Life, now: u64) -> [u128; 6] {
     let Conditions { start, epoch_length, epochs, rate, .. } = life.conditions;
     let length = u64::from(epoch_length);
@@ -301,7 +302,7 @@ fn life(seed: &str) -> Value {
     })
 }
 
-/// A line that names the columns, then a line for each life.
+/// A line with the columns' names, then a line for each life.
 fn lines(lives: &[Value]) -> String {
     let head = json!({
         "rentedAt": RENTED_AT,
@@ -326,7 +327,7 @@ fn lives(name: &str, count: usize) -> Vec<Value> {
 fn whole_lives() {
     let short = lives("life", 120);
     compare("tests/vectors/lives.jsonl", &lines(&short));
-    // chance must not leave a branch out
+    // every branch must occur, whatever chance draws
     let steps: Vec<Vec<u128>> = short
         .iter()
         .flat_map(|life| {
