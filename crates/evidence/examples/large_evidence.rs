@@ -1,4 +1,5 @@
-//! Writes an evidence file of any number of shares, each worth one hash, so that reading and checking can be measured.
+//! Writes an evidence file with any number of shares, each worth one hash, to measure reading and
+//! checking.
 //!
 //! `cargo run --release -p hashlease-evidence --example large_evidence -- 10000000 target/large.hlev`
 //! and then `hashlease verify target/large.hlev`.

@@ -1,7 +1,7 @@
-//! `tests/vectors/evidence`: evidence files as strangers may meet them, and what is to be said of each.
+//! `tests/vectors/evidence`: evidence files that strangers may receive, and the verdict on each.
 //!
-//! `UPDATE_VECTORS=1 cargo test -p hashlease-evidence --test vectors` writes them anew. A change of them is a
-//! change of the format or of the rules, which `docs/evidence.md` describes.
+//! `UPDATE_VECTORS=1 cargo test -p hashlease-evidence --test vectors` rewrites them. A change of
+//! them is a change of the format or of the rules in `docs/evidence.md`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use alloy_primitives::{Address, B256, U256, keccak256, uint};
@@ -24,7 +24,7 @@ use std::{
 
 const START: u64 = 1_760_000_000;
 const EPOCH: u32 = 3_600;
-/// Begin of the epoch that the files are of.
+/// Start of the files' epoch.
 const FROM: u64 = START + EPOCH as u64;
 
 fn directory() -> PathBuf {
@@ -36,7 +36,7 @@ fn cache() -> Arc<LightCache> {
     Arc::clone(CACHE.get_or_init(|| Arc::new(LightCache::build(EthashEpoch::of_ethash_block(0).unwrap()))))
 }
 
-/// The first DAG's, and that of Etchash from ECIP-1099 on.
+/// The first DAG's cache, and that of an Etchash DAG after ECIP-1099.
 fn cache_of(dag: EthashEpoch) -> Arc<LightCache> {
     static LATER: OnceLock<Arc<LightCache>> = OnceLock::new();
     if dag.index() == 0 {
@@ -86,7 +86,7 @@ fn header_job(sequence: u64) -> HeaderJob {
 fn header_share(job: &HeaderJob, number: u32) -> HeaderShare {
     HeaderShare {
         tail: hash(number.into())[..usize::from(job.tail_length).min(32)].try_into().unwrap(),
-        // to the last second
+        // every fourth share uses the window's last second
         ntime: u32::try_from(if number.is_multiple_of(4) { job.not_after } else { job.not_before }).unwrap(),
         nonce: number.wrapping_mul(0x9e37_79b9),
         version: job.version | (number << 13 & job.version_mask),
@@ -115,7 +115,7 @@ fn ethash_share(job: &EthashJob, number: u32) -> EthashShare {
     EthashShare { nonce: u64::from_be_bytes(nonce) }
 }
 
-/// A file of so many good shares of each job, in order.
+/// A file with `count` good shares of each job, in order.
 fn good(terms: &Terms, jobs: &[Job], each: usize) -> Evidence {
     let signed: Vec<SignedJob> = jobs.iter().map(|job| sign(terms, job.clone())).collect();
     let mut shares = Vec::new();
@@ -144,7 +144,7 @@ fn good(terms: &Terms, jobs: &[Job], each: usize) -> Evidence {
     }
 }
 
-/// Adds jobs that break a rule each, and to each a share.
+/// Adds the given bad jobs, each with one share.
 fn with_bad_jobs(evidence: &mut Evidence, bad: Vec<SignedJob>) {
     for signed in bad {
         let share = match &signed.job {
@@ -161,7 +161,7 @@ fn bad_signatures(terms: &Terms, job: impl Fn(u64) -> Job, from: u64) -> Vec<Sig
     let stranger = sign_with(&key(8), &terms.domain, job(from + 1));
     let mut bare = sign(terms, job(from + 2));
     bare.signature[64] -= 27;
-    // the same key's signature with the other s (EIP-2)
+    // the same key's signature with the other `s` (EIP-2)
     let mut high = sign(terms, job(from + 3));
     let order = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
     let s = U256::from_be_slice(&high.signature[32..64]);
@@ -192,12 +192,12 @@ fn headers_refused(algorithm: Algorithm) -> Evidence {
     ];
     bad.extend(bad_signatures(&terms, |sequence| header_job(sequence).into(), 20));
     with_bad_jobs(&mut evidence, bad);
-    // at the limits, and good
+    // good jobs at the limits
     evidence.head.jobs.push(with(24, &|job| job.not_after = job.not_before + 600));
     evidence.head.jobs.push(with(25, &|job| job.coinbase_prefix = vec![5; 958].into()));
     evidence.head.jobs.push(with(26, &|job| job.branch = (0..16).map(hash).collect()));
     evidence.head.jobs.push(with(27, &|job| job.tail_length = 32));
-    // around the epoch and the lease, where the job's own window allows more
+    // around the bounds of epoch and lease, where the job's own window allows more
     let edge = |sequence: u64, from: UnixSeconds| {
         with(sequence, &|job| (job.not_before, job.not_after) = (from, from + 9))
     };
@@ -264,14 +264,14 @@ fn ethash_refused() -> Evidence {
     ];
     let unsigned = |sequence| EthashJob { sequence, ..ethash_job(2) }.into();
     bad.extend(bad_signatures(&terms, unsigned, 20));
-    // one of the files' own DAG, the last one there is, and one DAG after the other
+    // the files' own DAG, the last possible DAG, then one DAG after another
     let blocks = [0, 2_048 * 30_000 - 1, 30_000, 60_000, 90_000, 120_000, 0];
     bad.extend((0..).zip(blocks).map(|(at, block)| with(30 + at, &|job| job.block_number = block)));
     bad.push(with(40, &|job| job.nonce_prefix = vec![1; 6].into()));
     with_bad_jobs(&mut evidence, bad);
-    // what is good has no share
+    // drop the shares of good jobs
     evidence.shares.retain(|share| ![30, 31, 32, 33, 36, 40].contains(&share.job));
-    // a job of the lease's other epoch
+    // a job of another epoch of the lease
     let earlier = with(50, &|job| {
         job.nonce_prefix = vec![].into();
         (job.not_before, job.not_after) = (UnixSeconds::new(FROM - 60), UnixSeconds::new(FROM - 1));
@@ -300,7 +300,7 @@ fn ethash_refused() -> Evidence {
     evidence
 }
 
-/// The first nonce after a share's own that misses.
+/// The first nonce after a share's own that misses the target.
 fn above_target(evidence: &Evidence, at: usize) -> EvidenceShare {
     let EvidenceShare { job, share: Share::Ethash(share) } = &evidence.shares[at] else {
         panic!("of Ethash")
@@ -314,7 +314,7 @@ fn above_target(evidence: &Evidence, at: usize) -> EvidenceShare {
     EvidenceShare { job: *job, share: nonces.filter(misses).map(Share::from).next().unwrap() }
 }
 
-/// More shares than an epoch can be worth.
+/// More shares than an epoch can pay for.
 fn capped() -> Evidence {
     let (rate, duration) = (HashRate::new(3), 20 * EPOCH);
     let mut terms = terms(Algorithm::Sha256d);
@@ -323,14 +323,14 @@ fn capped() -> Evidence {
     good(&terms, &[header_job(1).into()], 1_700)
 }
 
-/// Good shares of a lease that can't be: its rate would have another weight.
+/// Good shares of an impossible lease: its rate requires another weight.
 fn impossible() -> Evidence {
     let mut terms = terms(Algorithm::Sha256d);
     terms.rate = HashRate::new(300);
     good(&terms, &[header_job(1).into()], 3)
 }
 
-/// Shares of the file's lease, all good, that are claimed to be one more.
+/// Good shares of the file's lease, with a claimed count that is one too high.
 fn inflated() -> Evidence {
     let terms = terms(Algorithm::Sha256d);
     let mut evidence = good(&terms, &[header_job(2).into()], 5);
@@ -344,7 +344,8 @@ fn files() -> Vec<(&'static str, Evidence)> {
         good(&terms(algorithm), &jobs, each)
     };
     let ethash: Vec<Job> = (1..=3).map(|sequence| ethash_job(sequence).into()).collect();
-    // the first block of the long epochs, whose seed is hashed twice as often as the epoch says
+    // the first block of the long epochs: their seed takes twice as many hashes as the epoch's
+    // number
     let etchash = EthashJob { block_number: 11_700_000, ..ethash_job(1) };
     let mut empty = headers(Algorithm::Sha256d, 0);
     empty.head.jobs.clear();
@@ -434,5 +435,5 @@ fn the_files_and_their_verdicts_are_frozen() {
         "unknown-job",
         "version-outside-mask",
     ];
-    assert_eq!(told.into_iter().collect::<Vec<_>>(), rules, "every rule speaks, but of keys that collide");
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), rules, "every rule occurs, except colliding keys");
 }
