@@ -1,4 +1,4 @@
-//! Evidence of really mined shares: what holds, and every way of tampering that must not.
+//! Evidence of really mined shares: good files hold, and files tampered with in any way do not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::keccak256;
@@ -99,7 +99,8 @@ fn tampering_is_named() {
     assert_eq!(refused(&other_epoch), Some("other-epoch"));
 }
 
-/// What is handed on as counted is what the root was rebuilt of: members keep these keys, and no others.
+/// The recheck passes on exactly the keys from which it rebuilt the root: members store these keys
+/// and no others.
 #[test]
 fn only_what_counts_is_handed_on() {
     let honest = evidence();

@@ -1,4 +1,4 @@
-//! Evidence of Ethash leases, and files that are read in one pass, however they come.
+//! Evidence of Ethash leases, and files read in one pass, in pieces of any size.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use hashlease_evidence::{Evidence, EvidenceError, EvidenceReader, MAX_DAGS, MAX_JOBS, Recheck, Report};
@@ -53,7 +53,7 @@ fn ethash() -> Evidence {
     evidence(&terms, 1, &jobs, &shares)
 }
 
-/// So many shares of a SHA-256d lease.
+/// Evidence with `count` shares of a SHA-256d lease.
 fn sha256d(count: usize) -> Evidence {
     let terms = terms(Algorithm::Sha256d);
     let job = HeaderJob { tail_length: 0, branch: vec![], ..header_job(&terms, 1, 1_000..=1_099) };
@@ -69,7 +69,7 @@ fn recheck(evidence: &Evidence) -> Report {
 #[test]
 fn evidence_of_an_ethash_lease_holds_after_a_round_trip() {
     let evidence = ethash();
-    assert_eq!((evidence.head.commitment.count, evidence.head.jobs.len()), (9, 1), "only jobs that are used");
+    assert_eq!((evidence.head.commitment.count, evidence.head.jobs.len()), (9, 1), "only jobs with shares");
     let read = Evidence::decode(&evidence.encode().unwrap()).unwrap();
     assert_eq!(read, evidence);
     let built = Cell::new(0);
@@ -110,7 +110,7 @@ fn tampering_with_ethash_evidence_is_named() {
     let mut evidence = ethash();
     with_nonce(&mut evidence, |nonce| nonce ^ (1 << 40));
     assert_eq!(recheck(&evidence).named[0].refused.code(), "nonce-of-other-epoch");
-    // not worked for: some nonce that misses, half of them do
+    // no work was done for some other nonce: half of them miss
     let missed = (1..64u64).any(|step| {
         let mut evidence = ethash();
         let Share::Ethash(share) = &mut evidence.shares[4].share else { panic!() };
@@ -121,7 +121,8 @@ fn tampering_with_ethash_evidence_is_named() {
     assert!(missed);
 }
 
-/// Else a signed file of some kilobytes could make whoever checks it build hundreds of gigabytes of caches.
+/// Without this limit, a signed file of a few kilobytes could make its reader build caches of
+/// hundreds of gigabytes.
 #[test]
 fn jobs_of_a_fifth_dag_are_refused_and_no_cache_is_built_for_them() {
     let mut evidence = ethash();
@@ -143,8 +144,8 @@ fn jobs_of_a_fifth_dag_are_refused_and_no_cache_is_built_for_them() {
         progress: &mut |_| {},
         named: 10,
     });
-    assert_eq!(asked.get(), 1, "for the DAG that shares are of");
-    assert_eq!(report.jobs_refused, 2_048 - 4, "those of the first DAGs stay good, the last one among them");
+    assert_eq!(asked.get(), 1, "for the DAG of the shares only");
+    assert_eq!(report.jobs_refused, 2_048 - 4, "jobs of the first DAGs stay good, even the last such job");
     assert_eq!(report.jobs_named[0].refused, EvidenceReason::JobDag { epoch: 4, max: MAX_DAGS });
     assert!(!report.holds());
 }
@@ -157,12 +158,12 @@ fn jobs_out_of_order_or_twice_are_no_evidence_file() {
     evidence.head.jobs.push(sign(&terms, EthashJob { sequence: 2, ..job }));
     let bytes = evidence.encode().unwrap();
     assert!(Evidence::decode(&bytes).is_ok());
-    // neither written ...
+    // the file can't be written ...
     let mut swapped = evidence.clone();
     swapped.head.jobs.reverse();
     let error = swapped.encode().unwrap_err().to_string();
     assert!(error.ends_with("job's sequence: expected above 2, got 1"), "{error}");
-    // ... nor read: the second job's sequence stands behind what is before the jobs and the first job
+    // ... nor read: the second job's sequence comes after the head and the first job
     let second = 10 + 138 + 44 + 4 + 132;
     assert_eq!(bytes[second], 2);
     let mut twice = bytes.clone();
@@ -211,7 +212,7 @@ fn a_head_without_end_is_refused_before_it_fills_the_memory() {
     assert!(error.ends_with("number of jobs: expected at most 32768, got 32769"), "{error}");
 }
 
-/// Of many bad jobs, one is enough for who asks whether all holds.
+/// A strict recheck stops verifying jobs at the first bad one.
 #[test]
 fn jobs_are_verified_until_one_was_refused() {
     let mut evidence = sha256d(3);
@@ -236,7 +237,7 @@ fn jobs_are_verified_until_one_was_refused() {
     assert!(!first.holds() && counted == 0);
 }
 
-/// Gives out as many bytes at a time as it is told to.
+/// Returns at most so many bytes per read.
 struct Trickle<'a>(&'a [u8], usize);
 
 impl Read for Trickle<'_> {
@@ -262,13 +263,13 @@ fn a_file_reads_the_same_however_it_comes() {
             all.append(&mut shares);
         }
         assert_eq!(all, evidence.shares);
-        assert!(!reader.next(&mut shares, 1).unwrap(), "asked again at the end");
+        assert!(!reader.next(&mut shares, 1).unwrap(), "one more read at the end");
     }
 }
 
 #[test]
 fn a_stream_is_rechecked_as_what_is_in_memory() {
-    // more than one piece, and one that is not full
+    // one whole piece and a partial one
     let evidence = sha256d(70_000);
     let bytes = evidence.encode().unwrap();
     let mut done = Vec::new();
@@ -332,7 +333,7 @@ fn errors_name_the_place_in_the_file() {
     let mut algorithm = bytes.clone();
     algorithm[10 + 16 + 80] = 9;
     assert_eq!(read(&algorithm), "evidence file at byte 106: algorithm: expected 1 to 4, got 9");
-    // a share is 21 bytes here: job, no tail, time, nonce, version
+    // a share has 21 bytes here: job, no tail, time, nonce, version
     let shares = bytes.len() - 32 - 100 * 21;
     let cut = shares + 50 * 21 + 10;
     assert_eq!(
@@ -356,11 +357,11 @@ fn errors_name_the_place_in_the_file() {
         read(&flipped),
         format!("evidence file at byte {end}: checksum: expected {right}, got {claimed}")
     );
-    // a number that promises more than there is makes no room for it
+    // a count above the number of shares must not reserve memory
     let mut promising = bytes.clone();
     promising[shares - 8..shares].copy_from_slice(&u64::MAX.to_le_bytes());
     assert!(read(&promising).contains("share's"), "{}", read(&promising));
-    // beyond what is read at a time
+    // a cut beyond the first read
     let long = sha256d(60_000).encode().unwrap();
     let cut = long.len() - 32 - 5_000 * 21 + 10;
     assert!(cut > 1 << 20);

@@ -1,4 +1,4 @@
-//! What the fold takes, what it refuses, and that a refusal changes nothing.
+//! Records that the fold accepts and refuses; a refusal changes nothing.
 
 use super::*;
 use hashlease_fixtures::{header_job, sign, weight};
@@ -12,20 +12,20 @@ fn terms(id: u64) -> Terms {
     Terms { id: LeaseId(id), weight: weight(2), ..hashlease_fixtures::terms(1_000, 500, EPOCH) }
 }
 
-/// Equal in all leases but for the lease itself, which is not in the header.
+/// Jobs of different leases differ only in the lease, which the header does not contain.
 fn job(lease: u64, sequence: u64) -> SignedJob {
     let terms = terms(lease);
     let branch = vec![B256::with_last_byte(sequence as u8)];
     sign(&terms, HeaderJob { branch, ..header_job(&terms, sequence, 1_000..=1_499) })
 }
 
-/// The first `count` shares of a job with a header time.
+/// The first `count` shares of a job at one header time.
 fn mine(job: &SignedJob, ntime: u32, count: usize) -> Vec<VerifiedShare> {
     let verified = VerifiedJob::verify(&terms(job.job.lease().0), job.clone()).unwrap();
     hashlease_fixtures::mine(&verified, ntime).take(count).collect()
 }
 
-/// Terms and two jobs of the leases 1 and 2.
+/// Terms and two jobs for each of the leases 1 and 2.
 fn begun() -> Ledger {
     let mut ledger = Ledger::default();
     for lease in [1, 2] {
@@ -119,7 +119,7 @@ fn the_first_job_of_a_sequence_counts() {
 #[test]
 fn work_is_capped_epoch_by_epoch() {
     let mut ledger = begun();
-    // 125 hashes are the most of an epoch; 40 shares are worth 160, 5 are worth 20
+    // an epoch pays for at most 125 hashes; 40 shares are worth 160, 5 are worth 20
     for share in mine(&job(1, 1), 1_010, 40).iter().chain(&mine(&job(1, 1), 1_110, 5)) {
         ledger.apply(&Record::share(UnixMillis::new(0), share, "w")).unwrap();
     }
@@ -171,7 +171,11 @@ fn evidence_holds_the_jobs_of_its_shares_and_no_others() {
     assert_eq!(shares.jobs(), [2].into());
     let mut written = Vec::new();
     shares.write(evidence.head.commitment, vec![job(1, 2)], &mut written).unwrap();
-    assert_eq!(written, evidence.encode().unwrap(), "piece by piece or at once");
+    assert_eq!(
+        written,
+        evidence.encode().unwrap(),
+        "a file written piece by piece differs from one encoded at once"
+    );
     assert_eq!(evidence.head.commitment.count, 3);
     let report = evidence.recheck();
     assert!(report.holds(), "{:?}", report.complaint());
@@ -191,7 +195,7 @@ fn what_was_rebuilt_is_of_use_until_another_share_comes() {
     ledger.apply(&Record::share(UnixMillis::new(0), &shares[4], "w")).unwrap();
     let now = ledger.lease(LeaseId(1)).unwrap().commitment(0).unwrap();
     assert_eq!((now.count, rebuilt.commitment().count), (5, 4));
-    // who took them earlier has what there was then
+    // an earlier copy still has the shares of its time
     assert_eq!(taken.rebuild().unwrap().commitment(), rebuilt.commitment());
     let close =
         |commitment| Record::EpochClosed { at: UnixMillis::new(0), lease: LeaseId(1), epoch: 0, commitment };
