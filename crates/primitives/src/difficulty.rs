@@ -182,7 +182,8 @@ mod tests {
         prop::sample::select(vec![Bitcoin, Scrypt, Hashes])
     }
 
-    /// The hardest targets have the longest texts, 78 digits; what is written must be read.
+    /// The hardest targets have the longest texts, with 78 digits; every written text must be
+    /// readable.
     #[test]
     fn the_hardest_targets_are_written_and_read() {
         for target in [U256::ZERO, U256::ONE, U256::from(2u8)].map(Target) {
@@ -243,7 +244,7 @@ mod tests {
             let text = Difficulty::of_target(target, base).to_string();
             let back: Difficulty = text.parse().unwrap();
             prop_assert!(back.target(base) >= target, "{text}");
-            // and not easier by more than the twelve digits allow, where difficulty is
+            // the target is no easier than twelve digits require, where the difficulty is
             // representable
             let slack = (target.0 >> 36usize).saturating_add(U256::from(2));
             prop_assert!(back.target(base).0 - target.0 <= slack, "{text}");
@@ -252,7 +253,7 @@ mod tests {
         #[test]
         fn what_a_pool_wrote_comes_back_as_it_was(base in base(), digits in 1u64..1_000_000_000_000, exponent in -18i32..6) {
             let written: Difficulty = format!("{digits}e{exponent}").parse().unwrap();
-            // an easier one than there is comes back as the easiest
+            // a difficulty below the smallest possible one is read as the easiest target
             if written.target(base) == Target::MAX {
                 return Ok(());
             }

@@ -230,12 +230,12 @@ mod tests {
         };
         // at most 4,500,000 hashes can be credited
         assert_eq!(of_weight(0, 1_000).most_shares(), 8 * 4_500_000);
-        assert_eq!(of_weight(11, 1_000).most_shares(), 8 * 2_198, "the last one in part");
+        assert_eq!(of_weight(11, 1_000).most_shares(), 8 * 2_198, "the last share counts in part");
         assert_eq!(of_weight(95, 1_000).most_shares(), 8);
         assert_eq!(of_weight(0, HashRate::MAX.per_second()).most_shares(), u64::MAX);
     }
 
-    /// A lease's whole work fits a `uint96`, but not always a quarter more of it.
+    /// A lease's whole work fits a `uint96`, but a quarter more of it does not always fit.
     #[test]
     fn an_epochs_most_fits_the_chain() {
         assert_eq!(terms(HashRate::MAX, 1).committed(), Work::MAX);

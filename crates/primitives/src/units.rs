@@ -330,7 +330,7 @@ mod tests {
             let error = read::<SettlementWeight>(log2).unwrap_err();
             assert_eq!(error, format!("settlement weight 2^{log2}: expected below 2^96"));
         }
-        // and it is written as it is read
+        // serialising gives back the number that was read
         for number in [0, 1, most] {
             assert_eq!(serde_json::to_string(&Work(number)).unwrap(), number.to_string());
             assert_eq!(serde_json::to_string(&HashRate(number)).unwrap(), number.to_string());

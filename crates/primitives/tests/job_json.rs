@@ -1,4 +1,4 @@
-//! A job in JSON has the fields that were signed, all of one kind, and no others.
+//! A job in JSON has exactly the signed fields, all of one kind.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use alloy_primitives::B256;
@@ -27,7 +27,7 @@ fn every_field_is_needed_and_no_other_is_taken() {
             let mut lacking = value.clone();
             lacking["job"].as_object_mut().unwrap().remove(&name);
             let error = refusal(&lacking);
-            // without it, it is none of Ethash at all
+            // without a seal hash, the job is not taken for an Ethash job at all
             let beside = name == "sealHash" && error.contains("beside those of the other kind");
             assert!(error.contains(&format!("missing field `{name}`")) || beside, "{name}: {error}");
         }
@@ -50,7 +50,7 @@ fn fields_of_both_kinds_are_no_job() {
             let mut mixed = of.clone();
             mixed["job"][name] = field.clone();
             let error = refusal(&mixed);
-            // what says that it is of Ethash stands beside all of the other's
+            // a seal hash makes it an Ethash job, so the error names the header job's field
             let named = if name == "sealHash" { "prevHash" } else { name };
             assert_eq!(error, format!("job: field `{named}` beside those of the other kind"));
         }

@@ -1,7 +1,8 @@
-//! `tests/vectors/eip712.json`, which the contracts' tests read too: what every key in the field signs.
+//! `tests/vectors/eip712.json`, which the contracts' tests read too: the signed structs of every
+//! key in production.
 //!
-//! `UPDATE_VECTORS=1 cargo test -p hashlease-primitives --test vectors` writes the file anew. A change of it is a
-//! change of the protocol.
+//! `UPDATE_VECTORS=1 cargo test -p hashlease-primitives --test vectors` rewrites the file. A change
+//! of it is a change of the protocol.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40, aliases::U96, hex, keccak256};
@@ -17,7 +18,7 @@ const ESCROW: Domain = Domain { chain_id: 31_337, contract: Address::repeat_byte
 const ORACLE: Domain = Domain { chain_id: 31_337, contract: Address::repeat_byte(0x0c) };
 const KEY_NAME: &str = "hashlease test vectors";
 
-/// The key that signs all of them: its secret is the hash of its name.
+/// The key that signs all vectors: its secret is the hash of its name.
 fn signer() -> LocalSigner {
     LocalSigner::from_bytes(keccak256(KEY_NAME).as_slice()).unwrap()
 }
@@ -26,7 +27,8 @@ fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/eip712.json")
 }
 
-/// `keccak256(abi.encode(...))` of the domain by hand: the crates that hash structs have no part in it.
+/// `keccak256(abi.encode(...))` of the domain, built by hand: it uses none of the crates that hash
+/// structs.
 fn separator(domain: &Domain) -> B256 {
     let fields = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
     let words =
@@ -34,7 +36,7 @@ fn separator(domain: &Domain) -> B256 {
     keccak256([words.concat(), domain.contract.into_word().to_vec()].concat())
 }
 
-/// Adds to a struct's fields what becomes of it.
+/// Adds the hashes and the signature to a struct's fields.
 fn signed<T: SolStruct>(domain: (&str, &Domain), value: &T, fields: Value) -> Value {
     let (name, domain) = domain;
     let digest = domain.digest(value);
@@ -286,7 +288,7 @@ fn the_signed_structs_are_frozen() {
     assert_eq!(frozen, now);
 }
 
-/// The types as the design fixes them.
+/// The types as the design defines them.
 #[test]
 fn the_types_are_those_of_the_design() {
     let all = vectors();
