@@ -236,7 +236,7 @@ mod tests {
         let third = third.now_or_never();
         assert!(third.is_some());
         let fourth = waits(&turns, claim(3, 0, LATER));
-        // dropping it frees no turn of the later claims
+        // dropping it frees that one turn, and the third claim keeps its own
         drop(first);
         let fourth = fourth.now_or_never();
         assert!(fourth.is_some());
