@@ -1,4 +1,5 @@
-//! Instructions of the evidence rules, counted and not timed: see `crates/pow/benches/instructions.rs`.
+//! Instructions of the evidence rules, counted and not timed: see
+//! `crates/pow/benches/instructions.rs`.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use alloy_primitives::B256;

@@ -1,4 +1,5 @@
-//! Shares opened per second, beside what others do for the same share in the same run.
+//! Shares opened per second, beside the cost of the same share in other implementations in the same
+//! run.
 //!
 //! `cargo bench -p hashlease-share --bench share`
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -31,7 +32,8 @@ fn lease() -> Terms {
     Terms { weight: weight(40), ..terms(TIME - 1_800, 7_200, 3_600) }
 }
 
-/// 250 bytes of a real form: one input with a script of 98 bytes, one output; 12 branches.
+/// A job with a realistic coinbase of 250 bytes: one input with a script of 98 bytes, one output;
+/// 12 branches.
 fn job() -> HeaderJob {
     let mut coinbase = vec![2, 0, 0, 0, 1];
     coinbase.extend([0; 32]);
@@ -74,7 +76,8 @@ fn header(root: [u8; 32], job: &HeaderJob, share: &HeaderShare) -> Header {
     }
 }
 
-/// As a pool over rust-bitcoin does it: the coinbase as a transaction, its id, the path, the header's hash.
+/// The check of a pool built on rust-bitcoin: the coinbase as a transaction, its id, the path, the
+/// header's hash.
 fn rust_bitcoin(job: &HeaderJob, share: &HeaderShare) -> bool {
     let coinbase = [job.coinbase_prefix.as_ref(), &share.tail, &job.coinbase_suffix].concat();
     let coinbase: Transaction = deserialize(&coinbase).unwrap();
@@ -84,8 +87,9 @@ fn rust_bitcoin(job: &HeaderJob, share: &HeaderShare) -> bool {
     Target::MAX_ATTAINABLE_MAINNET.is_met_by(header(root, job, share).block_hash())
 }
 
-/// A channel of the SV2 stack as a pool's server has it, with a job of as many coinbase bytes and branches, in which no
-/// share is good enough: so each is hashed and judged, and none is remembered as a duplicate.
+/// A pool server's channel of the SV2 stack, with a job of as many coinbase bytes and branches. No
+/// share meets its target, so the channel hashes and judges each share and remembers none as a
+/// duplicate.
 struct Sv2Channel(ExtendedChannel);
 
 impl Sv2Channel {
@@ -95,7 +99,7 @@ impl Sv2Channel {
         let mut prefixes = ExtranonceAllocator::new(vec![7; 10], 20, 1 << 16).unwrap();
         let prefix = prefixes.allocate_extended(8).unwrap();
         assert_eq!(prefix.as_bytes().len(), Self::PREFIX);
-        // the hardest target that a rate can ask for
+        // the rate asks for the hardest possible target
         let (easiest, rate) = (Target::from_le_bytes([0xff; 32]), 1e25);
         let user = "user".to_owned();
         let mut channel = ExtendedChannel::new_for_pool(
@@ -125,7 +129,7 @@ impl Sv2Channel {
             coinbase_tx_locktime: 0,
             merkle_path: job.branch.iter().map(|hash| hash.0.into()).collect::<Vec<_>>().try_into().unwrap(),
         };
-        // long enough for a coinbase of 250 bytes
+        // fills the coinbase up to 250 bytes
         let script_pubkey = vec![0x51; 160].into();
         let reward = TxOut { value: Amount::from_sat(5_000_000_000), script_pubkey };
         channel.on_new_template(template, vec![reward]).unwrap();

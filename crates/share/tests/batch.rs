@@ -1,4 +1,5 @@
-//! Whatever is submitted: many shares get the verdicts that each gets alone, and both are those of the plain rules.
+//! Many shares together get the same verdicts as each share alone, and both are those of the plain
+//! rules.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -13,14 +14,15 @@ use sha2::{Digest as _, Sha256};
 
 const TIME: u64 = 1_700_000_000;
 
-/// What a share gives, and the job that it counts for if it does; or the code of why not.
+/// The share's key, header, hash and epoch, and the job that it counts for, if it counts; or the
+/// refusal's code.
 type Verdict = Result<([u8; 32], [u8; 80], U256, u32, Option<u64>), &'static str>;
 
 fn sha256d(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(Sha256::digest(bytes)).into()
 }
 
-/// The rules as the design has them, one after the other, with other people's hashes.
+/// The rules in the order of the design, with hashes of other crates.
 fn plainly(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> Verdict {
     if share.tail.len() != usize::from(job.tail_length) {
         return Err("extranonce-length");
@@ -57,7 +59,7 @@ fn plainly(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> Verdict {
     }
     let epoch = u32::try_from((ntime - terms.start.get()) / u64::from(terms.epoch_length)).unwrap();
     let hash = U256::from_le_bytes(proof);
-    // at most 2^256 / weight - 1, which is the number of hashes that it is worth
+    // at most 2^256 / weight - 1: the weight is the number of hashes that the share is worth
     let counts = hash.checked_mul(U256::from(terms.weight.work().hashes())).is_some();
     Ok((sha256d(&header), header, hash, epoch, counts.then_some(job.sequence)))
 }
@@ -71,7 +73,7 @@ fn opened(opened: Result<hashlease_share::OpenedShare, hashlease_share::Evidence
     Ok((key, header, hash, epoch, counted.map(|share| share.job())))
 }
 
-/// Masks of BIP 320 (16 bits) and BIP 323 (24 bits), none, and all.
+/// The masks of BIP 320 (16 bits) and BIP 323 (24 bits), no bits, and all bits.
 fn mask() -> impl Strategy<Value = u32> {
     prop::sample::select(vec![0x1fff_e000, 0x1fff_ffe0, 0, u32::MAX])
 }
@@ -96,7 +98,7 @@ fn job() -> impl Strategy<Value = HeaderJob> {
     )
 }
 
-/// A share of one of the jobs; most keep the rules.
+/// Shares of these jobs; most follow the rules.
 fn shares(jobs: Vec<HeaderJob>) -> impl Strategy<Value = (Vec<HeaderJob>, Vec<(usize, HeaderShare)>)> {
     let one = (0..jobs.len(), any::<[u8; 8]>(), any::<[u32; 2]>(), 0u8..12, 0u32..101);
     let all = prop::collection::vec(one, 0..60);
@@ -128,7 +130,7 @@ fn check(terms: &Terms, jobs: &[HeaderJob], shares: &[(usize, HeaderShare)]) {
         shares.iter().map(|(at, share)| (*at, share.clone().into())).collect();
     let mut many = vec![None; shares.len()];
     open_many(terms.end, submitted.iter().map(|(at, share)| (&verified[*at], share)), |i, verdict| {
-        assert!(many[i].replace(opened(verdict)).is_none(), "one verdict for each");
+        assert!(many[i].replace(opened(verdict)).is_none(), "one verdict per share");
     });
     for (((at, share), (_, whole)), many) in shares.iter().zip(&submitted).zip(many) {
         let expected = plainly(terms, &jobs[*at], share);
@@ -154,7 +156,7 @@ proptest! {
 }
 
 proptest! {
-    // a scrypt takes a hundred times as long
+    // an scrypt hash takes a hundred times as long
     #![proptest_config(ProptestConfig::with_cases(6))]
 
     #[test]
@@ -173,7 +175,7 @@ fn usual_share(nonce: u32) -> HeaderShare {
     HeaderShare { tail, ..header_share(&usual_job(1, 1), nonce) }
 }
 
-/// More than are hashed together at a time.
+/// More shares than are hashed together at a time.
 #[test]
 fn a_thousand_shares() {
     let terms = terms(Algorithm::Sha256d, 4, TIME, 0);
@@ -181,8 +183,8 @@ fn a_thousand_shares() {
     check(&terms, &[usual_job(1, 1)], &shares);
 }
 
-/// Nothing of one lease judges the shares of another, though they lie beside each other in a batch: not its algorithm, its
-/// weight, its epochs, its chain or its signer.
+/// The terms of one lease do not affect the shares of another lease in the same batch: neither its
+/// algorithm, weight, epochs and chain nor its signer.
 #[test]
 fn each_share_is_judged_by_the_terms_of_its_job() {
     let lease =
@@ -232,5 +234,5 @@ fn each_share_is_judged_by_the_terms_of_its_job() {
         },
     );
     assert_eq!(seen, shares.len());
-    assert_eq!(leases[2].weight, weight(95), "or no weight tells the leases apart");
+    assert_eq!(leases[2].weight, weight(95), "otherwise no weight distinguishes the leases");
 }

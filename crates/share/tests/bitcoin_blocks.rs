@@ -1,4 +1,5 @@
-//! Real Bitcoin blocks, cut as a job cuts them, are shares at their own target; one flipped bit and they are not.
+//! Real Bitcoin blocks, split as a job splits them, are shares at their own target; with one
+//! flipped bit they are not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::{B256, U256};
@@ -9,7 +10,7 @@ use hashlease_primitives::{HeaderJob, SignedJob, Target, Terms, UnixSeconds};
 use hashlease_share::{EvidenceReason, HeaderShare, OpenedShare, VerifiedJob};
 use serde_json::Value;
 
-/// Bits that miners roll (BIP 320, and three more that one of the blocks uses).
+/// The bits that miners roll: those of BIP 320, and three more that one of the blocks uses.
 const MASK: u32 = 0x1fff_e000;
 
 struct Block {
@@ -40,7 +41,7 @@ fn blocks() -> Vec<Block> {
         .collect()
 }
 
-/// A digest as explorers show it.
+/// A digest in the notation of block explorers.
 fn displayed(digest: B256) -> String {
     hex::encode(digest.iter().rev().copied().collect::<Vec<_>>())
 }
@@ -60,14 +61,15 @@ impl Block {
         Terms { weight: weight(log2), ..terms(start, 7_200, 3_600) }
     }
 
-    /// Where the script of the only input lies in the coinbase.
+    /// The range of the only input's script in the coinbase.
     fn script(&self) -> std::ops::Range<usize> {
-        // version, number of inputs, the null outpoint; then the length, below 100 by consensus
+        // version, number of inputs, the null outpoint; then the script's length, below 100 by
+        // consensus
         assert_eq!((self.coinbase[4], &self.coinbase[5..37]), (1, &[0u8; 32][..]));
         42..42 + usize::from(self.coinbase[41])
     }
 
-    /// Places of a tail of `length` bytes: the first and the last inside the script.
+    /// The first and the last place inside the script for a tail of `length` bytes.
     fn cuts(&self, length: usize) -> Vec<usize> {
         let script = self.script();
         if script.len() < length { vec![] } else { vec![script.start, script.end - length] }
@@ -104,7 +106,7 @@ fn real_blocks_are_shares_at_their_own_target() {
     assert!(blocks.len() >= 10 && blocks.iter().any(|block| block.segwit));
     assert!(
         blocks.iter().any(|block| block.word(0) & MASK & !0x2000_0000 != 0),
-        "one with rolled version bits"
+        "a block with rolled version bits"
     );
     for block in &blocks {
         let (name, terms) = (&block.name, block.terms());
@@ -120,7 +122,7 @@ fn real_blocks_are_shares_at_their_own_target() {
             assert_eq!(opened.header(), Some(&block.header), "{name} cut at {at}+{length}");
             assert_eq!(displayed(opened.key()), block.hash, "{name}");
             assert!(opened.meets(block.target()), "{name}");
-            // its own hash as the target, and one below
+            // with the block's own hash as the target, and one below
             assert!(opened.meets(Target(opened.hash())), "{name}");
             assert!(!opened.meets(Target(opened.hash() - U256::ONE)), "{name}");
             let counted = opened.settle().unwrap();
@@ -140,7 +142,7 @@ fn a_flipped_bit_of_the_share_is_refused() {
             Ok(opened) => {
                 let meets = opened.meets(block.target());
                 let refused = opened.settle().err();
-                // the settlement target is at most twice the block's
+                // the settlement target is at most twice the block's target
                 assert!(!meets || refused.is_none(), "{}: {share:?}", block.name);
                 refused
             }
@@ -166,7 +168,7 @@ fn a_flipped_bit_of_the_share_is_refused() {
     }
 }
 
-/// A cancellation brings the end closer after the job was verified; nothing moves it away.
+/// A cancellation after the job's verification moves the end closer; nothing moves it away.
 #[test]
 fn a_share_after_the_end_as_it_is_now_is_refused() {
     let block = &blocks()[0];
@@ -185,7 +187,7 @@ fn a_share_after_the_end_as_it_is_now_is_refused() {
     assert_eq!(refused, EvidenceReason::OutsideEpoch { ntime: UnixSeconds::new(ntime) });
 }
 
-/// Every job that differs from this in one bit of what the header or its signature covers.
+/// Every job that differs from this one in one bit covered by the header or the signature.
 fn flipped(job: &HeaderJob) -> Vec<(String, HeaderJob)> {
     let mut all = Vec::new();
     let mut put = |what: &str, bit: usize, change: &dyn Fn(&mut HeaderJob, u8)| {
@@ -225,13 +227,13 @@ fn a_flipped_bit_of_the_job_is_refused_whoever_signs_it() {
         let terms = block.terms();
         let (job, share) = block.cut(block.cuts(4)[0], 4);
         let SignedJob { signature, .. } = sign(&terms, job.clone());
-        // every bit of the one with rolled version bits, some of the others
+        // every bit of the block with rolled version bits, some bits of the others
         let step = if block.word(0) == 0x3fff_e004 { 1 } else { 61 };
         for (what, other) in flipped(&job).into_iter().step_by(step) {
             let forged = SignedJob { job: other.clone().into(), signature };
             let refused = VerifiedJob::verify(&terms, forged).unwrap_err();
             assert_eq!(refused, EvidenceReason::JobSignature, "{} {what}", block.name);
-            // signed anew: the work was not done on it
+            // with a valid signature: the work was not done on this job
             let opened = open(&terms, other, &share).unwrap();
             assert_ne!(opened.header(), Some(&block.header), "{} {what}", block.name);
             assert!(!opened.meets(block.target()), "{} {what}", block.name);

@@ -1,4 +1,5 @@
-//! Real blocks of Ethereum and Ethereum Classic are shares of Ethash leases, and every rule has its name.
+//! Real blocks of Ethereum and Ethereum Classic are shares of Ethash leases, and every broken rule
+//! has its code.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -42,7 +43,7 @@ fn blocks() -> Vec<Block> {
     all.iter().map(block).collect()
 }
 
-/// The first block: its cache is small, and built once.
+/// The first block, whose cache is small; the cache is built once.
 fn first() -> (Block, Arc<LightCache>) {
     static CACHE: OnceLock<Arc<LightCache>> = OnceLock::new();
     let cache = CACHE.get_or_init(|| Arc::new(LightCache::build(EthashEpoch::of_ethash_block(0).unwrap())));
@@ -50,7 +51,8 @@ fn first() -> (Block, Arc<LightCache>) {
 }
 
 impl Block {
-    /// The job with so many bytes of the nonce as the lease's, and the terms under which the next byte is the epoch.
+    /// The job in which the lease fixes `prefix` bytes of the nonce, and the terms under which the
+    /// next byte is the epoch.
     fn job(&self, prefix: usize) -> (Terms, EthashJob) {
         let nonce = self.nonce.to_be_bytes();
         let log2 = u8::try_from(self.difficulty.ilog2()).unwrap();
@@ -72,12 +74,12 @@ impl Block {
 #[test]
 fn real_blocks_are_shares() {
     let all = blocks();
-    assert!(all.iter().any(|block| block.algorithm == Algorithm::Etchash), "one after ECIP-1099");
+    assert!(all.iter().any(|block| block.algorithm == Algorithm::Etchash), "a block after ECIP-1099");
     for block in &all {
         let name = &block.name;
         let (terms, job) = block.job(2);
         let job = verified(&terms, job);
-        // the same epoch in most of them: build what is needed only once
+        // most blocks have the same DAG epoch: build its cache only once
         let epoch = job.dag_epoch().unwrap();
         let cache = if epoch.index() == 0 { first().1 } else { Arc::new(LightCache::build(epoch)) };
         let job = job.with_cache(cache);
@@ -90,7 +92,7 @@ fn real_blocks_are_shares() {
         assert_eq!(opened.epoch(), u32::from(nonce[2]), "{name}");
         let share = opened.settle().unwrap();
         assert_eq!(share.work().hashes(), 1 << block.difficulty.ilog2(), "{name}");
-        // another nonce of the same prefix and epoch byte is no work
+        // another nonce with the same prefix and epoch byte misses the target
         let other = EthashShare { nonce: block.nonce ^ 1 }.into();
         assert_eq!(
             job.open(&other, terms.end).unwrap().settle().unwrap_err(),
@@ -105,7 +107,7 @@ fn a_claimed_mix_is_refused_before_the_cache_is_read() {
     let (block, cache) = first();
     let (terms, job) = block.job(2);
     let target = Target(U256::MAX / U256::from(block.difficulty));
-    // no cache at all: whoever needs it gets another refusal
+    // no cache at all: a check that needs the cache gets another refusal
     let without = verified(&terms, job.clone());
     let claimed =
         |job: &VerifiedJob, mix: &B256, target| job.open_claimed(&block.share(), terms.end, mix, target);
@@ -119,7 +121,7 @@ fn a_claimed_mix_is_refused_before_the_cache_is_read() {
     assert_eq!(wrong, EvidenceReason::WrongMix { expected: block.mix, actual: false_mix });
     let opened = claimed(&with, &block.mix, target).unwrap();
     assert_eq!(opened.mix(), Some(&block.mix));
-    // at the target, and one above it
+    // at a target equal to the hash, and at the next lower one
     let hash = opened.hash();
     assert!(claimed(&with, &block.mix, Target(hash)).is_ok());
     let below = Target(hash - U256::ONE);
@@ -150,7 +152,7 @@ fn every_rule_on_jobs_has_its_name() {
     assert_eq!(refused(long), EvidenceReason::JobNoncePrefix { length: 7, max: 6 });
     let absurd = EthashJob { block_number: u64::MAX, ..job() };
     assert_eq!(refused(absurd), EvidenceReason::JobBlock { block: u64::MAX });
-    // to the last second of the epoch, and one further
+    // up to the last second of the epoch, and one second longer
     let (not_before, not_after) = (epoch_end - 10, epoch_end - 1);
     assert!(VerifiedJob::verify(&terms, sign(&terms, EthashJob { not_before, not_after, ..job() })).is_ok());
     let across = EthashJob { not_before, not_after: epoch_end, ..job() };
@@ -199,31 +201,32 @@ fn every_rule_on_shares_has_its_name() {
         good.open(&header.into(), terms.end).unwrap_err(),
         EvidenceReason::ShareKind(Algorithm::Ethash)
     );
-    // cancelled since: the job's epoch is behind the end
+    // after a cancellation the job's epoch lies behind the end
     let ended = Terms { end: terms.epoch_start(u32::from(expected)), ..terms.clone() };
     assert_eq!(good.open(&block.share(), ended.end).unwrap_err().code(), "job-outside-epoch");
     assert!(good.open(&block.share(), terms.end).is_ok());
-    assert!(u64::from(EPOCH) > 600, "or no window could be tried");
+    assert!(u64::from(EPOCH) > 600, "otherwise no window could be tried");
 }
 
-/// The epoch number is counted modulo 256, so the byte of epoch 256 is that of epoch 0.
+/// The nonce holds the epoch number modulo 256, so epochs 0 and 256 have the same byte.
 #[test]
 fn the_epoch_byte_wraps() {
     let (block, cache) = first();
     let (_, job) = block.job(2);
     let byte = u32::from(block.nonce.to_be_bytes()[2]);
     let later = terms(Algorithm::Ethash, 1, TIME, byte + 256);
-    assert!(byte + 256 < 600, "or the lease is too short");
+    assert!(byte + 256 < 600, "otherwise the lease is too short");
     let opened = verified(&later, job).with_cache(cache).open(&block.share(), later.end).unwrap();
     assert_eq!(opened.epoch(), byte + 256);
 }
 
-/// More than are hashed together at a time, of jobs with one cache, another, and none.
+/// More shares than are hashed together at a time, of jobs with one cache, another cache, and no
+/// cache.
 #[test]
 fn many_are_opened_as_one_by_one() {
     let (block, cache) = first();
     let (terms, job) = block.job(2);
-    // so easy that every second one counts
+    // so easy that every second share counts
     let terms = Terms { weight: SettlementWeight::from_log2(1).unwrap(), ..terms };
     let next = EthashJob { sequence: 2, block_number: 30_000, ..job.clone() };
     let other = Arc::new(LightCache::build(EthashEpoch::of_ethash_block(30_000).unwrap()));
@@ -239,12 +242,12 @@ fn many_are_opened_as_one_by_one() {
                 _ if i % 31 == 5 || i > 610 => 1,
                 _ => 0,
             };
-            // of another epoch's byte, some of them
+            // some nonces have another epoch's byte
             let nonce = block.nonce ^ if i % 25 == 0 { (i % 250) << 40 } else { i };
             (job, EthashShare { nonce }.into())
         })
         .collect();
-    // the first job's come in more than one full batch
+    // the first job has more shares than one full batch
     let shares = [vec![shares[1].clone(); 300], shares].concat();
     let verdict = |opened: Result<hashlease_share::OpenedShare, EvidenceReason>| {
         opened.map(|opened| {
@@ -254,7 +257,7 @@ fn many_are_opened_as_one_by_one() {
     };
     let mut many = vec![None; shares.len()];
     open_many(terms.end, shares.iter().map(|(job, share)| (&jobs[*job], share)), |i, opened| {
-        assert!(many[i].replace(verdict(opened)).is_none(), "one verdict for each");
+        assert!(many[i].replace(verdict(opened)).is_none(), "one verdict per share");
     });
     for ((job, share), many) in shares.iter().zip(many) {
         assert_eq!(many, Some(verdict(jobs[*job].open(share, terms.end))));

@@ -1,4 +1,4 @@
-//! What a job lets in, and what a miner's submit means in it.
+//! The limits of a valid job, and how a job reads a miner's submit.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -10,7 +10,7 @@ use hashlease_share::{EvidenceReason, HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, Sub
 use proptest::prelude::*;
 
 const TIME: u64 = 1_700_000_000;
-/// The first second that a `uint40` does not hold.
+/// The first second above the range of a `uint40`.
 const TOO_LATE: u64 = 1 << 40;
 
 fn header_job() -> HeaderJob {
@@ -31,7 +31,7 @@ fn refused(algorithm: Algorithm, time: u64, job: impl Into<Job>) -> Option<Evide
     VerifiedJob::verify(&terms, sign(&terms, job)).err()
 }
 
-/// Times are signed as a `uint40`, so beyond it jobs would differ under one signature.
+/// A signature covers times as `uint40`, so two jobs with later times would share one signature.
 #[test]
 fn a_job_later_than_its_signature_can_tell_is_refused() {
     let header = |from, to| HeaderJob { not_before: from, not_after: to, ..header_job() };
@@ -46,7 +46,7 @@ fn a_job_later_than_its_signature_can_tell_is_refused() {
     assert_eq!(
         digest(header(UnixSeconds::new(last - 9), UnixSeconds::new(last))),
         digest(header(UnixSeconds::new(last - 9), UnixSeconds::new(last + 1))),
-        "or the rule is idle"
+        "otherwise the rule has no effect"
     );
 
     assert_eq!(
@@ -104,13 +104,17 @@ fn version(mask: u32, bits: Option<u32>) -> Result<u32, EvidenceReason> {
 #[test]
 fn submitted_bits_replace_those_of_the_job() {
     let mask = header_job().version_mask;
-    assert_eq!(version(mask, None), Ok(0x2000_6000), "a miner that does not roll");
+    assert_eq!(version(mask, None), Ok(0x2000_6000), "a miner that rolls no bits");
     assert_eq!(version(mask, Some(0x6000)), Ok(0x2000_6000));
-    assert_eq!(version(mask, Some(0)), Ok(0x2000_0000), "not or-ed: a bit of the job's may be cleared");
+    assert_eq!(
+        version(mask, Some(0)),
+        Ok(0x2000_0000),
+        "replaced, not or-ed: a miner may clear a bit of the job"
+    );
     assert_eq!(version(mask, Some(mask)), Ok(0x3fff_e000));
     assert_eq!(version(0, None), Ok(0x2000_6000));
     assert_eq!(version(0, Some(0)), Ok(0x2000_6000));
-    // a miner that was told fewer bits than the job grants: the others stay the job's
+    // a miner whose mask is smaller than the job's: the other bits stay the job's
     assert_eq!(version(0x2000, None), Ok(0x2000_6000));
     assert_eq!(version(0x2000, Some(0)), Ok(0x2000_4000));
     assert_eq!(version(0x2000, Some(0x2000)), Ok(0x2000_6000));
@@ -142,7 +146,8 @@ fn a_submitted_tail_is_as_long_as_the_job_says() {
 }
 
 proptest! {
-    /// Bit by bit: a bit in the mask is the miner's, every other is the job's, and what is taken keeps the evidence rule.
+    /// Bit by bit: the miner sets the bits inside the mask, the job all others, and every accepted
+    /// version satisfies the evidence rule.
     #[test]
     fn submitted_versions_are_as_bip_310_has_them(job: u32, granted: u32, told: u32, bits: u32, rolls: bool) {
         let mask = granted & told;

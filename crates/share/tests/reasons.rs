@@ -1,4 +1,4 @@
-//! Every reason has one stable name, in its JSON as everywhere.
+//! Every reason has one stable name, in JSON and everywhere else.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use alloy_primitives::{B256, bytes};
@@ -52,7 +52,8 @@ fn every() -> Vec<EvidenceReason> {
     ]
 }
 
-/// Does not compile while a variant is missing here; while one is missing above, the test fails.
+/// Does not compile while a variant is missing here; the test fails while a variant is missing
+/// above.
 const fn place(reason: &EvidenceReason) -> usize {
     match reason {
         EvidenceReason::OtherLease { .. } => 0,

@@ -1,4 +1,5 @@
-//! Real blocks of Litecoin, and the parents under which Dogecoin's were merged-mined, are shares of scrypt leases.
+//! Real blocks of Litecoin, and parents of merged-mined Dogecoin blocks, are shares of scrypt
+//! leases.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -19,7 +20,7 @@ fn hashes(value: &Value) -> Vec<B256> {
     value.as_array().unwrap().iter().map(|hash| B256::from_slice(&bytes(hash))).collect()
 }
 
-/// Name, header that was hashed, its coinbase, the branch, and the target that it met.
+/// Name, hashed header, the header's coinbase, the branch, and the target that the header met.
 type Block = (String, [u8; 80], Vec<u8>, Vec<B256>, Target);
 
 fn blocks() -> Vec<Block> {
@@ -48,7 +49,7 @@ fn blocks() -> Vec<Block> {
         let aux = &block["auxpow"];
         let name = block["name"].as_str().unwrap().to_owned();
         let parent: [u8; 80] = bytes(&aux["parent_header"]).try_into().unwrap();
-        // the target is the child's: the parent's own may be harder
+        // the child's target, since the parent's own target may be harder
         let target = bits(&bytes(&block["header"]));
         all.push((name, parent, bytes(&aux["parent_coinbase"]), hashes(&aux["coinbase_branch"]), target));
     }
@@ -62,7 +63,7 @@ fn real_blocks_are_shares() {
     for (name, header, coinbase, branch, target) in all {
         let log2 = u8::try_from(target.work().hashes().ilog2()).unwrap();
         let terms = terms(Algorithm::Scrypt, log2, time(&header), 0);
-        // the script of the only input begins at byte 42
+        // the script of the only input starts at byte 42
         let (job, share) = cut(&header, &coinbase, 43..46, &branch);
         let job = verified(&terms, job);
         let opened = job.open(&share.clone().into(), terms.end).unwrap();
@@ -72,13 +73,13 @@ fn real_blocks_are_shares() {
         let share_of_it = opened.settle().unwrap();
         assert_eq!((share_of_it.epoch(), share_of_it.work().hashes()), (0, 1 << log2), "{name}");
 
-        // its SHA-256d would be no proof of anything
+        // its SHA-256d hash misses the target
         let sha = hashlease_primitives::Terms { algorithm: Algorithm::Sha256d, ..terms.clone() };
         let other = VerifiedJob::verify(&sha, job.signed().clone()).unwrap();
         let refused = other.open(&share.clone().into(), sha.end).unwrap().settle().unwrap_err();
         assert_eq!(refused, EvidenceReason::AboveTarget, "{name}");
 
-        // with flipped bits all along the batch, one holds
+        // only one share holds among many with flipped bits along the batch
         let flips: Vec<_> = (0..32)
             .map(|bit| {
                 hashlease_share::HeaderShare { nonce: share.nonce ^ (1 << bit), ..share.clone() }.into()
@@ -93,7 +94,8 @@ fn real_blocks_are_shares() {
     }
 }
 
-/// A block of Dogecoin is no work beside that of its parent: both lead to one header, hence to one key.
+/// A merged-mined block of Dogecoin adds no work to its parent's: both lead to one header, hence to
+/// one key.
 #[test]
 fn a_merged_mined_block_is_the_work_of_its_parent() {
     let all: Vec<Value> =

@@ -1,7 +1,8 @@
-//! `tests/vectors/shares.json`, which the contracts' tests read too: jobs and shares, each with its verdict.
+//! `tests/vectors/shares.json`, which the contracts' tests read too: jobs and shares, each with its
+//! verdict.
 //!
-//! `UPDATE_VECTORS=1 cargo test -p hashlease-share --test vectors` writes the file anew. A change of it is a change
-//! of the rules that openings are judged by.
+//! `UPDATE_VECTORS=1 cargo test -p hashlease-share --test vectors` rewrites the file. A change of
+//! it is a change of the rules for openings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::{Address, B256, U256, keccak256, uint};
@@ -23,7 +24,7 @@ fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/shares.json")
 }
 
-/// A lease of three hours: `NOW` is the middle of epoch 1.
+/// A lease of three hours; `NOW` is the middle of epoch 1.
 fn lease(algorithm: Algorithm) -> Terms {
     Terms { algorithm, weight: weight(LOG2), ..terms(NOW - 5_400, 3 * 3_600, 3_600) }
 }
@@ -36,7 +37,7 @@ fn filled(length: usize, seed: u8) -> Vec<u8> {
     (0..length).map(|at| (at as u8).wrapping_mul(7).wrapping_add(seed)).collect()
 }
 
-/// `s` and its negative sign the same; only the lower one counts (EIP-2).
+/// The same signature with the negated `s`; only the lower `s` is valid (EIP-2).
 fn with_high_s(mut signed: SignedJob) -> SignedJob {
     let s = U256::from_be_slice(&signed.signature[32..64]);
     signed.signature[32..64].copy_from_slice(&(ORDER - s).to_be_bytes::<32>());
@@ -44,7 +45,7 @@ fn with_high_s(mut signed: SignedJob) -> SignedJob {
     signed
 }
 
-/// What may be wrong with a signature.
+/// Every kind of bad signature.
 fn badly_signed(terms: &Terms, job: &Job) -> Vec<(&'static str, SignedJob)> {
     let good = sign(terms, job.clone());
     let with = |signature: [u8; 65]| SignedJob { job: job.clone(), signature };
@@ -68,7 +69,7 @@ fn badly_signed(terms: &Terms, job: &Job) -> Vec<(&'static str, SignedJob)> {
 
 // ---------------------------------------------------------------- SHA-256d and scrypt
 
-/// 250 bytes of coinbase, 12 branches, version bits as of BIP 320, two minutes.
+/// 250 bytes of coinbase, 12 branches, the version bits of BIP 320, two minutes.
 fn header_job() -> HeaderJob {
     HeaderJob {
         lease: LeaseId(1),
@@ -86,7 +87,7 @@ fn header_job() -> HeaderJob {
     }
 }
 
-/// Jobs at both sides of every limit.
+/// Jobs on both sides of every limit.
 fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
     let with = |change: &dyn Fn(&mut HeaderJob)| {
         let mut job = header_job();
@@ -134,7 +135,7 @@ fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("of another lease", with(&|job| job.lease = LeaseId(2))),
         ("of the lease in 64 bits", with(&|job| job.lease = LeaseId(u64::MAX))),
     ];
-    // what was signed is each of the fields
+    // the signature covers each of these fields
     let tampered = |change: &dyn Fn(&mut HeaderJob)| {
         let signature = sign(terms, header_job()).signature;
         let mut job = header_job();
@@ -158,7 +159,7 @@ fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
     jobs
 }
 
-/// Shares of a job at both sides of every limit.
+/// Shares of a job on both sides of every limit.
 fn header_shares(job: &HeaderJob) -> Vec<HeaderShare> {
     let share = |nonce: u32, ntime: u64, version: u32, tail: usize| HeaderShare {
         tail: filled(tail, nonce as u8).as_slice().try_into().unwrap(),
@@ -266,7 +267,7 @@ fn ethash_shares(terms: &Terms, job: &EthashJob) -> Vec<EthashShare> {
 
 // ---------------------------------------------------------------- the file
 
-/// What both kinds of jobs have.
+/// The columns that both kinds of jobs have.
 fn job_columns(jobs: &[(&str, SignedJob)], verdicts: &[Result<VerifiedJob, EvidenceReason>]) -> Value {
     let numbers = |of: &dyn Fn(&Job) -> u64| {
         jobs.iter().map(|(_, signed)| of(&signed.job).to_string()).collect::<Vec<_>>()
@@ -304,8 +305,8 @@ fn lease_fields(terms: &Terms) -> Value {
     })
 }
 
-/// One row a share: its job, what the miner chose, and the verdict. Of a refused one nothing was hashed, but of one above
-/// the target.
+/// One row per share: its job, the miner's choice, and the verdict. Refused shares are hashed only
+/// if they miss the target.
 struct Row {
     job: usize,
     share: Share,
@@ -376,7 +377,7 @@ fn header_set(algorithm: Algorithm) -> Value {
     columns["tailLength"] = json!(numbers(&|job| job.tail_length.into()));
     columns["coinbaseSuffix"] = json!(all.iter().map(|job| &job.coinbase_suffix).collect::<Vec<_>>());
     columns["branchLength"] = json!(numbers(&|job| job.branch.len()));
-    // of all jobs, one after the other
+    // the branches of all jobs in a row
     columns["branch"] = json!(all.iter().flat_map(|job| &job.branch).collect::<Vec<_>>());
 
     let chosen: Vec<&HeaderShare> = rows.iter().map(|row| row.share.header().unwrap()).collect();
@@ -437,7 +438,7 @@ fn vectors() -> Value {
     })
 }
 
-/// Every verdict, and that every rule speaks somewhere.
+/// Every verdict is unchanged, and every rule occurs somewhere.
 #[test]
 fn the_verdicts_are_frozen() {
     let now = vectors();

@@ -1,4 +1,4 @@
-//! Terms, jobs and shares as bytes: what is written is read the same, and what can be read is written the same.
+//! Terms, jobs and shares as bytes: reading reverses writing, and writing reverses reading.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use alloy_primitives::{Address, B256};
@@ -82,7 +82,7 @@ fn share() -> impl Strategy<Value = Share> {
     prop_oneof![header, any::<u64>().prop_map(|nonce| Share::Ethash(EthashShare { nonce }))]
 }
 
-/// Whatever can be read of bytes is written as it was.
+/// Checks that everything readable in `bytes` is written back unchanged.
 fn reads_as_it_is_written(bytes: &[u8]) -> Result<(), TestCaseError> {
     let mut fields = Fields::new(bytes);
     if let Ok(terms) = wire::terms(&mut fields) {
@@ -159,7 +159,7 @@ proptest! {
     }
 }
 
-/// Where a field is not as it may be, its own place is told.
+/// An error about a field names the place of that field.
 #[test]
 fn errors_name_the_place_of_the_field() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();

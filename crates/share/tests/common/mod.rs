@@ -9,7 +9,7 @@ use hashlease_share::{HeaderShare, OpenedShare};
 /// Seconds of an epoch.
 pub const EPOCH: u32 = 3_600;
 
-/// A lease of 600 epochs in which `time` lies in epoch `epoch`.
+/// A lease of 600 epochs whose epoch `epoch` contains `time`.
 pub fn terms(algorithm: Algorithm, log2: u8, time: u64, epoch: u32) -> Terms {
     let start = time - 1_800 - u64::from(epoch * EPOCH);
     Terms { algorithm, weight: weight(log2), ..hashlease_fixtures::terms(start, 600 * EPOCH, EPOCH) }
@@ -19,17 +19,18 @@ fn word(header: &[u8; 80], at: usize) -> u32 {
     u32::from_le_bytes(header[at..at + 4].try_into().unwrap())
 }
 
-/// Time of a header.
+/// The time in a header.
 pub fn time(header: &[u8; 80]) -> u64 {
     u64::from(word(header, 68))
 }
 
-/// A hash meets the target that equals it, and none below.
+/// Whether the hash meets the target equal to it, but not the next lower one.
 pub fn meets_from_its_hash_on(opened: &OpenedShare) -> bool {
     opened.meets(Target(opened.hash())) && !opened.meets(Target(opened.hash() - U256::ONE))
 }
 
-/// A real block as a job, with the bytes `tail` of its coinbase as the miner's, and the share that it was.
+/// Splits a real block into a job and its share: the miner's part is the bytes `tail` of the
+/// coinbase.
 pub fn cut(
     header: &[u8; 80],
     coinbase: &[u8],
