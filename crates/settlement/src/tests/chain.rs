@@ -7,8 +7,7 @@ use hashlease_primitives::UnixSeconds;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// A chain whose newest block was made at `time`, Unix seconds. Any other question is answered with
-/// an error.
+/// A chain whose newest block was made at `time`, Unix seconds. Any other request gets an error.
 pub(super) async fn chain_at(time: u64) -> Chain {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

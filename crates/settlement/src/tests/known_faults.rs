@@ -25,14 +25,14 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::watch};
 
-/// Today: an epoch is closed for good by the wall clock alone, so that a clock that is ahead once
-/// loses all epochs up to its time. Right: an epoch is closed only if the newest block's time
-/// agrees.
+/// Today: the wall clock alone closes an epoch for good, so a clock that is ahead once loses all
+/// epochs up to its time. Right: an epoch is closed only if the newest block's time agrees.
 #[tokio::test]
 async fn known_fault_epoch_is_closed_by_the_wall_clock_alone() {
     let dir = tempfile::tempdir().unwrap();
     let running = terms(1_700_000_000, 7_200, 3_600);
-    // by the wall clock epoch 0 was over an hour ago, by the chain's the lease has just started
+    // by the wall clock epoch 0 ended over an hour ago, by the chain's clock the lease has just
+    // started
     let clock: SharedClock = ManualClock::at((running.start + 7_000).millis());
     let book = Book::open(dir.path(), clock.clone()).unwrap();
     book.lease(&running).await.unwrap();
@@ -67,8 +67,8 @@ async fn confirming(delay: Duration) -> (MemberClient, Arc<AtomicUsize>) {
     (MemberClient::new(url.parse().unwrap()).unwrap(), confirmed)
 }
 
-/// Today: a lease's next epoch is neither closed nor offered to anybody before the slowest member
-/// has answered for all roots. Right: closing and each member's deliveries go on by themselves.
+/// Today: a lease's next epoch is neither closed nor sent to any member before the slowest member
+/// has answered for all roots. Right: closing and each member's deliveries proceed independently.
 #[tokio::test]
 async fn known_fault_slow_member_holds_up_all_deliveries() {
     let terms = terms(now().get() - 100, 7_200, 3_600);
