@@ -1,6 +1,7 @@
-//! What the end-to-end tests share: a world of real processes with one lease, and independent recounts.
+//! Shared by the end-to-end tests: a world of real processes with one lease, and independent
+//! recounts.
 //!
-//! The tests take real time: a lease of epochs of seconds, on a chain whose clock nobody warps.
+//! The tests take real time: a lease has epochs of seconds, on a chain whose clock runs normally.
 
 use alloy_primitives::B256;
 use anyhow::{Context as _, Result, ensure};
@@ -20,9 +21,9 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-/// Hashes per second of the test leases: little, so that two cores are enough for everyone.
+/// Hashes per second of the test leases: low, so that two cores are enough for all processes.
 pub const RATE: u64 = 100_000;
-/// Seconds of their epochs.
+/// Seconds of an epoch.
 pub const EPOCH: u32 = 20;
 /// Price at which a lease of a minute costs about 100 tokens of 6 decimals.
 const PRICE: u128 = 16_666_666_666_666_667_000_000;
@@ -60,8 +61,8 @@ pub fn now() -> UnixSeconds {
     SystemClock.seconds()
 }
 
-/// Waits until no epoch's root is on its way to the members: one that a kill delays beyond its deadline is lost by
-/// the rules, and says nothing of what was durable.
+/// Waits until no root is on its way to the members. A kill would delay such a root beyond its
+/// deadline; the rules then drop it, which shows nothing about durability.
 pub async fn no_root_on_its_way(terms: &Terms) {
     for epoch in 0..terms.epochs() {
         if (terms.epoch_closes(epoch) - 2..=terms.root_deadline(epoch)).contains(&now()) {
@@ -76,10 +77,10 @@ pub async fn at(second: u64) {
     sleep(Duration::from_secs(second).saturating_sub(since)).await;
 }
 
-/// A world in a folder of its own.
+/// Starts a world in a folder of its own.
 ///
 /// # Errors
-/// What did not start.
+/// Names the part that did not start.
 pub async fn world(dir: &Path, name: &str, threshold: usize) -> Result<World> {
     let name = format!("local-{name}-{}", std::process::id());
     let mut options = WorldOptions::new(binary()?, dir.to_owned(), &name);
@@ -89,10 +90,10 @@ pub async fn world(dir: &Path, name: &str, threshold: usize) -> Result<World> {
     World::start(options, &tools()?, |step| eprintln!("{step}")).await
 }
 
-/// Rents [`RATE`] for some epochs, from `lead` seconds from now on.
+/// Rents [`RATE`] for `epochs` epochs, starting in `lead` seconds.
 ///
 /// # Errors
-/// What the chain answers.
+/// The chain's error.
 pub async fn rent(world: &World, epochs: u32, lead: u64) -> Result<Lease> {
     world.actors.deposit(&world.chain, 1_000_000_000).await?;
     let mut wanted = world.renting()?;
@@ -105,7 +106,7 @@ pub async fn rent(world: &World, epochs: u32, lead: u64) -> Result<Lease> {
     Ok(world.chain.lease(id).await?)
 }
 
-/// A simulated miner at the rented rate.
+/// Starts a simulated miner at the rented rate.
 ///
 /// # Errors
 /// When its log can't be opened.
@@ -116,10 +117,10 @@ pub fn miner(world: &World, user: &str, part: f64, log: Option<PathBuf>) -> Resu
     Ok(MinerHandle::start(config)?)
 }
 
-/// Waits until the chain says that a lease is settled.
+/// Waits until a lease is settled on the chain.
 ///
 /// # Errors
-/// When it is not, half a minute after anybody could have.
+/// When it is not, half a minute after settling became possible.
 pub async fn settled(world: &World, id: LeaseId) -> Result<Lease> {
     loop {
         let lease = world.chain.lease(id).await?;
@@ -134,7 +135,7 @@ pub async fn settled(world: &World, id: LeaseId) -> Result<Lease> {
     }
 }
 
-/// Shares that the node counted of a lease so far, expected hashes.
+/// Work of a lease's shares that the node has counted until now, expected hashes.
 ///
 /// # Errors
 /// When the node can't be asked.
@@ -146,10 +147,10 @@ pub async fn counted(world: &World, id: LeaseId) -> Result<u128> {
     Ok(lease["counted"].as_str().context("counted")?.parse()?)
 }
 
-/// Waits until `look` says something.
+/// Waits until `look` returns a value.
 ///
 /// # Errors
-/// When it does not within `patience`.
+/// When it returns none within `patience`.
 pub async fn until<T>(what: &str, patience: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Result<T> {
     let begun = Instant::now();
     loop {
@@ -161,7 +162,7 @@ pub async fn until<T>(what: &str, patience: Duration, mut look: impl AsyncFnMut(
     }
 }
 
-/// The evidence of every epoch of a lease, counted again, and the keys that count.
+/// Recounts the evidence of every epoch of a lease, and returns the keys that count.
 ///
 /// # Errors
 /// When an epoch has none.
@@ -177,8 +178,8 @@ pub async fn recounted(world: &World, lease: &Lease) -> Result<Vec<(Evidence, Re
     Ok(all)
 }
 
-/// Keys of the shares that a miner's own log says were taken, each hashed again here, each at least as hard as the
-/// settlement weight asks.
+/// Keys of the shares that a miner's own log lists as accepted. Each share is hashed again here,
+/// and must be at least as hard as the settlement weight.
 ///
 /// # Errors
 /// When a line can't be read.
@@ -192,11 +193,11 @@ pub fn acknowledged(log: &Path, weight: u128) -> Result<BTreeSet<B256>> {
         }
         let header = hex::decode(entry["header"].as_str().context("header")?)?;
         let digest = sha256d(&header);
-        // weights are powers of two: so many bits of the hash, read as a little-endian number, are zero
+        // a weight is a power of two: so many high bits of the hash are zero
         let zeros = weight.trailing_zeros() as usize;
         let bits = digest.iter().rev().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
         if bits.take(zeros).all(|bit| bit == 0) {
-            ensure!(keys.insert(B256::from(digest)), "the miner's log has a share twice");
+            ensure!(keys.insert(B256::from(digest)), "the miner's log lists a share twice");
         }
     }
     Ok(keys)

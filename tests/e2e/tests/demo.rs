@@ -1,4 +1,4 @@
-//! The README's first command, and what a stranger does with the evidence that it leaves.
+//! The README's first command, and how a stranger verifies the evidence that it leaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use anyhow::{Context as _, Result, bail};
@@ -12,7 +12,7 @@ use std::{
 };
 
 fn number(value: &Value) -> u128 {
-    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no number: {value}"))
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("not a number: {value}"))
 }
 
 fn verify(arguments: &[&str]) -> Result<(Option<i32>, String)> {
@@ -51,14 +51,14 @@ fn a_lease_is_rented_mined_verified_and_paid_to_the_last_base_unit() -> Result<(
     let money = &outcome["money"];
     assert_eq!(number(&money["released"]) + number(&money["refund"]), number(&money["payment"]));
     assert_eq!(money["leftInEscrow"], "0");
-    assert!(number(&money["slashed"]) > 0, "what was asked for and not done is compensated: {money}");
-    assert!(outcome["pool"]["accepted"].as_u64().unwrap() > 0, "the renter's pool got the work");
+    assert!(number(&money["slashed"]) > 0, "missing due work is compensated: {money}");
+    assert!(outcome["pool"]["accepted"].as_u64().unwrap() > 0, "the renter's pool got no work");
 
     let files: Vec<&str> = epochs.iter().map(|epoch| epoch["file"].as_str().unwrap()).collect();
     tampered_evidence_is_told_apart(dir.path(), &files)
 }
 
-/// `hashlease verify` on what the demo left, whole and spoiled.
+/// Runs `hashlease verify` on the demo's evidence, good and spoiled.
 fn tampered_evidence_is_told_apart(dir: &Path, files: &[&str]) -> Result<()> {
     let (status, said) = verify(&[&["--json"], files].concat())?;
     assert_eq!(status, Some(0), "{said}");
@@ -76,7 +76,7 @@ fn tampered_evidence_is_told_apart(dir: &Path, files: &[&str]) -> Result<()> {
     assert_eq!(status, Some(2), "{said}");
     assert!(said.contains("checksum"), "{said}");
 
-    // rightly written, but one share's nonce is another
+    // a well-formed file in which one share has another nonce
     let mut evidence = Evidence::decode(&bytes)?;
     let Share::Header(share) = &mut evidence.shares[7].share else { bail!("not a header share") };
     share.nonce ^= 1;

@@ -1,4 +1,4 @@
-//! The deployment script on a local chain of every chain id that it knows, run twice and checked.
+//! The deployment script on a local chain for every known chain id, run twice and checked.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use alloy_primitives::{Address, U256, hex, keccak256};
@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 const LOCAL: u64 = 31_337;
 /// First of anvil's development accounts, whose key deploys.
 const DEPLOYER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
-/// A contract that answers nothing, in the place of tokens that a fresh local chain does not have.
+/// A contract that returns nothing, in place of the tokens that a fresh local chain lacks.
 const ANY_CODE: &str = "0x00";
 
 /// Ids of `script/chains`.
@@ -28,7 +28,7 @@ fn chain_ids(root: &Path) -> Result<BTreeSet<u64>> {
     Ok(ids)
 }
 
-/// Addresses in a chain's file.
+/// The addresses in a chain's file.
 fn addresses(root: &Path, chain_id: u64) -> Result<Vec<Address>> {
     let text = fs::read_to_string(root.join(format!("script/chains/{chain_id}.toml")))?;
     let quoted = text.split('"').filter(|part| part.starts_with("0x"));
@@ -48,7 +48,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn deploy(&self) -> Result<(bool, String)> {
-        // one transaction after the other, so that each is a block of its own
+        // one transaction per block
         let arguments = [&DEPLOY[..], &["--slow"]].concat();
         self.anvil.script(self.tools, "script/Deploy.s.sol", &self.env, &arguments).await
     }
@@ -58,7 +58,7 @@ impl Run<'_> {
     }
 }
 
-/// Seats, people and the name of the file.
+/// The environment of a deployment: seats, people and the name of its file.
 fn environment(name: &str) -> Vec<(&'static str, String)> {
     let seats: Vec<String> = (1..=3).map(|n| Address::repeat_byte(n).to_string()).collect();
     let person = |n: u8| Address::repeat_byte(n).to_string();
@@ -82,7 +82,7 @@ async fn deploy_on(tools: &Toolchain, chain_id: u64) -> Result<Deployment> {
     let _ = fs::remove_file(&file);
     let run = Run { anvil: &anvil, tools, env: environment(&name) };
     if let Some(first) = facts.first() {
-        // without its tokens the chain can't be what its id says
+        // a chain without its tokens can't be the chain of that id
         let (done, said) = run.deploy().await?;
         ensure!(!done && said.contains("no contract at"), "{chain_id}: {said}");
         ensure!(said.contains(&first.to_string()), "{chain_id}: {said}");
@@ -96,7 +96,7 @@ async fn deploy_on(tools: &Toolchain, chain_id: u64) -> Result<Deployment> {
     let (done, said) = run.check().await?;
     ensure!(done && said.contains("all is as it should be"), "{chain_id}: {said}");
 
-    // again: nothing to do, and the file stays as it is
+    // a second run has nothing to do and leaves the file unchanged
     let nonce = anvil.rpc("eth_getTransactionCount", json!([DEPLOYER, "latest"])).await?;
     let (done, said) = run.deploy().await?;
     ensure!(done, "{chain_id}, again: {said}");
@@ -106,7 +106,7 @@ async fn deploy_on(tools: &Toolchain, chain_id: u64) -> Result<Deployment> {
     }
 
     let deployment = Deployment::read(&file)?;
-    // the check can fail: a registry whose first slots are gone is not what was deployed
+    // the check can fail: here the deployed directory has lost its code
     anvil.rpc("anvil_setCode", json!([deployment.directory, "0x"])).await?;
     let (done, said) = run.check().await?;
     ensure!(!done && said.contains("FAILED Directory exists"), "{chain_id}: {said}");
@@ -187,7 +187,7 @@ impl HandedOver {
         self.tools.root().join(format!("script/deployments/{}.toml", self.name))
     }
 
-    /// Whether the chain takes it.
+    /// Sends a transaction; returns whether it succeeded.
     async fn send(&self, from: Address, to: Address, data: &[u8]) -> Result<bool> {
         self.anvil.fund(from).await?;
         self.anvil.rpc("anvil_impersonateAccount", json!([from])).await?;
@@ -196,7 +196,7 @@ impl HandedOver {
             return Ok(false);
         }
         let hash = self.anvil.rpc("eth_sendTransaction", json!([transaction])).await?;
-        // it is mined a moment later, and a jump of the clock must not overtake it
+        // the transaction is mined a moment later, and a jump of the clock must not come first
         for _ in 0..500 {
             let receipt = self.anvil.rpc("eth_getTransactionReceipt", json!([hash])).await?;
             if !receipt.is_null() {
@@ -221,7 +221,7 @@ impl HandedOver {
         self.anvil.rpc("anvil_mine", json!([1])).await.map(drop)
     }
 
-    /// The check fails, and says what is wrong.
+    /// Requires that the check fails with this message.
     async fn sees(&self, wrong: &str) -> Result<()> {
         let (done, said) = self.run().check().await?;
         ensure!(!done && said.contains(&format!("FAILED {wrong}")), "expected: FAILED {wrong}\n{said}");
@@ -241,14 +241,15 @@ impl Drop for HandedOver {
     }
 }
 
-/// After the hand-over the deployer can do nothing, and the governor only what it announced two days before.
+/// After the hand-over the deployer can do nothing, and the governor can do only what it announced
+/// two days before.
 #[tokio::test]
 async fn the_governor_has_a_timelock_and_the_deployer_nothing() -> Result<()> {
     let stand = HandedOver::new("local-dry-run-rights").await?;
     let registry = stand.found.registry;
     let listing = call("listToken(address,bool)", &[word(Address::repeat_byte(0x77)), U256::from(1)]);
     for nobody in [DEPLOYER.parse()?, GUARDIAN, GOVERNOR] {
-        assert!(!stand.send(nobody, registry, &listing).await?, "{nobody} listed a token at once");
+        assert!(!stand.send(nobody, registry, &listing).await?, "{nobody} listed a token without delay");
     }
     let pause = call("pause()", &[]);
     assert!(!stand.send(GOVERNOR, registry, &pause).await?);
@@ -296,7 +297,7 @@ async fn the_check_sees_back_doors() -> Result<()> {
         stand.anvil.rpc("evm_revert", json!([before])).await?;
     }
 
-    // and those in the file: nodes are sent to what it names
+    // the check also covers the addresses in the file, since nodes follow them
     let sound = fs::read_to_string(stand.file())?;
     for (key, address) in [
         ("escrow", stand.found.escrow),
@@ -307,12 +308,12 @@ async fn the_check_sees_back_doors() -> Result<()> {
         ("access_manager", manager),
     ] {
         let line = format!("\n{key} = \"{address}\"");
-        ensure!(format!("\n{sound}").matches(&line).count() == 1, "{key} stands once in\n{sound}");
+        ensure!(format!("\n{sound}").matches(&line).count() == 1, "expected {key} once in\n{sound}");
         let spoiled = format!("\n{sound}").replace(&line, &format!("\n{key} = \"{EVIL}\""));
         fs::write(stand.file(), spoiled)?;
         stand.sees(&format!("the file names the right .{key}")).await?;
     }
-    // a later block would hide who was granted what
+    // a later first block would hide earlier grants
     let late = stand.anvil.rpc("eth_blockNumber", json!([])).await?;
     let late = u64::from_str_radix(late.as_str().unwrap().trim_start_matches("0x"), 16)?;
     fs::write(
@@ -328,11 +329,11 @@ async fn the_check_sees_back_doors() -> Result<()> {
 async fn an_interrupted_deployment_is_finished_by_the_next_run() -> Result<()> {
     let stand = HandedOver::new("local-dry-run-interrupted").await?;
     let whole = fs::read_to_string(stand.file())?;
-    // each transaction is a block: as far as some of them, as when the connection was lost
+    // each transaction is a block, so a rollback is like a connection lost after some of them
     for depth in [1, 5, 12] {
         stand.anvil.rpc("anvil_rollback", json!([depth])).await?;
         let (done, said) = stand.run().check().await?;
-        ensure!(!done, "{depth} blocks less and all is as it should be:\n{said}");
+        ensure!(!done, "the check passes with {depth} blocks less:\n{said}");
         let (done, said) = stand.run().deploy().await?;
         ensure!(done, "{said}");
         stand.is_sound().await?;

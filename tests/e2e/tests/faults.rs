@@ -16,7 +16,7 @@ fn log(world: &World, name: &str) -> Result<String> {
 async fn a_lease_survives_its_surroundings() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let mut world = world(dir.path(), "faults", 2).await?;
-    // two of three: one member is gone from the start
+    // one of three members is down from the start, which leaves the threshold of two
     let mut dead = world.members.pop().context("three members")?;
     dead.kill().await?;
     world.pool.set_down(true);
@@ -27,8 +27,8 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     // epoch 0: the pool is down at first
     at((terms.start + 5).get()).await;
     let said = log(&world, "gateway")?;
-    ensure!(said.contains("no session at the pool"), "the gateway says nothing of it:\n{said}");
-    assert_eq!(miner.stats().accepted, 0, "nothing was asked for");
+    ensure!(said.contains("no session at the pool"), "the gateway does not log it:\n{said}");
+    assert_eq!(miner.stats().accepted, 0, "a share without a job was accepted");
     world.pool.set_down(false);
     let progress = async |what: &str| {
         let before = counted(&world, id).await?;
@@ -39,18 +39,18 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     };
     progress("shares once the pool is up").await?;
 
-    // epoch 1: the node's RPC is gone; shares go on being counted
+    // epoch 1: the node's RPC is cut; shares are still counted
     at((terms.epoch_start(1) + 1).get()).await;
     world.node_rpc.set_cut(true);
     tokio::time::sleep(Duration::from_secs(3)).await;
     progress("shares without a chain").await?;
-    // until after its end: its root reaches the members in time, chain or not
+    // until after the epoch's end: its root reaches the members in time, with or without the chain
     at((terms.root_deadline(1) + 1).get()).await;
     let behind = world.chain.lease(id).await?;
     ensure!(behind.as_of <= terms.epoch_end(0), "a credit without a chain: {behind:?}");
     world.node_rpc.set_cut(false);
 
-    // epoch 2: the pool drops the gateway, which comes back with another extranonce1
+    // epoch 2: the pool drops the gateway, which returns with another extranonce1
     world.pool.drop_connections();
     progress("shares after a new session at the pool").await?;
     until("credits catch up", Duration::from_secs(30), async || {
@@ -65,7 +65,7 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     let endless = tokio::spawn(fault::endless_line(stratum, 1 << 22, 1 << 12));
     ensure!(garbage.await?? < 10_000, "a peer that speaks garbage was not dropped");
     ensure!(endless.await??.0 < 1 << 22, "a peer that never ends its line was not dropped");
-    progress("shares beside them").await?;
+    progress("shares despite bad peers").await?;
     let second = Command::new(binary()?)
         .args([
             "node",
@@ -89,10 +89,11 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
     let recounted = recounted(&world, &settled).await?;
     let work: u128 = recounted.iter().map(|(_, report, _)| report.work.hashes()).sum();
     assert_eq!(settled.credited.hashes(), work.min(terms.committed().hashes()));
-    // time without jobs is not due: five seconds of the first epoch at least, and what the gateway's retries take
+    // time without jobs is not due: at least five seconds of the first epoch, and the time of the
+    // gateway's retries
     let missing = terms.committed().hashes() - settled.due.hashes();
     let second = terms.rate.per_second();
     ensure!(missing >= 5 * second && missing <= 16 * second, "{} s are not due", missing / second);
-    ensure!(settled.last, "the members had their last word");
+    ensure!(settled.last, "the members signed a last statement");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `kill -9` of the node midway, recounted from the miners' own logs.
+//! Repeated `kill -9` of the node midway, with a recount from the miners' own logs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use anyhow::{Result, ensure};
@@ -9,7 +9,7 @@ use hashlease_journal::read;
 use hashlease_ledger::Ledger;
 use std::{collections::BTreeSet, time::Duration};
 
-/// How often the node is killed; more in long runs.
+/// Number of kills; more in long runs.
 fn kills() -> u64 {
     std::env::var("HASHLEASE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
 }
@@ -19,7 +19,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let mut world = world(dir.path(), "kill", 3).await?;
     let kills = kills();
-    // room for every kill with a few seconds in between, the first epoch undisturbed at its end
+    // time for every kill with a few seconds in between, and no kill around the first epoch's end
     let epochs = u32::try_from(2 + kills * 7 / u64::from(EPOCH) + 1)?;
     let lease = rent(&world, epochs, 6).await?;
     let (id, terms) = (lease.terms.id, lease.terms.clone());
@@ -30,7 +30,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
     ];
     at((terms.start + 5).get()).await;
     for round in 0..kills {
-        // where in the second it strikes is another each time
+        // each kill comes at another moment within a second
         tokio::time::sleep(Duration::from_millis(137 * (round % 7))).await;
         no_root_on_its_way(&terms).await;
         world.kill_node().await?;
@@ -43,7 +43,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
         .await?;
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
-    // the evidence of an epoch that was closed before a kill is the same after it
+    // the evidence of an epoch that was closed before a kill is unchanged after it
     at((terms.root_deadline(0) + 1).get()).await;
     let before = world.evidence(id, 0).await?;
     no_root_on_its_way(&terms).await;
@@ -65,7 +65,7 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
     for log in &logs {
         told.extend(acknowledged(log, weight)?);
     }
-    ensure!(told.len() > 1_000, "too few shares to say anything: {}", told.len());
+    ensure!(told.len() > 1_000, "too few shares for a result: {}", told.len());
     let lost: Vec<_> = told.difference(&counted).collect();
     ensure!(
         lost.is_empty(),
@@ -73,13 +73,13 @@ async fn every_acknowledged_share_is_credited_exactly_once() -> Result<()> {
         lost.len(),
         told.len()
     );
-    // counted but never acknowledged: what was in flight at a kill
+    // counted but never acknowledged: shares in flight during a kill
     let in_flight = counted.len() - told.len();
     let most = usize::try_from(kills + 1)? * 600;
-    ensure!(in_flight <= most, "{in_flight} shares were counted that no miner was told of");
+    ensure!(in_flight <= most, "{in_flight} shares were counted but never acknowledged");
 
     let work: u128 = recounted.iter().map(|(_, report, _)| report.work.hashes()).sum();
-    assert_eq!(settled.credited.hashes(), work.min(terms.committed().hashes()), "credited once, all of it");
+    assert_eq!(settled.credited.hashes(), work.min(terms.committed().hashes()), "all work is credited, once");
 
     // the journal alone gives the same roots
     world.kill_node().await?;

@@ -32,7 +32,7 @@ use tokio::{
 /// Part of [`RATE`] that each lease here rents.
 const PART: f64 = 0.2;
 
-/// A world of three members, `threshold` of whom must sign, with a pool whose clock is `ahead`
+/// A world of three members, `threshold` of which must sign, with a pool whose clock is `ahead`
 /// seconds ahead.
 async fn world(dir: &FilePath, name: &str, threshold: usize, ahead: u32) -> Result<World> {
     let name = format!("local-{name}-{}", std::process::id());
@@ -55,7 +55,7 @@ async fn rent(
     let mut wanted = world.renting()?;
     if let Some(gateway) = gateway {
         wanted.gateway = gateway.to_string();
-        // the world's gateway can open the lease's box as well: it finds no pool there
+        // the world's gateway can open the lease's box too, but finds no pool at this address
         wanted.pool = "127.0.0.1:9".into();
     }
     wanted.rate = HashRate::capped((RATE as f64 * PART) as u128);
@@ -67,17 +67,17 @@ async fn rent(
     Ok(world.chain.lease(id).await?)
 }
 
-/// A miner that does a tenth more than its lease asks for.
+/// A miner with a tenth more than the lease's rate.
 fn rig(world: &World, lease: &Lease) -> Result<MinerHandle> {
     miner(world, &format!("{}.rig", lease.terms.id), PART * 1.1, None)
 }
 
-/// Signed jobs of one lease, and how its gateway departs from what nodes mine.
+/// How a gateway's jobs of one lease differ from jobs that nodes mine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Jobs {
-    /// Not at all.
+    /// They don't differ.
     Honest,
-    /// The link is up and silent: only members get the jobs.
+    /// The link is up but silent: only members get the jobs.
     MembersOnly,
     /// A free extranonce of one byte.
     NoRoom,
@@ -123,11 +123,11 @@ impl Jobs {
             {
                 number += 1;
                 if self != Self::MembersOnly {
-                    // nobody listens before the node has connected
+                    // the send fails while no node is connected
                     let _ = nodes.send(lines(&signed));
                 }
                 for member in &members {
-                    // a job that is refused makes nothing due, which the test looks at
+                    // a refused job makes no time due, which the test checks
                     let _ = member.post_job(&signed).await;
                 }
             }
@@ -136,7 +136,7 @@ impl Jobs {
     }
 }
 
-/// A job as a gateway sends it to a node.
+/// The lines with which a gateway sends a job to a node.
 fn lines(signed: &SignedJob) -> String {
     let job = signed.job.header().unwrap();
     let id = format!("{:x}", job.sequence);
@@ -154,8 +154,7 @@ fn lines(signed: &SignedJob) -> String {
     [encode::notify(&notify), encode::hashlease_job(&id, signed)].concat()
 }
 
-/// A gateway's end of the link: it lets the node in, takes every share and passes on what is
-/// pushed.
+/// A gateway's end of the link: it accepts the node and every share, and forwards all pushed lines.
 async fn link(stream: TcpStream, mut pushed: broadcast::Receiver<String>) {
     let (reader, mut writer) = stream.into_split();
     let mut read = BufReader::new(reader).lines();
@@ -189,7 +188,7 @@ async fn link(stream: TcpStream, mut pushed: broadcast::Receiver<String>) {
     }
 }
 
-/// A gateway of the renter's own; where it listens, and where its lines go in.
+/// A gateway of the renter's own: its address, and the sender of its lines.
 async fn gateway() -> Result<(SocketAddr, broadcast::Sender<String>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -203,9 +202,9 @@ async fn gateway() -> Result<(SocketAddr, broadcast::Sender<String>)> {
     Ok((address, push))
 }
 
-/// Today: members count jobs as due that no node mines, so whoever signs a lease's jobs takes the
-/// provider's bond and the whole payment back, though the provider's miners worked all the time.
-/// Right: nothing is due, or it is credited.
+/// Today: members count jobs as due that no node mines, so the signer of a lease's jobs takes the
+/// provider's bond and gets the whole payment back, though the provider's miners worked all the
+/// time. Right: such jobs are not due, or their work is credited.
 #[tokio::test(flavor = "multi_thread")]
 async fn known_fault_job_signer_takes_the_bond() -> Result<()> {
     let dir = tempfile::tempdir()?;
@@ -240,7 +239,7 @@ struct Epoch {
     epoch: u32,
 }
 
-/// Answers as an honest member does, but for the work, and signs nothing.
+/// Answers as an honest member except for the work, and signs no statement.
 async fn lie(
     State(honest): State<MemberClient>,
     Path(id): Path<u64>,
@@ -253,9 +252,9 @@ async fn lie(
     }))
 }
 
-/// Today: one lying member of three, two of whom must sign, keeps all work from being credited: the
-/// least work of a group is proposed, and the honest members don't sign it. Right: what the two
-/// honest ones say is credited.
+/// Today: one lying member of three, two of which must sign, keeps all work from being credited:
+/// the proposal uses the least work of a group, and the honest members don't sign it. Right: the
+/// two honest members' figures are credited.
 #[tokio::test(flavor = "multi_thread")]
 async fn known_fault_one_lying_member_blocks_every_credit() -> Result<()> {
     let dir = tempfile::tempdir()?;
@@ -263,7 +262,7 @@ async fn known_fault_one_lying_member_blocks_every_credit() -> Result<()> {
     let honest = format!("http://{}/", world.members[1].address("api")?);
     let place = world.members[0].address("api")?;
     world.members[0].kill().await?;
-    let listener = TcpListener::bind(place).await.context("the place of the first member")?;
+    let listener = TcpListener::bind(place).await.context("the first member's address")?;
     let routes = Router::new()
         .route("/v1/leases/{id}/statement", get(lie))
         .with_state(MemberClient::new(honest.parse()?)?);
@@ -276,9 +275,9 @@ async fn known_fault_one_lying_member_blocks_every_credit() -> Result<()> {
     Ok(())
 }
 
-/// Today: gateway and members take a pool's time up to two hours ahead, the node refuses shares
-/// more than 300 s ahead: a renter whose pool's clock is ahead takes the provider's bond. Right:
-/// one bound for all.
+/// Today: gateway and members accept a pool's time up to two hours ahead, but the node refuses
+/// shares more than 300 s ahead: a renter whose pool's clock is ahead takes the provider's bond.
+/// Right: one limit for all.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes 8 minutes: cargo test -- --ignored"]
 async fn known_fault_pool_whose_clock_is_ahead_takes_the_bond() -> Result<()> {
