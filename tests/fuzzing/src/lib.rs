@@ -1,4 +1,5 @@
-//! What several targets use: jobs and headers straight from their definitions, a key, a lease.
+//! Shared by several targets: jobs and headers built straight from their definitions, a key, a
+//! lease.
 
 use alloy_primitives::B256;
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -12,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 /// First second of the lease.
 pub const START: u32 = 1_700_000_000;
 
-/// As large as that of epoch 0, with other bytes: what is in it is no matter of the rules.
+/// A cache as large as that of epoch 0, with other bytes: the rules don't depend on its content.
 pub static CACHE: LazyLock<Arc<LightCache>> = LazyLock::new(|| {
     let epoch = EthashEpoch::of_ethash_block(0).unwrap();
     let bytes: Vec<u8> = (0..epoch.cache_size()).map(|at| ((at * 0x9e37) >> 7) as u8).collect();
@@ -24,12 +25,12 @@ pub fn terms(algorithm: Algorithm) -> Terms {
     Terms { algorithm, ..hashlease_fixtures::terms(START.into(), 7_200, 3_600) }
 }
 
-/// SHA-256 twice, by another crate.
+/// SHA-256 twice, computed by another crate.
 pub fn twice(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(Sha256::digest(bytes)).into()
 }
 
-/// A header as Bitcoin defines it, without a thought of speed.
+/// A header as Bitcoin defines it, without regard to speed.
 #[allow(clippy::too_many_arguments)]
 pub fn header(
     coinbase: &[&[u8]],
@@ -47,18 +48,18 @@ pub fn header(
     parts.concat().try_into().unwrap()
 }
 
-/// Up to `most` bytes.
+/// At most `most` bytes.
 pub fn bytes(u: &mut Unstructured<'_>, most: usize) -> Result<Vec<u8>> {
     let length = u.int_in_range(0..=most)?;
     Ok(u.bytes(length.min(u.len()))?.to_vec())
 }
 
-/// A time around the lease's begin, most often inside it.
+/// A time around the lease's start, most often inside the lease.
 pub fn time(u: &mut Unstructured<'_>) -> Result<u32> {
     Ok(if u.ratio(1, 16)? { u.arbitrary()? } else { (START - 64).saturating_add(u.int_in_range(0..=8_191)?) })
 }
 
-/// A job whose lengths may be on either side of every limit.
+/// A job whose lengths may lie on either side of every limit.
 pub fn header_job(u: &mut Unstructured<'_>) -> Result<HeaderJob> {
     let not_before = u64::from(time(u)?);
     Ok(HeaderJob {
@@ -81,7 +82,7 @@ pub fn header_job(u: &mut Unstructured<'_>) -> Result<HeaderJob> {
     })
 }
 
-/// The same for Ethash, of the first two epochs of the DAG.
+/// The same for Ethash, in the first two epochs of the DAG.
 pub fn ethash_job(u: &mut Unstructured<'_>) -> Result<EthashJob> {
     let not_before = u64::from(time(u)?);
     Ok(EthashJob {
@@ -95,7 +96,7 @@ pub fn ethash_job(u: &mut Unstructured<'_>) -> Result<EthashJob> {
     })
 }
 
-/// A job of either kind with a signature that need not be one.
+/// A job of either kind, whose signature may be invalid.
 #[derive(Debug)]
 pub struct AnySigned(pub SignedJob);
 
@@ -106,7 +107,7 @@ impl<'a> Arbitrary<'a> for AnySigned {
     }
 }
 
-/// A share that keeps most rules of its job.
+/// A share that follows most rules of its job.
 pub fn share(u: &mut Unstructured<'_>, job: &Job) -> Result<Share> {
     Ok(match job {
         Job::Header(job) => {

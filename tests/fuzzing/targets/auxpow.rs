@@ -1,5 +1,5 @@
-//! Merged mining: any bytes are refused or come back when they are written; a proof made by the rules holds, and with
-//! one byte changed it does not.
+//! Merged mining: any bytes are either refused or written back unchanged. A proof built by the
+//! rules holds; with one byte changed it does not.
 #![no_main]
 
 use alloy_primitives::B256;
@@ -21,7 +21,7 @@ struct Input<'a> {
     coinbase_branch: Vec<[u8; 32]>,
     chain_branch: Vec<[u8; 32]>,
     nonce: u32,
-    /// Which byte of the proof is changed, and how.
+    /// The place of the changed byte, and its change.
     flip: (usize, u8),
 }
 
@@ -32,7 +32,7 @@ fn root(leaf: [u8; 32], branch: &[[u8; 32]], index: u32) -> [u8; 32] {
     })
 }
 
-/// Lengths below 253 only.
+/// A coinbase whose lengths are below 253.
 fn coinbase(script: &[u8]) -> Vec<u8> {
     let length = [script.len() as u8];
     let parts: [&[u8]; 8] =
@@ -78,13 +78,13 @@ fuzz_target!(|input: Input<'_>| {
     chain_branch.truncate(30);
     let size = 1u32 << chain_branch.len();
     let step = |state: u32| state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-    // the version that the number stands in is signed
+    // the version that contains the chain's number is signed
     let chain_index = step(step(nonce).wrapping_add(chain as i16 as u32)) % size;
     let mut committed = root(twice(&header), &chain_branch, chain_index);
     committed.reverse();
     let (before, after) = (&before[..before.len().min(60)], &after[..after.len().min(60)]);
     let script = [before, MAGIC, &committed, &size.to_le_bytes(), &nonce.to_le_bytes(), after].concat();
-    // one magic, and no earlier place that looks like the root
+    // the magic occurs once, and no earlier place looks like the root
     let once = script.windows(4).filter(|window| *window == MAGIC).count() == 1
         && script.windows(32).position(|window| window == committed) == Some(before.len() + MAGIC.len());
     let coinbase = coinbase(&script);
@@ -106,7 +106,7 @@ fuzz_target!(|input: Input<'_>| {
     if by == 0 {
         return;
     }
-    // what the parent's miner is free to choose is no part of the proof
+    // the proof does not cover bytes that the parent's miner chooses freely
     let (length, free) = (bytes.len(), [0..36, 68..80]);
     let mut changed = bytes;
     let at = at % (length + 80);
@@ -121,6 +121,6 @@ fuzz_target!(|input: Input<'_>| {
         header[at - length] ^= by;
     }
     if let Ok((proof, [])) = AuxPow::parse(&changed) {
-        assert!(proof.verify(&header, chain).is_err(), "byte {at} is not looked at");
+        assert!(proof.verify(&header, chain).is_err(), "a change of byte {at} goes unnoticed");
     }
 });

@@ -1,4 +1,5 @@
-//! What a renter seals for node and gateway: any plain text is refused or stands for one content.
+//! The renter's sealed boxes for node and gateway: any plain text is either refused or has exactly
+//! one content.
 #![no_main]
 
 use hashlease_primitives::{BoxContent, GatewayBox, NodeBox, NodeKey};
@@ -17,6 +18,6 @@ fuzz_target!(|input: (&[u8], &[u8])| {
     let (plain, sealed) = input;
     decode::<NodeBox>(plain);
     decode::<GatewayBox>(plain);
-    // nobody seals to a key by chance
+    // random bytes are never sealed to this key
     assert!(KEY.open::<NodeBox>(sealed).is_err());
 });

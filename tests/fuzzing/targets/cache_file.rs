@@ -1,8 +1,10 @@
-//! Files of light caches: whatever is changed in one, it is read if and only if its length, its header and its checksum
-//! are those of the epoch asked for, and then it gives the bytes that are in it. What is wrong with another has its name.
+//! Files of light caches: a changed file is read if and only if its length, its header and its
+//! checksum are those of the requested epoch, and then the result is the file's bytes. The error of
+//! every other file names its defect.
 //!
-//! One file of 16 MiB stays where it is and only the bytes that an input names are changed in it, and changed back. A
-//! refused one is built anew by its reader, which takes seconds: that is called off as soon as the refusal is known.
+//! One file of 16 MiB stays in place; each input changes some of its bytes and changes them back.
+//! The reader rebuilds a refused cache, which takes seconds, so the build is cancelled as soon as
+//! the refusal is known.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -20,23 +22,24 @@ use std::{
     time::Duration,
 };
 
-/// Bytes of the header before its checksum, and with it.
+/// Length of the header without its checksum, and with it.
 const FIELDS: usize = 32;
 const HEADER: usize = 64;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    /// Which bytes of the header are changed, and how.
+    /// The header's changed bytes: place and change.
     header: Vec<(u8, u8)>,
-    /// The same for the cache.
+    /// The cache's changed bytes: place and change.
     cache: Vec<(u32, u8)>,
-    /// Whether the checksum is that of what came of it.
+    /// Whether the checksum is corrected after the changes.
     sum_again: bool,
-    /// How much longer or shorter the file is.
+    /// The change of the file's length.
     length: Option<i16>,
 }
 
-/// The file, and what is in it. It has no name, so that it is gone when this process is; a link names it.
+/// The file and its bytes. The file has no name, so it vanishes with this process; a link makes it
+/// accessible.
 struct Kept {
     file: File,
     bytes: Vec<u8>,
@@ -52,7 +55,7 @@ fn epoch() -> EthashEpoch {
     EthashEpoch::of_ethash_block(0).unwrap()
 }
 
-/// The file as the format has it; what is in the cache is no matter to whoever reads it.
+/// The file in its format; readers don't depend on the cache's content.
 fn whole() -> Vec<u8> {
     let size = epoch().cache_size();
     let parts: [&[u8]; 5] = [b"HLLIGHTC", &1_u32.to_le_bytes(), &[0; 8], &[0; 4], &size.to_le_bytes()];
@@ -68,7 +71,7 @@ fn sum(file: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(&file[..FIELDS]).chain_update(&file[HEADER..]).finalize().into()
 }
 
-/// Whether the refusal names what is wrong first.
+/// Whether the error names the first defect.
 fn is_named(error: &CacheFileError, right: &[u8; FIELDS], found: &[u8], length: Option<u64>) -> bool {
     let same = |range: std::ops::Range<usize>| found[range.clone()] == right[range];
     match error {
@@ -82,7 +85,7 @@ fn is_named(error: &CacheFileError, right: &[u8; FIELDS], found: &[u8], length: 
     }
 }
 
-/// The right checksum; hashed only where the cache is not the one that was hashed before.
+/// The right checksum; computed only if the cache differs from the one that was hashed before.
 fn sum_of(bytes: &[u8], changed: &[(usize, u8)]) -> [u8; 32] {
     static BEFORE: LazyLock<[u8; 32]> = LazyLock::new(|| sum(&whole()));
     if changed.iter().any(|(at, _)| *at >= HEADER) { sum(bytes) } else { *BEFORE }
@@ -149,7 +152,7 @@ fuzz_target!(|input: Input| {
         bytes[at] = byte;
         file.write_all_at(&[byte], at as u64).unwrap();
     }
-    // what was cut off comes back as it was, and what was added goes
+    // restores what was cut off, and removes what was added
     let cut = bytes.len().saturating_sub(usize::from(i16::MIN.unsigned_abs()));
     file.write_all_at(&bytes[cut..], cut as u64).unwrap();
     file.set_len(right_length).unwrap();

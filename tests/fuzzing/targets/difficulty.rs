@@ -26,7 +26,7 @@ fn texts(text: &str) {
     for base in BASES {
         let target = difficulty.target(base);
         assert!(!target.0.is_zero());
-        // what is written longer than anybody reads is none of our own
+        // the reader refuses longer texts, and our own texts are never longer
         if shown.len() <= 77 {
             assert_eq!(shown.parse::<Difficulty>().unwrap().target(base), target, "{text} is {shown}");
         }
@@ -34,7 +34,8 @@ fn texts(text: &str) {
     }
 }
 
-/// Written by us, read by anybody: never harder, and easier by less than twelve digits tell.
+/// A difficulty that we write and any pool reads is never harder than the target, and is easier by
+/// less than twelve digits can show.
 fn targets(target: Target, base: DifficultyBase) {
     let shown = Difficulty::of_target(target, base).to_string();
     let back = shown.parse::<Difficulty>().unwrap().target(base);

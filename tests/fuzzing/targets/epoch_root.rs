@@ -1,4 +1,5 @@
-//! A provider's word on an epoch as JSON, as members get it from anybody: it comes back as it was, or is refused.
+//! A provider's signed epoch root as JSON from any sender: a member writes it back unchanged, or
+//! refuses it.
 #![no_main]
 
 use alloy_primitives::Address;

@@ -1,4 +1,5 @@
-//! Evidence files: what can be read is written the same; a re-check of anything counts each share once.
+//! Evidence files: everything readable is written back unchanged, and a recheck of any file counts
+//! each share once.
 #![no_main]
 
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -10,7 +11,8 @@ use hashlease_trie::Trie;
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
 
-/// A file as a node would write it, but for whatever is wrong with its jobs and shares; any hash is low enough.
+/// A file as a node writes it, except for defects of its jobs and shares; every hash meets the
+/// target.
 #[derive(Debug)]
 struct Plausible(Evidence);
 
@@ -47,7 +49,7 @@ impl<'a> Arbitrary<'a> for Plausible {
 fn read(file: &[u8]) -> Option<Evidence> {
     let evidence = Evidence::decode(file).ok()?;
     assert_eq!(evidence.encode().unwrap(), file);
-    // in pieces it is the same
+    // reading in pieces gives the same shares
     let mut reader = EvidenceReader::open(file).unwrap();
     let (mut all, mut piece) = (Vec::new(), Vec::new());
     while reader.next(&mut piece, 3).unwrap() {
@@ -68,7 +70,7 @@ fn recheck(evidence: &Evidence) -> Report {
     report
 }
 
-/// Once more with what counts, in its order and with its root: then it holds.
+/// Rechecks a file of only the counted shares, in their order and with their root: it holds.
 fn repaired(mut evidence: Evidence) {
     let refused = recheck(&evidence);
     let terms = &evidence.head.terms;
@@ -98,7 +100,7 @@ fn repaired(mut evidence: Evidence) {
     assert!(report.holds(), "{:?}", report.complaint());
 }
 
-/// Signatures take most of the time, so bytes are tried without.
+/// Signatures take most of the time, so inputs of raw bytes have none.
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
     Plausible(Box<Plausible>),
@@ -114,7 +116,7 @@ fuzz_target!(|input: Input<'_>| match input {
     }
     Input::Bytes(content) => {
         read(content);
-        // nobody finds magic and checksum by chance
+        // chance never finds the magic and the checksum
         let mut file = [b"HLEVIDNC\x01\0", content].concat();
         let checksum = Sha256::digest(&file);
         file.extend(checksum);

@@ -1,4 +1,5 @@
-//! Headers of any templates in any mixture: every engine of this machine gives the plain definition's.
+//! Headers of any mixture of templates: every engine of this machine gives the hash of the plain
+//! definition.
 #![no_main]
 
 use alloy_primitives::B256;
@@ -59,7 +60,7 @@ fuzz_target!(|input: Input| {
         .iter()
         .map(|(at, tail, [ntime, nonce, version])| {
             let p = &parts[*at];
-            // what exceeds is cut, what lacks is zero
+            // cut or padded with zeros to the template's length
             let mut tail = tail.clone();
             tail.resize(p.tail_length, 0);
             let coinbase: [&[u8]; 3] = [&p.prefix, &tail, &p.suffix];

@@ -1,4 +1,5 @@
-//! Signed jobs as JSON: every job comes back as it was, and any text is refused or stands for a job that does.
+//! Signed jobs as JSON: every job is written back unchanged, and any text is either refused or read
+//! as such a job.
 #![no_main]
 
 use hashlease_fuzz::AnySigned;
@@ -13,7 +14,7 @@ fn round(signed: &SignedJob) -> String {
 
 fuzz_target!(|input: (AnySigned, usize, u8, &str)| {
     let (AnySigned(signed), at, byte, any) = input;
-    // the text with one byte changed is a text that is nearly one
+    // changing one byte gives a text that is almost a job
     let mut text = round(&signed).into_bytes();
     let at = at % text.len();
     text[at] = byte;

@@ -1,4 +1,4 @@
-//! A peer's bytes in any pieces are the same lines, and none is longer than allowed.
+//! A peer's bytes give the same lines in any pieces, and no line is longer than allowed.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -22,9 +22,9 @@ const LIMITS: fn() -> LineLimits = || LineLimits { length: 48, ..LineLimits::def
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    /// What comes.
+    /// The peer's bytes.
     bytes: Vec<u8>,
-    /// How much of it comes at a time, in turn; 0 makes the reader wait once.
+    /// The sizes of the pieces, used in turn; 0 makes the reader wait once.
     pieces: Vec<u8>,
 }
 
@@ -51,7 +51,7 @@ impl AsyncRead for Pieces<'_> {
     }
 }
 
-/// The lines up to the end or the first error.
+/// The lines until the end or the first error.
 fn read(bytes: &[u8], pieces: &[u8]) -> (Vec<String>, Option<LineError>) {
     let mut lines = LineReader::new(Pieces { bytes, pieces: pieces.iter().cycle() }, LIMITS());
     let mut all = Vec::new();
@@ -66,7 +66,7 @@ fn read(bytes: &[u8], pieces: &[u8]) -> (Vec<String>, Option<LineError>) {
     })
 }
 
-/// The same by the rules as they are written down.
+/// The same, written straight from the rules.
 fn plain(bytes: &[u8]) -> (Vec<String>, bool) {
     let mut all = Vec::new();
     for part in bytes.split(|byte| *byte == b'\n') {
@@ -86,7 +86,7 @@ fn plain(bytes: &[u8]) -> (Vec<String>, bool) {
 fuzz_target!(|input: Input| {
     let Input { mut bytes, mut pieces } = input;
     bytes.truncate(1_024);
-    // else nothing would ever come
+    // otherwise the reader would never get a byte
     pieces.truncate(16);
     if pieces.iter().all(|piece| *piece == 0) {
         pieces.clear();

@@ -1,5 +1,5 @@
-//! Segments of the journal: what is read of any bytes is what they say, and what follows a whole frame takes nothing
-//! of it away.
+//! Segments of the journal: every record read from any bytes is the one they encode, and bytes
+//! after a whole frame never remove any of its records.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -12,7 +12,7 @@ use std::{fs, path::PathBuf, sync::LazyLock};
 
 const MARK: u64 = 0x0123_4567_89ab_cdef;
 
-/// One folder a process; the segment in it is written anew each time.
+/// One folder per process; each input rewrites the segment in it.
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ struct Segment {
 impl<'a> Arbitrary<'a> for Segment {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let body = |u: &mut Unstructured<'a>| {
-            // most begin as a record does
+            // most start like a record
             let mut body = if u.ratio(15, 16)? { vec![u.int_in_range(1..=7)?, 1] } else { vec![] };
             body.extend(bytes(u, 512)?);
             Ok(body)
@@ -37,7 +37,7 @@ impl<'a> Arbitrary<'a> for Segment {
     }
 }
 
-/// As the format says, in words of this file.
+/// The record's bytes, written independently from the format's description.
 fn encoded(record: &Record) -> Vec<u8> {
     let mut out = vec![0, 1];
     let text = |out: &mut Vec<u8>, text: &str| {
@@ -129,7 +129,7 @@ fuzz_target!(|input: (Segment, &[u8])| {
     for body in segment.frames.iter().flatten() {
         match found.next() {
             Some(Ok(record)) => assert_eq!(&encoded(&record), body),
-            // nothing comes after what can't be read
+            // an unreadable record is the last one
             Some(Err(_)) => return assert!(found.next().is_none()),
             None => panic!("a record of a whole frame is missing"),
         }

@@ -1,5 +1,6 @@
-//! The evidence rules over any jobs and shares: one by one and many at once come to one verdict, which is that of the
-//! rules as they are written here once more; and what was hashed is what other crates hash.
+//! The evidence rules on any jobs and shares: shares alone and in batches get the same verdict,
+//! which is that of an independent copy of the rules below; and all hashes are those of other
+//! crates.
 #![no_main]
 
 use alloy_primitives::{B256, U256};
@@ -15,7 +16,7 @@ use scrypt::Params;
 struct Input {
     algorithm: Algorithm,
     jobs: Vec<Job>,
-    /// Each with the place of its job.
+    /// Each share with its job's index.
     shares: Vec<(usize, Share)>,
 }
 
@@ -40,7 +41,7 @@ impl<'a> Arbitrary<'a> for Input {
     }
 }
 
-/// What is compared of a verdict.
+/// The compared part of a verdict.
 type Seen = std::result::Result<(B256, U256, u32, Option<[u8; 80]>, Option<B256>), EvidenceReason>;
 
 fn seen(verdict: std::result::Result<OpenedShare, EvidenceReason>) -> Seen {
@@ -102,7 +103,7 @@ fuzz_target!(|input: Input| {
         input.shares.iter().filter_map(|(at, share)| Some((verified[*at].as_ref()?, share))).collect();
     let mut many: Vec<Option<Seen>> = vec![None; shares.len()];
     open_many(terms.end, shares.iter().copied(), |at, verdict| {
-        assert!(many[at].replace(seen(verdict)).is_none(), "one verdict a share");
+        assert!(many[at].replace(seen(verdict)).is_none(), "one verdict per share");
     });
     for ((job, share), many) in shares.into_iter().zip(many) {
         let one = seen(job.open(share, terms.end));

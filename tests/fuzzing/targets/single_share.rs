@@ -1,4 +1,5 @@
-//! A share as JSON: whatever is read is written and read the same, and its check comes to an end.
+//! A share as JSON: everything readable is written and read back unchanged, and its check
+//! terminates.
 #![no_main]
 
 use arbitrary::{Arbitrary, Result, Unstructured};

@@ -1,4 +1,4 @@
-//! Lines of miners and pools: whatever is read means the same when it is written again.
+//! Lines of miners and pools: everything readable keeps its meaning when it is written again.
 #![no_main]
 
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -85,7 +85,7 @@ fn of_pool(method: &str, params: &RawValue) {
         PoolNotice::Message(text) => encode::show_message(text),
         PoolNotice::Reconnect => encode::reconnect(),
         PoolNotice::Difficulty(difficulty) => {
-            // it may be rounded, to the easier side
+            // rounding is allowed, towards the easier side
             let base = DifficultyBase::Bitcoin;
             let target = difficulty.target(base);
             let (method, params) = request(&encode::set_difficulty(target, base));
@@ -116,7 +116,7 @@ fuzz_target!(|line: Line| {
             of_pool(&method, &params);
         }
         Ok(Message::Response { id, result, .. }) => {
-            // an answer with this id reaches who waits for it
+            // an answer with this id reaches its request
             let again = encode::result(&id, result.clone());
             let Message::Response { id: other, result: same, error: None } = Message::parse(&again).unwrap()
             else {

@@ -1,4 +1,4 @@
-//! The trie of any keys against its definition; and no opening holds but the right one.
+//! The trie of any keys against its definition; and only the right opening holds.
 #![no_main]
 
 use alloy_primitives::{B256, keccak256};
@@ -8,7 +8,7 @@ use hashlease_trie::{Builder, Opening, Trie, TrieError};
 use libfuzzer_sys::fuzz_target;
 use std::num::NonZeroUsize;
 
-/// What becomes of an opening before somebody shows it.
+/// A manipulation of an opening.
 #[derive(Arbitrary, Debug)]
 enum Lie {
     Key([u8; 32]),
@@ -33,7 +33,7 @@ impl<'a> Arbitrary<'a> for Input {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let mut keys: Vec<B256> = Vec::new();
         for _ in 0..u.int_in_range(0..=48)? {
-            // some part with another only late, or not at all
+            // some keys differ from another key in only one of the first 71 bits
             let key = match keys.len() {
                 length @ 1.. if u.arbitrary()? => {
                     let mut key = keys[u.choose_index(length)?];
@@ -55,7 +55,8 @@ fn node(left: Commitment, right: Commitment) -> Commitment {
     Commitment { root: keccak256([half(left), half(right)].concat()), count }
 }
 
-/// Root, and every key with its siblings from the deepest up, of keys that share their first `depth` bits.
+/// Root of the keys that share their first `depth` bits, and every key with its siblings, deepest
+/// first.
 fn plainly(keys: &[B256], depth: usize) -> (Commitment, Vec<Opening>) {
     match keys {
         [] => (Commitment::default(), vec![]),

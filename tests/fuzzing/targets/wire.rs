@@ -1,4 +1,4 @@
-//! Terms, jobs and shares as bytes: what is read is written the same, and what is written is read the same.
+//! Terms, jobs and shares as bytes: reading and writing reverse each other.
 #![no_main]
 
 use hashlease_fuzz::AnySigned;
@@ -13,7 +13,7 @@ fuzz_target!(|input: (AnySigned, &[u8])| {
     let mut fields = Fields::new(&out);
     assert_eq!(wire::job(&mut fields, signed.job.kind(), signed.job.lease()).unwrap(), signed);
     fields.end().unwrap();
-    // a job that is cut anywhere says that it is
+    // a job cut at any place is refused as cut
     let cut = out.len() * usize::from(bytes.first().copied().unwrap_or_default()) / 256;
     let refused = wire::job(&mut Fields::new(&out[..cut]), signed.job.kind(), signed.job.lease());
     assert!(refused.unwrap_err().short);
