@@ -1,16 +1,19 @@
 #!/usr/bin/env node
-// The command line of a checker for evidence files; what it checks is in rules.mjs. Not part of docs/evidence.md, except that its output
-// has the shape of the entries of verdicts.json.
+// The command line of a checker for evidence files; rules.mjs has the checks. Not part of
+// docs/evidence.md, but the output has the form of the entries of verdicts.json.
 //
-//   node check.mjs FILE…                          one JSON line per file; exit 0, or 2 if a file can't be read
-//   node check.mjs --against verdicts.json DIR    compares; exit 0 if all agree, 1 if any differs
+//   node check.mjs FILE…
+//     one JSON line per file; exit 0, or 2 if a file can't be read
+//   node check.mjs --against verdicts.json DIR
+//     compares; exit 0 if all agree, 1 if any differs
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { EvidenceError, fileSource } from './reader.mjs';
 import { judge } from './rules.mjs';
 
-// A file that the system can't open (its errors have a code) is reported like one that is malformed; anything else thrown is a bug.
+// A file that the system can't open (such an error has a code) is reported like a malformed one;
+// any other exception is a bug.
 function verdictOf(path) {
   let source;
   try {

@@ -1,4 +1,5 @@
-// Follows "Ethash and Etchash" under "Rules on shares" of docs/evidence.md, and Ethash's public specification for light verification.
+// Follows "Ethash and Etchash" under "Rules on shares" of docs/evidence.md, and Ethash's public
+// specification for light verification.
 
 import { keccak_256, keccak_512, keccakP } from '@noble/hashes/sha3';
 import { concatBytes } from '@noble/hashes/utils';
@@ -16,7 +17,7 @@ const KECCAK_512_RATE_WORDS = 18;
 
 const fnv = (a, b) => Math.imul(a, 0x01000193) ^ b;
 
-/** `{ number, seedRounds }`: which DAG a block is mined with. */
+/** `{ number, seedRounds }` of a block's DAG. */
 export function dagOf(algorithm, block) {
   const long = algorithm === 'etchash' && block >= ETCHASH_FIRST_BLOCK;
   const length = long ? ETCHASH_BLOCKS_PER_EPOCH : BLOCKS_PER_EPOCH;
@@ -30,7 +31,8 @@ function isPrime(value) {
   return value > 1;
 }
 
-// Both sizes are the greatest below a line that grows with the epoch, for which the number of rows is prime.
+// Both sizes grow with the epoch: each is the largest below a limit for which the number of rows is
+// prime.
 function size(start, growth, row, dagNumber) {
   let bytes = start + growth * dagNumber - row;
   while (!isPrime(bytes / row)) bytes -= 2 * row;
@@ -45,8 +47,9 @@ export function seedOf(rounds) {
   return seed;
 }
 
-// Keccak-512 of 16 words in place. Straight on the permutation, since the cache takes a million of them and noble's
-// `keccak_512` spends most of its time on objects. 64 bytes are less than one block of 72.
+// Keccak-512 of 16 words in place. It calls the permutation directly, since the cache needs a
+// million hashes and noble's `keccak_512` spends most of its time on objects. 64 bytes are less
+// than one block of 72.
 const state = new Uint32Array(50);
 function keccak512Words(words) {
   state.fill(0);
@@ -94,7 +97,7 @@ function datasetItem(cache, index) {
   return mix;
 }
 
-/** The result of hashimoto; `nonce` as 8 bytes, the most significant first. */
+/** The result of hashimoto; `nonce` has 8 bytes, the most significant first. */
 export function hashimoto(cache, dag, sealHash, nonce) {
   const rows = datasetSize(Number(dag.number)) / 128;
   const seed = keccak_512(concatBytes(sealHash, nonce.slice().reverse()));

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
-// Tests the checker itself, on good files: does it notice every change? Follows no section of docs/evidence.md.
+// Tests the checker itself on good files: does it notice every change? Follows no section of
+// docs/evidence.md.
 //
 //   node flip.mjs [--every N] FILE…
 //
-// Each byte, or each N-th, is changed in each of MASKS. As it is, the file must then be an error. With the checksum made right again it must be an
-// error or not hold; where it still holds, the field is listed, for someone to say whether that is legitimate.
-// Cut files, with and without a checksum that fits, and files with a byte more must be errors.
+// Changes every byte, or every N-th one, by each of MASKS. The changed file must be an error. With
+// a corrected checksum it must be an error or not hold; where it still holds, the output lists the
+// field, and a person decides whether that is legitimate. Cut files, with and without a correct
+// checksum, and files with one more byte must be errors.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -42,7 +44,7 @@ function flipAll(path, step) {
 
   const unnoticed = [];
   const tally = { error: 0, 'does not hold': 0, holds: 0 };
-  const holding = new Map(); // field, without the number of its job or share → changes that hold
+  const holding = new Map(); // field, without the number of its job or share → changes after which the file holds
   const body = good.length - CHECKSUM_LENGTH;
   for (let at = 0; at < good.length; at += step) {
     for (const mask of MASKS) {

@@ -1,4 +1,4 @@
-// Follows the section "Bytes" of docs/evidence.md: where each field stands, and nothing about what it means.
+// Follows the section "Bytes" of docs/evidence.md: the place of each field, not its meaning.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -17,7 +17,7 @@ const TAIL_LIMIT = 32;
 const CHECKSUM_LENGTH = 32;
 const CHUNK = 64 * 1024;
 
-/** The file isn't one that can be judged. Says where, so that whoever wrote it finds the place. */
+/** The file can't be judged. Names the place, so that the file's author finds it. */
 export class EvidenceError extends Error {
   constructor(offset, field, problem) {
     super(`byte ${offset}, ${field}: ${problem}`);
@@ -26,7 +26,7 @@ export class EvidenceError extends Error {
   }
 }
 
-/** A source is `{ name, size, read(offset, length), close() }`; large files are never held whole. */
+/** A source is `{ name, size, read(offset, length), close() }`; no large file is read whole. */
 export function fileSource(path) {
   const handle = openSync(path, 'r');
   return {
@@ -90,16 +90,16 @@ class Cursor {
   // Up to 32 bits; wider integers stay BigInt, so that none loses precision.
   number(length, field) { return Number(this.big(length, field)); }
 
-  // A field whose own length stands before it.
+  // A field preceded by its own length.
   counted(lengthBytes, field) { return this.bytes(this.number(lengthBytes, `${field} length`), field); }
 }
 
 export const isEthash = (algorithm) => algorithm === 'ethash' || algorithm === 'etchash';
 
 /**
- * Reads the whole file once, for its form and its checksum alone.
- * Returns `{ terms, epoch, root, count, jobs, shareCount, shares() }`; `shares()` reads the shares again, one by one.
- * `trace(offset, length, field)` is told about each field.
+ * Reads the whole file once, and checks only its form and its checksum.
+ * Returns `{ terms, epoch, root, count, jobs, shareCount, shares() }`; `shares()` rereads them.
+ * Calls `trace(offset, length, field)` for each field.
  */
 export function readEvidence(source, trace = null) {
   const hash = sha256.create();
@@ -174,7 +174,7 @@ function readJobs(cursor, algorithm) {
   const jobs = [];
   for (let i = 0; i < number; i++) {
     const offset = cursor.offset;
-    // The last job is the one that begins furthest in the file, so testing each job's beginning is the same.
+    // The last job starts furthest in the file, so it is enough to test the start of each job.
     if (offset > BYTES_BEFORE_LAST_JOB) throw new EvidenceError(offset, `job ${i}`, 'more than 64 MiB stand before it');
     const job = readJob(cursor, `job ${i}`);
     if (i > 0 && job.sequence <= jobs[i - 1].sequence) {

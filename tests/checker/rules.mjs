@@ -1,4 +1,5 @@
-// Follows "Rules on jobs", "Rules on shares", the last paragraph of "Root and count" and "What no lease can be" of docs/evidence.md.
+// Follows "Rules on jobs", "Rules on shares", the last paragraph of "Root and count" and "What no
+// lease can be" of docs/evidence.md.
 
 import { scrypt } from '@noble/hashes/scrypt';
 import { keccak_256 } from '@noble/hashes/sha3';
@@ -24,7 +25,7 @@ const COLLISION_BITS = 64;
 
 const floorLog2 = (value) => value.toString(2).length - 1;
 
-/** Whether a lease can have such terms at all. */
+/** Whether any lease can have these terms. */
 function possibleTerms({ terms, epoch }) {
   const { rate, start, end, duration, epochLength } = terms;
   if (epochLength === 0n || duration % epochLength !== 0n) return false;
@@ -38,14 +39,14 @@ function possibleTerms({ terms, epoch }) {
   return most > 0n && terms.weightLog2 === floorLog2(most);
 }
 
-/** The lease's epoch that a time lies in, or null if it lies outside the lease. */
+/** The lease's epoch that contains a time, or null outside the lease. */
 function epochOf(terms, time) {
   return time >= terms.start && time < terms.end ? (time - terms.start) / terms.epochLength : null;
 }
 
 // --- Jobs ---
 
-/** Returns a map from sequence to `{ job, reason, dag, epoch }`; `reason` is the broken rule, or null. */
+/** A map from sequence to `{ job, reason, dag, epoch }`; `reason` is the broken rule, or null. */
 function checkJobs({ terms, jobs }) {
   const judged = new Map();
   const dags = new Set();
@@ -87,8 +88,8 @@ function ethashJobReason(terms, job) {
   return null;
 }
 
-// One object for each DAG, so that DAGs compare with === and a cache once made serves all files of a run.
-// An Etchash DAG before and one after ECIP-1099 can have the same number; their seeds tell them apart.
+// One object per DAG, so that DAGs compare with === and all files of a run share a cache. An
+// Etchash DAG before ECIP-1099 and one after it can have the same number; their seeds differ.
 const knownDags = new Map();
 function sharedDag(dag) {
   const id = `${dag.number}/${dag.seedRounds}`;
@@ -98,7 +99,10 @@ function sharedDag(dag) {
 
 // --- Shares ---
 
-/** Returns `{ key, reason }`. The key is null if a rule is broken that needs none. `lastKey` is that of the last share that counted. */
+/**
+ * Returns `{ key, reason }`. The key is null if a rule is broken that needs none.
+ * `lastKey` is the key of the last share that counted.
+ */
 function checkShare(evidence, judgedJobs, share, lastKey) {
   const { terms } = evidence;
   const refused = (reason) => ({ key: null, reason });
@@ -175,11 +179,14 @@ function orderReason(lastKey, key) {
 
 // --- The whole file ---
 
-// JSON's numbers are exact up to 2^53; anything beyond is written as digits.
+// JSON's numbers are exact up to 2^53; larger ones are written as strings of digits.
 const plain = (value) => (value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString());
 const hex = (bytes) => `0x${bytesToHex(bytes)}`;
 
-/** What is to be said of a file, in the shape of an entry of verdicts.json, fields in alphabetical order. Throws EvidenceError. */
+/**
+ * The verdict on a file, in the form of an entry of verdicts.json, with fields in alphabetical
+ * order. Throws EvidenceError.
+ */
 export function judge(source, trace = null) {
   const evidence = readEvidence(source, trace);
   const judgedJobs = checkJobs(evidence);

@@ -1,4 +1,4 @@
-// Follows "Rules on jobs" of docs/evidence.md: the EIP-712 digest of a job, and who signed it.
+// Follows "Rules on jobs" of docs/evidence.md: the EIP-712 digest of a job, and its signer.
 
 import { secp256k1 } from '@noble/curves/secp256k1';
 import { keccak_256 } from '@noble/hashes/sha3';
@@ -59,7 +59,7 @@ export function isSignedBy(signature, digest, address) {
   return signer !== null && bytesToHex(signer) === bytesToHex(address);
 }
 
-// null where r and s are such that no key could have made them.
+// null if no key can have made this r and s.
 function recoverAddress(compact, recovery, digest) {
   let key;
   try {

@@ -1,4 +1,5 @@
-// Follows "Root and count" of docs/evidence.md. Keys come in ascending order, and no two are equal in their first 64 bits.
+// Follows "Root and count" of docs/evidence.md. Keys arrive in ascending order, and no two are
+// equal in their first 64 bits.
 
 import { keccak_256 } from '@noble/hashes/sha3';
 import { concatBytes } from '@noble/hashes/utils';
@@ -25,14 +26,15 @@ function join(left, right) {
 export class CountingTrie {
   constructor() {
     this.last = null;
-    this.sharedWithBefore = -1; // bits that the last key has in common with the one before; -1 if there is none
-    this.leftAtDepth = []; // finished left siblings of the way to the last key, by the depth at which they stand
+    this.sharedWithBefore = -1; // bits shared by the last key and the one before it; -1 if there is none
+    this.leftAtDepth = []; // finished left siblings on the way to the last key, by depth
   }
 
   add(key) {
     if (this.last) {
       const shared = commonBits(this.last, key);
-      // The keys part in bit `shared`: what is below on the last key's side is finished, and is a left child.
+      // The keys differ in bit `shared`: everything below it on the last key's side is finished,
+      // and is a left child.
       this.leftAtDepth[shared + 1] = this.#climb(shared + 1, shared);
       this.sharedWithBefore = shared;
     }
@@ -43,8 +45,8 @@ export class CountingTrie {
     return this.last ? this.#climb(0, -1) : EMPTY;
   }
 
-  // The node at `top` on the way to the last key, with all keys so far.
-  // `sharedWithNext` counts the bits that the last key shares with the one to come; -1 if none comes.
+  // The node at `top` on the way to the last key, with all keys until now. `sharedWithNext` counts
+  // the bits shared by the last key and the next one; -1 if there is no next one.
   #climb(top, sharedWithNext) {
     const leafDepth = Math.max(this.sharedWithBefore, sharedWithNext) + 1;
     let node = { hash: keccak_256(this.last), count: 1n };
