@@ -31,7 +31,7 @@ impl Pool {
         Self { lines: BufReader::new(reader).lines(), writer }
     }
 
-    /// The next request, which must be this one.
+    /// The next request, which must have this method.
     async fn expect(&mut self, method: &str) -> Value {
         let line = self.lines.next_line().await.unwrap().expect("client closed");
         let message: Value = serde_json::from_str(&line).unwrap();
@@ -47,7 +47,7 @@ impl Pool {
         self.send(&json!({"id": to["id"], "result": result, "error": null}).to_string()).await;
     }
 
-    /// Up to the worker being let in.
+    /// Answers the handshake until the worker is authorised.
     async fn welcome(&mut self) {
         let subscribe = self.expect("mining.subscribe").await;
         self.answer(&subscribe, json!([[], "0a0b", 4])).await;
@@ -92,7 +92,7 @@ async fn a_pool_that_talks_before_it_answers() {
     assert_eq!(events.next().await, Some(subscribed()));
     let authorize = pool.expect("mining.authorize").await;
     assert_eq!(authorize["params"], json!(["worker", "pw"]));
-    // the first request is refused late, which means no version rolling, and nothing worse
+    // the late refusal of the first request disables version rolling, and has no other effect
     pool.send(
         &json!({"id": configure["id"], "result": null, "error": [20, "Unknown method", null]}).to_string(),
     )
@@ -124,7 +124,7 @@ async fn verdicts_come_back_by_id_in_any_order() {
     pool.answer(&first_request, json!(true)).await;
     assert_eq!(first.await, SubmitOutcome::Accepted);
     assert_eq!(second.await, SubmitOutcome::Rejected { code: 23, message: "low".into() });
-    // the connection breaks before the third is answered
+    // the connection breaks before the third answer
     let third = handle.submit("worker", "7", &[0; 4], 1, 3, None);
     pool.expect("mining.submit").await;
     drop(pool);
@@ -148,7 +148,7 @@ async fn a_share_that_is_never_answered_is_lost_and_the_session_lives() {
     assert_eq!(next.await, SubmitOutcome::Accepted);
 }
 
-/// The reason with which a session ended.
+/// The reason for a session's end.
 async fn end(events: &mut UpstreamEvents) -> String {
     loop {
         match events.next().await.expect("an end with a reason") {
@@ -223,8 +223,8 @@ async fn events_go_on_without_a_handle_and_end_the_session_when_dropped() {
     pool.answer(&authorize, json!(true)).await;
     assert_eq!(events.next().await, Some(subscribed()));
     assert_eq!(events.next().await, Some(UpstreamEvent::Authorized));
-    // rubbish that hurts nobody, questions that want an answer, and the one notification that was
-    // asked for
+    // harmless garbage, requests that need an answer, and the only notification that the client
+    // subscribed to
     pool.send(r#"{"id":9}"#).await;
     pool.send(r#"{"id":null,"method":"mining.notify","params":["x"]}"#).await;
     pool.send(r#"{"id":null,"method":"client.show_message","params":["hello"]}"#).await;

@@ -1,5 +1,5 @@
-//! Every line of the recorded dialogues between stock miners and stock pools is read, and means
-//! what it meant there.
+//! Reads every line of the recorded dialogues between stock miners and stock pools, and checks that
+//! it keeps its meaning.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hashlease_primitives::Target;
@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 #[derive(Deserialize)]
 struct Recorded {
     dir: String,
-    /// Missing where a side closed.
+    /// Empty for an entry that records the closing of a side.
     #[serde(default)]
     raw: String,
 }
@@ -23,7 +23,7 @@ fn recording(name: &str) -> Vec<Recorded> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The lines of one direction, through a pipe so narrow that no packet is a line.
+/// The lines of one direction, through a pipe so narrow that every packet is split.
 async fn lines(name: &str, dir: &str) -> Vec<String> {
     let bytes: String = recording(name).into_iter().filter(|r| r.dir == dir).map(|r| r.raw).collect();
     let (mut peer, here) = tokio::io::duplex(97);
@@ -41,7 +41,7 @@ fn target(difficulty: &str) -> Target {
     difficulty.parse::<Difficulty>().unwrap().target(DifficultyBase::Bitcoin)
 }
 
-/// Counts by kind of what a miner sent, and checks what each holds.
+/// Counts a miner's messages by kind, and checks the content of each.
 async fn miner_side(name: &str, worker: &str, extranonce2: usize) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for line in lines(name, "c2s").await {
@@ -60,12 +60,12 @@ async fn miner_side(name: &str, worker: &str, extranonce2: usize) -> BTreeMap<&'
                 assert_eq!(submit.worker, worker);
                 assert_eq!(submit.extranonce2.len(), extranonce2, "{line}");
                 assert_eq!(submit.version_bits, None);
-                // the fields stand in the line as they were read
+                // the line contains the fields as they were read
                 assert!(
                     line.contains(&format!("\"{:08x}\", \"{:08x}\"", submit.ntime, submit.nonce)),
                     "{line}"
                 );
-                assert_eq!(id.to_string(), "4", "minerd has one id for every share");
+                assert_eq!(id.to_string(), "4", "minerd uses one id for all shares");
                 "submit"
             }
             other => panic!("{other:?}"),
@@ -75,7 +75,7 @@ async fn miner_side(name: &str, worker: &str, extranonce2: usize) -> BTreeMap<&'
     counts
 }
 
-/// Counts by kind of what a pool sent, and checks that jobs are written again as they came.
+/// Counts a pool's messages by kind, and checks that jobs are written back unchanged.
 async fn pool_side(name: &str, extranonce2: u64, difficulties: &[&str]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for line in lines(name, "s2c").await {

@@ -26,16 +26,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// So long that only a failure reaches it.
+/// A timeout so long that only a failing test reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long nothing may happen where nothing should.
+/// How long a test waits to see that nothing happens.
 const QUIET: Duration = Duration::from_millis(50);
 
 async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("never: {what}"))
 }
 
-/// A session whose shares are answered when the test says so.
+/// A session whose verdicts on shares the test controls.
 struct Script {
     /// Verdicts of the shares, in the order of the shares.
     verdicts: VecDeque<oneshot::Receiver<()>>,
@@ -81,7 +81,7 @@ impl ServerSession for Script {
 /// The peer's end of a running session.
 struct World {
     peer: BufReader<DuplexStream>,
-    /// One for each verdict; sending accepts the share, dropping refuses it.
+    /// One sender per verdict: sending accepts the share, dropping refuses it.
     verdicts: VecDeque<oneshot::Sender<()>>,
     events: mpsc::UnboundedSender<Reply>,
     shares: Arc<AtomicUsize>,
@@ -125,7 +125,7 @@ impl World {
         line
     }
 
-    /// Everything up to the end of the connection, and why it ended.
+    /// All text up to the connection's end, and the reason for the end.
     async fn rest(mut self) -> (String, SessionEnd) {
         let mut text = String::new();
         patiently("the end", self.peer.read_to_string(&mut text)).await.unwrap();
@@ -154,7 +154,7 @@ async fn no_line_is_read_while_as_many_answers_as_allowed_are_pending() {
         world.shares(3).await;
         sleep(QUIET).await;
         assert_eq!(world.shares.load(Ordering::SeqCst), 3, "{order:?}: the limit is 3");
-        // events are told meanwhile
+        // events are still sent meanwhile
         world.events.send("event\n".to_owned().into()).unwrap();
         assert_eq!(world.line().await, "event\n");
         world.verdicts.pop_front().unwrap().send(()).unwrap();
@@ -181,7 +181,7 @@ async fn answers_come_in_the_order_of_the_shares_or_as_they_are_ready() {
 
 #[tokio::test]
 async fn shares_before_the_end_are_answered_in_order() {
-    // a last word of the session itself, and a peer that only stops to send
+    // the session's own last message, and a peer that only closes its sending side
     for last in [Some("{\"id\":9,\"method\":\"mining.get_transactions\"}\n"), None] {
         let mut world = start(limits(AnswerOrder::AsRequested), PATIENCE);
         world.send(&(0..2).map(share).collect::<String>()).await;
@@ -212,7 +212,7 @@ async fn verdicts_that_may_never_come_do_not_hold_up_the_end() {
     let mut verdicts = std::mem::take(&mut world.verdicts);
     let (text, end) = world.rest().await;
     assert_eq!((text.as_str(), end.code()), ("", "closed-by-peer"));
-    assert!(verdicts.pop_front().unwrap().is_closed(), "nobody waits for it any more");
+    assert!(verdicts.pop_front().unwrap().is_closed(), "the session still waits for the verdict");
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn every_end_has_its_type_code_and_words() {
     world.send(&"x".repeat(300)).await;
     let (_, end) = world.rest().await;
     assert!(matches!(end, SessionEnd::Line(LineError::TooLong(256))), "{end}");
-    // the session's own idle time, not that of the limits
+    // the session's own idle time, not that in the limits
     let (_, end) = start(limits(AnswerOrder::AsRequested), QUIET).rest().await;
     assert!(matches!(end, SessionEnd::Line(LineError::Idle(QUIET))), "{end}");
     let world = start(limits(AnswerOrder::AsRequested), PATIENCE);
@@ -260,7 +260,7 @@ fn nothing_follows_the_end_of_a_reply() {
     assert_eq!((reply.text.as_str(), reply.end.unwrap().code()), ("ab", "lease-over"));
 }
 
-/// A listener that greets, waits for the peer to close, and counts sessions that ended.
+/// A listener that greets, waits for the peer to close, and counts ended sessions.
 async fn listen(
     max_connections: usize,
     farewell: Duration,
@@ -283,7 +283,7 @@ async fn listen(
     (address, stop, accepting)
 }
 
-/// What a new connection reads first: a greeting, or nothing when it was refused.
+/// The greeting on a new connection; empty when the connection was refused.
 async fn connect(address: SocketAddr) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut greeting = [0; 6];
