@@ -5,8 +5,8 @@ use hashlease_primitives::UnixSeconds;
 use hashlease_share::EvidenceReason;
 use hashlease_stratum::{Rejection, server::SessionRefusal};
 
-/// Why a miner's request is refused. Its [`code`](Refusal::code) is stable and the same towards the miner and in the
-/// log.
+/// Why the node refuses a miner's request. The [`code`](Refusal::code) is stable, and the same for
+/// the miner and in the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     /// An evidence rule is broken.

@@ -53,7 +53,7 @@ pub struct LeaseStatus {
     pub lease: u64,
     /// State of the pool session.
     pub pool: PoolState,
-    /// What is wrong with the pool session, in words; empty when nothing is.
+    /// The pool session's problem, in words; empty when there is none.
     pub trouble: String,
     /// Sequence of the newest job, 0 before the first.
     pub newest_job: u64,

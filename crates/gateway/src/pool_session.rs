@@ -220,7 +220,7 @@ impl<'a> PoolSession<'a> {
             };
             self.hand_out_job(clean).await;
             last = Instant::now();
-            // before the first job, check often for what it waits for
+            // before the first job, check often for the data that it needs
             let settled = self.worked || !self.last_trouble.is_empty();
             wait = if settled { until_next(&self.terms, self.served) } else { LOOK };
         }

@@ -4,8 +4,8 @@ use alloy_primitives::{B256, Bytes};
 use hashlease_primitives::{Algorithm, LeaseId, UnixSeconds};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-/// Why a job or a share does not count. Every rule is a pure function of lease, job and share, so edge, gateway,
-/// members, watchers and contracts come to the same reason.
+/// Why a job or a share does not count. Every rule is a pure function of lease, job and share, so
+/// edge, gateway, members, watchers and contracts find the same reason.
 ///
 /// Its [`code`](EvidenceReason::code) is stable. Serialized it is `{"code": …, "message": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -24,7 +24,7 @@ fn a_share_is_taken_out_of_a_file_and_checked_alone() {
         let share: Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&share["verdict"]["holds"], &share["verdict"]["epoch"]), (&true.into(), &0.into()));
 
-        // it reads what it wrote, and refuses what somebody changed since
+        // it reads its own output, and refuses an output that was changed since
         let alone = written(dir.path(), "share.json", json.as_bytes());
         assert_eq!(verify(&[&alone]).0, 0);
         let changed = |change: &dyn Fn(&mut Value)| {
