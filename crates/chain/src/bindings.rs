@@ -1,4 +1,5 @@
-//! Bindings made from the ABIs in `crates/chain/abi`, which `cargo xtask bindings` writes from the contracts.
+//! Bindings made from the ABIs in `crates/chain/abi`, which `cargo xtask bindings` writes from the
+//! contracts.
 
 alloy::sol!(
     #[sol(rpc, all_derives)]

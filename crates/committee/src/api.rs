@@ -3,7 +3,7 @@
 //! | route | body | answer |
 //! |---|---|---|
 //! | `POST /v1/jobs` | a signed job | [`JobReceipt`] |
-//! | `GET /v1/leases/{id}/jobs?after=<sequence>&wait=<seconds>` | | signed jobs; waits up to 30 s for one |
+//! | `GET /v1/leases/{id}/jobs?after=<sequence>&wait=<seconds>` | | signed jobs; waits up to 30 s |
 //! | `POST /v1/roots` | a signed epoch root | [`RootReceipt`] |
 //! | `GET /v1/leases/{id}/roots/{epoch}` | | [`RootView`] |
 //! | `GET /v1/leases/{id}/statement?epoch=<n>` | | [`StatementView`] |

@@ -98,7 +98,8 @@ fn reserve(book: &Book, opened: OpenedShare) -> Result<(Reserved, VerifiedShare)
     Ok((reserved, settled))
 }
 
-/// Whether a valid share is refused only because it is worth nothing, or nothing more, to the lease.
+/// Whether a valid share is refused only because it is worth nothing, or nothing more, to the
+/// lease.
 const fn earns_nothing(refusal: &Refusal) -> bool {
     matches!(
         refusal,

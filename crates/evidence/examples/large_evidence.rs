@@ -1,8 +1,8 @@
 //! Writes an evidence file with any number of shares, each worth one hash, to measure reading and
 //! checking.
 //!
-//! `cargo run --release -p hashlease-evidence --example large_evidence -- 10000000 target/large.hlev`
-//! and then `hashlease verify target/large.hlev`.
+//! `cargo run --release -p hashlease-evidence --example large_evidence -- 10000000 large.hlev` and
+//! then `hashlease verify large.hlev`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use alloy_primitives::B256;

@@ -15,7 +15,8 @@ pub(crate) enum Refusal {
     /// The epoch has as many shares as its root may have.
     #[error("epoch {epoch} has {most} shares already, many more than can be credited")]
     EpochFull { epoch: u32, most: u64 },
-    /// More shares below the settlement weight than are remembered; no more are forwarded in this epoch.
+    /// More shares below the settlement weight than the gateway remembers; it forwards no more of
+    /// them in this epoch.
     #[error("too many shares below the settlement weight in epoch {0}")]
     TooManyShares(u32),
     /// The pool hung up before it answered.

@@ -1,10 +1,12 @@
-//! Why the book does not count a share: the local rules, beside the evidence rules that need memory.
+//! Why the book does not count a share: the local rules, beside the evidence rules that need
+//! memory.
 
 use crate::error::BookError;
 use hashlease_primitives::LeaseId;
 use hashlease_share::EvidenceReason;
 
-/// Why a share is not counted here. The local rules are applied once, on arrival, and never checked again by others.
+/// Why a share is not counted here. The local rules are applied once, on arrival, and never checked
+/// again by others.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum CountRefusal {
@@ -17,7 +19,8 @@ pub enum CountRefusal {
     /// The epoch of the share is closed.
     #[error("epoch {0} is closed")]
     EpochClosed(u32),
-    /// The epoch has as many shares as its root may have: see [`most_shares`](hashlease_primitives::Terms::most_shares).
+    /// The epoch has as many shares as its root may have: see
+    /// [`most_shares`](hashlease_primitives::Terms::most_shares).
     #[error("epoch {epoch} has {most} shares already, many more than can be credited")]
     EpochFull { epoch: u32, most: u64 },
     /// The epoch has shares of as many jobs as its evidence may have.

@@ -3,14 +3,16 @@
 //! Integers are little-endian, hashes and addresses raw bytes.
 //!
 //! ```text
-//! terms         u64 lease · u64 chain id · 20 escrow · 20 oracle · 20 provider · 20 job signer · u8 algorithm ·
-//!               u8 log2 of the settlement weight · u128 rate (hashes per second, below 2^96) · u64 start ·
+//! terms         u64 lease · u64 chain id · 20 escrow · 20 oracle · 20 provider ·
+//!               20 job signer · u8 algorithm · u8 log2 of the settlement weight ·
+//!               u128 rate (hashes per second, below 2^96) · u64 start ·
 //!               u64 end (Unix seconds) · u32 duration · u32 epoch length (seconds)
-//! header job    u64 sequence · 32 previous hash (byte order of the header) · u32 nbits · u32 version ·
-//!               u32 version mask · u64 not before · u64 not after · u16 length + coinbase prefix · u8 tail length ·
-//!               u16 length + coinbase suffix · u8 number + 32 each of the branch · 65 signature (r ‖ s ‖ v)
-//! Ethash job    u64 sequence · 32 seal hash · u64 block number · u8 length + nonce prefix · u64 not before ·
-//!               u64 not after · 65 signature
+//! header job    u64 sequence · 32 previous hash (byte order of the header) · u32 nbits ·
+//!               u32 version · u32 version mask · u64 not before · u64 not after ·
+//!               u16 length + coinbase prefix · u8 tail length · u16 length + coinbase suffix ·
+//!               u8 number + 32 each of the branch · 65 signature (r ‖ s ‖ v)
+//! Ethash job    u64 sequence · 32 seal hash · u64 block number · u8 length + nonce prefix ·
+//!               u64 not before · u64 not after · 65 signature
 //! header share  u8 length + extranonce tail · u32 ntime · u32 nonce · u32 version
 //! Ethash share  u64 nonce
 //! ```

@@ -174,7 +174,8 @@ impl Anvil {
         env: &[(&str, String)],
         arguments: &[&str],
     ) -> Result<(bool, String)> {
-        // forge rewrites its cache on each run, and compiles everything if it reads one that is half written
+        // forge rewrites its cache on each run, and compiles everything if it reads a half-written
+        // one
         let _alone = lock(tools.root().join("cache/deploy.lock")).await?;
         let output = Command::new(tools.tool("forge")?)
             .args(["script", script, "--rpc-url", self.url.as_str()])

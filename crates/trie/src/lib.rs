@@ -3,9 +3,9 @@
 //! A seller of hash power claims to have found a number of proofs of work. Each of them, a *share*,
 //! has a key, the hash that is the work, and all shares of a claim weigh the same. The seller
 //! commits to all keys with one hash and a number, 40 bytes: a
-//! [`Commitment`](hashlease_primitives::Commitment). The buyer then names random *points* in
-//! `[0, count)`, and for each point the seller shows the share that lies there, by an [`Opening`] of
-//! a few hundred bytes.
+//! [`Commitment`](hashlease_primitives::Commitment). The buyer then names random *points* in `[0,
+//! count)`, and for each point the seller shows the share that lies there, by an [`Opening`] of a
+//! few hundred bytes.
 //!
 //! # The tree
 //! A Merkle tree that counts, and a binary trie by the bits of the keys. Bit 0 is the highest bit

@@ -1,7 +1,7 @@
 //! The server's side, under both roles: the edge towards miners and the gateway towards nodes.
 //!
 //! ```text
-//! listener ─▶ accept (limit of connections) ─▶ serve (lines in, answers and events out) ─▶ SessionEnd
+//! listener ─▶ accept (limit of connections) ─▶ serve (lines in, answers, events) ─▶ SessionEnd
 //!                                                 │ ▲
 //!                                  Received ▼     │ │ Reply
 //!                                             ServerSession (the role's own state and rules)

@@ -1,4 +1,5 @@
-//! Why a server refuses a request before it looks at any share: refusals of sessions, under both roles.
+//! Why a server refuses a request before it looks at any share: refusals of sessions, under both
+//! roles.
 
 use hashlease_primitives::{Algorithm, LeaseId};
 

@@ -1,7 +1,8 @@
-//! The numbers that Stratum V1 gives to refusals. Another protocol has a table of its own beside its dialect.
+//! The numbers that Stratum V1 gives to refusals. Another protocol has a table of its own beside
+//! its dialect.
 
-/// The number of a refusal, by its stable kebab-case code: 21 unknown or stale job, 22 duplicate, 23 low difficulty,
-/// 24 unauthorised, 25 not subscribed, 20 everything else.
+/// The number of a refusal, by its stable kebab-case code: 21 unknown or stale job, 22 duplicate,
+/// 23 low difficulty, 24 unauthorised, 25 not subscribed, 20 everything else.
 #[must_use]
 pub fn error_number(code: &str) -> i32 {
     match code {
