@@ -1,4 +1,5 @@
-//! When a job is stale: a clean job supersedes every older one, and after a grace their shares are refused.
+//! When a job is stale: a clean job supersedes every older one, and after a grace their shares are
+//! refused.
 
 use std::{
     sync::{Mutex, PoisonError},

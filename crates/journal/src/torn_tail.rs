@@ -1,5 +1,6 @@
-//! The torn tail of a journal: a frame at the very end that a kill or a power cut left half written. Nobody was told that
-//! its records are durable, so it is cut off. The same in the middle of a journal is damage.
+//! The torn tail of a journal: a frame at the very end that a kill or a power cut left half
+//! written. Nobody was told that its records are durable, so it is cut off. The same in the middle
+//! of a journal is damage.
 
 use crate::{
     disk::Disk,

@@ -1,5 +1,5 @@
-//! Reserves a share's key before the share is written, so that a duplicate is refused before the first copy is durable
-//! and acknowledged.
+//! Reserves a share's key before the share is written, so that a duplicate is refused before the
+//! first copy is durable and acknowledged.
 
 use crate::{
     book::Book,
@@ -18,8 +18,9 @@ impl Book {
     /// this one is durable.
     ///
     /// # Errors
-    /// [`EvidenceReason::Duplicate`], [`CountRefusal::SeenInOtherLease`], [`EvidenceReason::KeyCollides`],
-    /// [`CountRefusal::EpochClosed`], [`CountRefusal::EpochFull`], [`CountRefusal::TooManyJobs`].
+    /// [`EvidenceReason::Duplicate`], [`CountRefusal::SeenInOtherLease`],
+    /// [`EvidenceReason::KeyCollides`], [`CountRefusal::EpochClosed`], [`CountRefusal::EpochFull`],
+    /// [`CountRefusal::TooManyJobs`].
     pub fn reserve(&self, share: &VerifiedShare) -> Result<Reserved, CountRefusal> {
         let (lease, epoch, key) = (share.lease(), share.epoch(), share.key());
         let id = EpochId::new(lease, epoch);

@@ -1,8 +1,9 @@
-//! The network, handed in: roles listen and connect through a [`Network`], and nothing opens a socket by itself. So a
-//! test or a simulation decides which host is where, and what a connection does.
+//! The network, handed in: roles listen and connect through a [`Network`], and nothing opens a
+//! socket by itself. So a test or a simulation decides which host is where, and what a connection
+//! does.
 //!
-//! In: addresses. Out: byte streams. [`Tcp`] is the machine's own network. The clients for HTTP (members, evidence,
-//! RPC) still connect by themselves: their library has its own connector.
+//! In: addresses. Out: byte streams. [`Tcp`] is the machine's own network. The clients for HTTP
+//! (members, evidence, RPC) still connect by themselves: their library has its own connector.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 #[cfg(feature = "http")]
