@@ -130,8 +130,7 @@ async fn pour(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> bool {
         }
         last.extend_from_slice(&piece);
         let known = last.len().saturating_sub(CHECKSUM);
-        checksum.update(last.get(..known).unwrap_or_default());
-        last.drain(..known);
+        checksum.update(last.drain(..known).as_slice());
         let seconds = started.elapsed().saturating_sub(IDLE).as_secs();
         let too_slow = done < seconds.saturating_mul(MIN_RATE);
         if too_slow || !matches!(timeout(IDLE, to.send(Ok(piece))).await, Ok(Ok(()))) {

@@ -34,7 +34,7 @@ impl Candidate<'_> {
 /// The lease that a worker name pins: `<lease>` or `<lease>.<name>`.
 #[must_use]
 pub(crate) fn pinned(worker: &str) -> Option<LeaseId> {
-    let first = worker.split('.').next().unwrap_or_default();
+    let first = worker.split_once('.').map_or(worker, |(lease, _)| lease);
     first.parse().ok().filter(|id| *id != 0).map(LeaseId)
 }
 
