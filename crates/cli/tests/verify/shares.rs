@@ -102,7 +102,7 @@ fn the_json_of_a_share_says_everything() {
         let header = opened.header().map(|header| Bytes::copy_from_slice(header));
         let share = match &evidence.shares[7].share {
             Share::Header(share) => json!({
-                "tail": "0x00000000", "ntime": 1_010, "nonce": share.nonce, "version": 0x2000_2000,
+                "tail": "0xa1a2a3a4", "ntime": 1_010, "nonce": share.nonce, "version": 0x2000_2000,
             }),
             Share::Ethash(share) => json!({"nonce": share.nonce}),
         };
