@@ -260,10 +260,12 @@ fn committed(script: &[u8], root: &B256) -> Result<(u32, u32), AuxPowError> {
 fn place_of(nonce: u32, chain: u16, size: u32) -> u32 {
     let step = |state: u32| state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
     let chain = i32::from(chain.cast_signed()).cast_unsigned();
+    // a size is a power of two, never zero
     step(step(nonce).wrapping_add(chain)).checked_rem(size).unwrap_or(0)
 }
 
 fn version(header: &[u8; 80]) -> u32 {
+    // 80 bytes have a first four
     header.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 

@@ -101,6 +101,9 @@ impl FromStr for Difficulty {
 }
 
 impl Difficulty {
+    /// What a miner starts at when a pool says nothing.
+    pub const ONE: Self = Self { digits: U256::ONE, exponent: 0 };
+
     /// The target, rounded down: at most [`Target::MAX`] and at least 1.
     #[must_use]
     pub fn target(&self, base: DifficultyBase) -> Target {
@@ -149,10 +152,11 @@ impl fmt::Display for Difficulty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.digits.to_string();
         if self.exponent >= 0 {
-            // not negative, and at most MAX_EXPONENT
+            // not negative, and at most MAX_EXPONENT: nothing falls back
             let zeros = usize::try_from(self.exponent).unwrap_or_default();
             return write!(f, "{digits}{}", "0".repeat(zeros));
         }
+        // at most MAX_EXPONENT
         let places = usize::try_from(self.exponent.unsigned_abs()).unwrap_or_default();
         let padded = format!("{digits:0>width$}", width = places.saturating_add(1));
         let (whole, fraction) =

@@ -39,5 +39,5 @@ pub use lease::{Lease, Terms, TimeOutsideLease};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
 pub use signer::{KeyError, LocalSigner};
 pub use statement::Statement;
-pub use time::{UnixMillis, UnixSeconds};
+pub use time::{HeaderTimeError, UnixMillis, UnixSeconds};
 pub use units::{AboveUint96, HashRate, LeaseId, SettlementWeight, Target, WeightTooLarge, Work};

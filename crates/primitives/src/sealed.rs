@@ -17,9 +17,20 @@ pub enum BoxError {
     /// Not sealed to this key, or damaged.
     #[error("box can't be opened with this key: sealed to another key, or damaged")]
     CannotOpen,
-    /// Opened, but its content is not as expected.
-    #[error("box has unexpected content: {0}")]
-    Content(String),
+    /// Opened, but its content is no text.
+    #[error("box has unexpected content: not UTF-8")]
+    NotText,
+    /// Opened, but its content has another number of lines.
+    #[error("box has unexpected content: expected {expected} lines, got {actual}")]
+    Lines {
+        /// Of such a box.
+        expected: usize,
+        /// Of this one.
+        actual: usize,
+    },
+    /// The content can't be sealed to this key.
+    #[error("box can't be sealed to this key")]
+    CannotSeal,
     /// The key is not 32 bytes of hex.
     #[error("X25519 key: expected 64 hexadecimal digits")]
     Key,
@@ -129,7 +140,7 @@ pub trait BoxContent: Sized {
     /// Reads the plain text.
     ///
     /// # Errors
-    /// [`BoxError::Content`].
+    /// [`BoxError::NotText`] or [`BoxError::Lines`].
     fn decode(plain: &[u8]) -> Result<Self, BoxError>;
     /// Writes the plain text.
     fn encode(&self) -> Vec<u8>;
@@ -137,10 +148,10 @@ pub trait BoxContent: Sized {
     /// Seals to an X25519 public key.
     ///
     /// # Errors
-    /// [`BoxError::TooLong`] when the escrow would refuse it.
+    /// [`BoxError::TooLong`] when the escrow would refuse it, or [`BoxError::CannotSeal`].
     fn seal(&self, to: &[u8; 32]) -> Result<Vec<u8>, BoxError> {
         let sealed =
-            PublicKey::from(*to).seal(&mut OsRng, &self.encode()).map_err(|_| BoxError::CannotOpen)?;
+            PublicKey::from(*to).seal(&mut OsRng, &self.encode()).map_err(|_| BoxError::CannotSeal)?;
         if sealed.len() > MAX_BOX {
             return Err(BoxError::TooLong(sealed.len()));
         }
@@ -149,10 +160,10 @@ pub trait BoxContent: Sized {
 }
 
 fn lines<const N: usize>(plain: &[u8]) -> Result<[String; N], BoxError> {
-    let text = std::str::from_utf8(plain).map_err(|_| BoxError::Content("not UTF-8".into()))?;
+    let text = std::str::from_utf8(plain).map_err(|_| BoxError::NotText)?;
     let found: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    let got = found.len();
-    found.try_into().map_err(|_| BoxError::Content(format!("expected {N} lines, got {got}")))
+    let actual = found.len();
+    found.try_into().map_err(|_| BoxError::Lines { expected: N, actual })
 }
 
 // The plain text has one value per line, in the order of the fields: short, and no parser can
@@ -209,7 +220,7 @@ mod tests {
     fn a_box_of_another_kind_is_refused() {
         let key = NodeKey::generate();
         let sealed = content().seal(&key.public()).unwrap();
-        assert!(matches!(key.open::<NodeBox>(&sealed), Err(BoxError::Content(_))));
+        assert!(matches!(key.open::<NodeBox>(&sealed), Err(BoxError::Lines { expected: 2, actual: 4 })));
     }
 
     #[test]

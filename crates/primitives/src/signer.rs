@@ -65,7 +65,8 @@ impl LocalSigner {
         let mut bytes = [27; 65];
         let [rs @ .., v] = &mut bytes;
         rs.copy_from_slice(&signature.to_bytes());
-        *v = v.saturating_add(recovery.to_byte());
+        // EIP-2098 and the EVM know two parities; `r` above the group's order has a third and fourth
+        *v = v.checked_add(recovery.to_byte()).filter(|v| *v <= 28).ok_or(KeyError)?;
         Ok(bytes)
     }
 }

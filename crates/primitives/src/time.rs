@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
-    num::TryFromIntError,
     ops::{Add, AddAssign, Sub, SubAssign},
     time::Duration,
 };
@@ -140,11 +139,16 @@ impl From<u32> for UnixSeconds {
 }
 
 /// A header's time; an error after 2106.
-impl TryFrom<UnixSeconds> for u32 {
-    type Error = TryFromIntError;
+/// A second that no block header can hold: its time has 32 bits, which end in 2106.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("time {0}: expected a header time of 32 bits")]
+pub struct HeaderTimeError(pub UnixSeconds);
 
-    fn try_from(time: UnixSeconds) -> Result<Self, TryFromIntError> {
-        Self::try_from(time.0)
+impl TryFrom<UnixSeconds> for u32 {
+    type Error = HeaderTimeError;
+
+    fn try_from(time: UnixSeconds) -> Result<Self, HeaderTimeError> {
+        Self::try_from(time.0).map_err(|_| HeaderTimeError(time))
     }
 }
 

@@ -202,6 +202,7 @@ impl Target {
         let top = if bytes <= 3 { self.0.wrapping_shl(shift) } else { self.0.wrapping_shr(shift) };
         // three bytes of at most 32 are left
         let mantissa: u32 = top.saturating_to();
+        // at most 32 bytes, so nothing falls back
         let size = u32::try_from(bytes).unwrap_or_default();
         // the highest bit of the mantissa is a sign
         if mantissa & 0x0080_0000 == 0 {

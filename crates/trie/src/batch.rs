@@ -134,6 +134,7 @@ impl Batch {
             let mut here = LEAVES.saturating_add(index);
             for depth in (after.unwrap_or(self.floor)..self.fork).rev() {
                 here = if bit(key, depth) {
+                    // there is a place for every depth
                     let left = self.waiting.get_mut(depth.saturating_add(1)).map(std::mem::take);
                     self.plan_node(left.unwrap_or(ABSENT), here, depth)
                 } else {

@@ -112,6 +112,7 @@ pub(crate) fn hash_each<const K: usize, C: Compress<K>>(way: C, items: &[Item<'_
         let mut states = [INITIAL; K];
         let mut blocks = [[0; 64]; K];
         for ((block, root), item) in blocks.iter_mut().zip(&roots).zip(items) {
+            // all branches of a batch are equally long
             *block = block_of(root, item.template.branch.get(level).unwrap_or(&[0; 32]));
         }
         way.compress_two(&mut states, &blocks, &[AFTER_64; K]);
@@ -134,6 +135,7 @@ pub(crate) fn hash_each<const K: usize, C: Compress<K>>(way: C, items: &[Item<'_
 fn hash_80<const K: usize, C: Compress<K>>(way: C, headers: &[[u8; 80]; K]) -> [[u8; 32]; K] {
     let mut states = [INITIAL; K];
     let mut last = [[0; 64]; K];
+    // 80 bytes have a first 64
     let first = headers.map(|header| header.first_chunk().copied().unwrap_or([0; 64]));
     for (block, header) in last.iter_mut().zip(headers) {
         let (end, padding) = block.split_at_mut(16);
