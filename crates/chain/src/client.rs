@@ -11,7 +11,7 @@ use hashlease_primitives::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use url::Url;
@@ -43,10 +43,7 @@ impl Chain {
     /// # Errors
     /// [`ChainError::HttpClient`].
     pub fn new(endpoint: &Url, deployment: Deployment) -> Result<Self, ChainError> {
-        let client = reqwest::Client::builder()
-            .timeout(RPC_TIMEOUT)
-            .build()
-            .map_err(|error| ChainError::HttpClient(error.to_string()))?;
+        let client = reqwest::Client::builder().timeout(RPC_TIMEOUT).build()?;
         let provider =
             ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(client, endpoint.clone());
         Ok(Self { provider, deployment, oracles: Arc::default() })
@@ -108,9 +105,7 @@ impl Chain {
     /// [`ChainError::Rpc`].
     pub async fn time(&self) -> Result<UnixSeconds, ChainError> {
         let block = self.provider.get_block(BlockId::latest()).await?;
-        block
-            .map(|block| UnixSeconds::new(block.header.timestamp))
-            .ok_or_else(|| ChainError::Rpc("no newest block".into()))
+        block.map(|block| UnixSeconds::new(block.header.timestamp)).ok_or(ChainError::NoBlock)
     }
 
     /// A lease as the escrow holds it.
@@ -120,11 +115,7 @@ impl Chain {
     pub async fn lease(&self, id: LeaseId) -> Result<Lease, ChainError> {
         let found = self.escrow().lease(U256::from(id.0)).call().await?;
         let oracle = self.oracle(found.oracle).await?;
-        let unexpected = |what, expected: &str, actual: String| ChainError::Unexpected {
-            what,
-            expected: expected.into(),
-            actual,
-        };
+        let unexpected = |what, expected, actual| ChainError::Unexpected { what, expected, actual };
         let terms = Terms {
             id,
             domain: self.escrow_domain(),
@@ -173,15 +164,15 @@ impl Chain {
     }
 
     async fn oracle(&self, id: u32) -> Result<Oracle, ChainError> {
-        let known = self.oracles.lock().map_or(None, |known| known.get(&id).copied());
+        // a registration is a copy, which no panic leaves half done
+        let cache = || self.oracles.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = cache().get(&id).copied();
         if let Some(oracle) = known {
             return Ok(oracle);
         }
         let found = self.escrow().pinnedOracle(id).call().await?;
         let oracle = Oracle { account: found.account, window: found.window };
-        if let Ok(mut known) = self.oracles.lock() {
-            known.insert(id, oracle);
-        }
+        cache().insert(id, oracle);
         Ok(oracle)
     }
 }

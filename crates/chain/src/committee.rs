@@ -1,6 +1,10 @@
 //! Reads a committee from its contract.
 
-use crate::{Chain, ChainError, bindings::CommitteeOracle, watch::logs_in_pieces};
+use crate::{
+    Chain, ChainError,
+    bindings::CommitteeOracle,
+    watch::{decoded, logs_in_pieces},
+};
 use alloy::{rpc::types::Filter, sol_types::SolEvent};
 use alloy_primitives::{Address, U256};
 use std::{
@@ -21,8 +25,8 @@ pub struct CommitteeMember {
     pub index: usize,
     /// Account that may replace the key.
     pub owner: Address,
-    /// Signing key; zero while retired.
-    pub key: Address,
+    /// Signing key; none while the seat is retired.
+    pub key: Option<Address>,
     /// URL of the member's API, as announced.
     pub url: Option<Url>,
 }
@@ -37,10 +41,21 @@ pub struct Committee {
 }
 
 impl Committee {
-    /// URLs of all members that announced one.
+    /// Number of members that sign: those with a key.
+    #[must_use]
+    pub fn signers(&self) -> usize {
+        self.members.iter().filter(|member| member.key.is_some()).count()
+    }
+
+    /// Members that sign and announced a URL: index, signing key and URL.
+    pub fn reachable(&self) -> impl Iterator<Item = (usize, Address, &Url)> {
+        self.members.iter().filter_map(|member| Some((member.index, member.key?, member.url.as_ref()?)))
+    }
+
+    /// URLs of the members that sign and announced one.
     #[must_use]
     pub fn urls(&self) -> Vec<Url> {
-        self.members.iter().filter_map(|member| member.url.clone()).collect()
+        self.reachable().map(|(_, _, url)| url.clone()).collect()
     }
 }
 
@@ -48,7 +63,7 @@ fn small(what: &'static str, value: U256) -> Result<usize, ChainError> {
     // a committee has at most 32 members
     match usize::try_from(value) {
         Ok(value) if value <= 32 => Ok(value),
-        _ => Err(ChainError::Unexpected { what, expected: "at most 32".into(), actual: value.to_string() }),
+        _ => Err(ChainError::Unexpected { what, expected: "at most 32", actual: value.to_string() }),
     }
 }
 
@@ -73,7 +88,7 @@ impl Chain {
         let newest = self.block_number().await?;
         let mut announced = BTreeMap::new();
         for log in logs_in_pieces(self.provider(), &filter, self.deployment().block, newest).await? {
-            let Ok(event) = CommitteeOracle::Announced::decode_log(&log.inner) else { continue };
+            let event = decoded::<CommitteeOracle::Announced>(&log)?;
             // a malformed URL counts as not announced
             announced.insert(event.member, event.url.parse::<Url>().ok());
         }
@@ -81,7 +96,8 @@ impl Chain {
         for index in 0..count {
             let seat = contract.member(U256::from(index)).call().await?;
             let url = announced.remove(&U256::from(index)).flatten();
-            members.push(CommitteeMember { index, owner: seat.owner, key: seat.key, url });
+            let key = (!seat.key.is_zero()).then_some(seat.key);
+            members.push(CommitteeMember { index, owner: seat.owner, key, url });
         }
         Ok(Committee { members, threshold })
     }
@@ -153,5 +169,26 @@ impl Committees {
     fn known(&self) -> MutexGuard<'_, BTreeMap<Address, Known>> {
         // every change is a single step, so a panic leaves none half done
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retired_seat_is_asked_for_nothing() {
+        let seat = |index: u8, retired: bool| CommitteeMember {
+            index: index.into(),
+            owner: Address::repeat_byte(index),
+            key: (!retired).then_some(Address::repeat_byte(0x10 + index)),
+            url: Some(format!("http://{index}.test").parse().unwrap()),
+        };
+        let silent = CommitteeMember { url: None, ..seat(2, false) };
+        let committee = Committee { members: vec![seat(0, false), seat(1, true), silent], threshold: 2 };
+        let reachable: Vec<_> = committee.reachable().map(|(index, key, _)| (index, key)).collect();
+        assert_eq!(reachable, [(0, Address::repeat_byte(0x10))]);
+        assert_eq!(committee.urls(), ["http://0.test/".parse().unwrap()]);
+        assert_eq!(committee.signers(), 2);
     }
 }

@@ -1,10 +1,14 @@
 //! Errors of reads and transactions.
 
+use crate::bindings::{
+    CommitteeOracle::CommitteeOracleErrors, LeaseEscrow::LeaseEscrowErrors, Registry::RegistryErrors,
+};
 use alloy::{
     contract::Error as ContractError,
     transports::{RpcError, TransportErrorKind},
 };
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
+use std::fmt;
 
 /// Why a read or a transaction failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,13 +23,25 @@ pub enum ChainError {
     /// No HTTP client can be made, for instance because the system's TLS certificates can't be
     /// read.
     #[error("HTTP client for the RPC endpoint: {0}")]
-    HttpClient(String),
+    HttpClient(#[from] reqwest::Error),
     /// The endpoint could not be reached, or answered with an error.
     #[error("RPC: {0}")]
-    Rpc(String),
-    /// A dry run reverted. `reason` is decoded if it is an error of our contracts.
-    #[error("{call} reverted: {reason}")]
-    Reverted { call: &'static str, reason: String },
+    Rpc(#[from] EndpointError),
+    /// A contract's answer can't be decoded.
+    #[error("contract's answer: {0}")]
+    Answer(#[source] Box<ContractError>),
+    /// A log that the endpoint gave for an event's topic is not that event.
+    #[error("log of {event} in block {}: {source}", block.map_or_else(|| "?".into(), |block| block.to_string()))]
+    Log { event: &'static str, block: Option<u64>, source: alloy::sol_types::Error },
+    /// The endpoint has no newest block.
+    #[error("RPC: no newest block")]
+    NoBlock,
+    /// The sending key failed.
+    #[error("{call}: signing: {source}")]
+    Signing { call: &'static str, source: alloy::signers::Error },
+    /// A dry run reverted.
+    #[error("{call} reverted: {revert}")]
+    Reverted { call: &'static str, revert: Revert },
     /// A transaction was mined and failed.
     #[error("{call} failed in transaction {hash}")]
     Failed { call: &'static str, hash: B256 },
@@ -37,24 +53,32 @@ pub enum ChainError {
     NoGasMoney { call: &'static str, account: Address },
     /// A contract or the endpoint returned a value that it can't have.
     #[error("{what}: expected {expected}, got {actual}")]
-    Unexpected { what: &'static str, expected: String, actual: String },
+    Unexpected { what: &'static str, expected: &'static str, actual: String },
 }
 
-/// An error's text without URLs of endpoints, which may contain keys.
-fn clean(error: &RpcError<TransportErrorKind>) -> String {
-    match error {
-        RpcError::ErrorResp(payload) => format!("{} ({})", payload.message, payload.code),
-        RpcError::Transport(kind) => {
-            let text = kind.to_string();
-            if text.contains("://") { "endpoint can't be reached".into() } else { text }
+/// An endpoint's error. It prints without URLs, which may contain keys.
+#[derive(Debug)]
+pub struct EndpointError(RpcError<TransportErrorKind>);
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            RpcError::ErrorResp(payload) => write!(f, "{} ({})", payload.message, payload.code),
+            RpcError::Transport(kind) => {
+                let text = kind.to_string();
+                f.write_str(if text.contains("://") { "endpoint can't be reached" } else { &text })
+            }
+            other => other.fmt(f),
         }
-        other => other.to_string(),
     }
 }
 
+// no `source`: its text may have the URL
+impl std::error::Error for EndpointError {}
+
 impl From<RpcError<TransportErrorKind>> for ChainError {
     fn from(error: RpcError<TransportErrorKind>) -> Self {
-        Self::Rpc(clean(&error))
+        Self::Rpc(EndpointError(error))
     }
 }
 
@@ -62,32 +86,55 @@ impl From<ContractError> for ChainError {
     fn from(error: ContractError) -> Self {
         match error {
             ContractError::TransportError(error) => error.into(),
-            other => Self::Rpc(other.to_string()),
+            other => Self::Answer(Box::new(other)),
         }
     }
 }
 
-/// Decodes the reason of a revert by the errors of our contracts.
-pub(crate) fn revert_reason(error: &RpcError<TransportErrorKind>) -> Option<String> {
-    use crate::bindings::{
-        CommitteeOracle::CommitteeOracleErrors, LeaseEscrow::LeaseEscrowErrors, Registry::RegistryErrors,
-    };
-    let payload = error.as_error_resp()?;
-    let data = payload.as_revert_data();
-    let Some(data) = data else {
-        return payload.message.contains("revert").then(|| payload.message.to_string());
-    };
-    if let Some(known) = payload.as_decoded_interface_error::<LeaseEscrowErrors>() {
-        return Some(named(&format!("{known:?}")));
+/// Why a dry run reverted.
+#[derive(Debug)]
+pub enum Revert {
+    /// An error of the escrow.
+    Escrow(LeaseEscrowErrors),
+    /// An error of the registry, which the escrow asks at renting.
+    Registry(RegistryErrors),
+    /// An error of a committee's oracle.
+    Oracle(CommitteeOracleErrors),
+    /// An error of another contract.
+    Other {
+        /// The endpoint's words.
+        message: String,
+        /// As it was returned.
+        data: Bytes,
+    },
+}
+
+impl Revert {
+    /// The reason, if the endpoint's error is a revert.
+    pub(crate) fn of(error: &RpcError<TransportErrorKind>) -> Option<Self> {
+        let payload = error.as_error_resp()?;
+        let message = payload.message.to_string();
+        let Some(data) = payload.as_revert_data() else {
+            // some endpoints say it in words alone
+            return message.contains("revert").then(|| Self::Other { message, data: Bytes::new() });
+        };
+        let escrow = || payload.as_decoded_interface_error().map(Self::Escrow);
+        let registry = || payload.as_decoded_interface_error().map(Self::Registry);
+        let oracle = || payload.as_decoded_interface_error().map(Self::Oracle);
+        Some(escrow().or_else(registry).or_else(oracle).unwrap_or(Self::Other { message, data }))
     }
-    // the escrow asks the registry at renting
-    if let Some(known) = payload.as_decoded_interface_error::<RegistryErrors>() {
-        return Some(named(&format!("{known:?}")));
+}
+
+impl fmt::Display for Revert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Escrow(error) => f.write_str(&named(&format!("{error:?}"))),
+            Self::Registry(error) => f.write_str(&named(&format!("{error:?}"))),
+            Self::Oracle(error) => f.write_str(&named(&format!("{error:?}"))),
+            Self::Other { message, data } if data.is_empty() => f.write_str(message),
+            Self::Other { message, data } => write!(f, "{message} {data}"),
+        }
     }
-    if let Some(known) = payload.as_decoded_interface_error::<CommitteeOracleErrors>() {
-        return Some(named(&format!("{known:?}")));
-    }
-    Some(if data.is_empty() { payload.message.to_string() } else { format!("{} {data}", payload.message) })
 }
 
 /// An error without the enum around it, which repeats its name: `Name(Name { … })`.
@@ -102,6 +149,15 @@ fn named(shown: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_that_fails_is_told_without_its_url() {
+        let secret = "error sending request for url (https://rpc.test/v3/secret)";
+        let error = ChainError::from(TransportErrorKind::custom_str(secret));
+        assert_eq!(error.to_string(), "RPC: endpoint can't be reached");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        assert!(source.is_none_or(|source| !source.contains("secret")));
+    }
 
     #[test]
     fn an_error_is_named_once() {

@@ -19,7 +19,7 @@ mod watch;
 pub use client::{Chain, Provider};
 pub use committee::{Committee, CommitteeMember, Committees};
 pub use deployment::{Deployment, DeploymentError};
-pub use error::ChainError;
+pub use error::{ChainError, EndpointError, Revert};
 pub use follow::{Following, RoleView, follow};
 pub use send::{Receipt, Sender};
 pub use watch::{LeaseFilter, LeaseWatcher, WatchedLease};

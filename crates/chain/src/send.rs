@@ -7,7 +7,7 @@
 //! failed. After a restart the chain names the next nonce, so a pending copy is replaced, never
 //! doubled.
 
-use crate::{Chain, ChainError, error::revert_reason};
+use crate::{Chain, ChainError, Revert};
 use alloy::{
     consensus::{SignableTransaction, TxEip1559, TxEnvelope},
     eips::{BlockId, Encodable2718},
@@ -16,6 +16,7 @@ use alloy::{
     rpc::types::{TransactionReceipt, TransactionRequest},
     signers::{SignerSync, local::PrivateKeySigner},
     sol_types::SolCall,
+    transports::{RpcError, TransportErrorKind},
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind};
 use std::{sync::Arc, time::Duration};
@@ -114,14 +115,13 @@ impl Sender {
         let gas = match provider.estimate_gas(request).await {
             Ok(gas) => gas,
             Err(error) => {
-                if let Some(reason) = revert_reason(&error) {
-                    return Err(ChainError::Reverted { call, reason });
+                if let Some(revert) = Revert::of(&error) {
+                    return Err(ChainError::Reverted { call, revert });
                 }
-                let text = error.to_string();
-                if text.contains("insufficient funds") || text.contains("Insufficient funds") {
-                    return Err(ChainError::NoGasMoney { call, account });
-                }
-                return Err(error.into());
+                return Err(match Refusal::of(&error) {
+                    Some(Refusal::NoGasMoney) => ChainError::NoGasMoney { call, account },
+                    _ => error.into(),
+                });
             }
         };
         let nonce = provider.get_transaction_count(account).block_id(BlockId::latest()).await?;
@@ -186,7 +186,7 @@ impl Sender {
         let signature = self
             .key
             .sign_hash_sync(&transaction.signature_hash())
-            .map_err(|error| ChainError::Rpc(format!("signing: {error}")))?;
+            .map_err(|source| ChainError::Signing { call, source })?;
         let envelope = TxEnvelope::from(transaction.into_signed(signature));
         let hash = *envelope.tx_hash();
         match self.chain.provider().send_raw_transaction(&envelope.encoded_2718()).await {
@@ -194,26 +194,42 @@ impl Sender {
                 debug!(call, nonce, %hash, "transaction sent");
                 Ok(Broadcast::Sent(hash))
             }
-            Err(error) => {
-                let text = error.to_string().to_ascii_lowercase();
-                if text.contains("underpriced") {
-                    return Ok(Broadcast::Underpriced);
-                }
-                if text.contains("insufficient funds") {
-                    return Err(ChainError::NoGasMoney { call, account: self.address() });
-                }
-                if text.contains("nonce too low") {
-                    return Ok(Broadcast::NonceUsed(hash));
-                }
-                // the copy is known, or the answer was lost: the receipt decides
-                if text.contains("already known")
-                    || text.contains("already imported")
-                    || !error.is_error_resp()
-                {
-                    return Ok(Broadcast::Sent(hash));
-                }
-                Err(error.into())
-            }
+            Err(error) => match Refusal::of(&error) {
+                Some(Refusal::Underpriced) => Ok(Broadcast::Underpriced),
+                Some(Refusal::NoGasMoney) => Err(ChainError::NoGasMoney { call, account: self.address() }),
+                Some(Refusal::NonceUsed) => Ok(Broadcast::NonceUsed(hash)),
+                Some(Refusal::Known) => Ok(Broadcast::Sent(hash)),
+                // the answer was lost: the receipt decides
+                None if !error.is_error_resp() => Ok(Broadcast::Sent(hash)),
+                None => Err(error.into()),
+            },
+        }
+    }
+}
+
+/// Why an endpoint refuses a transaction. JSON-RPC has no number for it, so the words decide.
+enum Refusal {
+    Underpriced,
+    NoGasMoney,
+    NonceUsed,
+    /// The endpoint has this copy already.
+    Known,
+}
+
+impl Refusal {
+    fn of(error: &RpcError<TransportErrorKind>) -> Option<Self> {
+        let words = error.as_error_resp()?.message.to_ascii_lowercase();
+        let says = |part: &str| words.contains(part);
+        if says("underpriced") {
+            Some(Self::Underpriced)
+        } else if says("insufficient funds") {
+            Some(Self::NoGasMoney)
+        } else if says("nonce too low") {
+            Some(Self::NonceUsed)
+        } else if says("already known") || says("already imported") {
+            Some(Self::Known)
+        } else {
+            None
         }
     }
 }
@@ -230,8 +246,8 @@ fn mined(call: &'static str, hash: B256, receipt: TransactionReceipt) -> Result<
         return Err(ChainError::Failed { call, hash });
     }
     let Some(block) = receipt.block_number else {
-        let (expected, actual) = ("a block number".into(), "none".into());
-        return Err(ChainError::Unexpected { what: "receipt of a mined transaction", expected, actual });
+        let (what, expected) = ("receipt of a mined transaction", "a block number");
+        return Err(ChainError::Unexpected { what, expected, actual: "none".into() });
     };
     info!(call, %hash, block, gas = receipt.gas_used, "transaction mined");
     Ok(Receipt { hash, block, gas: receipt.gas_used, full: receipt })

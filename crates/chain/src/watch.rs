@@ -56,9 +56,20 @@ fn topic(address: Address) -> B256 {
 fn lease_id(id: U256) -> Result<LeaseId, ChainError> {
     u64::try_from(id).map(LeaseId).map_err(|_| ChainError::Unexpected {
         what: "lease id",
-        expected: "at most 64 bits".into(),
+        expected: "at most 64 bits",
         actual: id.to_string(),
     })
+}
+
+/// A log as the event that it was asked for by: address and topic are those of the filter, so an
+/// endpoint whose log is anything else has damaged it.
+pub(crate) fn decoded<E: SolEvent>(log: &Log) -> Result<E, ChainError> {
+    let event = E::decode_log(&log.inner).map_err(|source| ChainError::Log {
+        event: E::SIGNATURE.split_once('(').map_or(E::SIGNATURE, |(name, _)| name),
+        block: log.block_number,
+        source,
+    })?;
+    Ok(event.data)
 }
 
 /// Logs of a block range, requested in pieces that the endpoint accepts.
@@ -129,7 +140,7 @@ impl LeaseWatcher {
         }
         let mut leases = BTreeMap::new();
         for log in logs_in_pieces(self.chain.provider(), &filter, self.next_block, newest).await? {
-            let Ok(event) = LeaseEscrow::Rented::decode_log(&log.inner) else { continue };
+            let event = decoded::<LeaseEscrow::Rented>(&log)?;
             let id = lease_id(event.lease)?;
             let lease = self.chain.lease(id).await?;
             if matches!(self.filter, LeaseFilter::Oracle(oracle) if oracle != lease.terms.oracle) {
@@ -145,7 +156,27 @@ impl LeaseWatcher {
             .address(self.chain.deployment().escrow)
             .event_signature(LeaseEscrow::Boxes::SIGNATURE_HASH);
         let logs = logs_in_pieces(self.chain.provider(), &filter, self.next_block, newest).await?;
-        let events = logs.iter().filter_map(|log| LeaseEscrow::Boxes::decode_log(&log.inner).ok());
-        events.map(|event| Ok((lease_id(event.lease)?, event.data))).collect()
+        let event = |log| {
+            let event = decoded::<LeaseEscrow::Boxes>(log)?;
+            Ok((lease_id(event.lease)?, event))
+        };
+        logs.iter().map(event).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::LogData;
+
+    #[test]
+    fn a_log_that_is_not_its_event_is_an_error_and_not_left_out() {
+        // the first topic is right and the lease is missing
+        let data = LogData::new_unchecked(vec![LeaseEscrow::Boxes::SIGNATURE_HASH], Bytes::new());
+        let inner = alloy_primitives::Log { address: Address::ZERO, data };
+        let log = Log { inner, block_number: Some(7), ..Log::default() };
+        let error = decoded::<LeaseEscrow::Boxes>(&log).unwrap_err();
+        assert!(matches!(error, ChainError::Log { event: "Boxes", block: Some(7), .. }), "{error}");
+        assert!(error.to_string().starts_with("log of Boxes in block 7: "), "{error}");
     }
 }

@@ -1,10 +1,11 @@
 //! Gathers enough members' signatures over one batch of statements.
 
-use crate::client::MemberClient;
+use crate::client::{ClientError, MemberClient};
 use alloy_primitives::Address;
 use futures::future::join_all;
 use hashlease_primitives::{Domain, Statement, recover_signer};
 use std::collections::BTreeMap;
+use url::Url;
 
 /// A seat of a committee whose member can be asked.
 #[derive(Clone, Debug)]
@@ -19,12 +20,31 @@ pub struct Seat {
 
 /// Too few signatures.
 #[derive(Debug, thiserror::Error)]
-#[error("{got} of {threshold} signatures: {}", reasons.join("; "))]
+#[error("{got} of {threshold} signatures: {}", in_a_row(missing))]
 #[allow(missing_docs, reason = "the message explains the fields")]
 pub struct GatherError {
     pub threshold: usize,
     pub got: usize,
-    pub reasons: Vec<String>,
+    /// Why each of the others is missing.
+    pub missing: Vec<NoSignature>,
+}
+
+/// Why a member's signature is missing.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages explain the fields")]
+pub enum NoSignature {
+    /// The member can't be asked, or does not sign.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The signature is no 65 bytes, or of another key.
+    #[error("member {member}: signature is not of its key {key}")]
+    OtherKey { member: Url, key: Address },
+}
+
+/// Several errors as one text.
+#[must_use]
+pub fn in_a_row(errors: &[impl ToString]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Asks every seat at once and packs the signatures in the oracle's order. `domain` names the
@@ -41,12 +61,12 @@ pub async fn gather(
     let digest = domain.digest(&Statement::batch(statements));
     let answers = join_all(seats.iter().map(|seat| seat.client.sign(statements))).await;
     let mut signatures = BTreeMap::new();
-    let mut reasons = Vec::new();
+    let mut missing = Vec::new();
     for (seat, answer) in seats.iter().zip(answers) {
         let signed = match answer {
             Ok(signed) => signed,
             Err(error) => {
-                reasons.push(error.to_string());
+                missing.push(error.into());
                 continue;
             }
         };
@@ -54,14 +74,13 @@ pub async fn gather(
         match signature.filter(|signature| recover_signer(&digest, signature) == Some(seat.key)) {
             Some(signature) => drop(signatures.insert(seat.index, signature)),
             None => {
-                let member = seat.client.url();
-                reasons.push(format!("member {member}: signature is not of its key {}", seat.key));
+                missing.push(NoSignature::OtherKey { member: seat.client.url().clone(), key: seat.key });
             }
         }
     }
     let got = signatures.len();
     if got < threshold {
-        return Err(GatherError { threshold, got, reasons });
+        return Err(GatherError { threshold, got, missing });
     }
     Ok(signatures.into_values().take(threshold).flatten().collect())
 }

@@ -16,5 +16,5 @@ pub use api::{
     SignedBatch, StatementView,
 };
 pub use client::{ClientError, HttpClientError, MemberClient, http_client};
-pub use gather::{GatherError, Seat, gather};
+pub use gather::{GatherError, NoSignature, Seat, gather, in_a_row};
 pub use propose::{least_last_due, propose};

@@ -129,8 +129,8 @@ async fn two_of_three_members_suffice_when_one_is_dead() {
     }
     assert_eq!(signatures.len(), 130);
     let error = gather(&seats, &[statement], &domain, 3).await.unwrap_err();
-    assert_eq!((error.threshold, error.got, error.reasons.len()), (3, 2, 1));
-    assert!(error.reasons[0].contains("can't be reached"), "{error}");
+    assert_eq!((error.threshold, error.got, error.missing.len()), (3, 2, 1));
+    assert!(error.missing[0].to_string().contains("can't be reached"), "{error}");
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_signature_of_another_key_than_the_seats_is_not_gathered() {
     seats[1] = Seat { client: seats[0].client.clone(), ..seats[1].clone() };
     let error = gather(&seats, &[statement], &terms.oracle_domain(), 2).await.unwrap_err();
     assert_eq!(error.got, 1);
-    assert!(error.reasons[0].contains("signature is not of its key"), "{error}");
+    assert!(error.missing[0].to_string().contains("signature is not of its key"), "{error}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::{
     context::{Context, seats},
     error::SettleError,
 };
-use hashlease_committee::Seat;
+use hashlease_committee::{Seat, in_a_row};
 use hashlease_primitives::{Commitment, EpochId, EpochRoot, Lease, SignedEpochRoot, Terms, UnixMillis};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,11 +22,12 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Longest sleep, because the clock may be set and a cancellation may bring the lease's end closer.
 const MAX_SLEEP: Duration = Duration::from_secs(5);
 
-/// Which members confirmed the roots of which epochs, and the last logged failures of the others.
+/// Which members confirmed the roots of which epochs.
 #[derive(Default)]
 pub(crate) struct Delivered {
     seats: BTreeMap<u32, BTreeSet<usize>>,
-    failures: String,
+    /// Failures of the others as they were logged, so that the same ones are logged once.
+    logged: String,
 }
 
 impl Delivered {
@@ -92,7 +93,9 @@ async fn step(context: &Context, terms: &Terms, delivered: &mut Delivered) -> Re
     let signed = roots.into_iter().map(|(epoch, commitment)| sign(context, terms, epoch, commitment));
     let signed = signed.collect::<Result<Vec<_>, _>>()?;
     deliver(terms, &signed, &seats, delivered).await;
-    Ok(delivered.failures.is_empty() && seats.len() == committee.members.len())
+    let everywhere =
+        |root: &SignedEpochRoot| seats.iter().all(|seat| delivered.has(root.root.id.epoch, seat.index));
+    Ok(signed.iter().all(everywhere) && seats.len() == committee.signers())
 }
 
 fn sign(
@@ -132,7 +135,7 @@ pub(crate) async fn deliver(
                     }
                     confirmed.push(epoch);
                 }
-                Err(error) => return (seat.index, confirmed, Some(error.to_string())),
+                Err(error) => return (seat.index, confirmed, Some(error)),
             }
         }
         (seat.index, confirmed, None)
@@ -144,11 +147,11 @@ pub(crate) async fn deliver(
         }
         failures.extend(failure);
     }
-    let failures = failures.join("; ");
-    if failures != delivered.failures {
+    let failures = in_a_row(&failures);
+    if failures != delivered.logged {
         if !failures.is_empty() {
             warn!(lease = %terms.id, failures, "root delivery failed");
         }
-        delivered.failures = failures;
+        delivered.logged = failures;
     }
 }

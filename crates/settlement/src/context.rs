@@ -1,6 +1,7 @@
 //! The parts that the tasks of a provider's leases share.
 
-use hashlease_chain::{Chain, Committee, CommitteeMember, Committees, Sender};
+use alloy_primitives::Address;
+use hashlease_chain::{Chain, Committee, Committees, Sender};
 use hashlease_committee::{HttpClientError, MemberClient, Seat, http_client};
 use hashlease_ledger::Book;
 use hashlease_primitives::{EpochId, LocalSigner, SharedClock};
@@ -51,11 +52,10 @@ impl EvidenceBase {
 /// Seats of the members that announced a URL. Their clients share connections.
 pub(crate) fn seats(committee: &Committee) -> Result<Vec<Seat>, HttpClientError> {
     let http = http_client()?;
-    let with_url = committee.members.iter().filter_map(|member| Some((member, member.url.clone()?)));
-    let seat = |(member, url): (&CommitteeMember, Url)| Seat {
-        index: member.index,
-        key: member.key,
-        client: MemberClient::over(url, http.clone()),
+    let seat = |(index, key, url): (usize, Address, &Url)| Seat {
+        index,
+        key,
+        client: MemberClient::over(url.clone(), http.clone()),
     };
-    Ok(with_url.map(seat).collect())
+    Ok(committee.reachable().map(seat).collect())
 }

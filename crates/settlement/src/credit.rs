@@ -39,19 +39,19 @@ impl Context {
         let terms = &lease.terms;
         let asked = seats.iter().map(|seat| seat.client.statement(EpochId::new(terms.id, epoch)));
         let answers = futures::future::join_all(asked).await;
-        let mut reasons = Vec::new();
+        let mut failures = Vec::new();
         let mut views: Vec<StatementView> = Vec::new();
         for answer in answers {
             match answer {
                 Ok(view) => views.push(view),
-                Err(error) => reasons.push(error.to_string()),
+                Err(error) => failures.push(error),
             }
         }
         let Some(statement) = propose(&views, threshold) else {
             if views.iter().any(|view| view.pending) {
                 return Ok(());
             }
-            return Err(SettleError::NoAgreement { epoch, reasons });
+            return Err(SettleError::NoAgreement { epoch, failures });
         };
         let news = statement.work > lease.credited
             || statement.due > lease.due

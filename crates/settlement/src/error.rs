@@ -1,7 +1,7 @@
 //! Errors of settlement. Every failed step is retried.
 
 use hashlease_chain::ChainError;
-use hashlease_committee::{GatherError, HttpClientError};
+use hashlease_committee::{ClientError, GatherError, HttpClientError, in_a_row};
 use hashlease_ledger::BookError;
 use hashlease_primitives::KeyError;
 
@@ -19,8 +19,8 @@ pub enum SettleError {
     #[error(transparent)]
     Signatures(#[from] GatherError),
     /// Too few members have the same evidence.
-    #[error("members do not agree on the evidence up to epoch {epoch}: {}", reasons.join("; "))]
-    NoAgreement { epoch: u32, reasons: Vec<String> },
+    #[error("members do not agree on the evidence up to epoch {epoch}: {}", in_a_row(failures))]
+    NoAgreement { epoch: u32, failures: Vec<ClientError> },
     /// The provider's key failed.
     #[error(transparent)]
     Key(#[from] KeyError),

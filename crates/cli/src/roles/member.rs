@@ -6,7 +6,7 @@ use crate::{
     settings::{MemberSettings, RoleArgs},
 };
 use alloy_primitives::Address;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use hashlease_chain::{
     Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, Sender, WatchedLease,
     bindings::CommitteeOracle, follow,
@@ -95,9 +95,10 @@ async fn announce(chain: Chain, sender: Sender, key: Address, oracle: Address, u
 
 async fn announced(chain: &Chain, sender: &Sender, key: Address, oracle: Address, url: &str) -> Result<()> {
     let committee = chain.committee(oracle).await?;
-    let seat = committee.members.iter().find(|seat| seat.key == key || seat.owner == key);
+    let seat = committee.members.iter().find(|seat| seat.key == Some(key) || seat.owner == key);
     let Some(seat) = seat else { anyhow::bail!("{key} has no seat on the committee {oracle}") };
-    if seat.url.as_ref() == url.parse::<Url>().ok().as_ref() {
+    let own: Url = url.parse().with_context(|| format!("own URL {url:?}"))?;
+    if seat.url.as_ref() == Some(&own) {
         return Ok(());
     }
     sender.call(oracle, &CommitteeOracle::announceCall { url: url.to_owned() }).await?;
