@@ -6,7 +6,10 @@ use clap::Args;
 use eth_keystore::KeystoreError;
 use hashlease_primitives::{LocalSigner, NodeKey, Secret};
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::{
+    env::VarError,
+    path::{Path, PathBuf},
+};
 
 /// Environment variable with the password of keystore files.
 const PASSWORD: &str = "HASHLEASE_PASSWORD";
@@ -25,12 +28,24 @@ impl PasswordArgs {
         if let Some(path) = &self.password_file {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("password file {}", path.display()))?;
-            return Ok(Secret::new(text.lines().next().unwrap_or_default()));
+            let Some(password) = text.lines().next() else {
+                bail!("password file {}: expected a password in the first line, got nothing", path.display());
+            };
+            return Ok(Secret::new(password));
         }
-        match std::env::var(PASSWORD) {
-            Ok(password) => Ok(Secret::new(password)),
-            Err(_) => bail!("keystore files need a password: pass --password-file FILE or set {PASSWORD}"),
+        match secret_variable(PASSWORD)? {
+            Some(password) => Ok(password),
+            None => bail!("keystore files need a password: pass --password-file FILE or set {PASSWORD}"),
         }
+    }
+}
+
+/// An environment variable that holds a secret; its value is not repeated in the error.
+fn secret_variable(name: &str) -> Result<Option<Secret>> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(Secret::new(value))),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => bail!("{name}: expected text, got bytes that are not UTF-8"),
     }
 }
 
@@ -58,17 +73,17 @@ impl Source<'_> {
     /// The secret as hexadecimal digits.
     fn read(&self) -> Result<Secret> {
         let variable = format!("HASHLEASE_{}_KEY", self.name.to_uppercase());
-        match (self.keystore, std::env::var(&variable)) {
-            (Some(path), Err(_)) => {
+        match (self.keystore, secret_variable(&variable)?) {
+            (Some(path), None) => {
                 let secret = decrypt(path, self.password).with_context(|| format!("{} key", self.name))?;
                 Ok(Secret::new(hex::encode(secret)))
             }
-            (None, Ok(secret)) => Ok(Secret::new(secret)),
-            (Some(path), Ok(_)) => {
+            (None, Some(secret)) => Ok(secret),
+            (Some(path), Some(_)) => {
                 let path = path.display();
                 bail!("two {} keys: {variable} is set and {path} is given; keep one", self.name)
             }
-            (None, Err(_)) => bail!(
+            (None, None) => bail!(
                 "no {name} key: pass --{name}-keystore FILE (`hashlease key new FILE` makes one) or set {variable}",
                 name = self.name
             ),
@@ -106,6 +121,9 @@ mod tests {
         let error = format!("{:#}", decrypt(&file, &with(&wrong)).unwrap_err());
         assert!(error.contains("key.json") && error.contains("the password does not open it"), "{error}");
         assert!(!error.contains("barley"), "{error}");
+        std::fs::write(&wrong, "").unwrap();
+        let error = format!("{:#}", decrypt(&file, &with(&wrong)).unwrap_err());
+        assert!(error.contains("expected a password in the first line"), "{error}");
         let error = format!("{:#}", decrypt(&right, &with(&right)).unwrap_err());
         assert!(error.contains("right"), "{error}");
     }

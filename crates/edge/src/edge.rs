@@ -5,7 +5,7 @@ use crate::{
     lease_choice::LeaseChoice,
     leases::{EdgeLease, serve_leases},
     mined_lease::{MinedLease, MinedLeases},
-    session_numbers::SessionNumbers,
+    session_numbers::{SessionNumberError, SessionNumbers},
 };
 use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
@@ -41,8 +41,8 @@ pub enum EdgeError {
     SessionNumbers {
         /// Which file.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// What is wrong with it.
+        source: SessionNumberError,
     },
 }
 

@@ -18,7 +18,7 @@ use hashlease_share::VerifiedJob;
 use hashlease_stratum::server::SessionRefusal;
 use hashlease_stratum::{
     BIP320_MASK,
-    client::{ConnectOptions, UpstreamEvent, UpstreamEvents, connect},
+    client::{ClientEnd, ConnectOptions, UpstreamEvent, UpstreamEvents, connect},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -123,8 +123,8 @@ pub(crate) async fn run_link(
                 if authorised {
                     pause = Duration::from_millis(500);
                 }
-                served.set_link_state(reason.clone());
-                warn!(lease = %id, gateway = %way.gateway, reason, retry_in = ?pause, "gateway link ended");
+                served.set_link_state(reason.to_string());
+                warn!(lease = %id, gateway = %way.gateway, %reason, retry_in = ?pause, "gateway link ended");
             }
             Err(error) => {
                 served.set_link_state(error.to_string());
@@ -143,8 +143,27 @@ pub(crate) async fn run_link(
 pub(crate) struct LinkEnd {
     /// The gateway had accepted the access token.
     pub(crate) authorised: bool,
-    /// Why it ended, in words.
-    pub(crate) reason: String,
+    pub(crate) reason: LinkEndReason,
+}
+
+/// Why a connection to the gateway ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkEndReason {
+    /// Nothing is left to do.
+    #[error("lease is over")]
+    LeaseOver,
+    /// The gateway does not know the token.
+    #[error("gateway refused the access token: {message}")]
+    TokenRefused {
+        /// The gateway's words.
+        message: String,
+    },
+    /// The session ended.
+    #[error("{0}")]
+    Ended(Arc<ClientEnd>),
+    /// Its task is gone without a last event.
+    #[error("connection closed")]
+    Gone,
 }
 
 /// Reads one connection until it ends.
@@ -158,20 +177,22 @@ pub(crate) async fn read_link(served: &MinedLease, book: &Book, mut events: Upst
             event = events.next() => event,
             () = sleep(Duration::from_secs(deadline().clamp(1, 5))) => {
                 if deadline() == 0 {
-                    return LinkEnd { authorised, reason: "lease is over".into() };
+                    return LinkEnd { authorised, reason: LinkEndReason::LeaseOver };
                 }
                 continue;
             }
         };
         match event {
-            None => return LinkEnd { authorised, reason: "connection closed".into() },
-            Some(UpstreamEvent::Closed { reason, .. }) => return LinkEnd { authorised, reason },
+            None => return LinkEnd { authorised, reason: LinkEndReason::Gone },
+            Some(UpstreamEvent::Closed(end)) => {
+                return LinkEnd { authorised, reason: LinkEndReason::Ended(end) };
+            }
             Some(UpstreamEvent::Authorized) => {
                 authorised = true;
                 info!(lease = %served.id(), "gateway link is up");
             }
             Some(UpstreamEvent::Refused { message }) => {
-                let reason = format!("gateway refused the access token: {message}");
+                let reason = LinkEndReason::TokenRefused { message };
                 return LinkEnd { authorised: false, reason };
             }
             Some(UpstreamEvent::Difficulty(target)) => pool_target = Some(target),

@@ -3,7 +3,7 @@
 
 use crate::extranonce::{Layout, TailTooShort};
 use alloy_primitives::B256;
-use hashlease_primitives::{HeaderJob, Job, JobKind, UnixSeconds};
+use hashlease_primitives::{HeaderJob, HeaderTimeError, Job, JobKind, UnixSeconds};
 
 /// The fields of a job that depend on its kind.
 #[derive(Clone, Debug)]
@@ -33,8 +33,8 @@ pub(crate) enum FormError {
     #[error(transparent)]
     Tail(#[from] TailTooShort),
     /// The window ends after the last time a header can have.
-    #[error("job window ends at {0}: expected a header time of 32 bits")]
-    HeaderTime(UnixSeconds),
+    #[error("job window: {0}")]
+    HeaderTime(#[from] HeaderTimeError),
 }
 
 impl JobForm {
@@ -68,12 +68,11 @@ impl JobForm {
 
 impl HeaderForm {
     fn of(job: &HeaderJob) -> Result<Self, FormError> {
-        let time = |seconds: UnixSeconds| u32::try_from(seconds).map_err(|_| FormError::HeaderTime(seconds));
         Ok(Self {
             job: job.clone(),
             layout: Layout::of_tail(usize::from(job.tail_length))?,
-            first_ntime: time(job.not_before)?,
-            last_ntime: time(job.not_after)?,
+            first_ntime: job.not_before.try_into()?,
+            last_ntime: job.not_after.try_into()?,
         })
     }
 
@@ -120,7 +119,7 @@ mod tests {
         let refused = |job: Job| JobForm::of(&job).map(drop);
         let last = u64::from(u32::MAX);
         assert_eq!(refused(job(last - 9, last).into()), Ok(()));
-        let late = FormError::HeaderTime(UnixSeconds::new(last + 1));
+        let late = FormError::HeaderTime(HeaderTimeError(UnixSeconds::new(last + 1)));
         assert_eq!(refused(job(last, last + 1).into()), Err(late));
         let short = HeaderJob { tail_length: 1, ..job(0, 1) };
         assert_eq!(refused(short.into()), Err(FormError::Tail(TailTooShort(1))));

@@ -31,11 +31,27 @@ impl Candidate<'_> {
     }
 }
 
-/// The lease that a worker name pins: `<lease>` or `<lease>.<name>`.
+/// The lease that a worker's name asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    /// None if the number is larger than any lease's.
+    lease: Option<LeaseId>,
+}
+
+impl Pin {
+    pub(crate) fn is(self, lease: LeaseId) -> bool {
+        self.lease == Some(lease)
+    }
+}
+
+/// The lease that a worker's name pins: `<lease>` or `<lease>.<name>`, where `<lease>` is a number
+/// other than zero.
 #[must_use]
-pub(crate) fn pinned(worker: &str) -> Option<LeaseId> {
+pub(crate) fn pinned(worker: &str) -> Option<Pin> {
     let first = worker.split_once('.').map_or(worker, |(lease, _)| lease);
-    first.parse().ok().filter(|id| *id != 0).map(LeaseId)
+    let is_number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    let lease = first.parse().ok().map(LeaseId);
+    (is_number && lease != Some(LeaseId(0))).then_some(Pin { lease })
 }
 
 /// The lease for a worker: only the pinned one if the worker names a lease, otherwise the active
@@ -48,7 +64,7 @@ pub(crate) fn choose<'a>(
 ) -> Option<LeaseId> {
     let active = leases.filter(|lease| lease.terms.is_active(now));
     match pinned(worker) {
-        Some(id) => active.map(|lease| lease.terms.id).find(|found| *found == id),
+        Some(pin) => active.map(|lease| lease.terms.id).find(|found| pin.is(*found)),
         None => active
             .max_by_key(|lease| (lease.has_job, lease.deficit(now), std::cmp::Reverse(lease.terms.id)))
             .map(|lease| lease.terms.id),
@@ -103,7 +119,7 @@ impl LeaseChoice {
         let now = self.now();
         let pinned = pinned(worker);
         let leases = self.leases.borrow();
-        leases.values().filter(|served| pinned.is_none_or(|id| id == served.id())).any(|served| {
+        leases.values().filter(|served| pinned.is_none_or(|pin| pin.is(served.id()))).any(|served| {
             let terms = served.terms();
             now < terms.start && terms.start <= now.plus(CONNECT_AHEAD)
         })
@@ -148,6 +164,9 @@ mod tests {
         assert_eq!(choose("1.rig", UnixSeconds::new(150), leases()), Some(LeaseId(1)));
         assert_eq!(choose("1", UnixSeconds::new(150), leases()), Some(LeaseId(1)));
         assert_eq!(choose("3.rig", UnixSeconds::new(150), leases()), None);
+        // 2^64 + 1: no lease has this number
+        assert_eq!(choose("18446744073709551617.rig", UnixSeconds::new(150), leases()), None);
+        assert_eq!(choose("+1.rig", UnixSeconds::new(150), leases()), Some(LeaseId(2)), "no number");
         assert_eq!(choose("1.rig", UnixSeconds::new(250), leases()), None, "over");
     }
 

@@ -28,3 +28,4 @@ mod tests;
 
 pub use edge::{Edge, EdgeConfig, EdgeError, LeaseState};
 pub use leases::EdgeLease;
+pub use session_numbers::SessionNumberError;

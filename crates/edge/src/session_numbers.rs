@@ -44,21 +44,39 @@ fn store(path: &Path, reserved: u64) -> io::Result<()> {
     path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
+/// Why there is no number for a session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionNumberError {
+    /// The file can't be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The file holds something else.
+    #[error("expected a number, got {0:?}")]
+    NotANumber(String),
+    /// A panic left the numbers in an unknown state.
+    #[error("session numbers are poisoned")]
+    Poisoned,
+    /// Every space belongs to a live session.
+    #[error("all {spaces} sessions are in use")]
+    AllInUse {
+        /// How many there are.
+        spaces: NonZeroU64,
+    },
+}
+
 impl SessionNumbers {
     /// Continues after every number that an earlier run may have used.
     ///
     /// # Errors
     /// When the file can't be read or does not hold a number.
-    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn open(path: PathBuf) -> Result<Self, SessionNumberError> {
         let next = match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse().map_err(|_| {
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("{}: expected a number, got {:?}", path.display(), text.trim()),
-                )
-            })?,
+            Ok(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| SessionNumberError::NotANumber(text.trim().chars().take(48).collect()))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => 1,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         Ok(Self(Arc::new(Mutex::new(Inner { path, next, reserved: next, live: HashSet::new() }))))
     }
@@ -67,8 +85,8 @@ impl SessionNumbers {
     ///
     /// # Errors
     /// When it can't be made durable, or all of `spaces` are in use.
-    pub(crate) fn reserve(&self, spaces: NonZeroU64) -> io::Result<SessionNumber> {
-        let mut inner = self.0.lock().map_err(|_| io::Error::other("session numbers are poisoned"))?;
+    pub(crate) fn reserve(&self, spaces: NonZeroU64) -> Result<SessionNumber, SessionNumberError> {
+        let mut inner = self.0.lock().map_err(|_| SessionNumberError::Poisoned)?;
         for _ in 0..spaces.get() {
             let number = inner.next;
             if number >= inner.reserved {
@@ -81,7 +99,7 @@ impl SessionNumbers {
                 return Ok(SessionNumber { number, spaces, from: self.clone() });
             }
         }
-        Err(io::Error::other(format!("all {spaces} sessions are in use")))
+        Err(SessionNumberError::AllInUse { spaces })
     }
 }
 
@@ -95,6 +113,7 @@ impl SessionNumber {
 
 impl Drop for SessionNumber {
     fn drop(&mut self) {
+        // after a panic no number is handed out any more, so none needs to be freed
         if let Ok(mut inner) = self.from.0.lock() {
             inner.live.remove(&(self.spaces, self.number % self.spaces));
         }
@@ -104,6 +123,15 @@ impl Drop for SessionNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_holds_no_number_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sessions");
+        fs::write(&path, "seven\n").unwrap();
+        let error = SessionNumbers::open(path).unwrap_err();
+        assert_eq!(error.to_string(), "expected a number, got \"seven\"");
+    }
 
     fn spaces(count: u64) -> NonZeroU64 {
         NonZeroU64::new(count).unwrap()

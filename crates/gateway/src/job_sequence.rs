@@ -17,24 +17,33 @@ pub(crate) struct JobSequence {
     reserved: u64,
 }
 
+/// Why a lease's sequences can't be continued.
+#[derive(Debug, thiserror::Error)]
+pub enum JobSequenceError {
+    /// The file can't be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The file holds something else.
+    #[error("expected a number, got {0:?}")]
+    NotANumber(String),
+}
+
 impl JobSequence {
     /// Continues after every sequence that an earlier run may have used.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self, JobSequenceError> {
         let next = match fs::read_to_string(path) {
-            Ok(text) => text.trim().parse().map_err(|_| {
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("expected a number, got {:?}", text.trim()),
-                )
-            })?,
+            Ok(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| JobSequenceError::NotANumber(text.trim().chars().take(48).collect()))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => 1,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         Ok(Self { path: path.to_owned(), next, reserved: next })
     }
 
     /// The next sequence; it is reserved on disk.
-    pub(crate) fn reserve(&mut self) -> io::Result<u64> {
+    pub(crate) fn reserve(&mut self) -> Result<u64, JobSequenceError> {
         if self.next >= self.reserved {
             let reserved = self.next.saturating_add(BLOCK);
             let fresh = self.path.with_extension("new");
@@ -56,6 +65,15 @@ impl JobSequence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_holds_no_number_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lease-1.sequence");
+        fs::write(&path, "seven\n").unwrap();
+        let error = JobSequence::open(&path).unwrap_err();
+        assert_eq!(error.to_string(), "expected a number, got \"seven\"");
+    }
 
     #[test]
     fn no_sequence_comes_twice_over_restarts() {

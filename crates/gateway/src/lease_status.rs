@@ -1,9 +1,10 @@
 //! State of the gateway's leases, as plain data.
 
+use hashlease_stratum::RpcError;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Codes of refusals that are counted separately; further ones count as 20.
+/// Codes of refusals that are counted separately; further ones count as [`RpcError::OTHER`].
 const MAX_CODES: usize = 32;
 
 /// State of a lease's pool session.
@@ -40,7 +41,7 @@ pub struct PoolVerdicts {
 impl PoolVerdicts {
     pub(crate) fn refuse(&mut self, code: i64) {
         let known = self.refused.contains_key(&code) || self.refused.len() < MAX_CODES;
-        let count = self.refused.entry(if known { code } else { 20 }).or_default();
+        let count = self.refused.entry(if known { code } else { RpcError::OTHER }).or_default();
         *count = count.saturating_add(1);
     }
 }

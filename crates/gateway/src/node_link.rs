@@ -131,7 +131,7 @@ impl NodeLink {
 
     fn tell(&self, event: LinkEvent) -> Reply {
         match event {
-            LinkEvent::Job(job) => self.announce(&job, job.clean).into(),
+            LinkEvent::Job(job) => self.announce(&job, &job.notify).into(),
             LinkEvent::Session(session) => self.announce_session(&session).into(),
             LinkEvent::Difficulty(target) => {
                 self.dialect.event(Event::Target(target, self.difficulty)).into()
@@ -157,28 +157,16 @@ impl NodeLink {
         let session = greeting.session.as_ref().map(|session| self.announce_session(session));
         let target =
             greeting.difficulty.map(|target| self.dialect.event(Event::Target(target, self.difficulty)));
-        let job = greeting.job.as_ref().map(|job| self.announce(job, true));
+        let job = greeting
+            .job
+            .as_ref()
+            .map(|job| self.announce(job, &Notify { clean_jobs: true, ..job.notify.clone() }));
         [session, target, job].into_iter().flatten().collect()
     }
 
-    fn announce(&self, handed_out: &HandedOutJob, clean: bool) -> String {
-        let job = &handed_out.header;
-        let job_id = format!("{:x}", job.sequence);
-        let notify = Notify {
-            job_id: job_id.clone(),
-            prev_hash: job.prev_hash,
-            // the prefix contains extranonce1 already; nodes read the signed fields
-            coinb1: job.coinbase_prefix.to_vec(),
-            coinb2: job.coinbase_suffix.to_vec(),
-            branch: job.branch.clone(),
-            version: job.version,
-            n_bits: job.n_bits,
-            // no job is signed whose window ends beyond 32 bits
-            ntime: u32::try_from(job.not_before).unwrap_or(u32::MAX),
-            clean_jobs: clean,
-        };
-        let signed = Event::SignedJob { job_id: &job_id, signed: handed_out.verified.signed() };
-        [self.dialect.event(Event::HeaderJob(&notify)), self.dialect.event(signed)].concat()
+    fn announce(&self, job: &HandedOutJob, notify: &Notify) -> String {
+        let signed = Event::SignedJob { job_id: &notify.job_id, signed: job.verified.signed() };
+        [self.dialect.event(Event::HeaderJob(notify)), self.dialect.event(signed)].concat()
     }
 
     /// The pool's session if there is only one lease: nothing else can be announced before the node

@@ -9,11 +9,13 @@ use crate::{
     sign_job::{Extranonce, JobError},
 };
 use hashlease_net::SharedNetwork;
-use hashlease_primitives::{Difficulty, DifficultyBase, Target, Terms, UnixSeconds};
-use hashlease_share::VerifiedJob;
+use hashlease_primitives::{Algorithm, Difficulty, DifficultyBase, HeaderJob, Target, Terms, UnixSeconds};
+use hashlease_share::{EvidenceReason, VerifiedJob};
 use hashlease_stratum::{
     BIP320_MASK, Notify,
-    client::{ConnectOptions, UpstreamEvent, UpstreamEvents, UpstreamHandle, connect},
+    client::{
+        ClientEnd, ConnectError, ConnectOptions, UpstreamEvent, UpstreamEvents, UpstreamHandle, connect,
+    },
 };
 use std::{
     sync::{Arc, Mutex},
@@ -38,12 +40,26 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Why a session at the pool ended.
 enum PoolSessionEnd {
-    /// It could not be opened or was lost, with the reason in words; another attempt follows.
-    Lost(String),
+    /// It could not be opened or was lost; another attempt follows.
+    Lost(PoolLoss),
     /// The renter named another pool or worker.
     Moved,
     /// The lease is over.
     LeaseOver,
+}
+
+/// Why there is no session at the pool.
+#[derive(Debug, thiserror::Error)]
+enum PoolLoss {
+    /// It could not be opened.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// It ended.
+    #[error("{0}")]
+    Ended(Arc<ClientEnd>),
+    /// Its task is gone without a last event.
+    #[error("closed")]
+    Gone,
 }
 
 /// Serves a lease until its end.
@@ -79,7 +95,7 @@ pub(crate) async fn serve_lease(served: Arc<ServedLease>, agent: String, network
                 let session = PoolSession::new(&served, &mut members, handle, sessions);
                 session.read_pool(events, &mut assignment).await
             }
-            Err(error) => (false, PoolSessionEnd::Lost(error.to_string())),
+            Err(error) => (false, PoolSessionEnd::Lost(error.into())),
         };
         if worked {
             pause = FIRST_PAUSE;
@@ -91,7 +107,7 @@ pub(crate) async fn serve_lease(served: Arc<ServedLease>, agent: String, network
                 pause = FIRST_PAUSE;
                 continue;
             }
-            PoolSessionEnd::Lost(trouble) => without_password(&trouble, current.pool.password.reveal()),
+            PoolSessionEnd::Lost(loss) => without_password(&loss.to_string(), current.pool.password.reveal()),
         };
         let changed = served.set_pool_state(PoolState::Lost, &trouble);
         if !is_over(&current.terms, served.now()) {
@@ -192,8 +208,10 @@ impl<'a> PoolSession<'a> {
             }
             let clean = tokio::select! {
                 event = events.next() => match event {
-                    None => return (self.worked, PoolSessionEnd::Lost("closed".into())),
-                    Some(UpstreamEvent::Closed { reason, .. }) => return (self.worked, PoolSessionEnd::Lost(reason)),
+                    None => return (self.worked, PoolSessionEnd::Lost(PoolLoss::Gone)),
+                    Some(UpstreamEvent::Closed(end)) => {
+                        return (self.worked, PoolSessionEnd::Lost(PoolLoss::Ended(end)));
+                    }
                     Some(event) => match self.accept_event(event) {
                         Some(clean) => clean,
                         None => continue,
@@ -278,15 +296,14 @@ impl<'a> PoolSession<'a> {
                 self.served.tell_nodes("pool refuses the renter's worker");
                 None
             }
-            UpstreamEvent::Other { .. } | UpstreamEvent::Closed { .. } => None,
+            UpstreamEvent::Other { .. } | UpstreamEvent::Closed(_) => None,
         }
     }
 
     /// The target of new jobs; `None` while the pool has sent none and there is time left for it.
     fn target(&mut self) -> Option<Target> {
         if self.easiest.is_none() && self.since.elapsed() >= NO_DIFFICULTY {
-            let one: Difficulty = "1".parse().ok()?;
-            let one = one.target(DifficultyBase::of_stratum(self.terms.algorithm));
+            let one = Difficulty::ONE.target(DifficultyBase::of_stratum(self.terms.algorithm));
             warn!(lease = %self.terms.id, "pool sends no difficulty, assuming 1");
             self.served.tell_difficulty(one, self.number);
             (self.target, self.easiest) = (Some(one), Some(one));
@@ -301,18 +318,19 @@ impl<'a> PoolSession<'a> {
         }
         let (Some(target), Some(notify)) = (self.target(), self.notify.clone()) else { return };
         let id = self.terms.id;
-        match sign(self.served, self.terms.clone(), notify.clone(), self.session.clone()).await {
-            Ok(verified) => {
-                // pools of this dialect have header jobs only
-                let Some(header) = verified.job().header().cloned() else { return };
-                // shares of earlier sessions' jobs can no longer be forwarded
-                let clean = clean || !self.worked;
+        // shares of earlier sessions' jobs can no longer be forwarded
+        let clean = clean || !self.worked;
+        let signed = sign(self.served, self.terms.clone(), notify.clone(), self.session.clone()).await;
+        match signed.and_then(|verified| {
+            announcement(&verified, self.terms.algorithm, clean).map(|job| (verified, job))
+        }) {
+            Ok((verified, (header, announced))) => {
                 debug!(lease = %id, sequence = verified.job().sequence(), clean, "job signed");
                 self.members.post_to_all(verified.signed());
                 self.served.hand_out(HandedOutJob {
                     verified: Arc::new(verified),
                     header,
-                    clean,
+                    notify: announced,
                     pool_job: notify.job_id,
                     session: self.number,
                     upstream: self.handle.clone(),
@@ -340,6 +358,17 @@ impl<'a> PoolSession<'a> {
     }
 }
 
+/// The job as shares are checked against it, and as nodes read it.
+fn announcement(
+    job: &VerifiedJob,
+    algorithm: Algorithm,
+    clean: bool,
+) -> Result<(HeaderJob, Notify), JobError> {
+    // pools of this dialect have header jobs only
+    let header = job.job().header().ok_or(EvidenceReason::JobKind(algorithm))?;
+    Ok((header.clone(), Notify::of_signed(header, clean)?))
+}
+
 /// Signs a job on a blocking thread: a key may be slow, and sequences are written to disk.
 async fn sign(
     served: &ServedLease,
@@ -349,7 +378,7 @@ async fn sign(
 ) -> Result<VerifiedJob, JobError> {
     let (maker, now) = (served.maker(), served.now());
     let signing = tokio::task::spawn_blocking(move || lock(&maker).make(&terms, &notify, &session, now));
-    signing.await.unwrap_or_else(|error| Err(JobError::Sequence(std::io::Error::other(error))))
+    signing.await.unwrap_or_else(|error| Err(error.into()))
 }
 
 /// Time until the next fresh job: the interval, or less if an epoch or the lease starts before.

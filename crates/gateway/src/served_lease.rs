@@ -3,6 +3,7 @@
 use crate::refusal::Refusal;
 use crate::{
     assignment::Assignment,
+    job_sequence::JobSequenceError,
     lease_status::{LeaseStatus, PoolState, PoolVerdicts},
     shares::Shares,
     sign_job::{Extranonce, JobMaker},
@@ -12,13 +13,12 @@ use hashlease_check::ShareChecker;
 use hashlease_primitives::{HeaderJob, LeaseId, SharedClock, Target, Terms, UnixSeconds};
 use hashlease_share::{HeaderShare, Share, VerifiedJob};
 use hashlease_stratum::{
-    Rejection,
+    Notify, Rejection,
     client::{SubmitOutcome, UpstreamHandle},
     server::SessionEnd,
 };
 use std::{
     collections::BTreeMap,
-    io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -39,7 +39,8 @@ pub(crate) struct HandedOutJob {
     pub(crate) verified: Arc<VerifiedJob>,
     /// What its shares are headers of.
     pub(crate) header: HeaderJob,
-    pub(crate) clean: bool,
+    /// The same job as it is announced.
+    pub(crate) notify: Notify,
     pub(crate) pool_job: String,
     /// Number of the upstream session that it came from.
     pub(crate) session: u64,
@@ -126,7 +127,7 @@ impl ServedLease {
         sequences: &Path,
         checker: Arc<ShareChecker>,
         clock: SharedClock,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, JobSequenceError> {
         Ok(Self {
             assignment: watch::Sender::new(assignment),
             maker: Arc::new(Mutex::new(JobMaker::open(signer, sequences)?)),

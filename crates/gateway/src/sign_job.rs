@@ -1,11 +1,14 @@
 //! Makes a signed job of a pool's job.
 
-use crate::{job_sequence::JobSequence, signer::JobSigner};
+use crate::{
+    job_sequence::{JobSequence, JobSequenceError},
+    signer::JobSigner,
+};
 use alloy_primitives::Bytes;
-use hashlease_primitives::{HeaderJob, Job, SignedJob, Terms, UnixSeconds};
+use hashlease_primitives::{HeaderJob, HeaderTimeError, Job, SignedJob, Terms, UnixSeconds};
 use hashlease_share::{EvidenceReason, MAX_JOB_WINDOW, MAX_TAIL, VerifiedJob};
 use hashlease_stratum::Notify;
-use std::{io, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 /// How far a pool's time may be ahead of our clock, seconds (as Bitcoin nodes accept).
 const MAX_AHEAD: u64 = 7_200;
@@ -27,8 +30,8 @@ pub enum JobError {
         now: UnixSeconds,
     },
     /// The window would end after the last time a header can have.
-    #[error("job window ends at {0}: expected a header time of 32 bits")]
-    HeaderTime(UnixSeconds),
+    #[error("job window: {0}")]
+    HeaderTime(#[from] HeaderTimeError),
     /// Not inside the lease.
     #[error("the lease is not running at {0}")]
     NotRunning(UnixSeconds),
@@ -43,9 +46,12 @@ pub enum JobError {
     /// The key failed.
     #[error(transparent)]
     Key(#[from] hashlease_primitives::KeyError),
+    /// Signing panicked or was stopped.
+    #[error("signing: {0}")]
+    Stopped(#[from] tokio::task::JoinError),
     /// The sequence could not be reserved.
     #[error("job sequence: {0}")]
-    Sequence(#[from] io::Error),
+    Sequence(#[from] JobSequenceError),
 }
 
 /// Signs the jobs of one lease.
@@ -70,8 +76,8 @@ impl JobMaker {
     /// For a lease whose sequences are stored in `file`.
     ///
     /// # Errors
-    /// When the file can't be read.
-    pub fn open(signer: Arc<dyn JobSigner>, file: &Path) -> io::Result<Self> {
+    /// When the file can't be read or holds no number.
+    pub fn open(signer: Arc<dyn JobSigner>, file: &Path) -> Result<Self, JobSequenceError> {
         Ok(Self { signer, sequence: JobSequence::open(file)? })
     }
 
@@ -105,9 +111,8 @@ impl JobMaker {
             return Err(JobError::NotRunning(not_before));
         }
         let not_after = not_before.plus(window).min(last);
-        if u32::try_from(not_after).is_err() {
-            return Err(JobError::HeaderTime(not_after));
-        }
+        // checked before a sequence is reserved for the job
+        u32::try_from(not_after)?;
         let prefix = [notify.coinb1.as_slice(), &session.extranonce1].concat();
         let job = HeaderJob {
             lease: terms.id,

@@ -138,20 +138,8 @@ impl Jobs {
 
 /// The lines with which a gateway sends a job to a node.
 fn lines(signed: &SignedJob) -> String {
-    let job = signed.job.header().unwrap();
-    let id = format!("{:x}", job.sequence);
-    let notify = Notify {
-        job_id: id.clone(),
-        prev_hash: job.prev_hash,
-        coinb1: job.coinbase_prefix.to_vec(),
-        coinb2: job.coinbase_suffix.to_vec(),
-        branch: job.branch.clone(),
-        version: job.version,
-        n_bits: job.n_bits,
-        ntime: u32::try_from(job.not_before).unwrap(),
-        clean_jobs: false,
-    };
-    [encode::notify(&notify), encode::hashlease_job(&id, signed)].concat()
+    let notify = Notify::of_signed(signed.job.header().unwrap(), false).unwrap();
+    [encode::notify(&notify), encode::hashlease_job(&notify.job_id, signed)].concat()
 }
 
 /// A gateway's end of the link: it accepts the node and every share, and forwards all pushed lines.

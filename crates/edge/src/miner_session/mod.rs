@@ -189,7 +189,7 @@ impl MinerSession {
         }
         let number = self.choice.numbers.reserve(self.layout.sessions()).map_err(|error| {
             warn!(peer = %self.peer, %error, "no extranonce for a miner");
-            SessionEnd::NoExtranonce(error)
+            SessionEnd::NoExtranonce
         })?;
         let reserved = number.get();
         self.number = Some(number);
@@ -227,7 +227,7 @@ impl MinerSession {
         }
         let current = self.lease.as_ref().map(|(lease, _)| lease.id());
         if let (Some(wanted), Some(current)) = (pinned(&user), current)
-            && wanted != current
+            && !wanted.is(current)
         {
             info!(peer = %self.peer, worker = user, lease = %current, "connection mines for another lease");
             return self.reject(id, SessionRefusal::ConnectionOfOtherLease(current));

@@ -194,21 +194,8 @@ async fn of_two_jobs_that_come_at_once_under_one_sequence_one_is_handed_out() {
 
 /// The lines with which a gateway sends a job.
 fn lines(signed: &SignedJob, clean: bool) -> String {
-    let job = &signed.job;
-    let job = job.header().unwrap();
-    let job_id = format!("{:x}", job.sequence);
-    let notify = Notify {
-        job_id: job_id.clone(),
-        prev_hash: job.prev_hash,
-        coinb1: job.coinbase_prefix.to_vec(),
-        coinb2: job.coinbase_suffix.to_vec(),
-        branch: job.branch.clone(),
-        version: job.version,
-        n_bits: job.n_bits,
-        ntime: u32::try_from(job.not_before).unwrap(),
-        clean_jobs: clean,
-    };
-    [encode::notify(&notify), encode::hashlease_job(&job_id, signed)].concat()
+    let notify = Notify::of_signed(signed.job.header().unwrap(), clean).unwrap();
+    [encode::notify(&notify), encode::hashlease_job(&notify.job_id, signed)].concat()
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! What a pool sends and answers.
 
-use crate::dialect::Notify;
+use super::ClientEnd;
+use crate::dialect::{Notify, json_rpc::RpcError};
 use hashlease_primitives::Target;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What a pool sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum UpstreamEvent {
     /// The answer to `mining.subscribe`: the extranonce of this session.
     Subscribed {
@@ -42,12 +44,7 @@ pub enum UpstreamEvent {
         message: String,
     },
     /// The session ended; the last event.
-    Closed {
-        /// Why: a stable kebab-case name.
-        code: &'static str,
-        /// Why, in words.
-        reason: String,
-    },
+    Closed(Arc<ClientEnd>),
 }
 
 /// What a pool answered to a share.
@@ -64,4 +61,10 @@ pub enum SubmitOutcome {
     },
     /// The session ended before an answer, or none came in time.
     Lost,
+}
+
+impl From<RpcError> for SubmitOutcome {
+    fn from(error: RpcError) -> Self {
+        Self::Rejected { code: error.code, message: error.message }
+    }
 }

@@ -6,10 +6,12 @@
 //! and when to connect again. `client.reconnect` only ends it, because following it to another host
 //! is how hash power gets stolen.
 
+mod end;
 mod event;
 mod options;
 mod session;
 
+pub use end::ClientEnd;
 pub use event::{SubmitOutcome, UpstreamEvent};
 pub use options::ConnectOptions;
 

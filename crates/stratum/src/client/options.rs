@@ -34,6 +34,7 @@ impl ConnectOptions {
             Some((scheme, rest)) => (Some(scheme.to_owned()), rest),
             None => (None, address.trim()),
         };
+        // the first part of any text exists
         let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
         Self {

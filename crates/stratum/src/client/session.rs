@@ -1,19 +1,20 @@
 //! One session at a pool, from the connection to its end.
 
 use super::{
+    end::ClientEnd,
     event::{SubmitOutcome, UpstreamEvent},
     options::ConnectOptions,
 };
 use crate::{
     dialect::{
         json_rpc::{Id, Message, MessageError, RpcError},
-        v1::{NoticeError, PoolNotice, encode, extranonce},
+        v1::{PoolNotice, encode, extranonce},
     },
-    line::{LineError, LineReader},
+    line::LineReader,
 };
 use hashlease_net::Stream;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncWriteExt as _, ReadHalf, WriteHalf, split},
     sync::{mpsc, oneshot},
@@ -58,8 +59,8 @@ pub(super) async fn run(
     debug!(pool = session.options.address, code = end.code(), reason = %end, "session ended");
     // shares in flight are lost; their senders learn it even while nobody reads the events
     session.pending.clear();
-    let closed = UpstreamEvent::Closed { code: end.code(), reason: end.to_string() };
-    let _ = session.events.send(closed).await;
+    // nobody may be reading the events any more
+    let _ = session.events.send(UpstreamEvent::Closed(Arc::new(end))).await;
 }
 
 struct ClientSession {
@@ -78,51 +79,6 @@ struct ClientSession {
 struct PendingShare {
     outcome: oneshot::Sender<SubmitOutcome>,
     sent: Instant,
-}
-
-/// Why a session at a pool ended.
-#[derive(Debug, thiserror::Error)]
-enum ClientEnd {
-    #[error("closed by us")]
-    ClosedHere,
-    #[error("closed by the other side")]
-    ClosedByPool,
-    #[error(transparent)]
-    Line(#[from] LineError),
-    #[error(transparent)]
-    Write(#[from] io::Error),
-    #[error("does not read what it is sent")]
-    NotReading,
-    #[error("{method} is not answered within {seconds} s")]
-    NotAnswered { method: &'static str, seconds: u64 },
-    #[error("does not speak Stratum: {0}")]
-    NotStratum(#[from] MessageError),
-    #[error("mining.subscribe was refused: {0}")]
-    SubscribeRefused(String),
-    #[error(transparent)]
-    SubscribeUnreadable(#[from] NoticeError),
-    #[error("worker was refused: {0}")]
-    WorkerRefused(String),
-    #[error("asked us to reconnect")]
-    Reconnect,
-}
-
-impl ClientEnd {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::ClosedHere => "closed-here",
-            Self::ClosedByPool => "closed-by-pool",
-            Self::Line(error) => error.code(),
-            Self::Write(_) => "connection-lost",
-            Self::NotReading => "not-reading",
-            Self::NotAnswered { .. } => "not-answered",
-            Self::NotStratum(_) => "not-stratum",
-            Self::SubscribeRefused(_) => "subscribe-refused",
-            Self::SubscribeUnreadable(_) => "subscribe-unreadable",
-            Self::WorkerRefused(_) => "worker-refused",
-            Self::Reconnect => "reconnect",
-        }
-    }
 }
 
 impl ClientSession {
@@ -214,7 +170,7 @@ impl ClientSession {
             SUBSCRIBE if self.subscribed => Ok(()),
             SUBSCRIBE => {
                 if let Some(error) = error {
-                    return Err(ClientEnd::SubscribeRefused(error.message));
+                    return Err(ClientEnd::SubscribeRefused(error));
                 }
                 self.subscribed = true;
                 self.subscribed(&result).await
@@ -230,16 +186,16 @@ impl ClientSession {
                 self.write(&ask).await
             }
             AUTHORIZE => {
-                let message = error.map_or_else(|| result.to_string(), |error| error.message);
-                self.emit(UpstreamEvent::Refused { message: message.clone() }).await?;
-                Err(ClientEnd::WorkerRefused(message))
+                let error = error.unwrap_or_else(|| RpcError::unnumbered(result.to_string()));
+                self.emit(UpstreamEvent::Refused { message: error.message.clone() }).await?;
+                Err(ClientEnd::WorkerRefused(error))
             }
             id => {
                 if let Some(pending) = self.pending.remove(&id) {
                     let _ = pending.outcome.send(match error {
                         None if result == Value::Bool(true) => SubmitOutcome::Accepted,
-                        None => SubmitOutcome::Rejected { code: 20, message: result.to_string() },
-                        Some(error) => SubmitOutcome::Rejected { code: error.code, message: error.message },
+                        None => RpcError::unnumbered(result.to_string()).into(),
+                        Some(error) => error.into(),
                     });
                 }
                 Ok(())

@@ -130,6 +130,15 @@ impl<'de> Deserialize<'de> for Parts {
 }
 
 impl RpcError {
+    /// Stratum's number for anything that has no number of its own.
+    pub const OTHER: i64 = 20;
+
+    /// A refusal that came without a number.
+    #[must_use]
+    pub const fn unnumbered(message: String) -> Self {
+        Self { code: Self::OTHER, message }
+    }
+
     fn read(value: &Value) -> Option<Self> {
         let text = |value: &Value| match value {
             Value::String(text) => text.clone(),
@@ -142,14 +151,14 @@ impl RpcError {
         match value {
             Value::Null | Value::Bool(false) => None,
             Value::Array(parts) => Some(Self {
-                code: parts.first().and_then(number).unwrap_or(20),
+                code: parts.first().and_then(number).unwrap_or(Self::OTHER),
                 message: parts.get(1).map(text).unwrap_or_default(),
             }),
             Value::Object(parts) => Some(Self {
-                code: parts.get("code").and_then(number).unwrap_or(20),
+                code: parts.get("code").and_then(number).unwrap_or(Self::OTHER),
                 message: parts.get("message").map(text).unwrap_or_default(),
             }),
-            other => Some(Self { code: 20, message: text(other) }),
+            other => Some(Self::unnumbered(text(other))),
         }
     }
 }
@@ -175,7 +184,7 @@ impl Message {
         }
         let mut error = parts.error.as_ref().and_then(RpcError::read);
         if error.is_none() && parts.result == Some(Value::Bool(false)) {
-            error = parts.reject_reason.map(|message| RpcError { code: 20, message });
+            error = parts.reject_reason.map(RpcError::unnumbered);
         }
         Ok(Self::Response { id: parts.id, result: parts.result.unwrap_or_default(), error })
     }

@@ -34,8 +34,8 @@ pub enum SessionEnd {
     #[error("lease is no longer served here")]
     LeaseNotServed,
     /// No extranonce could be reserved.
-    #[error("no extranonce: {0}")]
-    NoExtranonce(#[source] io::Error),
+    #[error("no extranonce is free")]
+    NoExtranonce,
     /// The next job needs other extranonce sizes and the miner did not subscribe to changes.
     #[error("extranonce sizes changed and the miner did not subscribe to changes")]
     ExtranonceChanged,
@@ -64,7 +64,7 @@ impl SessionEnd {
             Self::NoActiveLease => "no-active-lease",
             Self::LeaseOver => "lease-over",
             Self::LeaseNotServed => "lease-not-served",
-            Self::NoExtranonce(_) => "no-extranonce",
+            Self::NoExtranonce => "no-extranonce",
             Self::ExtranonceChanged => "extranonce-changed",
             Self::Unauthorized => "unauthorized",
             Self::NoToken(_) => "no-token",
