@@ -1,6 +1,6 @@
 //! Errors of a journal.
 
-use crate::RecordError;
+use crate::{Damage, RecordError};
 use std::{io, path::PathBuf, sync::Arc};
 
 /// Why a journal can't be opened, read or written.
@@ -18,14 +18,14 @@ pub enum JournalError {
         source: Arc<io::Error>,
     },
     /// A segment is damaged in a place that no power cut damages.
-    #[error("journal {} is damaged at byte {offset}: {message}", path.display())]
+    #[error("journal {} is damaged at byte {offset}: {damage}", path.display())]
     Damaged {
         /// Segment.
         path: PathBuf,
         /// Offset of the bad bytes.
         offset: u64,
-        /// Expected and actual content.
-        message: String,
+        /// What is wrong with them.
+        damage: Damage,
     },
     /// A record is intact but can't be decoded, for instance one of a newer version.
     #[error("journal {} at byte {offset}: {source}", path.display())]

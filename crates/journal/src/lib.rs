@@ -27,6 +27,7 @@
 //! (worker names, coinbases) can't pass for a frame.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod damage;
 mod disk;
 mod error;
 #[cfg(test)]
@@ -41,6 +42,7 @@ mod torn_tail;
 mod wire;
 mod writer;
 
+pub use damage::Damage;
 pub use error::JournalError;
 pub use journal::Journal;
 pub use options::Options;

@@ -1,6 +1,6 @@
 //! The binary format of segments and frames.
 
-use crate::{JournalError, MAX_BODY, Record};
+use crate::{Damage, JournalError, MAX_BODY, Record};
 use hashlease_share::wire::{Fields, WireError};
 use std::{
     fs,
@@ -95,26 +95,24 @@ struct Frame {
 }
 
 /// Reads the frame at the start of `bytes`.
-fn parse(mark: u64, bytes: &[u8]) -> Result<Frame, String> {
-    let short = |error: WireError| error.to_string();
+fn parse(mark: u64, bytes: &[u8]) -> Result<Frame, Damage> {
     let mut fields = Fields::new(bytes);
-    if fields.u64("frame's mark").map_err(short)? != mark {
-        return Err("no frame starts here".into());
+    if fields.u64("frame's mark")? != mark {
+        return Err(Damage::NoFrame);
     }
-    let (first, count) =
-        (fields.u64("frame's first record").map_err(short)?, fields.u32("frame's records").map_err(short)?);
+    let (first, count) = (fields.u64("frame's first record")?, fields.u32("frame's records")?);
     // too long for this platform is too long in any case
-    let length = usize::try_from(fields.u32("frame's length").map_err(short)?).unwrap_or(usize::MAX);
-    let expected = fields.u32("frame's checksum").map_err(short)?;
+    let length = usize::try_from(fields.u32("frame's length")?).unwrap_or(usize::MAX);
+    let expected = fields.u32("frame's checksum")?;
     if length > MAX_PAYLOAD {
-        return Err(format!("frame of {length} bytes: expected at most {MAX_PAYLOAD}"));
+        return Err(Damage::FrameTooLong { length, max: MAX_PAYLOAD });
     }
-    let payload = fields.take("frame's payload", length).map_err(short)?;
+    let payload = fields.take("frame's payload", length)?;
     // never the fallback: its fields were just read
     let head = bytes.get(..FRAME_HEADER.saturating_sub(4)).unwrap_or_default();
     let actual = crc32c::crc32c_append(crc32c::crc32c(head), payload);
     if actual != expected {
-        return Err(format!("checksum: expected {expected:08x}, got {actual:08x}"));
+        return Err(Damage::Checksum { expected, actual });
     }
     Ok(Frame { first, count, length })
 }
@@ -155,11 +153,9 @@ impl Cursor {
         };
         if !bytes.starts_with(&header(mark, first)) {
             if bytes.starts_with(MAGIC) && version != VERSION {
-                return Err(cursor.damaged(8, format!("format version: expected {VERSION}, got {version}")));
+                return Err(cursor.damaged(8, Damage::Version { expected: VERSION, actual: version }));
             }
-            return Err(
-                cursor.damaged(0, format!("header: expected that of the segment from record {first}"))
-            );
+            return Err(cursor.damaged(0, Damage::Header { first }));
         }
         cursor.mark = Some(mark);
         cursor.offset = HEADER;
@@ -197,12 +193,12 @@ impl Cursor {
             if frame.first == self.number {
                 Ok(frame)
             } else {
-                Err(format!("expected record {}, got {}", self.number, frame.first))
+                Err(Damage::OtherRecord { expected: self.number, actual: frame.first })
             }
         });
         let found = match found {
             Ok(found) => found,
-            Err(message) if later_frame(mark, rest) => return Err(self.damaged(self.offset, message)),
+            Err(damage) if later_frame(mark, rest) => return Err(self.damaged(self.offset, damage)),
             Err(_) => return Ok(Some(End::Torn(self.offset))),
         };
         let start = self.offset.saturating_add(FRAME_HEADER);
@@ -221,13 +217,13 @@ impl Cursor {
             take(self.number, Record::decode(body).map_err(unreadable)?)?;
             self.number = self.number.saturating_add(1);
         }
-        payload.end().map_err(|error| self.damaged(self.offset, error.to_string()))?;
+        payload.end().map_err(|error| self.damaged(self.offset, error.into()))?;
         self.offset = end;
         Ok(None)
     }
 
-    fn damaged(&self, offset: usize, message: String) -> JournalError {
-        damaged(&self.path, offset, message)
+    fn damaged(&self, offset: usize, damage: Damage) -> JournalError {
+        damaged(&self.path, offset, damage)
     }
 }
 
@@ -236,18 +232,18 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
-fn damaged(path: &Path, offset: usize, message: String) -> JournalError {
-    JournalError::Damaged { path: path.to_owned(), offset: as_u64(offset), message }
+fn damaged(path: &Path, offset: usize, damage: Damage) -> JournalError {
+    JournalError::Damaged { path: path.to_owned(), offset: as_u64(offset), damage }
 }
 
 /// The error for a gap before the segment whose first record is `actual`.
 pub(crate) fn missing(path: &Path, expected: u64, actual: u64) -> JournalError {
-    damaged(path, 0, format!("a segment is missing: expected one from record {expected}, got {actual}"))
+    damaged(path, 0, Damage::SegmentMissing { expected, actual })
 }
 
 /// The error for a torn segment that is not the last one.
 pub(crate) fn torn_inside(path: &Path, offset: usize) -> JournalError {
-    damaged(path, offset, "the segment ends in the middle although another follows".into())
+    damaged(path, offset, Damage::TornInside)
 }
 
 /// Whether an intact frame starts anywhere after the first byte.

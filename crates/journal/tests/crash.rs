@@ -3,7 +3,7 @@
 
 use alloy_primitives::B256;
 use hashlease_fixtures::{header_job, terms};
-use hashlease_journal::{Journal, JournalError, Options, Record, RecordError, read};
+use hashlease_journal::{Damage, Journal, JournalError, Options, Record, RecordError, read};
 use hashlease_primitives::{LeaseId, UnixMillis};
 use proptest::prelude::*;
 use std::{
@@ -155,11 +155,15 @@ async fn segments_are_limited_in_size_and_a_missing_one_is_an_error() {
     // only the last segment may have a torn tail
     let whole = fs::read(&segments[1]).unwrap();
     fs::write(&segments[1], &whole[..whole.len() - 1]).unwrap();
-    assert!(matches!(open(&dir), Err(JournalError::Damaged { path, .. }) if path == segments[1]));
-    assert!(matches!(read(dir.path()).last(), Some(Err(JournalError::Damaged { .. }))));
+    let torn = |error: Option<JournalError>| {
+        let Some(JournalError::Damaged { path, damage, .. }) = error else { panic!("{error:?}") };
+        assert_eq!((path, damage), (segments[1].clone(), Damage::TornInside));
+    };
+    torn(open(&dir).err());
+    torn(read(dir.path()).last().and_then(Result::err));
     fs::write(&segments[1], [&whole[..], &[0; 9]].concat()).unwrap();
-    assert!(matches!(open(&dir), Err(JournalError::Damaged { path, .. }) if path == segments[1]));
-    assert!(matches!(read(dir.path()).last(), Some(Err(JournalError::Damaged { .. }))));
+    torn(open(&dir).err());
+    torn(read(dir.path()).last().and_then(Result::err));
     fs::write(&segments[1], &whole).unwrap();
     assert_eq!(open(&dir).unwrap().1.len(), 20);
 
@@ -170,25 +174,71 @@ async fn segments_are_limited_in_size_and_a_missing_one_is_an_error() {
 
     for gone in [1, 0] {
         fs::remove_file(&segments[gone]).unwrap();
-        assert!(matches!(open(&dir), Err(JournalError::Damaged { .. })), "segment {gone}");
-        assert!(matches!(read(dir.path()).last(), Some(Err(JournalError::Damaged { .. }))), "segment {gone}");
+        for error in [open(&dir).err(), read(dir.path()).last().and_then(Result::err)] {
+            let Some(JournalError::Damaged { damage, .. }) = error else {
+                panic!("segment {gone}: {error:?}")
+            };
+            assert!(matches!(damage, Damage::SegmentMissing { .. }), "segment {gone}: {damage}");
+        }
     }
 }
 
 /// Appends a frame to a segment; returns the offset of its payload.
 fn put_frame(path: &Path, mark: Option<[u8; 8]>, first: u64, bodies: &[&[u8]]) -> u64 {
+    put_frame_of(path, mark, first, bodies.len() as u32, bodies)
+}
+
+/// [`put_frame`] that states a number of records.
+fn put_frame_of(path: &Path, mark: Option<[u8; 8]>, first: u64, count: u32, bodies: &[&[u8]]) -> u64 {
     let mut bytes = fs::read(path).unwrap();
     let payload: Vec<u8> =
         bodies.iter().flat_map(|body| [&(body.len() as u32).to_le_bytes(), *body].concat()).collect();
     let mut frame = mark.unwrap_or(bytes[12..20].try_into().unwrap()).to_vec();
     frame.extend(first.to_le_bytes());
-    frame.extend((bodies.len() as u32).to_le_bytes());
+    frame.extend(count.to_le_bytes());
     frame.extend((payload.len() as u32).to_le_bytes());
     frame.extend(crc32c::crc32c(&[frame.as_slice(), &payload].concat()).to_le_bytes());
     let at = bytes.len() + frame.len();
     bytes.extend([frame, payload].concat());
     fs::write(path, bytes).unwrap();
     at as u64
+}
+
+#[tokio::test]
+async fn damage_is_named() {
+    let damage = |dir: &tempfile::TempDir| match open(dir).map(drop) {
+        Err(JournalError::Damaged { damage, .. }) => damage,
+        other => panic!("{other:?}"),
+    };
+    let (dir, path) = filled(2).await;
+    let whole = fs::read(&path).unwrap();
+    let second = HEADER + FRAME + 4 + BODY;
+    let changed = |at: usize, bytes: &[u8]| {
+        let mut changed = whole.clone();
+        changed[at..at + bytes.len()].copy_from_slice(bytes);
+        fs::write(&path, &changed).unwrap();
+        damage(&dir)
+    };
+    assert_eq!(changed(8, &[2, 0]), Damage::Version { expected: 1, actual: 2 });
+    assert_eq!(changed(20, &[1]), Damage::Header { first: 0 });
+    assert_eq!(changed(HEADER, &[!whole[HEADER]]), Damage::NoFrame);
+    let length = 5u32 << 20;
+    let too_long = Damage::FrameTooLong { length: 5 << 20, max: 4 << 20 };
+    assert_eq!(changed(HEADER + 20, &length.to_le_bytes()), too_long);
+    let longer_than_the_file = changed(HEADER + 20, &1_000u32.to_le_bytes());
+    assert!(matches!(&longer_than_the_file, Damage::Wire(error) if error.short), "{longer_than_the_file}");
+    let checksum = changed(HEADER + FRAME + 10, &[9]);
+    assert!(matches!(checksum, Damage::Checksum { .. }), "{checksum}");
+
+    // the first frame twice
+    fs::write(&path, [&whole[..second], &whole[HEADER..]].concat()).unwrap();
+    assert_eq!(damage(&dir), Damage::OtherRecord { expected: 1, actual: 0 });
+    // a frame of more bytes than its number of records says
+    fs::write(&path, &whole).unwrap();
+    let good = &whole[HEADER + FRAME + 4..second];
+    put_frame_of(&path, None, 2, 1, &[good, good]);
+    let more = damage(&dir);
+    assert!(matches!(&more, Damage::Wire(error) if error.field == "end"), "{more}");
 }
 
 #[tokio::test]
