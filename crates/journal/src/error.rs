@@ -3,6 +3,24 @@
 use crate::{Damage, RecordError};
 use std::{io, path::PathBuf, sync::Arc};
 
+/// Why a journal can't be opened: its own error, or that of the replay.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OpenError<E> {
+    /// The journal itself can't be read, or no writer can be started.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The `replay` function given to `open` returned an error.
+    #[error("journal {}: record {number}: {source}", path.display())]
+    Replay {
+        /// Directory.
+        path: PathBuf,
+        /// Number of the record.
+        number: u64,
+        /// That error.
+        source: E,
+    },
+}
+
 /// Why a journal can't be opened, read or written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
@@ -36,16 +54,6 @@ pub enum JournalError {
         offset: u64,
         /// The decoder's error.
         source: RecordError,
-    },
-    /// The `replay` function given to `open` returned an error.
-    #[error("journal {}: record {number}: {message}", path.display())]
-    Refused {
-        /// Directory.
-        path: PathBuf,
-        /// Number of the record.
-        number: u64,
-        /// Text of that error.
-        message: String,
     },
     /// The record is too long to be written.
     #[error("record of {0} bytes: expected at most {max}", max = crate::MAX_BODY)]

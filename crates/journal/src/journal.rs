@@ -1,7 +1,7 @@
 //! Opening, replaying and appending.
 
 use crate::{
-    JournalError, Options, Record,
+    JournalError, OpenError, Options, Record,
     disk::{Disk, System},
     segment::{self, Cursor, MAX_PAYLOAD},
     torn_tail,
@@ -31,19 +31,20 @@ impl Journal {
     /// the writer.
     ///
     /// # Errors
-    /// [`JournalError`]: locked, damaged, or a record for which `replay` returned an error.
-    pub fn open<E: std::fmt::Display>(
+    /// [`OpenError::Journal`]: locked or damaged. [`OpenError::Replay`]: `replay` returned an
+    /// error; nothing is changed on disk then.
+    pub fn open<E>(
         options: Options,
         replay: impl FnMut(u64, Record) -> Result<(), E>,
-    ) -> Result<Self, JournalError> {
+    ) -> Result<Self, OpenError<E>> {
         Self::open_on(System, options, replay)
     }
 
-    pub(crate) fn open_on<E: std::fmt::Display>(
+    pub(crate) fn open_on<E>(
         mut disk: impl Disk,
         options: Options,
         replay: impl FnMut(u64, Record) -> Result<(), E>,
-    ) -> Result<Self, JournalError> {
+    ) -> Result<Self, OpenError<E>> {
         let dir = &options.dir.clone();
         fs::create_dir_all(dir).map_err(JournalError::io(dir))?;
         let lock = lock(dir)?;
@@ -117,23 +118,20 @@ struct Tail {
 }
 
 /// Passes every record to `replay`; returns the last segment and the number of the next record.
-fn replay_all<E: std::fmt::Display>(
+fn replay_all<E>(
     dir: &Path,
     mut replay: impl FnMut(u64, Record) -> Result<(), E>,
-) -> Result<(Option<Tail>, u64), JournalError> {
+) -> Result<(Option<Tail>, u64), OpenError<E>> {
     let mut replay = |number, record| {
-        replay(number, record).map_err(|refused| JournalError::Refused {
-            path: dir.to_owned(),
-            number,
-            message: refused.to_string(),
-        })
+        let refused = |source| OpenError::Replay { path: dir.to_owned(), number, source };
+        replay(number, record).map_err(refused)
     };
     let mut next = 0;
     let mut last = None;
     let mut segments = segment::list(dir)?.into_iter();
     while let Some((first, path)) = segments.next() {
         if first != next {
-            return Err(segment::missing(&path, next, first));
+            return Err(segment::missing(&path, next, first).into());
         }
         let mut cursor = Cursor::open(&path, first)?;
         let end = loop {

@@ -43,7 +43,7 @@ mod wire;
 mod writer;
 
 pub use damage::Damage;
-pub use error::JournalError;
+pub use error::{JournalError, OpenError};
 pub use journal::Journal;
 pub use options::Options;
 pub use reader::read;

@@ -46,7 +46,7 @@ impl Records {
         let mut records = Vec::new();
         let step = cursor.next(|_, record| {
             records.push(record);
-            Ok(())
+            Ok::<_, JournalError>(())
         });
         self.ready = records.into_iter();
         match step? {

@@ -179,10 +179,10 @@ impl Cursor {
 
     /// Passes the records of the next frame to `take`; returns how the segment ends if there is no
     /// further one.
-    pub(crate) fn next(
+    pub(crate) fn next<E: From<JournalError>>(
         &mut self,
-        mut take: impl FnMut(u64, Record) -> Result<(), JournalError>,
-    ) -> Result<Option<End>, JournalError> {
+        mut take: impl FnMut(u64, Record) -> Result<(), E>,
+    ) -> Result<Option<End>, E> {
         let Some(mark) = self.mark else { return Ok(Some(End::Torn(0))) };
         // never the fallback: the offset is that of the end of a frame
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
@@ -198,7 +198,7 @@ impl Cursor {
         });
         let found = match found {
             Ok(found) => found,
-            Err(damage) if later_frame(mark, rest) => return Err(self.damaged(self.offset, damage)),
+            Err(damage) if later_frame(mark, rest) => return Err(self.damaged(self.offset, damage).into()),
             Err(_) => return Ok(Some(End::Torn(self.offset))),
         };
         let start = self.offset.saturating_add(FRAME_HEADER);

@@ -3,7 +3,7 @@
 
 use alloy_primitives::B256;
 use hashlease_fixtures::{header_job, terms};
-use hashlease_journal::{Damage, Journal, JournalError, Options, Record, RecordError, read};
+use hashlease_journal::{Damage, Journal, JournalError, OpenError, Options, Record, RecordError, read};
 use hashlease_primitives::{LeaseId, UnixMillis};
 use proptest::prelude::*;
 use std::{
@@ -35,21 +35,34 @@ fn options(dir: &tempfile::TempDir) -> Options {
     Options::new(dir.path())
 }
 
-fn open(dir: &tempfile::TempDir) -> Result<(Journal, Vec<Record>), JournalError> {
-    let mut seen = Vec::new();
-    // the writer thread holds the lock and ends a moment after the last handle is dropped
+/// Opens a journal once the writer thread of its last user, which holds the lock, has ended: a
+/// moment after the last handle was dropped.
+fn open_with<E>(
+    dir: &tempfile::TempDir,
+    mut replay: impl FnMut(u64, Record) -> Result<(), E>,
+) -> Result<Journal, OpenError<E>> {
     for _ in 0..200 {
-        seen.clear();
-        let opened = Journal::open(options(dir), |_, record| {
-            seen.push(record);
-            Ok::<(), Infallible>(())
-        });
-        match opened {
-            Err(JournalError::Locked(_)) => std::thread::sleep(std::time::Duration::from_millis(5)),
-            other => return other.map(|journal| (journal, seen)),
+        match Journal::open(options(dir), &mut replay) {
+            Err(OpenError::Journal(JournalError::Locked(_))) => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            opened => return opened,
         }
     }
-    Err(JournalError::Locked(dir.path().to_owned()))
+    Err(JournalError::Locked(dir.path().to_owned()).into())
+}
+
+fn open(dir: &tempfile::TempDir) -> Result<(Journal, Vec<Record>), JournalError> {
+    let mut seen = Vec::new();
+    let opened = open_with(dir, |_, record| {
+        seen.push(record);
+        Ok::<(), Infallible>(())
+    });
+    match opened {
+        Ok(journal) => Ok((journal, seen)),
+        Err(OpenError::Journal(error)) => Err(error),
+        Err(OpenError::Replay { source, .. }) => match source {},
+    }
 }
 
 async fn filled(count: u64) -> (tempfile::TempDir, PathBuf) {
@@ -204,6 +217,28 @@ fn put_frame_of(path: &Path, mark: Option<[u8; 8]>, first: u64, count: u32, bodi
     at as u64
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not this one")]
+struct Unwanted;
+
+#[tokio::test]
+async fn a_record_that_the_replay_refuses_ends_it_with_the_replays_own_error() {
+    let (dir, path) = filled(4).await;
+    let torn = [fs::read(&path).unwrap(), vec![0; 9]].concat();
+    fs::write(&path, &torn).unwrap();
+    let mut seen = Vec::new();
+    let opened = open_with(&dir, |number, _| {
+        seen.push(number);
+        if number == 2 { Err(Unwanted) } else { Ok(()) }
+    });
+    let Err(error) = opened else { panic!("opened") };
+    assert_eq!(error.to_string(), format!("journal {}: record 2: not this one", dir.path().display()));
+    let OpenError::Replay { path: of, number, source } = error else { panic!("{error}") };
+    assert_eq!((of.as_path(), number, source), (dir.path(), 2, Unwanted));
+    assert_eq!(seen, [0, 1, 2], "no record after it is passed on");
+    assert_eq!(fs::read(&path).unwrap(), torn, "nothing is cut off");
+}
+
 #[tokio::test]
 async fn damage_is_named() {
     let damage = |dir: &tempfile::TempDir| match open(dir).map(drop) {
@@ -353,7 +388,7 @@ async fn a_second_process_is_refused() {
     let (_journal, _) = open(&dir).unwrap();
     let second = Journal::open(options(&dir), |_, _| Ok::<(), Infallible>(()));
     let Err(error) = second else { panic!("opened") };
-    assert!(matches!(&error, JournalError::Locked(found) if found == dir.path()));
+    assert!(matches!(&error, OpenError::Journal(JournalError::Locked(found)) if found == dir.path()));
     assert!(error.to_string().contains(&dir.path().display().to_string()), "{error}");
 }
 

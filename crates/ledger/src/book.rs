@@ -54,21 +54,15 @@ impl Book {
     /// [`BookError`]: the journal is locked by another node, damaged, or contradicts itself.
     pub fn open(dir: &Path, clock: SharedClock) -> Result<Self, BookError> {
         let mut state = BookState::default();
-        let mut failed = None;
         let journal = Journal::open(Options::new(dir), |_, record| {
+            state.ledger.apply(&record)?;
             if let Record::Share { lease, epoch, key, job, .. } = &record {
                 let epoch = state.open.entry(EpochId::new(*lease, *epoch)).or_default();
                 epoch.prefixes.insert(prefix(key));
                 epoch.jobs.insert(*job);
             }
-            if failed.is_none() {
-                failed = state.ledger.apply(&record).err();
-            }
             Ok::<(), LedgerError>(())
         })?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
         let closed: Vec<EpochId> = state
             .open
             .keys()

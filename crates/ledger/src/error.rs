@@ -1,7 +1,7 @@
 //! Why the book can't be opened, read or written.
 
 use crate::fold::LedgerError;
-use hashlease_journal::JournalError;
+use hashlease_journal::{JournalError, OpenError};
 use hashlease_primitives::{EpochId, LeaseId};
 use tokio::task::JoinError;
 
@@ -11,7 +11,15 @@ pub enum BookError {
     /// The journal can't be opened or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The journal's records contradict each other.
+    /// A record of the journal contradicts an earlier one.
+    #[error("journal does not add up: record {number}: {source}")]
+    Replay {
+        /// Number of the record.
+        number: u64,
+        /// The contradiction.
+        source: LedgerError,
+    },
+    /// A new record contradicts an earlier one, or no trie can hold an epoch's keys.
     #[error("journal does not add up: {0}")]
     Ledger(#[from] LedgerError),
     /// Another job came first under this sequence, and every check of the evidence uses that one.
@@ -29,4 +37,13 @@ pub enum BookError {
     /// The epoch is not closed yet.
     #[error("{0} is not closed yet")]
     NotClosed(EpochId),
+}
+
+impl From<OpenError<LedgerError>> for BookError {
+    fn from(error: OpenError<LedgerError>) -> Self {
+        match error {
+            OpenError::Journal(error) => Self::Journal(error),
+            OpenError::Replay { number, source, .. } => Self::Replay { number, source },
+        }
+    }
 }

@@ -1,0 +1,47 @@
+//! A book on a journal: what opening and reading it refuse.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use alloy_primitives::B256;
+use hashlease_fixtures::{terms, until_some};
+use hashlease_journal::{Journal, JournalError, Options, Record};
+use hashlease_ledger::{Book, BookError, LedgerError};
+use hashlease_primitives::{LeaseId, SystemClock, UnixMillis};
+use std::{convert::Infallible, fs, path::Path};
+
+/// Opens the book once the last user of the journal has released its lock.
+async fn open(dir: &Path) -> Result<Book, BookError> {
+    let opened = async || match Book::open(dir, SystemClock::shared()) {
+        Err(BookError::Journal(JournalError::Locked(_))) => None,
+        opened => Some(opened),
+    };
+    until_some("a free journal", opened).await
+}
+
+fn verdict(lease: u64) -> Record {
+    Record::Verdict {
+        at: UnixMillis::new(0),
+        lease: LeaseId(lease),
+        key: B256::ZERO,
+        accepted: true,
+        code: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_contradicts_itself_is_refused_with_the_record_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(Options::new(dir.path()), |_, _| Ok::<(), Infallible>(())).unwrap();
+    for record in [Record::Lease(terms(1_000, 100, 100)), verdict(1), verdict(7), verdict(8)] {
+        journal.append(record).await.unwrap();
+    }
+    drop(journal);
+    let segment = dir.path().join(format!("{:020}.hlj", 0));
+    let torn = [fs::read(&segment).unwrap(), vec![0; 9]].concat();
+    fs::write(&segment, &torn).unwrap();
+    let error = open(dir.path()).await.unwrap_err();
+    assert_eq!(error.to_string(), "journal does not add up: record 2: record of lease 7 before its terms");
+    let BookError::Replay { number: 2, source: LedgerError::UnknownLease(LeaseId(7)) } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(fs::read(&segment).unwrap(), torn, "nothing is cut off");
+}
