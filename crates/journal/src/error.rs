@@ -35,6 +35,12 @@ pub enum JournalError {
         /// The system's error.
         source: Arc<io::Error>,
     },
+    /// A file ends in `.hlj`, but its name is not that of a segment.
+    #[error(
+        "journal file {}: expected the number of its first record, 20 digits, before .hlj; rename the segment, \
+         or move the file away", .0.display()
+    )]
+    ForeignFile(PathBuf),
     /// A segment is damaged in a place that no power cut damages.
     #[error("journal {} is damaged at byte {offset}: {damage}", path.display())]
     Damaged {

@@ -8,8 +8,8 @@
 //! for lost data.
 //!
 //! # Format
-//! A directory of segments `<number of its first record, 20 digits>.hlj`. Integers are
-//! little-endian.
+//! A directory of segments `<number of its first record, 20 digits>.hlj`; a file of another name
+//! that ends in `.hlj` is an error. Integers are little-endian.
 //!
 //! ```text
 //! segment  magic "HLJOURNL" · u16 version (1) · u16 zero · u64 mark ·

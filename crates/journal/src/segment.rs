@@ -25,15 +25,22 @@ pub(crate) fn path_of(dir: &Path, first: u64) -> PathBuf {
 }
 
 /// Segments of a directory in order, each with the number of its first record.
+///
+/// # Errors
+/// [`JournalError::ForeignFile`]: a segment that is passed over would take acknowledged records
+/// with it.
 pub(crate) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(JournalError::io(dir))? {
-        let path = entry.map_err(JournalError::io(dir))?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| stem.len() == 20);
-        if path.extension().is_some_and(|extension| extension == "hlj")
-            && let Some(first) = stem.and_then(|stem| stem.parse().ok())
-        {
-            found.push((first, path));
+        let entry = entry.map_err(JournalError::io(dir))?;
+        let (name, path) = (entry.file_name(), entry.path());
+        if !name.as_encoded_bytes().ends_with(b".hlj") {
+            continue;
+        }
+        let first = name.to_str().and_then(|name| name.strip_suffix(".hlj")?.parse().ok());
+        match first.filter(|first| path == path_of(dir, *first)) {
+            Some(first) => found.push((first, path)),
+            None => return Err(JournalError::ForeignFile(path)),
         }
     }
     found.sort();
@@ -79,6 +86,7 @@ pub(crate) fn put_record(payload: &mut Vec<u8>, record: &Record) -> Result<(), J
     if length > MAX_BODY {
         return Err(JournalError::TooLong(length));
     }
+    // always there: its four bytes were appended above
     if let Some(place) = payload.get_mut(at..body) {
         // never the fallback: a body has at most `MAX_BODY` bytes
         place.copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());

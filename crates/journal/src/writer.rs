@@ -138,6 +138,7 @@ impl<D: Disk> Writer<D> {
             };
         }
         let payload: Vec<&[u8]> = appends.iter().map(|append| append.payload.as_slice()).collect();
+        // never saturates: a record takes at least four bytes of a payload of at most 4 MiB
         let count = appends.iter().fold(0u32, |sum, append| sum.saturating_add(append.count));
         let frame = segment::frame(self.segment.mark, self.next, count, &payload);
         if let Err(source) = self.disk.write(&mut self.segment.file, &frame) {

@@ -196,6 +196,30 @@ async fn segments_are_limited_in_size_and_a_missing_one_is_an_error() {
     }
 }
 
+#[tokio::test]
+async fn a_segment_under_a_name_that_is_no_number_is_an_error_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Options { segment_bytes: 1, ..options(&dir) };
+    let journal = Journal::open(small, |_, _| Ok::<(), Infallible>(())).unwrap();
+    for n in 0..2 {
+        journal.append(record(n)).await.unwrap();
+    }
+    drop(journal);
+    let newest = dir.path().join(format!("{:020}.hlj", 1));
+    for name in ["1.hlj", "00000000000000000001 (copy).hlj", "+0000000000000000001.hlj", ".hlj"] {
+        let renamed = dir.path().join(name);
+        fs::rename(&newest, &renamed).unwrap();
+        for error in [open(&dir).err(), read(dir.path()).last().and_then(Result::err)] {
+            let Some(JournalError::ForeignFile(found)) = error else { panic!("{name}: {error:?}") };
+            assert_eq!(found, renamed);
+        }
+        fs::rename(&renamed, &newest).unwrap();
+    }
+    // files of others don't concern the journal
+    fs::write(dir.path().join("notes.txt"), "").unwrap();
+    assert_eq!(open(&dir).unwrap().1, [record(0), record(1)]);
+}
+
 /// Appends a frame to a segment; returns the offset of its payload.
 fn put_frame(path: &Path, mark: Option<[u8; 8]>, first: u64, bodies: &[&[u8]]) -> u64 {
     put_frame_of(path, mark, first, bodies.len() as u32, bodies)
