@@ -6,7 +6,7 @@
 use alloy_primitives::B256;
 use hashlease_evidence::{Evidence, EvidenceHead, EvidenceShare, EvidenceWriteError};
 use hashlease_journal::Record;
-use hashlease_primitives::{Commitment, LeaseId, SignedJob, Terms, Work};
+use hashlease_primitives::{Commitment, EpochId, LeaseId, SignedJob, Terms, Work};
 use hashlease_share::Share;
 use hashlease_trie::{Trie, TrieError};
 use std::{
@@ -29,13 +29,14 @@ pub enum LedgerError {
     #[error("share {key} was counted before, for lease {holder}")]
     Duplicate { key: B256, holder: LeaseId },
     /// A share after its epoch was closed.
-    #[error("lease {lease}: share in epoch {epoch} after it was closed")]
-    Closed { lease: LeaseId, epoch: u32 },
+    #[error("lease {}: share in epoch {} after it was closed", .0.lease, .0.epoch)]
+    Closed(EpochId),
     /// The recorded root is not the shares' root.
     #[error(
-        "lease {lease}, epoch {epoch}: expected root {expected:?} as written, its shares give {rebuilt:?}"
+        "lease {}, epoch {}: expected root {expected:?} as written, its shares give {rebuilt:?}",
+        id.lease, id.epoch
     )]
-    RootDiffers { lease: LeaseId, epoch: u32, expected: Commitment, rebuilt: Commitment },
+    RootDiffers { id: EpochId, expected: Commitment, rebuilt: Commitment },
     /// No trie can hold the keys.
     #[error(transparent)]
     Trie(#[from] TrieError),
@@ -60,8 +61,7 @@ struct Epoch {
 /// The commitment of an epoch's shares. Only [`EpochShares::rebuild`] makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Rebuilt {
-    lease: LeaseId,
-    epoch: u32,
+    id: EpochId,
     shares: usize,
     commitment: Commitment,
 }
@@ -99,8 +99,8 @@ impl EpochShares {
     /// # Errors
     /// [`TrieError`].
     pub fn rebuild(&self) -> Result<Rebuilt, TrieError> {
-        let (lease, epoch, shares) = (self.terms.id, self.epoch, self.shares.len());
-        Ok(Rebuilt { lease, epoch, shares, commitment: commitment(&self.shares)? })
+        let id = EpochId::new(self.terms.id, self.epoch);
+        Ok(Rebuilt { id, shares: self.shares.len(), commitment: commitment(&self.shares)? })
     }
 
     /// Sequences of the shares' jobs.
@@ -291,7 +291,7 @@ impl Ledger {
                 }
                 let into = found.epochs.entry(*epoch).or_default();
                 if into.closed.is_some() {
-                    return Err(LedgerError::Closed { lease: *lease, epoch: *epoch });
+                    return Err(LedgerError::Closed(EpochId::new(*lease, *epoch)));
                 }
                 Arc::make_mut(&mut into.shares).push(Counted { key: *key, job: *job, share: share.clone() });
                 self.holders.insert(*key, *lease);
@@ -305,12 +305,8 @@ impl Ledger {
                 let found = self.lease_mut(*lease)?;
                 let rebuilt = found.commitment(*epoch)?;
                 if rebuilt != *commitment {
-                    return Err(LedgerError::RootDiffers {
-                        lease: *lease,
-                        epoch: *epoch,
-                        expected: *commitment,
-                        rebuilt,
-                    });
+                    let id = EpochId::new(*lease, *epoch);
+                    return Err(LedgerError::RootDiffers { id, expected: *commitment, rebuilt });
                 }
                 found.epochs.entry(*epoch).or_default().closed = Some(rebuilt);
             }
@@ -321,8 +317,8 @@ impl Ledger {
     /// Remembers a rebuilt commitment, so that closing the epoch need not compute it again. Another
     /// share makes it useless.
     pub fn remember_rebuilt(&mut self, rebuilt: Rebuilt) {
-        if let Some(found) = self.leases.get_mut(&rebuilt.lease) {
-            found.epochs.entry(rebuilt.epoch).or_default().rebuilt = Some(rebuilt);
+        if let Some(found) = self.leases.get_mut(&rebuilt.id.lease) {
+            found.epochs.entry(rebuilt.id.epoch).or_default().rebuilt = Some(rebuilt);
         }
     }
 

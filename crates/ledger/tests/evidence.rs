@@ -163,7 +163,7 @@ fn the_ledger_refuses_what_does_not_fit() {
     book.apply(&close(right)).unwrap();
     assert!(matches!(
         book.apply(&Record::share(UnixMillis::new(0), &shares[2], "w")),
-        Err(LedgerError::Closed { .. })
+        Err(LedgerError::Closed(_))
     ));
     let mut empty = Ledger::default();
     assert!(matches!(

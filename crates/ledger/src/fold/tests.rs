@@ -83,15 +83,17 @@ fn a_closed_epoch_stays_as_it_was_closed() {
     let right = Trie::build(shares[..3].iter().map(VerifiedShare::key).collect()).unwrap().commitment();
     let wrong = Commitment { count: 4, ..right };
     let error = ledger.apply(&close(0, wrong)).unwrap_err();
-    let LedgerError::RootDiffers { expected, rebuilt, .. } = error else { panic!("{error}") };
-    assert_eq!((expected, rebuilt), (wrong, right));
+    assert!(error.to_string().starts_with("lease 1, epoch 0: expected root Commitment {"), "{error}");
+    let LedgerError::RootDiffers { id, expected, rebuilt } = error else { panic!("{error}") };
+    assert_eq!((id, expected, rebuilt), (EpochId::new(LeaseId(1), 0), wrong, right));
     assert!(!ledger.lease(LeaseId(1)).unwrap().is_closed(0));
 
     ledger.apply(&close(0, right)).unwrap();
     let lease = ledger.lease(LeaseId(1)).unwrap();
     assert_eq!((lease.is_closed(0), lease.closed(0), lease.is_closed(1)), (true, Some(right), false));
     let late = ledger.apply(&Record::share(UnixMillis::new(0), &shares[3], "w")).unwrap_err();
-    assert!(matches!(late, LedgerError::Closed { lease: LeaseId(1), epoch: 0 }), "{late}");
+    assert_eq!(late.to_string(), "lease 1: share in epoch 0 after it was closed");
+    assert!(matches!(late, LedgerError::Closed(EpochId { lease: LeaseId(1), epoch: 0 })), "{late}");
     assert_eq!(ledger.holder(&shares[3].key()), None, "a refused share is not held");
     assert!(matches!(ledger.apply(&close(0, wrong)), Err(LedgerError::RootDiffers { .. })));
     assert_eq!(ledger.lease(LeaseId(1)).unwrap().commitment(0).unwrap(), right);
