@@ -203,7 +203,7 @@ impl EvidenceFiles {
 
     fn make(&self, path: &Path, id: EpochId, claimed: Commitment) -> Result<(File, u64), EvidenceFileError> {
         let shares = self.book.shares(id)?;
-        let jobs = self.book.jobs(id.lease, &shares.jobs());
+        let jobs = self.book.jobs(id.lease, &shares.jobs())?;
         let fresh = path.with_extension("new");
         let file = File::create(&fresh)?;
         shares.write(claimed, jobs, BufWriter::new(&file))?;

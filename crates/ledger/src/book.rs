@@ -109,8 +109,8 @@ impl Book {
     /// record in the journal must reach the ledger.
     ///
     /// # Errors
-    /// [`BookError`]; [`BookError::JobSequence`] if the book has another job with this sequence. Every
-    /// check of the evidence uses that first job, so this one must not be mined.
+    /// [`BookError`]; [`BookError::JobSequence`] if the book has another job with this sequence.
+    /// Every check of the evidence uses that first job, so this one must not be mined.
     pub async fn job(&self, signed: &SignedJob) -> Result<(), BookError> {
         let (book, signed) = (self.clone(), signed.clone());
         let writing = tokio::spawn(async move {
@@ -204,11 +204,18 @@ impl Book {
         closed.ok_or(BookError::UnknownLease(id.lease))?.ok_or(BookError::NotClosed(id))
     }
 
-    /// The jobs with these sequences, ascending; unknown ones are left out.
-    pub fn jobs(&self, lease: LeaseId, sequences: &BTreeSet<u64>) -> Vec<SignedJob> {
+    /// The jobs with these sequences, ascending.
+    ///
+    /// # Errors
+    /// [`BookError::UnknownLease`], [`BookError::UnknownJob`].
+    pub fn jobs(&self, lease: LeaseId, sequences: &BTreeSet<u64>) -> Result<Vec<SignedJob>, BookError> {
         let find = |found: &LeaseLedger| {
-            sequences.iter().filter_map(|sequence| found.jobs().get(sequence)).cloned().collect()
+            let job = |sequence: &u64| {
+                let job = found.jobs().get(sequence).cloned();
+                job.ok_or(BookError::UnknownJob { lease, sequence: *sequence })
+            };
+            sequences.iter().map(job).collect()
         };
-        self.read(lease, find).unwrap_or_default()
+        self.read(lease, find).ok_or(BookError::UnknownLease(lease))?
     }
 }

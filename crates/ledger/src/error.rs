@@ -34,6 +34,14 @@ pub enum BookError {
     /// The lease has no records.
     #[error("lease {0} is not in the journal")]
     UnknownLease(LeaseId),
+    /// The lease has no job with this sequence.
+    #[error("job {sequence} of lease {lease} is not in the journal")]
+    UnknownJob {
+        /// The lease.
+        lease: LeaseId,
+        /// The sequence.
+        sequence: u64,
+    },
     /// The epoch is not closed yet.
     #[error("{0} is not closed yet")]
     NotClosed(EpochId),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use alloy_primitives::B256;
-use hashlease_fixtures::{terms, until_some};
+use hashlease_fixtures::{header_job, sign, terms, until_some};
 use hashlease_journal::{Journal, JournalError, Options, Record};
 use hashlease_ledger::{Book, BookError, LedgerError};
 use hashlease_primitives::{LeaseId, SystemClock, UnixMillis};
@@ -44,4 +44,22 @@ async fn a_journal_that_contradicts_itself_is_refused_with_the_record_and_left_a
         panic!("{error:?}")
     };
     assert_eq!(fs::read(&segment).unwrap(), torn, "nothing is cut off");
+}
+
+#[tokio::test]
+async fn jobs_of_an_epoch_are_found_or_the_missing_one_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let book = open(dir.path()).await.unwrap();
+    let terms = terms(1_000, 100, 100);
+    book.lease(&terms).await.unwrap();
+    let jobs = [2, 5].map(|sequence| sign(&terms, header_job(&terms, sequence, 1_000..=1_099)));
+    for job in jobs.iter().rev() {
+        book.job(job).await.unwrap();
+    }
+    assert_eq!(book.jobs(terms.id, &[5, 2].into()).unwrap(), jobs);
+    let missing = book.jobs(terms.id, &[2, 3, 5].into()).unwrap_err();
+    assert_eq!(missing.to_string(), "job 3 of lease 1 is not in the journal");
+    assert!(matches!(missing, BookError::UnknownJob { lease: LeaseId(1), sequence: 3 }), "{missing:?}");
+    let stranger = book.jobs(LeaseId(9), &[2].into()).unwrap_err();
+    assert!(matches!(stranger, BookError::UnknownLease(LeaseId(9))), "{stranger:?}");
 }
