@@ -3,7 +3,7 @@
 use crate::mined_lease::{MineableJob, MinedLease};
 use crate::refusal::Refusal;
 use hashlease_check::ShareChecker;
-use hashlease_ledger::{Book, CountRefusal, Reserved};
+use hashlease_ledger::{Book, CountRefusal, PoolVerdict, Reserved};
 use hashlease_primitives::UnixSeconds;
 use hashlease_share::{EvidenceReason, OpenedShare, Share, VerifiedShare};
 use hashlease_stratum::client::SubmitOutcome;
@@ -144,17 +144,17 @@ fn forward(
     );
     let (book, worker) = (book.clone(), worker.clone());
     tokio::spawn(async move {
-        let (accepted, code) = match outcome.await {
-            SubmitOutcome::Accepted => (true, String::new()),
-            SubmitOutcome::Rejected { code, message } => (false, format!("{code} {message}")),
-            SubmitOutcome::Lost => (false, "lost".to_owned()),
+        let verdict = match outcome.await {
+            SubmitOutcome::Accepted => PoolVerdict::Accepted,
+            SubmitOutcome::Rejected { code, message } => PoolVerdict::Rejected { code, message },
+            SubmitOutcome::Lost => PoolVerdict::Lost,
         };
-        if !accepted {
-            warn!(lease = %id, worker, reason = code, "share was not accepted upstream");
+        if !verdict.is_accepted() {
+            warn!(lease = %id, worker, reason = %verdict, "share was not accepted upstream");
         }
         let Some(key) = key else { return };
         if is_durable.await == Ok(true)
-            && let Err(error) = book.verdict(id, key, accepted, &code).await
+            && let Err(error) = book.verdict(id, key, &verdict).await
         {
             warn!(lease = %id, %error, "pool verdict could not be stored");
         }

@@ -8,6 +8,7 @@ use crate::{
     error::BookError,
     fold::{EpochShares, LeaseLedger, Ledger, LedgerError},
     open_epoch::{OpenEpoch, prefix},
+    pool_verdict::PoolVerdict,
     share_log::ShareLog,
 };
 use alloy_primitives::B256;
@@ -134,14 +135,9 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn verdict(
-        &self,
-        lease: LeaseId,
-        key: B256,
-        accepted: bool,
-        code: &str,
-    ) -> Result<(), BookError> {
-        self.write(Record::Verdict { at: self.now(), lease, key, accepted, code: code.to_owned() }).await
+    pub async fn verdict(&self, lease: LeaseId, key: B256, verdict: &PoolVerdict) -> Result<(), BookError> {
+        let (accepted, code) = (verdict.is_accepted(), verdict.to_string());
+        self.write(Record::Verdict { at: self.now(), lease, key, accepted, code }).await
     }
 
     /// Closes an epoch: refuses further shares, waits for running writes, and writes the

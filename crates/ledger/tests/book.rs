@@ -3,8 +3,8 @@
 
 use alloy_primitives::B256;
 use hashlease_fixtures::{header_job, sign, terms, until_some};
-use hashlease_journal::{Journal, JournalError, Options, Record};
-use hashlease_ledger::{Book, BookError, LedgerError};
+use hashlease_journal::{Journal, JournalError, Options, Record, read};
+use hashlease_ledger::{Book, BookError, LedgerError, PoolVerdict, PoolVerdicts};
 use hashlease_primitives::{LeaseId, SystemClock, UnixMillis};
 use std::{convert::Infallible, fs, path::Path};
 
@@ -62,4 +62,24 @@ async fn jobs_of_an_epoch_are_found_or_the_missing_one_is_named() {
     assert!(matches!(missing, BookError::UnknownJob { lease: LeaseId(1), sequence: 3 }), "{missing:?}");
     let stranger = book.jobs(LeaseId(9), &[2].into()).unwrap_err();
     assert!(matches!(stranger, BookError::UnknownLease(LeaseId(9))), "{stranger:?}");
+}
+
+#[tokio::test]
+async fn a_pools_verdict_is_written_as_a_flag_and_the_pools_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let book = open(dir.path()).await.unwrap();
+    let terms = terms(1_000, 100, 100);
+    book.lease(&terms).await.unwrap();
+    let rejected = PoolVerdict::Rejected { code: 23, message: "low difficulty share".into() };
+    for verdict in [PoolVerdict::Accepted, rejected, PoolVerdict::Lost] {
+        book.verdict(terms.id, B256::ZERO, &verdict).await.unwrap();
+    }
+    let written = read(dir.path()).filter_map(|record| match record.unwrap() {
+        Record::Verdict { accepted, code, .. } => Some((accepted, code)),
+        _ => None,
+    });
+    let expected = [(true, ""), (false, "23 low difficulty share"), (false, "lost")];
+    assert!(written.eq(expected.map(|(accepted, code)| (accepted, code.to_owned()))));
+    let counts = book.read(terms.id, |lease| lease.verdicts());
+    assert_eq!(counts, Some(PoolVerdicts { accepted: 1, refused: 2 }));
 }
