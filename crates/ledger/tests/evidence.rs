@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::keccak256;
-use hashlease_evidence::Evidence;
+use hashlease_evidence::{Evidence, TermsDiffer};
 use hashlease_fixtures::{header_job, sign, weight};
 use hashlease_journal::Record;
 use hashlease_ledger::{Ledger, LedgerError};
@@ -55,7 +55,7 @@ fn honest_evidence_holds_after_a_round_trip() {
     assert_eq!(read.head.differs_from(&terms()), None);
     let other = Terms { rate: HashRate::new(1_001), ..terms() };
     let differ = read.head.differs_from(&other).unwrap();
-    assert_eq!((differ.field, differ.to_string().as_str()), ("rate", "rate: expected 1001, got 1000"));
+    assert_eq!(differ, TermsDiffer::Rate { expected: HashRate::new(1_001), got: HashRate::new(1_000) });
 }
 
 #[test]
