@@ -63,11 +63,13 @@ struct Input<R> {
 
 impl<R: Read> Input<R> {
     fn rest(&self) -> &[u8] {
+        // never the fallback: `advance` and `fill` keep `taken` within the buffer
         self.buffer.get(self.taken..).unwrap_or_default()
     }
 
     fn advance(&mut self, count: usize) {
         let end = self.taken.saturating_add(count).min(self.buffer.len());
+        // never the fallback: `end` is within the buffer and not before `taken`
         self.checksum.update(self.buffer.get(self.taken..end).unwrap_or_default());
         self.taken = end;
     }
@@ -211,8 +213,8 @@ impl<R: Read> EvidenceReader<R> {
     }
 
     /// Replaces the file's end of the lease by the chain's.
-    pub const fn set_end(&mut self, end: u64) {
-        self.head.terms.end = UnixSeconds::new(end);
+    pub const fn set_end(&mut self, end: UnixSeconds) {
+        self.head.terms.end = end;
     }
 
     /// The part of the file before its shares.

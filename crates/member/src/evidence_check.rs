@@ -364,7 +364,7 @@ fn judge(
     let newest =
         reader.head().jobs.iter().filter_map(|signed| signed.job.ethash()).map(|job| job.block_number).max();
     // a cancellation may have brought it closer
-    reader.set_end(expected.terms.end.get());
+    reader.set_end(expected.terms.end);
     let mut keys = BufWriter::new(File::create(&scratch.keys).map_err(CheckError::Disk)?);
     let mut written = Ok(());
     let report = reader.recheck_until_refused(Recheck {
