@@ -5,16 +5,17 @@
 //! the checksum at the file's end was right.
 
 use crate::{
+    complaint::{Complaint, EpochClaim},
     fetch::{FetchError, Scratch, fetch},
     figures::{in_time, is_over},
     state::{LeaseView, State},
-    store::{Complaint, Outcome, StoreError, StoredRoot},
+    store::{Outcome, StoreError, StoredComplaint, StoredRoot},
     turns::{Claim, Turn},
 };
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use hashlease_check::{Caches, EthashEpoch, LightCache};
 use hashlease_committee::MemberClient;
-use hashlease_evidence::{Evidence, EvidenceError, EvidenceHead, EvidenceReader, Recheck, Report};
+use hashlease_evidence::{Evidence, EvidenceError, EvidenceReader, Recheck};
 use hashlease_primitives::{Commitment, EpochId, Terms};
 use std::{
     fs::File,
@@ -55,8 +56,8 @@ pub(crate) enum CheckError {
     #[error("check ended early: {0}")]
     Check(#[from] JoinError),
     /// The evidence breaks a rule: final, while every other error is retried.
-    #[error("{0}")]
-    Refused(Complaint),
+    #[error(transparent)]
+    Refused(#[from] Complaint),
 }
 
 impl CheckError {
@@ -68,7 +69,7 @@ impl CheckError {
             Self::Disk(_) => "disk",
             Self::Store(_) => "store",
             Self::Check(_) => "internal",
-            Self::Refused(_) => "refused",
+            Self::Refused(complaint) => complaint.code(),
         }
     }
 
@@ -86,9 +87,7 @@ impl CheckError {
 impl From<StoreError> for CheckError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::KeyTaken { .. } => {
-                Self::Refused(Complaint::new("seen-in-other-lease", error.to_string()))
-            }
+            StoreError::KeyTaken { key, lease } => Complaint::KeyTaken { key, lease }.into(),
             other => Self::Store(other),
         }
     }
@@ -130,12 +129,12 @@ async fn run(member: Arc<State>, id: EpochId) {
             };
             let verdict = match &error {
                 CheckError::Refused(complaint) => {
-                    warn!(%lease, epoch, code = complaint.code, reason = complaint.message, "evidence refused: the epoch counts as empty");
-                    Some(Outcome::Refused(complaint.clone()))
+                    warn!(%lease, epoch, code = complaint.code(), reason = %complaint, "evidence refused: the epoch counts as empty");
+                    Some(Outcome::Refused(complaint.into()))
                 }
                 passing if stored.fetched >= budget(&member, &view, &stored) => {
                     warn!(%lease, epoch, code = passing.code(), reason = %passing, bytes = stored.fetched, "download budget of the evidence is used up: the epoch counts as empty");
-                    Some(Outcome::Unfetched(Complaint::new(passing.code(), passing.to_string())))
+                    Some(Outcome::Unfetched(StoredComplaint::new(passing.code(), passing)))
                 }
                 passing => {
                     warn!(%lease, epoch, code = passing.code(), reason = %passing, retry_in = ?pause, "evidence check failed");
@@ -248,8 +247,7 @@ fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
 /// Terms and claim that the evidence has to match.
 struct Expected {
     terms: Terms,
-    epoch: u32,
-    claimed: Commitment,
+    signed: EpochClaim,
 }
 
 /// How urgent a root is.
@@ -299,8 +297,8 @@ async fn fetch_and_check(
     fetched: &mut u64,
 ) -> Result<(), CheckError> {
     let root = &stored.root.root;
-    let claimed = root.commitment;
-    let expected = Expected { terms: view.lease.terms.clone(), epoch, claimed };
+    let signed = EpochClaim { epoch, commitment: root.commitment };
+    let expected = Expected { terms: view.lease.terms.clone(), signed };
     let scratch = Scratch::new(&member.scratch, &format!("{}-{epoch}", expected.terms.id));
     let most = longest(member, view, stored);
     fetch(&root.evidence, &scratch.evidence, most, &member.config.fetch, fetched).await?;
@@ -355,16 +353,17 @@ fn judge(
 ) -> Result<Commitment, CheckError> {
     let file = File::open(&scratch.evidence).map_err(CheckError::Disk)?;
     let mut reader = EvidenceReader::open(WhileRunning { file, running })?;
-    if let Some(complaint) = differs(reader.head(), reader.left(), expected) {
+    let Expected { terms, signed } = expected;
+    if let Some(complaint) = Complaint::about_head(reader.head(), reader.left(), terms, *signed) {
         // only a whole file is judged: a provider may serve a broken file once and the right one
         // later
         while reader.next(&mut Vec::new(), PIECE)? {}
-        return Err(CheckError::Refused(complaint));
+        return Err(complaint.into());
     }
     let newest =
         reader.head().jobs.iter().filter_map(|signed| signed.job.ethash()).map(|job| job.block_number).max();
     // a cancellation may have brought it closer
-    reader.set_end(expected.terms.end);
+    reader.set_end(terms.end);
     let mut keys = BufWriter::new(File::create(&scratch.keys).map_err(CheckError::Disk)?);
     let mut written = Ok(());
     let report = reader.recheck_until_refused(Recheck {
@@ -377,51 +376,18 @@ fn judge(
         progress: &mut |_| {},
         named: 1,
     })?;
-    if let Some(complaint) = complaint(&report) {
-        return Err(CheckError::Refused(complaint));
+    if let Some(complaint) = Complaint::about_content(&report) {
+        return Err(complaint.into());
     }
     written.and_then(|()| keys.flush()).map_err(CheckError::Disk)?;
     // Counted work at this block announces more, so the cache of the next DAG is built in advance.
     // Signed jobs alone are not enough: they cost nothing, and could demand any number of caches.
     if let Some(block) = newest.filter(|_| report.rebuilt.count > 0)
-        && let Err(error) = caches.follow(expected.terms.algorithm, block)
+        && let Err(error) = caches.follow(terms.algorithm, block)
     {
-        warn!(lease = %expected.terms.id, block, %error, "preparing the light cache of the next DAG failed");
+        warn!(lease = %terms.id, block, %error, "preparing the light cache of the next DAG failed");
     }
     Ok(report.rebuilt)
-}
-
-/// The first part of a file's head that differs from the chain or from the provider's signed claim.
-fn differs(head: &EvidenceHead, shares: u64, expected: &Expected) -> Option<Complaint> {
-    let Expected { terms, epoch, claimed } = expected;
-    if let Some(difference) = head.differs_from(terms) {
-        return Some(Complaint::new("terms-differ", format!("evidence is of other terms: {difference}")));
-    }
-    if (head.epoch, head.commitment) != (*epoch, *claimed) {
-        let message = format!(
-            "evidence is of epoch {} with root {} and {} shares: the provider signed epoch {epoch} with root {} and {}",
-            head.epoch, head.commitment.root, head.commitment.count, claimed.root, claimed.count
-        );
-        return Some(Complaint::new("claim-differs", message));
-    }
-    (shares != claimed.count).then(|| {
-        let message = format!("evidence has {shares} shares: the provider signed {}", claimed.count);
-        Complaint::new("share-count", message)
-    })
-}
-
-/// The first mistake in the evidence.
-fn complaint(report: &Report) -> Option<Complaint> {
-    if let Some(job) = report.jobs_named.first() {
-        let message = format!("job {}: {}", job.sequence, job.refused);
-        return Some(Complaint::new(job.refused.code(), message));
-    }
-    if let Some(share) = report.named.first() {
-        let message = format!("share {}: {}", share.index, share.refused);
-        return Some(Complaint::new(share.refused.code(), message));
-    }
-    let message = report.complaint()?;
-    Some(Complaint::new("root-differs", message))
 }
 
 #[cfg(test)]

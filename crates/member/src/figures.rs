@@ -2,7 +2,7 @@
 
 use crate::{
     due::DueCounter,
-    store::{Complaint, Outcome, StoredRoot},
+    store::{Outcome, StoredComplaint, StoredRoot},
 };
 use alloy_primitives::B256;
 use hashlease_committee::{EpochState, EpochView, StatementView};
@@ -90,10 +90,10 @@ impl LeaseFigures {
         match &stored.outcome {
             Outcome::Pending => (EpochState::Pending, empty),
             Outcome::Verified(commitment) => (EpochState::Verified, *commitment),
-            Outcome::Refused(Complaint { code, message }) => {
+            Outcome::Refused(StoredComplaint { code, message }) => {
                 (EpochState::Refused { code: code.clone(), reason: message.clone() }, empty)
             }
-            Outcome::Unfetched(Complaint { code, message }) => {
+            Outcome::Unfetched(StoredComplaint { code, message }) => {
                 (EpochState::NotFetched { code: code.clone(), reason: message.clone() }, empty)
             }
         }

@@ -12,6 +12,7 @@
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod complaint;
 mod due;
 mod evidence_check;
 mod fetch;

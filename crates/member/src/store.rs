@@ -48,22 +48,17 @@ pub enum StoreError {
     Ended,
 }
 
-/// Why evidence does not count: a stable kebab-case name and the sentence for people.
+/// Why evidence does not count, as it is stored and sent: a stable kebab-case name and the sentence
+/// for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Complaint {
+pub(crate) struct StoredComplaint {
     pub(crate) code: String,
     pub(crate) message: String,
 }
 
-impl Complaint {
-    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into() }
-    }
-}
-
-impl std::fmt::Display for Complaint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
+impl StoredComplaint {
+    pub(crate) fn new(code: &'static str, message: &impl std::fmt::Display) -> Self {
+        Self { code: code.to_owned(), message: message.to_string() }
     }
 }
 
@@ -72,9 +67,9 @@ impl std::fmt::Display for Complaint {
 pub(crate) enum Outcome {
     Pending,
     Verified(Commitment),
-    Refused(Complaint),
+    Refused(StoredComplaint),
     /// The download budget of the root is used up.
-    Unfetched(Complaint),
+    Unfetched(StoredComplaint),
 }
 
 /// A root as it is stored.
@@ -278,6 +273,23 @@ mod tests {
             vouched: false,
             fetched: 0,
             failed: 0,
+        }
+    }
+
+    #[test]
+    fn verdicts_are_stored_as_they_always_were() {
+        let complaint = StoredComplaint { code: "above-target".into(), message: "share 3: too easy".into() };
+        let text = r#"{"code":"above-target","message":"share 3: too easy"}"#;
+        let commitment = Commitment { root: B256::ZERO, count: 5 };
+        let verified = format!(r#"{{"Verified":{{"root":"{}","count":5}}}}"#, B256::ZERO);
+        for (outcome, stored) in [
+            (Outcome::Pending, r#""Pending""#.to_owned()),
+            (Outcome::Verified(commitment), verified),
+            (Outcome::Refused(complaint.clone()), format!(r#"{{"Refused":{text}}}"#)),
+            (Outcome::Unfetched(complaint), format!(r#"{{"Unfetched":{text}}}"#)),
+        ] {
+            assert_eq!(serde_json::to_string(&outcome).unwrap(), stored);
+            assert_eq!(serde_json::from_str::<Outcome>(&stored).unwrap(), outcome);
         }
     }
 
