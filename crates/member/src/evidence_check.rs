@@ -48,13 +48,15 @@ pub(crate) enum CheckError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
-    File(#[from] EvidenceError),
+    File(EvidenceError),
     #[error("evidence can't be kept: {0}")]
     Disk(io::Error),
     #[error(transparent)]
     Store(StoreError),
     #[error("check ended early: {0}")]
     Check(#[from] JoinError),
+    #[error(transparent)]
+    MemberEnds(#[from] MemberEnds),
     /// The evidence breaks a rule: final, while every other error is retried.
     #[error(transparent)]
     Refused(#[from] Complaint),
@@ -69,6 +71,7 @@ impl CheckError {
             Self::Disk(_) => "disk",
             Self::Store(_) => "store",
             Self::Check(_) => "internal",
+            Self::MemberEnds(_) => "member-ends",
             Self::Refused(complaint) => complaint.code(),
         }
     }
@@ -79,7 +82,16 @@ impl CheckError {
             Self::Fetch(error) => error.is_providers(),
             Self::File(EvidenceError::Format { .. }) | Self::Refused(_) => true,
             Self::File(EvidenceError::Io { .. }) => false,
-            Self::Late | Self::Disk(_) | Self::Store(_) | Self::Check(_) => false,
+            Self::Late | Self::Disk(_) | Self::Store(_) | Self::Check(_) | Self::MemberEnds(_) => false,
+        }
+    }
+}
+
+impl From<EvidenceError> for CheckError {
+    fn from(error: EvidenceError) -> Self {
+        match &error {
+            EvidenceError::Io { source, .. } if MemberEnds::is_in(source) => MemberEnds.into(),
+            _ => Self::File(error),
         }
     }
 }
@@ -88,6 +100,7 @@ impl From<StoreError> for CheckError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::KeyTaken { key, lease } => Complaint::KeyTaken { key, lease }.into(),
+            StoreError::Ended => MemberEnds.into(),
             other => Self::Store(other),
         }
     }
@@ -329,7 +342,19 @@ fn ended(running: &watch::Receiver<()>) -> bool {
     running.has_changed().is_err()
 }
 
-/// A file whose reads fail once the member has ended.
+/// The member was dropped, so its checks stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the member ends")]
+pub(crate) struct MemberEnds;
+
+impl MemberEnds {
+    /// Whether a read failed for this reason: [`Read`] has no other error than the system's.
+    fn is_in(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|cause| cause.is::<Self>())
+    }
+}
+
+/// A file whose reads fail with [`MemberEnds`] once the member has ended.
 struct WhileRunning<'a> {
     file: File,
     running: &'a watch::Receiver<()>,
@@ -338,7 +363,7 @@ struct WhileRunning<'a> {
 impl Read for WhileRunning<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if ended(self.running) {
-            return Err(io::Error::other("the member ends"));
+            return Err(io::Error::other(MemberEnds));
         }
         self.file.read(into)
     }
@@ -399,5 +424,26 @@ mod tests {
         let charge = |fetched, longest| charge(&CheckError::Fetch(FetchError::Status(500)), fetched, longest);
         assert_eq!([0, 9, 10, 11].map(|fetched| charge(fetched, 160)), [10, 10, 10, 11]);
         assert_eq!([0, 1, 161].map(|longest| charge(0, longest)), [1, 1, 11]);
+    }
+
+    #[test]
+    fn a_file_is_no_longer_read_once_the_member_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("evidence");
+        std::fs::write(&path, b"HLEVIDNC").unwrap();
+        let (running, ends) = watch::channel(());
+        let read = || {
+            let file = WhileRunning { file: File::open(&path).unwrap(), running: &ends };
+            CheckError::from(EvidenceReader::open(file).map(drop).unwrap_err())
+        };
+        let cut = read();
+        assert!(matches!(cut, CheckError::File(EvidenceError::Format { .. })), "{cut}");
+        assert!(cut.is_providers(), "a file that is cut short is the provider's fault");
+        drop(running);
+        let ended = read();
+        assert!(matches!(ended, CheckError::MemberEnds(MemberEnds)), "{ended:?}");
+        assert_eq!((ended.code(), ended.is_providers()), ("member-ends", false));
+        let store = CheckError::from(StoreError::Ended);
+        assert!(matches!(store, CheckError::MemberEnds(MemberEnds)), "{store:?}");
     }
 }
