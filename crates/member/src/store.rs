@@ -43,6 +43,14 @@ pub enum StoreError {
     /// The file of the keys can't be read.
     #[error("keys can't be read again: {0}")]
     Keys(#[from] io::Error),
+    /// The file of the keys ends within a key.
+    #[error("keys can't be read again: the last one has {bytes} of 32 bytes")]
+    #[allow(missing_docs, reason = "the message explains the fields")]
+    KeyCut { bytes: usize },
+    /// The file has fewer keys than the root, or more; `got` of them were read.
+    #[error("keys can't be read again: expected {expected}, got {got}")]
+    #[allow(missing_docs, reason = "the message explains the fields")]
+    KeyCount { expected: u64, got: u64 },
     /// The member ends.
     #[error("the member ends")]
     Ended,
@@ -199,7 +207,8 @@ impl Store {
     /// from others.
     ///
     /// # Errors
-    /// [`StoreError::KeyTaken`]; [`StoreError::Ended`] once `go_on` returns `false`.
+    /// [`StoreError::KeyTaken`]; [`StoreError::KeyCut`] and [`StoreError::KeyCount`] if these are
+    /// not the keys of the root; [`StoreError::Ended`] once `go_on` returns `false`.
     pub(crate) fn count(
         &self,
         id: EpochId,
@@ -208,9 +217,12 @@ impl Store {
         go_on: impl Fn() -> bool,
     ) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(root)?;
-        // two counts at once could each mistake the other's keys for those of a failed count
+        // two counts at once could each mistake the other's keys for those of a failed count; a
+        // count that panicked leaves no more than a failed one
         let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let own = (id.lease.0, id.epoch);
+        let expected = root.root.root.commitment.count;
+        let mut got = 0u64;
         let mut counts = HashMap::new();
         loop {
             if !go_on() {
@@ -218,16 +230,27 @@ impl Store {
             }
             let mut batch = Vec::new();
             keys.by_ref().take(BATCH_BYTES).read_to_end(&mut batch)?;
+            let (batch, cut) = batch.as_chunks::<32>();
+            if !cut.is_empty() {
+                return Err(StoreError::KeyCut { bytes: cut.len() });
+            }
+            // a length in memory fits 64 bits
+            got = got.saturating_add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+            if got > expected || (batch.is_empty() && got < expected) {
+                return Err(StoreError::KeyCount { expected, got });
+            }
             let write = self.database.begin_write()?;
             {
                 let mut table = write.open_table(KEYS)?;
                 let mut roots = write.open_table(ROOTS)?;
-                for key in batch.as_chunks::<32>().0 {
+                for key in batch {
                     let holder = table.get(key)?.map(|holder| holder.value()).filter(|holder| *holder != own);
                     if let Some(holder) = holder {
                         let counted = match counts.get(&holder) {
                             Some(known) => *known,
                             None => {
+                                // no key is stored before its root; without one, better refuse
+                                // the key than count it twice
                                 let counted = roots.get(holder)?.map_or(Ok(true), |root| {
                                     serde_json::from_slice(root.value())
                                         .map(|root: StoredRoot| matches!(root.outcome, Outcome::Verified(_)))
@@ -260,16 +283,14 @@ mod tests {
     use alloy_primitives::keccak256;
     use hashlease_primitives::EpochRoot;
 
-    fn verified(lease: u64) -> StoredRoot {
-        let root = EpochRoot {
-            id: EpochId::new(LeaseId(lease), 0),
-            commitment: Commitment { root: B256::ZERO, count: 1 },
-            evidence: String::new(),
-        };
+    fn verified(lease: u64, count: u64) -> StoredRoot {
+        let commitment = Commitment { root: B256::ZERO, count };
+        let id = EpochId::new(LeaseId(lease), 0);
+        let root = EpochRoot { id, commitment, evidence: String::new() };
         StoredRoot {
             received: UnixMillis::new(1),
             root: SignedEpochRoot { root, signature: [0; 65] },
-            outcome: Outcome::Verified(Commitment::default()),
+            outcome: Outcome::Verified(commitment),
             vouched: false,
             fetched: 0,
             failed: 0,
@@ -297,17 +318,19 @@ mod tests {
         range.flat_map(|number| keccak256(number.to_be_bytes()).0).collect()
     }
 
+    /// Stores a lease's root of so many keys, and counts these.
+    fn count_as(store: &Store, lease: u64, count: u64, keys: &[u8]) -> Result<(), StoreError> {
+        let (id, verified) = (EpochId::new(LeaseId(lease), 0), verified(lease, count));
+        store.put_root(id, &StoredRoot { outcome: Outcome::Pending, ..verified.clone() })?;
+        store.count(id, keys, &verified, || true)
+    }
+
     #[test]
     fn keys_of_a_count_that_came_to_nothing_are_free() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("member.redb")).unwrap();
-        let count = |lease: u64, keys: &[u8]| {
-            store.put_root(
-                EpochId::new(LeaseId(lease), 0),
-                &StoredRoot { outcome: Outcome::Pending, ..verified(lease) },
-            )?;
-            store.count(EpochId::new(LeaseId(lease), 0), keys, &verified(lease), || true)
-        };
+        let count =
+            |lease: u64, keys: &[u8]| count_as(&store, lease, u64::try_from(keys.len() / 32).unwrap(), keys);
         let batch = u64::try_from(BATCH).unwrap();
         count(1, &keys(0..10)).unwrap();
         // the taken key is in the last of several transactions
@@ -322,7 +345,33 @@ mod tests {
         let error = count(2, &own).unwrap_err();
         assert!(matches!(error, StoreError::KeyTaken { lease: LeaseId(3), .. }), "{error}");
         count(3, &own).unwrap();
-        let ended = store.count(EpochId::new(LeaseId(4), 0), &[][..], &verified(4), || false).unwrap_err();
+        let ended = store.count(EpochId::new(LeaseId(4), 0), &[][..], &verified(4, 0), || false).unwrap_err();
         assert!(matches!(ended, StoreError::Ended), "{ended}");
+    }
+
+    #[test]
+    fn keys_that_are_not_all_of_the_roots_are_not_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("member.redb")).unwrap();
+        let outcome = || store.load().unwrap().1.pop().unwrap().1.outcome;
+        let batch = u64::try_from(BATCH).unwrap();
+        for count in [3, batch, batch + 3] {
+            let (all, more) = (keys(0..count), keys(0..count + 1));
+            let cut = count_as(&store, 1, count, &all[..all.len() - 1]).unwrap_err();
+            assert!(matches!(cut, StoreError::KeyCut { bytes: 31 }), "{count}: {cut}");
+            assert_eq!(outcome(), Outcome::Pending);
+            let long = count_as(&store, 1, count, &[&all[..], &[1]].concat()).unwrap_err();
+            assert!(matches!(long, StoreError::KeyCut { bytes: 1 }), "{count}: {long}");
+            let few = count_as(&store, 1, count, &all[..all.len() - 32]).unwrap_err();
+            let StoreError::KeyCount { expected, got } = few else { panic!("{few}") };
+            assert_eq!((expected, got), (count, count - 1));
+            let many = count_as(&store, 1, count, &more).unwrap_err();
+            let StoreError::KeyCount { expected, got } = many else { panic!("{many}") };
+            assert_eq!((expected, got), (count, count + 1));
+            assert_eq!(outcome(), Outcome::Pending);
+            // the right keys are still free
+            count_as(&store, 1, count, &all).unwrap();
+            assert!(matches!(outcome(), Outcome::Verified(_)));
+        }
     }
 }
