@@ -19,6 +19,7 @@ mod fetch;
 mod figures;
 mod member;
 mod routes;
+mod sign_refusal;
 mod sign_rules;
 mod state;
 mod store;

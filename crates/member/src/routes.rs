@@ -166,7 +166,8 @@ async fn statement(extract::State(member): App, Path(id): Path<u64>, Query(query
 async fn sign(extract::State(member): App, Json(request): Json<SignRequest>) -> Response {
     match member.sign(&request.statements) {
         Ok(signed) => Json(signed).into_response(),
-        Err(SignError::Refused(refusals)) => {
+        Err(SignError::Refused(refused)) => {
+            let refusals = refused.iter().map(|(lease, refusal)| refusal.body(*lease)).collect();
             (StatusCode::CONFLICT, Json(Refusals { refusals })).into_response()
         }
         Err(SignError::Key(error)) => {

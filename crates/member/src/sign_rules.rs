@@ -1,67 +1,49 @@
 //! The rules by which a member signs a statement or refuses it.
 
-use crate::figures::LeaseFigures;
-use hashlease_committee::{EpochState, Refusal, least_last_due};
+use crate::{figures::LeaseFigures, sign_refusal::SignRefusal};
+use hashlease_committee::{EpochState, StatementView, least_last_due};
 use hashlease_primitives::{Lease, Statement, Terms, UnixMillis, UnixSeconds};
 
 impl LeaseFigures {
     /// Checks that a member can sign `asked`: evidence and work equal its own, and `due` is not
     /// above its own count.
-    pub(crate) fn check(&self, lease: &Lease, asked: &Statement, now: UnixMillis) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, lease: &Lease, asked: &Statement, now: UnixMillis) -> Result<(), SignRefusal> {
         let terms = &lease.terms;
-        let refuse =
-            |code: &str, message: String| Err(Refusal { lease: terms.id, code: code.to_owned(), message });
-        let length = u64::from(terms.epoch_length);
-        let Some(epoch) = epoch_ending_at(terms, asked.as_of) else {
-            let expected = format!("expected {} + k × {length}, at most {}", terms.start, terms.end);
-            return refuse("not-an-epoch-end", format!("asOf {}: {expected}", asked.as_of));
+        let as_of = asked.as_of;
+        let Some(epoch) = epoch_ending_at(terms, as_of) else {
+            let Terms { start, end, epoch_length: length, .. } = *terms;
+            return Err(SignRefusal::NotAnEpochEnd { as_of, start, length, end });
         };
-        if asked.as_of.millis() > now {
-            return refuse("epoch-not-over", format!("asOf {}: now is {}", asked.as_of, now.seconds()));
+        if as_of.millis() > now {
+            return Err(SignRefusal::EpochNotOver { as_of, now: now.seconds() });
         }
-        let own = self.statement(lease, epoch, now);
-        if own.pending && !own.statement.last {
-            return refuse("pending", "a root is still awaited or being checked".to_owned());
+        let StatementView { statement: own, pending, epochs } = self.statement(lease, epoch, now);
+        if pending && !own.last {
+            return Err(SignRefusal::Pending);
         }
-        if asked.evidence != own.statement.evidence {
-            let complaint = own.epochs.iter().find_map(|epoch| match &epoch.state {
-                EpochState::Refused { code, reason } => {
-                    Some(format!("; epoch {} was refused: {reason} ({code})", epoch.epoch))
-                }
-                EpochState::NotFetched { code, reason } => {
-                    Some(format!("; epoch {} was not fetched: {reason} ({code})", epoch.epoch))
-                }
-                _ => None,
+        if asked.evidence != own.evidence {
+            let mut empty = epochs.into_iter().filter(|epoch| {
+                matches!(epoch.state, EpochState::Refused { .. } | EpochState::NotFetched { .. })
             });
-            let message = format!(
-                "evidence: expected {}, got {}{}",
-                own.statement.evidence,
-                asked.evidence,
-                complaint.unwrap_or_default()
-            );
-            return refuse("evidence-differs", message);
+            let (expected, got) = (own.evidence, asked.evidence);
+            return Err(SignRefusal::EvidenceDiffers { expected, got, empty: empty.next().map(Box::new) });
         }
-        if asked.work > own.statement.work {
-            let message = format!("work: verified {}, asked for {}", own.statement.work, asked.work);
-            return refuse("work-above-verified", message);
+        if asked.work > own.work {
+            return Err(SignRefusal::WorkAboveVerified { verified: own.work, asked: asked.work });
         }
-        if asked.work < own.statement.work {
+        if asked.work < own.work {
             // equal evidence means equal work; a lower figure in a last statement would cost the
             // provider the rest
-            let message = format!("work: verified {}, asked for only {}", own.statement.work, asked.work);
-            return refuse("work-below-verified", message);
+            return Err(SignRefusal::WorkBelowVerified { verified: own.work, asked: asked.work });
         }
-        if asked.due > own.statement.due {
-            let message = format!("due: counted {}, asked for {}", own.statement.due, asked.due);
-            return refuse("due-above-counted", message);
+        if asked.due > own.due {
+            return Err(SignRefusal::DueAboveCounted { counted: own.due, asked: asked.due });
         }
-        if asked.last && !own.statement.last {
-            return refuse("last-too-early", "a later statement may still follow".to_owned());
+        if asked.last && !own.last {
+            return Err(SignRefusal::LastTooEarly);
         }
-        let least = least_last_due(own.statement.due);
-        if asked.last && asked.due < least {
-            let message = format!("due: counted {}, asked for only {}", own.statement.due, asked.due);
-            return refuse("due-below-counted", message);
+        if asked.last && asked.due < least_last_due(own.due) {
+            return Err(SignRefusal::DueBelowCounted { counted: own.due, asked: asked.due });
         }
         Ok(())
     }
@@ -115,13 +97,13 @@ mod tests {
         let asked = |due: u128, last: bool| {
             figures
                 .check(&lease, &Statement { due: Work::capped(due), last, ..own }, UnixMillis::new(now))
-                .map_err(|refusal| refusal.code)
+                .map_err(|refusal| refusal.code())
         };
         assert_eq!(asked(200, true), Ok(()));
         assert_eq!(asked(190, true), Ok(()), "members may differ by a few seconds");
-        assert_eq!(asked(189, true), Err("due-below-counted".to_owned()));
-        assert_eq!(asked(0, true), Err("due-below-counted".to_owned()));
+        assert_eq!(asked(189, true), Err("due-below-counted"));
+        assert_eq!(asked(0, true), Err("due-below-counted"));
         assert_eq!(asked(0, false), Ok(()), "a later statement can add the rest");
-        assert_eq!(asked(201, false), Err("due-above-counted".to_owned()));
+        assert_eq!(asked(201, false), Err("due-above-counted"));
     }
 }

@@ -4,12 +4,13 @@
 use crate::{
     fetch::FetchLimits,
     figures::{LeaseFigures, in_time, is_over, job_limit},
+    sign_refusal::SignRefusal,
     store::{Outcome, Store, StoreError, StoredRoot},
     turns::Turns,
 };
 use alloy_primitives::Address;
 use hashlease_check::Caches;
-use hashlease_committee::{JobReceipt, Refusal, RootReceipt, RootView, SignedBatch, StatementView};
+use hashlease_committee::{JobReceipt, RootReceipt, RootView, SignedBatch, StatementView};
 use hashlease_primitives::{
     EpochId, Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms,
     UnixSeconds,
@@ -91,7 +92,7 @@ pub(crate) enum RequestRefusal {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignError {
     #[error("{} statements are refused", .0.len())]
-    Refused(Vec<Refusal>),
+    Refused(Vec<(LeaseId, SignRefusal)>),
     #[error("signing failed: {0}")]
     Key(#[from] hashlease_primitives::KeyError),
 }
@@ -279,18 +280,16 @@ impl State {
         let mut refusals = Vec::new();
         let mut domain = None;
         for statement in statements {
-            let Ok(view) = self.view(statement.lease) else {
-                let message = "not credited by this committee, or not confirmed yet".to_owned();
-                refusals.push(Refusal { lease: statement.lease, code: "unknown-lease".into(), message });
+            let lease = statement.lease;
+            let Ok(view) = self.view(lease) else {
+                refusals.push((lease, SignRefusal::UnknownLease));
                 continue;
             };
             domain = Some(view.lease.terms.oracle_domain());
-            let mut figures = self.figures();
-            if let Err(refusal) =
-                figures.entry(statement.lease).or_default().check(&view.lease, statement, now)
-            {
-                warn!(lease = %refusal.lease, code = refusal.code, message = refusal.message, "statement not signed");
-                refusals.push(refusal);
+            let checked = self.figures().entry(lease).or_default().check(&view.lease, statement, now);
+            if let Err(refusal) = checked {
+                warn!(%lease, code = refusal.code(), reason = %refusal, "statement not signed");
+                refusals.push((lease, refusal));
             }
         }
         let (Some(domain), true) = (domain, refusals.is_empty()) else {
