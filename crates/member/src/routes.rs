@@ -45,7 +45,9 @@ impl IntoResponse for RequestRefusal {
             Self::NoSuchEpoch { .. } => (StatusCode::NOT_FOUND, "no-such-epoch"),
             Self::RootAlreadyReceived(_) => (StatusCode::CONFLICT, "root-already-received"),
             Self::NoRoot(_) => (StatusCode::NOT_FOUND, "no-root"),
-            Self::EvidenceUrl(_) => (StatusCode::UNPROCESSABLE_ENTITY, "evidence-url"),
+            Self::EvidenceUrl { .. } | Self::EvidenceScheme(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "evidence-url")
+            }
             Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
         };
         debug!(code, error = %self, "request refused");

@@ -82,8 +82,10 @@ pub(crate) enum RequestRefusal {
     RootAlreadyReceived(u32),
     #[error("no root of epoch {0} came")]
     NoRoot(u32),
+    #[error("evidence URL: expected http or https, got {url}: {source}")]
+    EvidenceUrl { url: String, source: url::ParseError },
     #[error("evidence URL: expected http or https, got {0}")]
-    EvidenceUrl(String),
+    EvidenceScheme(String),
     #[error("{0}")]
     Store(#[from] StoreError),
 }
@@ -130,6 +132,7 @@ pub(crate) struct AcceptedRoot {
 
 impl State {
     pub(crate) fn figures(&self) -> MutexGuard<'_, BTreeMap<LeaseId, LeaseFigures>> {
+        // never poisoned: nothing panics under this lock
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -221,9 +224,11 @@ impl State {
         if received < end.millis() {
             return Err(RequestRefusal::EpochNotOver { epoch, end });
         }
-        let scheme = root.root.evidence.parse::<Url>().map(|url| url.scheme().to_owned());
-        if !matches!(scheme.as_deref(), Ok("http" | "https")) {
-            return Err(RequestRefusal::EvidenceUrl(root.root.evidence.chars().take(128).collect()));
+        let shown = || root.root.evidence.chars().take(128).collect();
+        let url = root.root.evidence.parse::<Url>();
+        let url = url.map_err(|source| RequestRefusal::EvidenceUrl { url: shown(), source })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(RequestRefusal::EvidenceScheme(shown()));
         }
         let mut figures = self.figures();
         let known = figures.entry(lease).or_default();

@@ -43,9 +43,19 @@ async fn a_root_that_breaks_a_rule_is_refused_by_its_code_and_not_kept() {
     assert_eq!(refused(&root(terms, 1, commitment, &url)).await, (409, "epoch-not-over".into()));
     assert_eq!(refused(&root(terms, 3, commitment, &url)).await, (404, "no-such-epoch".into()));
     assert_eq!(refused(&root(terms, u32::MAX, commitment, &url)).await, (404, "no-such-epoch".into()));
-    for elsewhere in ["file:///etc/hostname", "ftp://127.0.0.1/file", "data:,x", "/file", "", "no URL"] {
+    for (elsewhere, why) in [
+        ("file:///etc/hostname", ""),
+        ("ftp://127.0.0.1/file", ""),
+        ("data:,x", ""),
+        ("/file", ": relative URL without a base"),
+        ("", ": relative URL without a base"),
+        ("http://[::1", ": invalid IPv6 address"),
+    ] {
         let root = root(terms, 0, commitment, elsewhere);
         assert_eq!(refused(&root).await, (422, "evidence-url".into()), "{elsewhere}");
+        let (_, answer) = world.raw("POST", "v1/roots", serde_json::to_vec(&root).unwrap()).await;
+        let message = format!("evidence URL: expected http or https, got {elsewhere}{why}");
+        assert_eq!(answer["message"], message);
     }
     let mut stranger = lease.clone();
     stranger.terms.id = LeaseId(2);
