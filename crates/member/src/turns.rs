@@ -60,6 +60,7 @@ impl Turns {
     }
 
     fn state(&self) -> MutexGuard<'_, Queue> {
+        // never poisoned: nothing panics under this lock
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
