@@ -2,14 +2,24 @@
 //! socket by itself. So a test or a simulation decides which host is where, and what a connection
 //! does.
 //!
-//! In: addresses. Out: byte streams. [`Tcp`] is the machine's own network. The clients for HTTP
-//! (members, evidence, RPC) still connect by themselves: their library has its own connector.
+//! In: addresses. Out: byte streams. [`Tcp`] is the machine's own network. The client for HTTP
+//! (feature `http-client`) reaches committee members and evidence over a network, too. Only RPC
+//! still connects by itself, because the library for the chain has its own transport; roles get
+//! the chain's facts as watches, so those that send no transactions don't depend on it.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+#[cfg(feature = "http-client")]
+mod http_client;
+#[cfg(feature = "http-client")]
+mod http_connector;
 #[cfg(feature = "http")]
 mod http_listener;
 mod tcp;
 
+#[cfg(feature = "http-client")]
+pub use http_client::{HttpAnswer, HttpClient, HttpDownload, HttpError, HttpLimits};
+#[cfg(feature = "http-client")]
+pub use http_connector::ConnectError;
 #[cfg(feature = "http")]
 pub use http_listener::HttpListener;
 pub use tcp::Tcp;
