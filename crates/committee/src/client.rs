@@ -3,42 +3,52 @@
 use crate::api::{
     ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest, SignedBatch, StatementView,
 };
+use hashlease_net::{HttpAnswer, HttpClient, HttpError, HttpLimits};
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob, Statement};
-use reqwest::StatusCode;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use url::Url;
 
-const TIMEOUT: Duration = Duration::from_secs(40);
-/// For requests that a member answers without waiting for anything.
-const QUICK: Duration = Duration::from_secs(10);
-/// For a job: the gateway soon has a newer one.
-const JOB: Duration = Duration::from_secs(5);
+/// Longest answer but for figures: 256 jobs of the largest size take a mebibyte.
+const ANSWER: u64 = 2 << 20;
+/// Longest figures: of the most epochs that a lease may have, each refused with a long reason.
+const FIGURES: u64 = 8 << 20;
 
-/// No HTTP client can be made, for instance because the system's TLS certificates can't be read.
-#[derive(Debug, thiserror::Error)]
-#[error("HTTP client for committee members: {0}")]
-pub struct HttpClientError(#[from] reqwest::Error);
+/// For requests that may wait: for a job, or for figures of many epochs.
+const PATIENT: HttpLimits = HttpLimits { time: Duration::from_secs(40), body: ANSWER };
+/// For requests that a member answers without waiting for anything.
+const QUICK: HttpLimits = HttpLimits { time: Duration::from_secs(10), body: ANSWER };
+/// For a job: the gateway soon has a newer one.
+const JOB: HttpLimits = HttpLimits { time: Duration::from_secs(5), body: ANSWER };
 
 /// Why a request to a member failed.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[allow(
     missing_docs,
-    reason = "the messages explain the fields; `member` is its URL, `status` the HTTP status if there is an answer"
+    reason = "the messages explain the fields; `member` is its URL, `status` the HTTP status of its answer"
 )]
 pub enum ClientError {
     /// The member can't be reached, or does not answer in time.
-    #[error("member {member} can't be reached: {message}")]
-    Unreachable { member: String, message: String },
+    #[error("member {member} can't be reached: {source}")]
+    Unreachable { member: String, source: HttpError },
     /// The member refuses the request, with a kebab-case code.
     #[error("member {member}: {message} ({code})")]
     Refused { member: String, status: u16, code: String, message: String },
     /// The member does not sign.
     #[error("member {member} does not sign: {}", refusals.iter().map(|r| format!("lease {}: {} ({})", r.lease, r.message, r.code)).collect::<Vec<_>>().join("; "))]
     NotSigned { member: String, refusals: Vec<Refusal> },
-    /// The member's answer can't be read.
-    #[error("member {member} answers something else: {message}")]
-    Answer { member: String, status: Option<u16>, message: String },
+    /// The member's answer is not what it should be.
+    #[error("member {member} answers something else: {source}")]
+    Answer { member: String, source: serde_json::Error },
+    /// The member, or a proxy before it, answers with a status that says no more.
+    #[error("member {member} answers something else: HTTP status {status}")]
+    Status { member: String, status: u16 },
+    /// The request can't be written as JSON.
+    #[error("request to member {member}: {source}")]
+    Request { member: String, source: serde_json::Error },
+    /// The route can't be joined to the member's URL.
+    #[error("URL of member {member}: {source}")]
+    Url { member: String, source: url::ParseError },
 }
 
 impl ClientError {
@@ -48,41 +58,25 @@ impl ClientError {
     pub const fn is_temporary(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused { status, .. } | Self::Answer { status: Some(status), .. } => {
-                !matches!(*status, 200..=299 | 400..=499) || matches!(*status, 404 | 408 | 429)
+            Self::Refused { status, .. } | Self::Status { status, .. } => {
+                !matches!(*status, 400..=499) || matches!(*status, 404 | 408 | 429)
             }
-            Self::NotSigned { .. } | Self::Answer { status: None, .. } => false,
+            Self::NotSigned { .. } | Self::Answer { .. } | Self::Request { .. } | Self::Url { .. } => false,
         }
     }
-}
-
-/// A pool of connections that several clients can share.
-///
-/// # Errors
-/// [`HttpClientError`]. There is no fallback: a client without the timeout would never give up.
-pub fn http_client() -> Result<reqwest::Client, HttpClientError> {
-    Ok(reqwest::Client::builder().timeout(TIMEOUT).build()?)
 }
 
 /// A member's API.
 #[derive(Clone, Debug)]
 pub struct MemberClient {
     url: Url,
-    http: reqwest::Client,
+    http: HttpClient,
 }
 
 impl MemberClient {
-    /// A client for the API at `url`, with connections of its own.
-    ///
-    /// # Errors
-    /// [`HttpClientError`].
-    pub fn new(url: Url) -> Result<Self, HttpClientError> {
-        Ok(Self::over(url, http_client()?))
-    }
-
-    /// A client that shares its connections with others.
+    /// A client for the API at `url`. Clients with clones of the same `http` share connections.
     #[must_use]
-    pub const fn over(url: Url, http: reqwest::Client) -> Self {
+    pub const fn new(url: Url, http: HttpClient) -> Self {
         Self { url, http }
     }
 
@@ -93,35 +87,40 @@ impl MemberClient {
     }
 
     fn route(&self, path: &str) -> Result<Url, ClientError> {
-        self.url.join(path).map_err(|error| self.answer(None, &error))
+        self.url.join(path).map_err(|source| ClientError::Url { member: self.url.to_string(), source })
     }
 
-    fn answer(&self, status: Option<StatusCode>, message: &dyn std::fmt::Display) -> ClientError {
-        let (member, status) = (self.url.to_string(), status.map(|status| status.as_u16()));
-        ClientError::Answer { member, status, message: message.to_string() }
+    async fn get<T: DeserializeOwned>(&self, path: &str, limits: HttpLimits) -> Result<T, ClientError> {
+        self.read(self.http.get(&self.route(path)?, limits).await)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
-        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
-            member: self.url.to_string(),
-            message: error.without_url().to_string(),
-        };
-        let response = request.send().await.map_err(unreachable)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(unreachable)?;
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| self.answer(Some(status), &error));
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        limits: HttpLimits,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body);
+        let body = body.map_err(|source| ClientError::Request { member: self.url.to_string(), source })?;
+        self.read(self.http.post_json(&self.route(path)?, body, limits).await)
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: Result<HttpAnswer, HttpError>) -> Result<T, ClientError> {
+        let member = || self.url.to_string();
+        let answer = answer.map_err(|source| ClientError::Unreachable { member: member(), source })?;
+        let HttpAnswer { status, body } = &answer;
+        if answer.is_success() {
+            let read = serde_json::from_slice(body);
+            return read.map_err(|source| ClientError::Answer { member: member(), source });
         }
-        if let Ok(Refusals { refusals }) = serde_json::from_slice(&body) {
-            return Err(ClientError::NotSigned { member: self.url.to_string(), refusals });
+        if let Ok(Refusals { refusals }) = serde_json::from_slice(body) {
+            return Err(ClientError::NotSigned { member: member(), refusals });
         }
-        match serde_json::from_slice(&body) {
-            Ok(ErrorBody { code, message }) => {
-                let (member, status) = (self.url.to_string(), status.as_u16());
-                Err(ClientError::Refused { member, status, code, message })
-            }
-            Err(_) => Err(self.answer(Some(status), &status)),
-        }
+        let (member, status) = (member(), *status);
+        Err(match serde_json::from_slice(body) {
+            Ok(ErrorBody { code, message }) => ClientError::Refused { member, status, code, message },
+            Err(_) => ClientError::Status { member, status },
+        })
     }
 
     /// Posts a signed job.
@@ -129,7 +128,7 @@ impl MemberClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn post_job(&self, job: &SignedJob) -> Result<JobReceipt, ClientError> {
-        self.ask(self.http.post(self.route("v1/jobs")?).timeout(JOB).json(job)).await
+        self.post("v1/jobs", job, JOB).await
     }
 
     /// Jobs with a sequence above `after`; waits up to `wait` seconds for one.
@@ -137,8 +136,7 @@ impl MemberClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn jobs(&self, lease: LeaseId, after: u64, wait: u64) -> Result<Vec<SignedJob>, ClientError> {
-        let route = self.route(&format!("v1/leases/{lease}/jobs?after={after}&wait={wait}"))?;
-        self.ask(self.http.get(route)).await
+        self.get(&format!("v1/leases/{lease}/jobs?after={after}&wait={wait}"), PATIENT).await
     }
 
     /// Posts the provider's root of an epoch.
@@ -147,7 +145,7 @@ impl MemberClient {
     /// [`ClientError`].
     pub async fn post_root(&self, root: &SignedEpochRoot) -> Result<RootReceipt, ClientError> {
         // a member that hangs must not delay the next root
-        self.ask(self.http.post(self.route("v1/roots")?).timeout(QUICK).json(root)).await
+        self.post("v1/roots", root, QUICK).await
     }
 
     /// The member's record of an epoch's root.
@@ -155,8 +153,7 @@ impl MemberClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn root(&self, EpochId { lease, epoch }: EpochId) -> Result<RootView, ClientError> {
-        let route = self.route(&format!("v1/leases/{lease}/roots/{epoch}"))?;
-        self.ask(self.http.get(route).timeout(QUICK)).await
+        self.get(&format!("v1/leases/{lease}/roots/{epoch}"), QUICK).await
     }
 
     /// The member's own figures up to the end of an epoch.
@@ -164,7 +161,8 @@ impl MemberClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn statement(&self, EpochId { lease, epoch }: EpochId) -> Result<StatementView, ClientError> {
-        self.ask(self.http.get(self.route(&format!("v1/leases/{lease}/statement?epoch={epoch}"))?)).await
+        let limits = HttpLimits { body: FIGURES, ..PATIENT };
+        self.get(&format!("v1/leases/{lease}/statement?epoch={epoch}"), limits).await
     }
 
     /// Asks for a signature over a batch.
@@ -173,6 +171,6 @@ impl MemberClient {
     /// [`ClientError::NotSigned`] with the reasons.
     pub async fn sign(&self, statements: &[Statement]) -> Result<SignedBatch, ClientError> {
         let body = SignRequest { statements: statements.to_vec() };
-        self.ask(self.http.post(self.route("v1/statements")?).json(&body)).await
+        self.post("v1/statements", &body, PATIENT).await
     }
 }

@@ -15,6 +15,6 @@ pub use api::{
     EpochState, EpochView, ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest,
     SignedBatch, StatementView,
 };
-pub use client::{ClientError, HttpClientError, MemberClient, http_client};
+pub use client::{ClientError, MemberClient};
 pub use gather::{GatherError, NoSignature, Seat, gather, in_a_row};
 pub use propose::{least_last_due, propose};

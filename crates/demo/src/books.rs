@@ -9,6 +9,7 @@ use hashlease_chain::{
 use hashlease_committee::{MemberClient, propose};
 use hashlease_escrow_model as escrow;
 use hashlease_evidence::{EvidenceError, EvidenceReader, Recheck, Report};
+use hashlease_net::{HttpClient, Tcp};
 use hashlease_pow::ethash::LightCache;
 use hashlease_primitives::{Commitment, EpochId, Lease, Terms, Work};
 use hashlease_stage::World;
@@ -49,9 +50,11 @@ impl Books {
         let committed = terms.committed();
         let dir = world.node_data().with_file_name("evidence");
         std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        let http = HttpClient::new(Tcp::shared());
         let mut clients = Vec::new();
         for member in &world.members {
-            clients.push(MemberClient::new(format!("http://{}/", member.address("api")?).parse()?)?);
+            let url = format!("http://{}/", member.address("api")?).parse()?;
+            clients.push(MemberClient::new(url, http.clone()));
         }
         let threshold = world.chain.committee(terms.oracle).await?.threshold;
         let mut epochs = Vec::new();

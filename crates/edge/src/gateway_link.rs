@@ -10,9 +10,9 @@ use crate::{
     job_form::{FormError, JobForm},
     mined_lease::{CONNECT_AHEAD, MineableJob, MinedLease},
 };
-use hashlease_committee::{MemberClient, http_client};
+use hashlease_committee::MemberClient;
 use hashlease_ledger::{Book, BookError};
-use hashlease_net::SharedNetwork;
+use hashlease_net::{HttpClient, SharedNetwork};
 use hashlease_primitives::{DifficultyBase, NodeBox, SignedJob, Target, Terms};
 use hashlease_share::VerifiedJob;
 use hashlease_stratum::server::SessionRefusal;
@@ -20,11 +20,7 @@ use hashlease_stratum::{
     BIP320_MASK,
     client::{ClientEnd, ConnectOptions, UpstreamEvent, UpstreamEvents, connect},
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 use tracing::{debug, info, warn};
 use url::Url;
@@ -95,7 +91,8 @@ pub(crate) async fn run_link(
     agent: String,
     network: SharedNetwork,
 ) {
-    let fallback = tokio::spawn(poll_members(Arc::clone(&served), book.clone(), target.clone()));
+    let http = HttpClient::new(Arc::clone(&network));
+    let fallback = tokio::spawn(poll_members(Arc::clone(&served), book.clone(), target.clone(), http));
     let id = served.id();
     let mut pause = Duration::from_millis(500);
     loop {
@@ -216,16 +213,13 @@ pub(crate) async fn read_link(served: &MinedLease, book: &Book, mut events: Upst
 }
 
 /// Long-polls the members for jobs while the gateway's link is down.
-async fn poll_members(served: Arc<MinedLease>, book: Book, target: watch::Receiver<LinkTarget>) {
+async fn poll_members(
+    served: Arc<MinedLease>,
+    book: Book,
+    target: watch::Receiver<LinkTarget>,
+    http: HttpClient,
+) {
     let mut after = 0;
-    let http = match http_client() {
-        Ok(http) => http,
-        Err(error) => {
-            warn!(lease = %served.id(), %error, "members can't be polled for jobs");
-            return;
-        }
-    };
-    let mut clients: BTreeMap<Url, MemberClient> = BTreeMap::new();
     loop {
         sleep(Duration::from_millis(500)).await;
         if served.link().is_some() {
@@ -236,7 +230,7 @@ async fn poll_members(served: Arc<MinedLease>, book: Book, target: watch::Receiv
             if served.link().is_some() {
                 break;
             }
-            let client = clients.entry(url.clone()).or_insert_with(|| MemberClient::over(url, http.clone()));
+            let client = MemberClient::new(url, http.clone());
             let Ok(jobs) = client.jobs(served.id(), after, 2).await else { continue };
             for signed in jobs {
                 after = after.max(signed.job.sequence());

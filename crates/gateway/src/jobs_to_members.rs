@@ -1,6 +1,7 @@
 //! Posts jobs to the committee's members, in order, until each has arrived or its window is over.
 
 use hashlease_committee::MemberClient;
+use hashlease_net::HttpClient;
 use hashlease_primitives::{SharedClock, SignedJob};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,6 +21,7 @@ const RETRY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct JobsToMembers {
     queues: BTreeMap<Url, MemberQueue>,
+    http: HttpClient,
     clock: SharedClock,
 }
 
@@ -36,8 +38,8 @@ impl Drop for MemberQueue {
 }
 
 impl JobsToMembers {
-    pub(crate) const fn new(clock: SharedClock) -> Self {
-        Self { queues: BTreeMap::new(), clock }
+    pub(crate) const fn new(http: HttpClient, clock: SharedClock) -> Self {
+        Self { queues: BTreeMap::new(), http, clock }
     }
 
     /// Starts queues for new members and drops those of members that are gone; the others keep
@@ -45,10 +47,11 @@ impl JobsToMembers {
     pub(crate) fn set_members(&mut self, urls: &[Url]) {
         self.queues.retain(|url, _| urls.contains(url));
         for url in urls {
-            let clock = &self.clock;
+            let (http, clock) = (&self.http, &self.clock);
             self.queues.entry(url.clone()).or_insert_with(|| {
                 let (jobs, receiver) = mpsc::channel(QUEUE);
-                MemberQueue { jobs, task: tokio::spawn(deliver(url.clone(), receiver, Arc::clone(clock))) }
+                let client = MemberClient::new(url.clone(), http.clone());
+                MemberQueue { jobs, task: tokio::spawn(deliver(client, receiver, Arc::clone(clock))) }
             });
         }
     }
@@ -63,14 +66,8 @@ impl JobsToMembers {
     }
 }
 
-async fn deliver(member: Url, mut jobs: mpsc::Receiver<SignedJob>, clock: SharedClock) {
-    let client = match MemberClient::new(member.clone()) {
-        Ok(client) => client,
-        Err(error) => {
-            warn!(%member, %error, "jobs can't be delivered to a member");
-            return;
-        }
-    };
+async fn deliver(client: MemberClient, mut jobs: mpsc::Receiver<SignedJob>, clock: SharedClock) {
+    let member = client.url();
     let mut waiting: VecDeque<SignedJob> = VecDeque::new();
     let mut complained = false;
     loop {

@@ -8,7 +8,7 @@ use crate::{
     served_lease::{HandedOutJob, ServedLease, ServiceEnd, lock},
     sign_job::{Extranonce, JobError},
 };
-use hashlease_net::SharedNetwork;
+use hashlease_net::{HttpClient, SharedNetwork};
 use hashlease_primitives::{Algorithm, Difficulty, DifficultyBase, HeaderJob, Target, Terms, UnixSeconds};
 use hashlease_share::{EvidenceReason, VerifiedJob};
 use hashlease_stratum::{
@@ -65,7 +65,8 @@ enum PoolLoss {
 /// Serves a lease until its end.
 pub(crate) async fn serve_lease(served: Arc<ServedLease>, agent: String, network: SharedNetwork) {
     let mut assignment = served.assignment();
-    let mut members = JobsToMembers::new(Arc::clone(served.clock()));
+    let http = HttpClient::new(Arc::clone(&network));
+    let mut members = JobsToMembers::new(http, Arc::clone(served.clock()));
     let id = served.id();
     let mut pause = FIRST_PAUSE;
     let mut sessions = 0u64;

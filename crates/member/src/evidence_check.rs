@@ -227,7 +227,7 @@ async fn vouched(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRo
         .members
         .iter()
         .map(|url| async {
-            MemberClient::over(url.clone(), member.http.clone()).root(EpochId::new(lease, epoch)).await
+            MemberClient::new(url.clone(), member.http.clone()).root(EpochId::new(lease, epoch)).await
         })
         .collect();
     let mut in_time = 0usize;

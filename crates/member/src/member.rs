@@ -10,8 +10,7 @@ use crate::{
     turns::Turns,
 };
 use hashlease_check::{CacheSettings, Caches};
-use hashlease_committee::HttpClientError;
-use hashlease_net::SharedNetwork;
+use hashlease_net::{HttpClient, SharedNetwork};
 use hashlease_primitives::{Lease, LeaseId, LocalSigner, SharedClock};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,9 +39,6 @@ pub enum MemberError {
     /// The data directory can't be used.
     #[error("data directory {}: {source}", path.display())]
     Data { path: PathBuf, source: io::Error },
-    /// No client for the other members can be made.
-    #[error(transparent)]
-    HttpClient(#[from] HttpClientError),
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -108,7 +104,6 @@ impl Member {
         let listen = |source| MemberError::Listen { address: config.listen, source };
         let listener = network.listen(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let http = hashlease_committee::http_client()?;
         let (running, ends) = watch::channel(());
         let directory = Some(config.data_dir.join("light-caches"));
         let caches = Arc::new(Caches::new(CacheSettings { directory, ..CacheSettings::default() }));
@@ -116,7 +111,7 @@ impl Member {
             fetches: Turns::new(config.fetch.at_once, Arc::clone(&clock)),
             checks: Turns::new(config.checks, Arc::clone(&clock)),
             questions: Turns::new(MAX_QUESTIONS, Arc::clone(&clock)),
-            http,
+            http: HttpClient::new(network),
             scratch,
             config,
             signer,

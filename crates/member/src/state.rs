@@ -11,6 +11,7 @@ use crate::{
 use alloy_primitives::Address;
 use hashlease_check::Caches;
 use hashlease_committee::{JobReceipt, RootReceipt, RootView, SignedBatch, StatementView};
+use hashlease_net::HttpClient;
 use hashlease_primitives::{
     EpochId, Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot, SignedJob, Statement, Terms,
     UnixSeconds,
@@ -118,7 +119,7 @@ pub(crate) struct State {
     // questions to other members about late roots
     pub(crate) questions: Turns,
     // connections to other members
-    pub(crate) http: reqwest::Client,
+    pub(crate) http: HttpClient,
     // closed when the member is dropped
     pub(crate) running: watch::Receiver<()>,
 }

@@ -88,7 +88,7 @@ async fn step(context: &Context, terms: &Terms, delivered: &mut Delivered) -> Re
         roots.push((epoch, commitment));
     }
     let committee = context.committees.get(terms.oracle).await?;
-    let seats = seats(&committee)?;
+    let seats = seats(&committee, &context.http);
     roots.retain(|(epoch, _)| seats.iter().any(|seat| !delivered.has(*epoch, seat.index)));
     let signed = roots.into_iter().map(|(epoch, commitment)| sign(context, terms, epoch, commitment));
     let signed = signed.collect::<Result<Vec<_>, _>>()?;

@@ -2,8 +2,9 @@
 
 use alloy_primitives::Address;
 use hashlease_chain::{Chain, Committee, Committees, Sender};
-use hashlease_committee::{HttpClientError, MemberClient, Seat, http_client};
+use hashlease_committee::{MemberClient, Seat};
 use hashlease_ledger::Book;
+use hashlease_net::HttpClient;
 use hashlease_primitives::{EpochId, LocalSigner, SharedClock};
 use url::Url;
 
@@ -16,6 +17,8 @@ pub struct Context {
     pub chain: Chain,
     /// The members that co-sign, per oracle.
     pub committees: Committees,
+    /// Connects to the members.
+    pub http: HttpClient,
     /// Sends transactions.
     pub sender: Sender,
     /// Signs epoch roots.
@@ -49,13 +52,12 @@ impl EvidenceBase {
     }
 }
 
-/// Seats of the members that announced a URL. Their clients share connections.
-pub(crate) fn seats(committee: &Committee) -> Result<Vec<Seat>, HttpClientError> {
-    let http = http_client()?;
+/// Seats of the members that sign and announced a URL.
+pub(crate) fn seats(committee: &Committee, http: &HttpClient) -> Vec<Seat> {
     let seat = |(index, key, url): (usize, Address, &Url)| Seat {
         index,
         key,
-        client: MemberClient::over(url.clone(), http.clone()),
+        client: MemberClient::new(url.clone(), http.clone()),
     };
-    Ok(committee.reachable().map(seat).collect())
+    committee.reachable().map(seat).collect()
 }

@@ -25,7 +25,7 @@ impl Context {
             return Ok(());
         }
         let committee = self.committees.get(terms.oracle).await?;
-        self.credit(lease, newest, &seats(&committee)?, committee.threshold).await
+        self.credit(lease, newest, &seats(&committee, &self.http), committee.threshold).await
     }
 
     /// Submits the strongest statement that enough members can sign, if it changes anything.

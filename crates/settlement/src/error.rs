@@ -1,7 +1,7 @@
 //! Errors of settlement. Every failed step is retried.
 
 use hashlease_chain::ChainError;
-use hashlease_committee::{ClientError, GatherError, HttpClientError, in_a_row};
+use hashlease_committee::{ClientError, GatherError, in_a_row};
 use hashlease_ledger::BookError;
 use hashlease_primitives::KeyError;
 
@@ -27,9 +27,6 @@ pub enum SettleError {
     /// The base URL and an epoch's path make no URL.
     #[error("evidence URL of epoch {epoch}: {source}")]
     EvidenceUrl { epoch: u32, source: url::ParseError },
-    /// No client for the members can be made.
-    #[error(transparent)]
-    HttpClient(#[from] HttpClientError),
 }
 
 impl SettleError {
@@ -43,7 +40,6 @@ impl SettleError {
             Self::NoAgreement { .. } => "members-disagree",
             Self::Key(_) => "key",
             Self::EvidenceUrl { .. } => "evidence-url",
-            Self::HttpClient(_) => "http-client",
         }
     }
 }

@@ -13,6 +13,7 @@ use axum::{
 };
 use hashlease_committee::{MemberClient, StatementView};
 use hashlease_e2e::{EPOCH, RATE, binary, miner, now, settled, tools};
+use hashlease_net::{HttpClient, Tcp};
 use hashlease_primitives::{
     EpochId, HashRate, HeaderJob, Job, Lease, LeaseId, LocalSigner, SignedJob, Terms, Work,
 };
@@ -199,7 +200,8 @@ async fn known_fault_job_signer_takes_the_bond() -> Result<()> {
     let world = world(dir.path(), "signer", 3, 0).await?;
     let signer = LocalSigner::from_bytes(world.actors.job_signer.to_bytes().as_slice())?;
     let urls = world.chain.committee(world.chain.deployment().oracle).await?.urls();
-    let members: Vec<_> = urls.into_iter().map(MemberClient::new).collect::<Result<_, _>>()?;
+    let http = HttpClient::new(Tcp::shared());
+    let members: Vec<_> = urls.into_iter().map(|url| MemberClient::new(url, http.clone())).collect();
     let mut running = Vec::new();
     for jobs in [Jobs::Honest, Jobs::MembersOnly, Jobs::NoRoom, Jobs::LargeSequence] {
         let (address, push) = gateway().await?;
@@ -253,7 +255,7 @@ async fn known_fault_one_lying_member_blocks_every_credit() -> Result<()> {
     let listener = TcpListener::bind(place).await.context("the first member's address")?;
     let routes = Router::new()
         .route("/v1/leases/{id}/statement", get(lie))
-        .with_state(MemberClient::new(honest.parse()?)?);
+        .with_state(MemberClient::new(honest.parse()?, HttpClient::new(Tcp::shared())));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     let lease = rent(&world, None, (2, EPOCH), 5).await?;
     let rig = rig(&world, &lease)?;

@@ -11,7 +11,7 @@ use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleVie
 use hashlease_check::ShareChecker;
 use hashlease_edge::{Edge, EdgeConfig, EdgeLease, LeaseState};
 use hashlease_ledger::Book;
-use hashlease_net::Tcp;
+use hashlease_net::{HttpClient, Tcp};
 use hashlease_primitives::{Lease, LeaseId, NodeBox, NodeKey, SystemClock};
 use hashlease_settlement::{Context, EvidenceBase, Settlement};
 use serde_json::json;
@@ -64,12 +64,13 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     };
     let checker = Arc::new(ShareChecker::on_all_cores());
     let address = provider.address();
+    let http = HttpClient::new(Arc::clone(&network));
     let edge = Edge::start(config, book.clone(), leases, checker, Arc::clone(&clock), network).await?;
     let states = edge.states();
     let status = move || states().into_iter().map(status).collect();
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };
     let serving = tokio::spawn(hashlease_api::serve(readers, routes));
-    let context = Context { book, chain, committees, sender, provider, evidence, clock };
+    let context = Context { book, chain, committees, http, sender, provider, evidence, clock };
     let _settlement = Settlement::start(context, leases_to_settle, shared.pause()?);
     ready(&json!({
         "role": "node",

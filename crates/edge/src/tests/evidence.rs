@@ -1,6 +1,6 @@
 //! The evidence that a node serves.
 
-use super::world::{World, terms};
+use super::world::{World, http_get, terms};
 use hashlease_evidence::{Evidence, EvidenceReader};
 use hashlease_primitives::{EpochId, LeaseId};
 use std::{
@@ -12,9 +12,9 @@ use tokio::net::TcpStream;
 
 /// The response's status and body.
 async fn get(api: SocketAddr, lease: u64, epoch: u32) -> (u16, Vec<u8>) {
-    let url = format!("http://{api}/v1/leases/{lease}/epochs/{epoch}/evidence");
-    let answer = reqwest::get(url).await.unwrap();
-    (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+    let path = format!("v1/leases/{lease}/epochs/{epoch}/evidence");
+    let answer = http_get(api, &path).await;
+    (answer.status, answer.body)
 }
 
 async fn refused(api: SocketAddr, lease: u64, epoch: u32) -> (u16, String) {

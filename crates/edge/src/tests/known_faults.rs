@@ -5,7 +5,7 @@
 
 use super::{
     miner::{Miner, refusal},
-    world::{World, job, now as unix_seconds, sign, terms, until, with_tail},
+    world::{World, http_get, job, now as unix_seconds, sign, terms, until, with_tail},
 };
 use crate::gateway_link::accept_job;
 use alloy_primitives::{Address, B256, Bytes};
@@ -179,7 +179,7 @@ async fn known_fault_status_shows_the_address_of_the_gateway() {
     // as `gateway_link::run_link` does
     world.served(1).set_link_state(error.to_string());
     let (api, _) = world.api(4).await;
-    let status = reqwest::get(format!("http://{api}/v1/status")).await.unwrap().text().await.unwrap();
+    let status = String::from_utf8(http_get(api, "v1/status").await.body).unwrap();
     assert!(status.contains("127.0.0.1:9"), "{status}");
 }
 

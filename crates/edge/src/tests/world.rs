@@ -16,6 +16,7 @@ pub(super) use hashlease_fixtures::{PATIENCE, job_signer, lease, now, patiently,
 use hashlease_fixtures::{header_job, weight};
 use hashlease_journal::Record;
 use hashlease_ledger::Book;
+use hashlease_net::{HttpAnswer, HttpClient, HttpLimits, Tcp};
 use hashlease_primitives::{HashRate, HeaderJob, LeaseId, SystemClock, Target, Terms};
 use hashlease_share::VerifiedJob;
 use std::{
@@ -24,6 +25,13 @@ use std::{
     sync::Arc,
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+/// The answer of a node's API at a path.
+pub(super) async fn http_get(api: SocketAddr, path: &str) -> HttpAnswer {
+    let url = format!("http://{api}/{path}").parse().unwrap();
+    let limits = HttpLimits { time: PATIENCE, body: 1 << 24 };
+    HttpClient::new(Tcp::shared()).get(&url, limits).await.unwrap()
+}
 
 /// A running lease in its first epoch; a share is worth 64 hashes.
 pub(super) fn terms(id: u64) -> Terms {

@@ -109,23 +109,23 @@ async fn a_body_that_can_not_be_read_is_answered_in_the_form_of_every_error() {
         with("/job/prevHash", json!("0x00")),
     ];
     for body in bodies {
-        let (status, answer) = world.raw("POST", "v1/jobs", body.clone()).await;
+        let (status, answer) = world.raw_post("v1/jobs", body.clone()).await;
         assert!(matches!(status, 400 | 422), "{status} for {body}");
         assert_eq!(answer["code"], "malformed", "{body}");
         assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()), "{answer}");
     }
-    let (status, answer) = world.raw("POST", "v1/jobs", vec![b' '; 300_000]).await;
+    let (status, answer) = world.raw_post("v1/jobs", vec![b' '; 300_000]).await;
     assert_eq!((status, answer["code"].as_str()), (413, Some("too-long")));
-    let (status, answer) = world.raw("GET", "v1/leases/one/jobs", "").await;
+    let (status, answer) = world.raw_get("v1/leases/one/jobs").await;
     assert_eq!((status, answer["code"].as_str()), (400, Some("malformed")));
-    let (status, answer) = world.raw("GET", "v1/leases/1/statement", "").await;
+    let (status, answer) = world.raw_get("v1/leases/1/statement").await;
     assert_eq!((status, answer["code"].as_str()), (400, Some("malformed")), "which epoch?");
-    let (status, answer) = world.raw("GET", "v2/jobs", "").await;
+    let (status, answer) = world.raw_get("v2/jobs").await;
     assert_eq!((status, answer["code"].as_str()), (404, Some("no-such-route")));
-    let (status, answer) = world.raw("GET", "v1/jobs", "").await;
+    let (status, answer) = world.raw_get("v1/jobs").await;
     assert_eq!((status, answer["code"].as_str()), (405, Some("method-not-allowed")));
     assert_eq!(world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap(), []);
-    let (status, answer) = world.raw("GET", "v1/status", "").await;
+    let (status, answer) = world.raw_get("v1/status").await;
     let signer = json!(member_signer(0).address());
     assert_eq!((status, &answer["signer"], &answer["leases"]), (200, &signer, &json!([1])));
 }

@@ -65,7 +65,7 @@ async fn a_root_that_breaks_a_rule_is_refused_by_its_code_and_not_kept() {
     }
     assert_eq!(world.files.hits("file"), 0);
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Awaited);
-    let (status, answer) = world.raw("POST", "v1/roots", r#"{"root": 1}"#).await;
+    let (status, answer) = world.raw_post("v1/roots", r#"{"root": 1}"#).await;
     assert_eq!((status, answer["code"].as_str()), (422, Some("malformed")));
 }
 

@@ -127,7 +127,7 @@ async fn one_statement_that_can_not_be_signed_stops_the_batch_and_is_named() {
         }
         signed => panic!("expected a refusal, got {signed:?}"),
     }
-    let (status, answer) = world.raw("POST", "v1/statements", r#"{"statements": []}"#).await;
+    let (status, answer) = world.raw_post("v1/statements", r#"{"statements": []}"#).await;
     assert_eq!((status, answer), (409, json!({"refusals": []})), "there is nothing to sign");
 }
 

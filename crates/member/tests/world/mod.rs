@@ -13,7 +13,7 @@ use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, Statement
 use hashlease_evidence::Evidence;
 use hashlease_fixtures::{key, terms, weight};
 use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
-use hashlease_net::Tcp;
+use hashlease_net::{HttpAnswer, HttpClient, HttpLimits, Tcp};
 use hashlease_primitives::{
     Commitment, EpochId, EpochRoot, Lease, LeaseId, LocalSigner, SignedEpochRoot, Statement, SystemClock,
     Terms,
@@ -24,6 +24,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -33,6 +34,9 @@ use url::Url;
 pub const EPOCH: u32 = 3_600;
 /// Longest evidence that the members fetch.
 pub const MAX_EVIDENCE: u64 = 1 << 20;
+
+/// Limits on the tests' own requests.
+const LIMITS: HttpLimits = HttpLimits { time: Duration::from_secs(10), body: 1 << 20 };
 
 /// Unix seconds.
 pub fn now() -> u64 {
@@ -104,7 +108,7 @@ impl Seated {
             .ok()
         });
         let member = member.await;
-        self.client = MemberClient::new(format!("http://{}/", member.address()).parse().unwrap()).unwrap();
+        self.client = client(&format!("http://{}/", member.address()));
         self.member = Some(member);
     }
 }
@@ -138,7 +142,7 @@ impl World {
                 checks,
                 fetch,
             };
-            let client = MemberClient::new("http://127.0.0.1:1/".parse().unwrap()).unwrap();
+            let client = client("http://127.0.0.1:1/");
             let mut seated = Seated { config, signer: member_signer(index), member: None, client };
             seated.start(&leases).await;
             members.push(seated);
@@ -260,23 +264,34 @@ impl World {
         }
     }
 
-    /// Posts a body unchanged; the status and the JSON of the answer.
-    pub async fn raw(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
+    /// The status and the JSON of the answer at a path.
+    pub async fn raw_get(&self, path: &str) -> (u16, Value) {
         let url = self.client(0).url().join(path).unwrap();
-        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let request = reqwest::Client::new().request(method, url).body(body);
-        let answer = request.header("content-type", "application/json").send().await.unwrap();
-        let status = answer.status().as_u16();
-        let text = answer.text().await.unwrap();
-        (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status} without JSON: {text}")))
+        as_json(HttpClient::new(Tcp::shared()).get(&url, LIMITS).await.unwrap())
+    }
+
+    /// Posts a body unchanged; the status and the JSON of the answer.
+    pub async fn raw_post(&self, path: &str, body: impl Into<Vec<u8>>) -> (u16, Value) {
+        let url = self.client(0).url().join(path).unwrap();
+        as_json(HttpClient::new(Tcp::shared()).post_json(&url, body.into(), LIMITS).await.unwrap())
     }
 
     /// Posts `body`, which must be refused; the status and the code.
     pub async fn post_refused(&self, path: &str, body: &impl serde::Serialize) -> (u16, String) {
-        let (status, answer) = self.raw("POST", path, serde_json::to_vec(body).unwrap()).await;
+        let (status, answer) = self.raw_post(path, serde_json::to_vec(body).unwrap()).await;
         assert!(answer["message"].is_string(), "{answer}");
         (status, answer["code"].as_str().unwrap().to_owned())
     }
+}
+
+/// A client of the member at `url`.
+pub fn client(url: &str) -> MemberClient {
+    MemberClient::new(url.parse().unwrap(), HttpClient::new(Tcp::shared()))
+}
+
+fn as_json(HttpAnswer { status, body }: HttpAnswer) -> (u16, Value) {
+    let read = serde_json::from_slice(&body);
+    (status, read.unwrap_or_else(|_| panic!("{status} without JSON: {}", String::from_utf8_lossy(&body))))
 }
 
 /// The code of an error of the API.

@@ -14,6 +14,7 @@ use hashlease_chain::{Committees, Sender};
 use hashlease_committee::{MemberClient, Seat};
 use hashlease_fixtures::{ManualClock, job_signer, lease, now, terms, until};
 use hashlease_ledger::Book;
+use hashlease_net::{HttpClient, Tcp};
 use hashlease_primitives::{Commitment, EpochId, EpochRoot, SharedClock, SignedEpochRoot};
 use serde_json::json;
 use std::{
@@ -41,6 +42,7 @@ async fn known_fault_epoch_is_closed_by_the_wall_clock_alone() {
         book: book.clone(),
         chain: chain.clone(),
         committees: Committees::new(chain.clone(), Duration::from_secs(60)),
+        http: HttpClient::new(Tcp::shared()),
         sender: Sender::new(chain, PrivateKeySigner::from_slice(&[7; 32]).unwrap()),
         provider: job_signer().clone(),
         evidence: EvidenceBase::new("http://127.0.0.1/".parse().unwrap()).unwrap(),
@@ -64,7 +66,7 @@ async fn confirming(delay: Duration) -> (MemberClient, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/roots", post(confirm))).await });
-    (MemberClient::new(url.parse().unwrap()).unwrap(), confirmed)
+    (MemberClient::new(url.parse().unwrap(), HttpClient::new(Tcp::shared())), confirmed)
 }
 
 /// Today: a lease's next epoch is neither closed nor sent to any member before the slowest member
