@@ -314,7 +314,8 @@ async fn fetch_and_check(
     let expected = Expected { terms: view.lease.terms.clone(), signed };
     let scratch = Scratch::new(&member.scratch, &format!("{}-{epoch}", expected.terms.id));
     let most = longest(member, view, stored);
-    fetch(&root.evidence, &scratch.evidence, most, &member.config.fetch, fetched).await?;
+    let limits = &member.config.fetch;
+    fetch(&member.files, &root.evidence, &scratch.evidence, most, limits, fetched).await?;
     let checking = member.checks.take(claim).await;
     // the provider's next file is fetched while this one is checked
     fetching.let_next();

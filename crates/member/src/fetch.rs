@@ -1,6 +1,6 @@
 //! Downloads a file from an untrusted server to disk, within limits on bytes and time.
 
-use futures::StreamExt as _;
+use hashlease_net::{HttpClient, HttpError, HttpLimits};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -11,15 +11,15 @@ use tokio::{
     io::AsyncWriteExt as _,
     time::{Instant, timeout},
 };
-
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(10);
+use url::Url;
 
 /// Why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("evidence: {0}")]
-    Connection(String),
+    Url(url::ParseError),
+    #[error("evidence: {0}")]
+    Connection(HttpError),
     #[error("evidence: the provider answers {0}")]
     Status(u16),
     #[error("evidence comes too slowly: {bytes} bytes in {seconds} s")]
@@ -34,7 +34,7 @@ impl FetchError {
     /// Stable kebab-case name.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
-            Self::Connection(_) => "evidence-unreachable",
+            Self::Url(_) | Self::Connection(_) => "evidence-unreachable",
             Self::Status(_) => "evidence-status",
             Self::Slow { .. } => "evidence-slow",
             Self::TooLong { .. } => "evidence-too-long",
@@ -105,6 +105,7 @@ impl Drop for Scratch {
 
 /// Downloads `url` into a file, at most `most` bytes. `fetched` counts the received bytes.
 pub(crate) async fn fetch(
+    client: &HttpClient,
     url: &str,
     into: &Path,
     most: u64,
@@ -112,52 +113,30 @@ pub(crate) async fn fetch(
     fetched: &mut u64,
 ) -> Result<(), FetchError> {
     let started = Instant::now();
-    let whole = timeout(limits.whole, fetch_patiently(url, into, most, limits, started, fetched)).await;
-    whole.unwrap_or_else(|_| Err(slow(*fetched, started)))
-}
-
-fn slow(bytes: u64, started: Instant) -> FetchError {
-    FetchError::Slow { bytes, seconds: started.elapsed().as_secs() }
-}
-
-async fn fetch_patiently(
-    url: &str,
-    into: &Path,
-    most: u64,
-    limits: &FetchLimits,
-    started: Instant,
-    fetched: &mut u64,
-) -> Result<(), FetchError> {
-    let connection = |error: reqwest::Error| FetchError::Connection(error.without_url().to_string());
-    let client = reqwest::Client::builder()
-        .connect_timeout(CONNECT)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(connection)?;
+    let slow = |bytes| FetchError::Slow { bytes, seconds: started.elapsed().as_secs() };
+    let failed = |error, bytes| match error {
+        HttpError::Slow(_) => slow(bytes),
+        HttpError::BodyTooLong { most } => FetchError::TooLong { most },
+        other => FetchError::Connection(other),
+    };
+    let url = Url::parse(url).map_err(FetchError::Url)?;
+    let download = client.download(&url, HttpLimits { time: limits.whole, body: most });
     // the server may have to make the file first
-    let response = timeout(limits.idle.saturating_mul(3), client.get(url).send()).await;
-    let response = response.map_err(|_| slow(*fetched, started))?.map_err(connection)?;
-    if !response.status().is_success() {
-        return Err(FetchError::Status(response.status().as_u16()));
-    }
-    if response.content_length().is_some_and(|length| length > most) {
-        return Err(FetchError::TooLong { most });
+    let download = timeout(limits.idle.saturating_mul(3), download).await;
+    let mut download = download.map_err(|_| slow(0))?.map_err(|error| failed(error, 0))?;
+    if !download.is_success() {
+        return Err(FetchError::Status(download.status()));
     }
     let mut file = File::create(into).await.map_err(FetchError::Disk)?;
-    let mut body = response.bytes_stream();
     let answered = Instant::now();
     loop {
-        let piece = timeout(limits.idle, body.next()).await.map_err(|_| slow(*fetched, started))?;
-        let Some(piece) = piece else { break };
-        let piece = piece.map_err(connection)?;
-        // a length in memory fits 64 bits; a larger count would only exceed `most`
+        let piece = timeout(limits.idle, download.piece()).await.map_err(|_| slow(*fetched))?;
+        let Some(piece) = piece.map_err(|error| failed(error, *fetched))? else { break };
+        // a length in memory fits 64 bits
         *fetched = fetched.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        if *fetched > most {
-            return Err(FetchError::TooLong { most });
-        }
         let seconds = answered.elapsed().saturating_sub(limits.idle).as_secs();
         if *fetched < seconds.saturating_mul(limits.least_rate) {
-            return Err(slow(*fetched, started));
+            return Err(slow(*fetched));
         }
         file.write_all(&piece).await.map_err(FetchError::Disk)?;
     }

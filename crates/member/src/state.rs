@@ -120,6 +120,8 @@ pub(crate) struct State {
     pub(crate) questions: Turns,
     // connections to other members
     pub(crate) http: HttpClient,
+    // connections to providers
+    pub(crate) files: HttpClient,
     // closed when the member is dropped
     pub(crate) running: watch::Receiver<()>,
 }
