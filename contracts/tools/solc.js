@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// The solc command line that forge and foundry-compilers expect, over the npm package `solc` (WASM):
-// `--version`, or `--standard-json` with the input on stdin. Path flags are accepted and ignored, since
-// standard JSON from forge carries every source inline. Output is byte-identical with a native solc.
+// The solc command line that forge and foundry-compilers expect, over the npm package `solc`
+// (WASM): `--version`, or `--standard-json` with the input on stdin. Path flags are accepted and
+// ignored, since standard JSON from forge carries every source inline. The output is byte-identical
+// to that of a native solc.
 'use strict';
 const solc = require('../node_modules/solc');
 

@@ -44,7 +44,8 @@ function flipAll(path, step) {
 
   const unnoticed = [];
   const tally = { error: 0, 'does not hold': 0, holds: 0 };
-  const holding = new Map(); // field, without the number of its job or share → changes after which the file holds
+  // field, without the number of its job or share → changes after which the file holds
+  const holding = new Map();
   const body = good.length - CHECKSUM_LENGTH;
   for (let at = 0; at < good.length; at += step) {
     for (const mask of MASKS) {

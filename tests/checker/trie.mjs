@@ -26,7 +26,8 @@ function join(left, right) {
 export class CountingTrie {
   constructor() {
     this.last = null;
-    this.sharedWithBefore = -1; // bits shared by the last key and the one before it; -1 if there is none
+    // bits shared by the last key and the one before it; -1 if there is none
+    this.sharedWithBefore = -1;
     this.leftAtDepth = []; // finished left siblings on the way to the last key, by depth
   }
 

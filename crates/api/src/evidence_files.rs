@@ -22,7 +22,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-/// Shares of one piece when a file is checked for being whole.
+/// Shares read at a time when checking that a file is complete.
 const PIECE: usize = 4_096;
 /// Pause after a failed attempt to write a file, because any stranger may request it.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ pub enum EvidenceFileError {
     Ended(#[from] JoinError),
 }
 
-/// Length and time of a file when it was found to be whole.
+/// Length and modification time of a file when it was last found complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Look {
     length: u64,
@@ -126,14 +126,14 @@ impl EvidenceFiles {
     pub(crate) async fn get(&self, id: EpochId) -> Result<Opened, EvidenceFileError> {
         let claimed = self.book.closed(id)?;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| EvidenceFileError::Busy)?;
-        if let Some((file, length)) = self.at_hand(id) {
+        if let Some((file, length)) = self.unchanged_file(id) {
             return Ok(Opened { file, length, place });
         }
         let one = Arc::clone(&self.making).lock_owned().await;
         let files = self.clone();
         let finding = tokio::task::spawn_blocking(move || {
             let found = files.find(id, claimed);
-            // not before, even if the caller is gone: the next caller finds the file
+            // held until the file is found, even if the caller is gone, so the next caller finds it
             drop(one);
             found
         });
@@ -143,12 +143,12 @@ impl EvidenceFiles {
 
     /// Forgets that a file was whole, after reading it has shown damage.
     pub(crate) fn damaged(&self, id: EpochId) {
-        warn!(%id, "evidence file is damaged and will be written again at the next request");
+        warn!(%id, "evidence file is damaged and will be written again on the next request");
         self.known().remove(&id);
     }
 
     /// A file that was found to be whole and has not changed since.
-    fn at_hand(&self, id: EpochId) -> Option<(File, u64)> {
+    fn unchanged_file(&self, id: EpochId) -> Option<(File, u64)> {
         let Some(Known::Whole(before)) = self.known().get(&id).copied() else { return None };
         let file = File::open(self.path(id)).ok()?;
         let look = Look::at(&file).ok()?;
@@ -156,7 +156,7 @@ impl EvidenceFiles {
     }
 
     fn find(&self, id: EpochId, claimed: Commitment) -> Result<(File, u64), EvidenceFileError> {
-        if let Some(found) = self.at_hand(id) {
+        if let Some(found) = self.unchanged_file(id) {
             return Ok(found);
         }
         let known = self.known().get(&id).copied();
@@ -166,10 +166,10 @@ impl EvidenceFiles {
             return Err(EvidenceFileError::FailedBefore);
         }
         let path = self.path(id);
-        if let Some(found) = self.whole(&path, id, claimed) {
+        if let Some(found) = self.existing_file(&path, id, claimed) {
             return Ok(found);
         }
-        let made = self.make(&path, id, claimed);
+        let made = self.write_file(&path, id, claimed);
         let known = match &made {
             Ok((file, _)) => Known::Whole(Look::at(file)?),
             Err(error) => {
@@ -182,7 +182,7 @@ impl EvidenceFiles {
     }
 
     /// The existing file, if it is whole and has this claim.
-    fn whole(&self, path: &Path, id: EpochId, claimed: Commitment) -> Option<(File, u64)> {
+    fn existing_file(&self, path: &Path, id: EpochId, claimed: Commitment) -> Option<(File, u64)> {
         let file = File::open(path).ok()?;
         let look = Look::at(&file).ok()?;
         match is_whole(&file, id, claimed) {
@@ -201,7 +201,12 @@ impl EvidenceFiles {
         Some((File::open(path).ok()?, look.length))
     }
 
-    fn make(&self, path: &Path, id: EpochId, claimed: Commitment) -> Result<(File, u64), EvidenceFileError> {
+    fn write_file(
+        &self,
+        path: &Path,
+        id: EpochId,
+        claimed: Commitment,
+    ) -> Result<(File, u64), EvidenceFileError> {
         let shares = self.book.shares(id)?;
         let jobs = self.book.jobs(id.lease, &shares.jobs())?;
         let fresh = path.with_extension("new");

@@ -83,7 +83,7 @@ async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u
             ];
             let (pieces, coming) = mpsc::channel(2);
             tokio::spawn(async move {
-                if !pour(opened, pieces).await {
+                if !stream_file(opened, pieces).await {
                     api.files.damaged(id);
                 }
             });
@@ -111,7 +111,7 @@ async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u
 /// Sends a file to a reader piece by piece. Returns `false` if the file is damaged: it can't be
 /// read, or its checksum is wrong. A reader that is too slow is dropped, which leaves the file
 /// undamaged.
-async fn pour(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> bool {
+async fn stream_file(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> bool {
     let Opened { file, length, place: _place } = opened;
     let mut file = tokio::fs::File::from_std(file);
     let started = Instant::now();

@@ -1,5 +1,5 @@
 //! Builds the ABIs that the Rust bindings in `crates/chain/abi` are made from, or checks that the
-//! committed ones are those of the contracts. A developer's command: nothing of the product depends
+//! committed ones are those of the contracts. A developer's command: nothing in the product depends
 //! on it, so the product builds without a Solidity compiler.
 
 use anyhow::{Context, Result, bail, ensure};

@@ -37,7 +37,7 @@ pub enum DeploymentError {
     /// The file can't be read.
     #[error("deployment file {path}: {source}")]
     Io { path: String, source: io::Error },
-    /// The file is no deployment. The message has line and field.
+    /// The file is not a deployment. The message names line and field.
     #[error("deployment file {path}: {message}")]
     Content { path: String, message: String },
 }

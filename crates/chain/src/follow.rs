@@ -34,8 +34,8 @@ impl Drop for Following {
 }
 
 /// Polls the chain every `pause` and publishes the facts that `view` selects, starting with
-/// `initial`. While the endpoint is down, the facts stay; the log says so once, and once more when
-/// it is back.
+/// `initial`. While the endpoint is down, the last facts stay in place; the log reports the outage
+/// once, and once more the recovery.
 pub fn follow<V: RoleView>(
     watcher: LeaseWatcher,
     pause: Duration,
@@ -72,7 +72,7 @@ async fn poll<V: RoleView>(
                 });
             }
             Err(error) if !rpc_down => {
-                warn!(%error, "chain can't be read: known leases go on, credits wait");
+                warn!(%error, "chain can't be read: known leases continue, credits wait");
                 rpc_down = true;
             }
             Err(_) => {}

@@ -35,7 +35,7 @@ pub enum CacheFileError {
         /// The system's error.
         source: io::Error,
     },
-    /// The file's length is not that of its epoch.
+    /// The file's length is not that of its DAG epoch.
     #[error("{path}: expected {expected} bytes, got {actual}", path = path.display())]
     Length {
         /// The file.
@@ -59,7 +59,7 @@ pub enum CacheFileError {
         /// Version in the file.
         actual: u32,
     },
-    /// The file holds another epoch than its name says.
+    /// The file holds another DAG epoch than its name says.
     #[error("{path} holds another epoch: index {index}, {seed_rounds} seed rounds", path = path.display())]
     Epoch {
         /// The file.

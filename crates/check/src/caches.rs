@@ -32,11 +32,11 @@ pub struct CacheSettings {
     /// Directory that keeps caches between runs, created if missing; none to keep them in memory
     /// only. Several processes can share one.
     pub directory: Option<PathBuf>,
-    /// Most caches in memory, including those being built. Two for each chain served (this epoch
-    /// and the next), and one more where a chain may reorganise across the border of two epochs.
-    /// Caches that callers still hold after they were evicted are not counted.
+    /// Largest number of caches in memory, including those being built. Two for each chain served
+    /// (this epoch and the next), and one more where a chain may reorganise across the border of
+    /// two epochs. Caches that callers still hold after they were evicted are not counted.
     pub in_memory: NonZeroUsize,
-    /// Most files in the directory.
+    /// Largest number of files in the directory.
     pub on_disk: NonZeroUsize,
 }
 
@@ -65,7 +65,7 @@ pub enum BuildFailed {
     #[error("no thread to build a light cache on: {0}")]
     Thread(Arc<io::Error>),
     /// The thread panicked, or the build was cancelled.
-    #[error("the thread building the light cache of epoch {} ended early", .0.index())]
+    #[error("the thread building the light cache of DAG epoch {} ended early", .0.index())]
     Died(EthashEpoch),
 }
 
@@ -214,7 +214,7 @@ impl Caches {
     ///
     /// # Errors
     /// If the algorithm has no light caches, or the block lies beyond the last epoch.
-    pub fn follow(&self, algorithm: Algorithm, block: u64) -> Result<Epochs, EpochError> {
+    pub fn prepare_for_block(&self, algorithm: Algorithm, block: u64) -> Result<Epochs, EpochError> {
         let epochs = Epochs::at(algorithm, block)?;
         let mut state = self.shared.lock();
         self.shared.find_or_start(&mut state, epochs.current, Duration::ZERO);
@@ -262,7 +262,7 @@ impl Drop for Caches {
         self.shared.stop.store(true, Ordering::Relaxed);
         let threads = std::mem::take(&mut self.shared.lock().threads);
         for thread in threads {
-            // a thread that panicked has said so itself
+            // the thread has already reported its own panic
             let _ = thread.join();
         }
     }
@@ -296,7 +296,7 @@ impl State {
 }
 
 impl Shared {
-    /// A poisoned lock is as good: no change under it can be left half done.
+    /// Ignores poisoning: no change under this lock can be left half done.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

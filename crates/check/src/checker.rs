@@ -17,7 +17,7 @@ use std::{
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-/// Most shares in a batch: enough to fill the vectors of every kernel, few enough for an answer
+/// Largest batch, in shares: enough to fill the vectors of every kernel, few enough for an answer
 /// within milliseconds.
 const MAX_BATCH: usize = 64;
 
@@ -46,7 +46,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// A poisoned lock is as good: no change under it can be left half done.
+    /// Ignores poisoning: no change under this lock can be left half done.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,8 +107,8 @@ impl ShareChecker {
                     }
                     // a miner that disconnected must not cost the others their turn
                     batch.retain(|queued| !queued.answer.is_closed());
-                    // after a panic, those who wait for this batch check their shares themselves,
-                    // and the thread goes on with the next batch
+                    // after a panic, the callers of this batch check their shares themselves, and
+                    // the thread continues with the next batch
                     if catch_unwind(AssertUnwindSafe(|| check(batch))).is_err() {
                         error!("checking shares panicked");
                     }
@@ -161,7 +161,7 @@ impl Drop for ShareChecker {
     }
 }
 
-/// Checks a batch, whose leases may end at different times, and answers those who wait for it.
+/// Checks a batch, whose leases may end at different times, and answers the callers.
 fn check(batch: Vec<QueuedShare>) {
     let mut verdicts = Vec::with_capacity(batch.len());
     for same_end in batch.chunk_by(|one, next| one.end == next.end) {
@@ -177,7 +177,7 @@ fn check(batch: Vec<QueuedShare>) {
     }
     for (queued, verdict) in batch.into_iter().zip(verdicts) {
         if let Some(verdict) = verdict {
-            // it fails if the asker is gone
+            // fails if the caller is gone
             let _ = queued.answer.send(verdict);
         }
     }

@@ -6,11 +6,12 @@
 //! here is global.
 //!
 //! # Light caches
-//! In: epochs. Out: [`LightCache`]s, shared. A cache takes 16 to 270 MiB and up to several seconds
-//! of one thread, so [`Caches`] builds each one once, on a thread of its own, no matter how many
-//! ask for it; keeps the most recently used ones in memory; and writes them to a directory, from
-//! which the next start reads them in a fraction of that time. [`Epochs`] names a block's epoch and
-//! the next one, so that its cache is ready when the chain gets there.
+//! In: DAG epochs, in this module called epochs. Out: [`LightCache`]s, shared. A cache takes 16 to
+//! 270 MiB and up to several seconds of one thread, so [`Caches`] builds each one once, on a thread
+//! of its own, no matter how many ask for it; keeps the most recently used ones in memory; and
+//! writes them to a directory, from which the next start reads them in a fraction of that time.
+//! [`Epochs`] names a block's epoch and the next one, so that its cache is ready when the chain
+//! gets there.
 //!
 //! A directory that fails stops nothing: a file with any wrong byte is ignored and its cache built
 //! again, and a cache that can't be written stays in memory. Both are logged, and

@@ -121,26 +121,29 @@ fn callers_beyond_the_limit_wait_for_room() {
 }
 
 #[test]
-fn follow_prepares_the_epoch_and_the_next() {
+fn a_block_prepares_its_epoch_and_the_next() {
     let caches = Caches::new(settings(None, 2));
-    let epochs = caches.follow(Algorithm::Ethash, 29_999).unwrap();
+    let epochs = caches.prepare_for_block(Algorithm::Ethash, 29_999).unwrap();
     assert_eq!(epochs, Epochs { current: epoch(0), next: Some(epoch(1)), next_from: 30_000 });
     wait_until("both are there", || {
         [0, 1].iter().all(|index| caches.status(epoch(*index)) == CacheStatus::Ready)
     });
     for _ in 0..10 {
-        caches.follow(Algorithm::Ethash, 29_999).unwrap();
+        caches.prepare_for_block(Algorithm::Ethash, 29_999).unwrap();
     }
     assert_eq!(caches.counts().built, 2);
-    assert!(matches!(caches.follow(Algorithm::Scrypt, 0), Err(EpochError::NoCaches(Algorithm::Scrypt))));
-    assert!(matches!(caches.follow(Algorithm::Ethash, u64::MAX), Err(EpochError::OutOfRange(_))));
+    assert!(matches!(
+        caches.prepare_for_block(Algorithm::Scrypt, 0),
+        Err(EpochError::NoCaches(Algorithm::Scrypt))
+    ));
+    assert!(matches!(caches.prepare_for_block(Algorithm::Ethash, u64::MAX), Err(EpochError::OutOfRange(_))));
 }
 
 #[test]
 fn a_cache_that_is_only_expected_evicts_none_in_use() {
     let caches = Caches::new(settings(None, 1));
     for _ in 0..5 {
-        caches.follow(Algorithm::Ethash, 0).unwrap();
+        caches.prepare_for_block(Algorithm::Ethash, 0).unwrap();
         caches.get(epoch(0)).unwrap();
     }
     assert_eq!(caches.counts(), CacheCounts { built: 1, ..CacheCounts::default() });

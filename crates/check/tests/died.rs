@@ -48,7 +48,7 @@ fn waiting_callers_get_an_error_and_the_next_call_builds_again() {
                 start.wait();
                 let error = caches.get(epoch).unwrap_err();
                 assert!(matches!(error, BuildFailed::Died(died) if died == epoch), "{error}");
-                let words = "the thread building the light cache of epoch 0 ended early";
+                let words = "the thread building the light cache of DAG epoch 0 ended early";
                 assert_eq!(error.to_string(), words);
             });
         }

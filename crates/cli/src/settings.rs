@@ -232,7 +232,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[test]
-    fn flags_go_over_the_file_and_the_file_over_defaults() {
+    fn flags_override_the_file_and_the_file_overrides_defaults() {
         let file: Settings = toml::from_str(
             "rpc = \"http://10.0.0.1:8545\"\npoll = 9\npassword_file = \"p\"\n\
              [node]\ndata_dir = \"a\"\nstratum = \"127.0.0.1:1\"\n[member]\nannounce = true\n",

@@ -24,7 +24,7 @@ pub struct JobReceipt {
     pub received: UnixMillis,
 }
 
-/// The member accepted a root.
+/// The member accepted an epoch root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RootReceipt {
@@ -34,7 +34,7 @@ pub struct RootReceipt {
     pub in_time: bool,
 }
 
-/// A member's record of a root.
+/// A member's record of an epoch root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RootView {
@@ -46,15 +46,15 @@ pub struct RootView {
     pub root: SignedEpochRoot,
 }
 
-/// State of an epoch's root.
+/// What a member made of an epoch root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum EpochState {
-    /// No root yet, and the deadline is not over.
+    /// No epoch root yet, and its deadline has not passed.
     Awaited,
-    /// No root before the deadline: the epoch counts as empty.
+    /// No epoch root before the deadline: the epoch counts as empty.
     Missing,
-    /// The root was late: the epoch counts as empty.
+    /// The epoch root was late: the epoch counts as empty.
     Late,
     /// Its evidence is being fetched and checked.
     Pending,
@@ -68,7 +68,7 @@ pub enum EpochState {
         /// Expected and actual values, for people.
         reason: String,
     },
-    /// The root's download budget is used up without a good file: the epoch counts as empty.
+    /// The epoch root's download budget is used up without a good file: the epoch counts as empty.
     NotFetched {
         /// Stable kebab-case name of the last failure.
         code: String,
@@ -85,11 +85,11 @@ pub struct EpochView {
     pub epoch: u32,
     /// Shares that count.
     pub count: u64,
-    /// Their work, capped at 1.25 of the epoch's promise, as a decimal string.
+    /// Their work, at most the epoch cap, as a decimal string.
     pub work: String,
     /// Root of the counted shares.
     pub root: B256,
-    /// State of the epoch's root.
+    /// The epoch's state.
     #[serde(flatten)]
     pub state: EpochState,
 }
@@ -100,7 +100,7 @@ pub struct EpochView {
 pub struct StatementView {
     /// The strongest statement that it would sign.
     pub statement: Statement,
-    /// Some root is still awaited or being checked.
+    /// Whether an epoch root is still awaited or being checked.
     pub pending: bool,
     /// Epochs up to the one asked for.
     pub epochs: Vec<EpochView>,

@@ -38,10 +38,10 @@ pub enum ClientError {
     #[error("member {member} does not sign: {}", refusals.iter().map(|r| format!("lease {}: {} ({})", r.lease, r.message, r.code)).collect::<Vec<_>>().join("; "))]
     NotSigned { member: String, refusals: Vec<Refusal> },
     /// The member's answer is not what it should be.
-    #[error("member {member} answers something else: {source}")]
+    #[error("member {member} gave an unexpected answer: {source}")]
     Answer { member: String, source: serde_json::Error },
     /// The member, or a proxy before it, answers with a status that says no more.
-    #[error("member {member} answers something else: HTTP status {status}")]
+    #[error("member {member} gave an unexpected answer: HTTP status {status}")]
     Status { member: String, status: u16 },
     /// The request can't be written as JSON.
     #[error("request to member {member}: {source}")]
@@ -139,7 +139,7 @@ impl MemberClient {
         self.get(&format!("v1/leases/{lease}/jobs?after={after}&wait={wait}"), PATIENT).await
     }
 
-    /// Posts the provider's root of an epoch.
+    /// Posts the provider's epoch root.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -148,7 +148,7 @@ impl MemberClient {
         self.post("v1/roots", root, QUICK).await
     }
 
-    /// The member's record of an epoch's root.
+    /// The member's record of an epoch root.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -37,7 +37,7 @@ pub enum NoSignature {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The signature is no 65 bytes, or of another key.
-    #[error("member {member}: signature is not of its key {key}")]
+    #[error("member {member}: signature is not by its key {key}")]
     OtherKey { member: Url, key: Address },
 }
 

@@ -49,5 +49,5 @@ async fn an_answer_of_another_kind_is_final() {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
     let error = member(answer, false).await.root(EPOCH).await.unwrap_err();
     assert!(matches!(error, ClientError::Answer { .. }) && !error.is_temporary(), "{error}");
-    assert!(error.to_string().contains("answers something else: missing field"), "{error}");
+    assert!(error.to_string().contains("gave an unexpected answer: missing field"), "{error}");
 }

@@ -148,7 +148,7 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
         outcome.print();
     }
     if arguments.keep {
-        keep(&world, rate).await?;
+        keep_running(&world, rate).await?;
     }
     Ok(outcome)
 }
@@ -307,7 +307,7 @@ struct NodeStatus {
 }
 
 /// Rents once more and keeps everything running until Ctrl-C.
-async fn keep(world: &World, rate: u64) -> Result<()> {
+async fn keep_running(world: &World, rate: u64) -> Result<()> {
     world.actors.deposit(&world.chain, DEPOSIT).await?;
     let mut wanted = world.renting()?;
     wanted.rate = HashRate::new(rate);

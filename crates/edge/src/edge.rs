@@ -31,15 +31,15 @@ pub enum EdgeError {
     /// The address can't be bound.
     #[error("listening for miners on {address}: {source}")]
     Listen {
-        /// Which address.
+        /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The session numbers can't be read.
     #[error("session numbers {}: {source}", path.display())]
     SessionNumbers {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: SessionNumberError,
@@ -53,7 +53,7 @@ pub struct LeaseState {
     pub terms: Terms,
     /// State of the link to the gateway, in words.
     pub gateway: String,
-    /// There is a job whose window is open.
+    /// Whether there is a job whose window is open.
     pub has_job: bool,
 }
 

@@ -4,9 +4,9 @@
 //! tail (signed length n) = filler ‖ extranonce1 ‖ extranonce2 ‖ padding
 //!                          └ into coinb1 ┘└ session ┘└ the miner's own ┘└ zeros, into coinb2
 //! ```
-//! The padding is empty unless the session was told a shorter extranonce2 than the job has room
-//! for: most miners can't be told of another length later. The session's own bytes are at the same
-//! place either way.
+//! The padding is empty unless the miner was given a shorter extranonce2 than the job has room for:
+//! most miners can't be given a new length later. The session's own bytes are in the same place
+//! either way.
 //!
 //! A counter that survives restarts gives each session bytes of its own, so no two sessions ever
 //! search the same space while a job can still be mined. Its low bytes are the session's
@@ -15,7 +15,7 @@
 use hashlease_share::EvidenceReason;
 use std::num::NonZeroU64;
 
-/// Shortest free part that can be shared out, bytes.
+/// Shortest free part that can be divided among miners, bytes.
 pub(crate) const MIN_TAIL: usize = 2;
 
 /// Sizes announced to a miner.
@@ -67,35 +67,35 @@ impl Layout {
         self.extranonce1 == session.extranonce1 && self.extranonce2 >= session.extranonce2
     }
 
-    /// The filler and the padding around the extranonce of a session with the sizes `told`, in a
-    /// job with this layout.
+    /// The filler and the padding around the extranonce of a session with the `announced` sizes, in
+    /// a job with this layout.
     #[must_use]
-    pub(crate) fn around(&self, told: &Self, session: u64) -> (Vec<u8>, Vec<u8>) {
+    pub(crate) fn around(&self, announced: &Self, session: u64) -> (Vec<u8>, Vec<u8>) {
         let (filler, _) = self.session_bytes(session);
-        (filler, self.padding(told))
+        (filler, self.padding(announced))
     }
 
-    /// The whole tail of a share: `extranonce2` as submitted by a session with the sizes `told`,
-    /// for a job with this layout.
+    /// The whole tail of a share: `extranonce2` as submitted by a session with the `announced`
+    /// sizes, for a job with this layout.
     ///
     /// # Errors
     /// [`EvidenceReason::ExtranonceLength`].
     pub(crate) fn complete(
         &self,
-        told: &Self,
+        announced: &Self,
         session: u64,
         extranonce2: &[u8],
     ) -> Result<Vec<u8>, EvidenceReason> {
-        let (expected, actual) = (told.extranonce2, extranonce2.len());
+        let (expected, actual) = (announced.extranonce2, extranonce2.len());
         if actual != expected {
             return Err(EvidenceReason::ExtranonceLength { expected, actual });
         }
         let (filler, extranonce1) = self.session_bytes(session);
-        Ok([&filler, &extranonce1, extranonce2, &self.padding(told)].concat())
+        Ok([&filler, &extranonce1, extranonce2, &self.padding(announced)].concat())
     }
 
-    fn padding(&self, told: &Self) -> Vec<u8> {
-        vec![0; self.extranonce2.saturating_sub(told.extranonce2)]
+    fn padding(&self, announced: &Self) -> Vec<u8> {
+        vec![0; self.extranonce2.saturating_sub(announced.extranonce2)]
     }
 
     /// Number of sessions that extranonce1 can distinguish.
@@ -138,15 +138,15 @@ mod tests {
     #[test]
     fn a_share_is_completed_to_what_the_miner_saw() {
         let layout = Layout::of_tail(10).unwrap();
-        for told in [layout, Layout { extranonce2: 3, ..layout }] {
-            let chosen = vec![0xcc; told.extranonce2];
-            let tail = layout.complete(&told, 0x0102_0304, &chosen).unwrap();
-            let (filler, padding) = layout.around(&told, 0x0102_0304);
+        for announced in [layout, Layout { extranonce2: 3, ..layout }] {
+            let chosen = vec![0xcc; announced.extranonce2];
+            let tail = layout.complete(&announced, 0x0102_0304, &chosen).unwrap();
+            let (filler, padding) = layout.around(&announced, 0x0102_0304);
             let (_, extranonce1) = layout.session_bytes(0x0102_0304);
             assert_eq!(tail, [filler, extranonce1, chosen, padding].concat());
             assert_eq!(tail.len(), 10);
-            let wrong = EvidenceReason::ExtranonceLength { expected: told.extranonce2, actual: 2 };
-            assert_eq!(layout.complete(&told, 7, &[0; 2]), Err(wrong));
+            let wrong = EvidenceReason::ExtranonceLength { expected: announced.extranonce2, actual: 2 };
+            assert_eq!(layout.complete(&announced, 7, &[0; 2]), Err(wrong));
         }
     }
 

@@ -59,7 +59,7 @@ pub(crate) async fn accept_job(
             return refused(SessionRefusal::AlgorithmNotServed(terms.algorithm).into());
         }
         Err(error) => {
-            warn!(%lease, sequence, %error, "job can't be shared out");
+            warn!(%lease, sequence, %error, "job can't be handed out");
             return;
         }
     };

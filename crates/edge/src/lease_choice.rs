@@ -115,7 +115,7 @@ impl LeaseChoice {
     }
 
     /// Whether a lease that the worker could get is about to start, so that waiting is worthwhile.
-    pub(crate) fn soon(&self, worker: &str) -> bool {
+    pub(crate) fn starts_soon(&self, worker: &str) -> bool {
         let now = self.now();
         let pinned = pinned(worker);
         let leases = self.leases.borrow();
@@ -126,8 +126,8 @@ impl LeaseChoice {
     }
 
     /// Sizes for a new session: those of the lease that it would get. Unless the worker is pinned
-    /// to a lease, extranonce2 is short enough for all leases, because most miners can't be told of
-    /// another length later.
+    /// to a lease, extranonce2 is short enough for all leases, because most miners can't be given a
+    /// new length later.
     pub(crate) fn layout(&self, worker: Option<&str>) -> Option<Layout> {
         let layout = |served: &Arc<MinedLease>| served.jobs().borrow().as_ref().map(|job| job.form.layout());
         let first = layout(&self.choose(worker.unwrap_or_default())?)?;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn others_go_where_most_is_missing() {
+    fn unpinned_workers_get_the_largest_deficit() {
         let (a, b) = (terms(1, 10), terms(2, 1_000));
         assert_eq!(
             choose("rig", UnixSeconds::new(150), [candidate(&a, 0), candidate(&b, 0)].into_iter()),

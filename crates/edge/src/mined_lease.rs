@@ -28,7 +28,7 @@ pub(crate) struct MineableJob {
     pub(crate) form: JobForm,
     /// The pool's target when the job arrived; none while only members serve the jobs.
     pub(crate) pool_target: Option<Target>,
-    /// It arrived with a new block.
+    /// Whether it arrived with a new block.
     pub(crate) clean: bool,
     staleness: Staleness,
     uncounted: Mutex<HashSet<B256>>,
@@ -57,7 +57,7 @@ impl MineableJob {
         self.verified.job().sequence()
     }
 
-    /// A new block superseded it and the grace is over.
+    /// Whether a new block superseded it and the grace is over.
     #[must_use]
     pub(crate) fn is_stale(&self) -> bool {
         self.staleness.is_stale()

@@ -23,7 +23,7 @@ struct Inner {
     path: PathBuf,
     next: u64,
     reserved: u64,
-    /// Number of spaces and place among them, of each live session.
+    /// For each live session, the number of spaces and its place among them.
     live: HashSet<(NonZeroU64, u64)>,
 }
 
@@ -163,7 +163,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let numbers = SessionNumbers::open(dir.path().join("sessions")).unwrap();
         let live: Vec<SessionNumber> = (0..256).map(|_| numbers.reserve(spaces(256)).unwrap()).collect();
-        // some numbers drawn from the larger cut have the same low byte as numbers of the smaller
+        // some numbers drawn from the larger space have the same low byte as numbers of the smaller
         // one
         drop((0..300).map(|_| numbers.reserve(spaces(1 << 16)).unwrap()).collect::<Vec<_>>());
         assert!(numbers.reserve(spaces(256)).is_err(), "all 256 are still in use");

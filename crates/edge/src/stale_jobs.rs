@@ -19,7 +19,7 @@ impl Staleness {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(at);
     }
 
-    /// The job was superseded and the grace is over.
+    /// Whether the job was superseded and the grace is over.
     pub(crate) fn is_stale(&self) -> bool {
         let superseded = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         superseded.is_some_and(|at| at.elapsed() > STALE_GRACE)

@@ -4,8 +4,8 @@ use crate::arithmetic::{bond, credit_cap, epoch_pay, fee, released, returned, sl
 use hashlease_primitives::{HashRate, SettlementWeight, Work};
 use std::collections::BTreeSet;
 
-/// The conditions agreed at renting, which never change. The escrow admits no lease without epochs
-/// or of zero-length epochs, and none of more than 2^32 seconds.
+/// The conditions agreed when renting, which never change. The escrow admits no lease without
+/// epochs or of zero-length epochs, and none of more than 2^32 seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conditions {
     /// Base units.
@@ -44,7 +44,7 @@ impl Conditions {
     }
 }
 
-/// How a lease's end was brought closer.
+/// How a lease's end was moved to an earlier time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// By the NFT's owner.
@@ -110,13 +110,13 @@ pub enum EscrowError {
     /// The lease is over.
     #[error("AlreadySettled")]
     AlreadySettled,
-    /// The figures are of a future time.
+    /// The figures are for a future time.
     #[error("AsOfInFuture")]
     AsOfInFuture,
-    /// The figures are of a time after the lease's end.
+    /// The figures are for a time after the lease's end.
     #[error("AsOfAfterEnd")]
     AsOfAfterEnd,
-    /// The figures are not of an epoch's end.
+    /// The figures are not for the end of an epoch.
     #[error("AsOfNotEpochEnd")]
     AsOfNotEpochEnd,
     /// All credited work is collected.
@@ -125,7 +125,7 @@ pub enum EscrowError {
     /// Not all work is credited, the last statement is missing, and the window is still open.
     #[error("NotSettleable")]
     NotSettleable,
-    /// The end was brought closer before.
+    /// The end was moved earlier already.
     #[error("AlreadyEnding")]
     AlreadyEnding,
     /// The running epoch is the last.
@@ -146,7 +146,7 @@ pub struct Life {
     pub conditions: Conditions,
     /// First second after it, Unix.
     pub end: u64,
-    /// Whether and how the end was brought closer.
+    /// Whether and how the end was moved earlier.
     pub ending: Option<Ending>,
     /// The rest of the bond, base units.
     pub bond: u128,

@@ -24,7 +24,7 @@ pub struct EvidenceHead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum Contradiction {
-    /// The duration is no whole number of epochs.
+    /// The duration is not a whole number of epochs.
     #[error("duration: expected whole epochs of {epoch_length} s, got {got} s")]
     Duration { epoch_length: u32, got: u32 },
     /// The end is before the start, or after the rented time.
@@ -34,7 +34,7 @@ pub enum Contradiction {
     #[error("weight: expected 2^{} for this rate and duration, got 2^{}", expected.log2(), got.log2())]
     Weight { expected: SettlementWeight, got: SettlementWeight },
     /// The lease is too small or too large for any weight.
-    #[error("rate: no lease can be of {rate} for {duration} s")]
+    #[error("rate: no lease can have {rate} for {duration} s")]
     Rate { rate: HashRate, duration: u32 },
     /// The lease ends before this epoch.
     #[error("epoch: expected below {epochs}, got {got}")]
@@ -141,8 +141,8 @@ pub struct Evidence {
 }
 
 impl EvidenceHead {
-    /// The first statement of the file that no lease can have. Terms and epoch are only the file's
-    /// word.
+    /// The first field of the file that no lease can have. The file proves neither its terms nor
+    /// its epoch.
     #[must_use]
     pub fn contradiction(&self) -> Option<Contradiction> {
         let Terms { rate, start, end, duration, epoch_length, weight, .. } = self.terms;
@@ -163,7 +163,7 @@ impl EvidenceHead {
     }
 
     /// The first of the file's terms that differs from the chain's. `end` may differ, because a
-    /// cancellation brings it closer: shares after the chain's end are refused one by one.
+    /// cancellation makes it earlier: shares after the chain's end are refused one by one.
     #[must_use]
     pub fn differs_from(&self, chain: &Terms) -> Option<TermsDiffer> {
         TermsDiffer::between(&Terms { end: chain.end, ..self.terms.clone() }, chain)

@@ -15,10 +15,11 @@ const VERSION: u16 = 1;
 const TRAILER: usize = 32;
 /// Bytes that are read at a time.
 const PIECE: usize = 1 << 20;
-/// Most bytes before the last job. [`MAX_JOBS`] jobs of the longest kind that can count take fewer.
+/// Limit of the bytes before the last job. [`MAX_JOBS`] jobs of the longest kind that can count
+/// take fewer.
 const LONGEST_HEAD: u64 = 64 << 20;
-/// Most jobs of an evidence file: one every three seconds in the longest epoch, nine a second in an
-/// epoch of an hour. A check keeps all of them in memory.
+/// Largest number of jobs in an evidence file: one every three seconds in the longest epoch, nine a
+/// second in an epoch of an hour. A check keeps all of them in memory.
 pub const MAX_JOBS: usize = 1 << 15;
 
 /// Why a file can't be read.
@@ -172,7 +173,7 @@ impl<R: Read> Shares<R> {
 }
 
 /// Reads a file from front to end: the head at once, the shares in pieces, the checksum last. Trust
-/// nothing in it before [`EvidenceReader::next`] has returned `false`.
+/// nothing in it until [`EvidenceReader::next`] has returned `false`.
 pub struct EvidenceReader<R> {
     head: EvidenceHead,
     shares: Shares<R>,
@@ -260,7 +261,7 @@ fn head(fields: &mut Fields<'_>) -> Result<(EvidenceHead, u32), WireError> {
     if usize::try_from(count).map_or(true, |count| count > MAX_JOBS) {
         return Err(fields.error("number of jobs", format!("at most {MAX_JOBS}"), count));
     }
-    // no memory is reserved for jobs that only a number promises
+    // the number alone must not reserve memory: the jobs may be missing
     Ok((EvidenceHead { terms, epoch, commitment, jobs: Vec::new() }, count))
 }
 
@@ -269,7 +270,7 @@ fn share(fields: &mut Fields<'_>, kind: JobKind) -> Result<EvidenceShare, WireEr
 }
 
 impl Evidence {
-    /// Most bytes of a file with this number of shares.
+    /// Longest file with this number of shares, bytes.
     #[must_use]
     pub fn longest(kind: JobKind, shares: u64) -> u64 {
         // the last job starts below the limit

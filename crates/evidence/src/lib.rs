@@ -18,8 +18,8 @@
 //! ```
 //! A share's key is not in the file. It is `sha256d` of the rebuilt header (for scrypt, too), or
 //! `keccak256(sealHash ‖ nonce)` for Ethash. A file can be read in one pass with little memory: the
-//! jobs are few, and shares in the order of their keys build the trie as they are read. Jobs of
-//! Ethash may be of at most [`MAX_DAGS`] DAGs, counted in the order of the file.
+//! jobs are few, and shares in the order of their keys build the trie as they are read. Ethash jobs
+//! may use at most [`MAX_DAGS`] DAGs, counted in the order of the file.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 

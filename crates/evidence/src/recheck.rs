@@ -20,8 +20,8 @@ use std::{
 /// Refused jobs, and refused shares, that a report lists by default.
 const NAMED: usize = 10_000;
 
-/// Shares of one piece: enough for every core, little memory beside the file, and about a second of
-/// work.
+/// Shares checked at a time: enough for every core, little memory compared with the file, and about
+/// a second of work.
 const fn chunk(algorithm: Algorithm) -> usize {
     match algorithm {
         Algorithm::Sha256d => 1 << 16,
@@ -73,7 +73,7 @@ pub struct Report {
     pub rebuilt: Commitment,
     /// Root and count in the file.
     pub claimed: Commitment,
-    /// Work of the shares that count, capped at 1.25 of the epoch's promise.
+    /// Work of the shares that count, at most the epoch cap.
     pub work: Work,
 }
 
@@ -107,9 +107,9 @@ impl Report {
     }
 }
 
-/// Most DAGs that the jobs of one evidence file may use. Each light cache takes seconds to build
-/// and up to 270 MiB, so a file could otherwise demand any amount of both. An epoch of a lease
-/// touches at most two; a chain keeps one for days.
+/// Largest number of DAGs that the jobs of one evidence file may use. Each light cache takes
+/// seconds to build and up to 270 MiB, so a file could otherwise demand any amount of both. An
+/// epoch of a lease touches at most two; a chain keeps one for days.
 pub const MAX_DAGS: usize = 4;
 
 /// Source of light caches: called once for each DAG epoch that shares use.
@@ -124,7 +124,7 @@ pub struct Recheck<'a> {
     pub counted: &'a mut dyn FnMut(&VerifiedShare),
     /// Receives the number of checked shares after each piece.
     pub progress: &'a mut dyn FnMut(u64),
-    /// Most refused jobs, and most refused shares, that the report lists; all are counted.
+    /// How many refused jobs, and how many refused shares, the report lists; all are counted.
     pub named: usize,
 }
 
@@ -157,7 +157,7 @@ struct Count<'a> {
     last: Option<B256>,
 }
 
-/// Works on all cores and returns the results in the order of the items. No piece has fewer items
+/// Processes the items on all cores and keeps the order of the results. No piece has fewer items
 /// than `smallest`.
 fn on_all_cores<T: Sync, U: Send>(
     items: &[T],
@@ -185,7 +185,7 @@ fn on_all_cores<T: Sync, U: Send>(
     })
 }
 
-/// Jobs of one piece: a piece is in memory twice while it is verified.
+/// Jobs verified at a time, which takes twice their memory.
 const JOBS: usize = 1 << 10;
 
 impl<'a> Count<'a> {

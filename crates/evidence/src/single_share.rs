@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 /// `docs/evidence.md` names the fields of its JSON. Unknown fields are errors; `verdict` is
 /// ignored.
 ///
-/// Only all shares of an epoch show whether one is a duplicate.
+/// Only the other shares of the epoch can show that one is a duplicate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Fields", try_from = "Fields")]
 pub struct SingleShare {
@@ -57,11 +57,11 @@ impl SingleShare {
         head.contradiction()
     }
 
-    /// Checks the job's signature and the share in full. The first value is there whenever the
-    /// share was hashed, even if its hash is above the target or its epoch is another one.
+    /// Checks the job's signature and the share in full. The opened share is returned whenever the
+    /// share was hashed, even if its hash is above the target or it belongs to another epoch.
     ///
     /// # Errors
-    /// The second says which rule is broken.
+    /// The second value is the rule that is broken.
     pub fn check(&self, caches: CacheSource<'_>) -> (Option<OpenedShare>, Result<(), EvidenceReason>) {
         let opened = VerifiedJob::verify(&self.terms, self.job.clone()).and_then(|job| {
             let job = match job.dag_epoch() {
@@ -176,10 +176,10 @@ impl From<SingleShare> for Fields {
     }
 }
 
-/// Why the fields of a single share make none.
+/// Why the fields do not form a single share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SingleShareError {
-    /// The fields are of another version.
+    /// The fields have another version.
     #[error("version: expected {VERSION}, got {0}")]
     Version(u32),
     /// The extranonce tail has too many bytes.

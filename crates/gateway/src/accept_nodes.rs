@@ -34,7 +34,7 @@ pub(crate) async fn accept_nodes(
         order: AnswerOrder::AsReady,
     };
     let stop = async {
-        // an error says that the gateway is gone, which is a stop as well
+        // an error means that the gateway was dropped, which stops this as well
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     accept(listener, options, stop, |stream, peer| {

@@ -50,23 +50,23 @@ pub enum GatewayError {
     /// The address can't be bound.
     #[error("listening on {address}: {source}")]
     Listen {
-        /// Which address.
+        /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The data directory can't be used.
     #[error("data directory {}: {source}", path.display())]
     Data {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// Another gateway uses the data directory.
     #[error("data directory {}: another gateway holds it", path.display())]
     Locked {
-        /// Which directory.
+        /// The directory.
         path: PathBuf,
     },
 }
@@ -174,7 +174,7 @@ impl LeaseTask {
     }
 }
 
-/// What every lease is served with.
+/// The parts that all served leases share.
 struct LeaseService {
     config: GatewayConfig,
     signer: Arc<dyn JobSigner>,

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn no_sequence_comes_twice_over_restarts() {
+    fn no_sequence_repeats_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lease-1.sequence");
         let mut last = 0;

@@ -73,7 +73,7 @@ impl ServerSession for NodeLink {
                 self.authorise(&id, &user, password.as_deref().unwrap_or_default())
             }
             MinerRequest::Submit(submit) => self.submit(id, submit),
-            // a notification wants no answer
+            // a notification gets no answer
             _ if id.0.is_null() => Reply::nothing(),
             MinerRequest::Ping => self.answer(&id, &Answer::Pong),
             MinerRequest::OtherDialect { method, .. } | MinerRequest::Unknown { method } => {

@@ -33,7 +33,7 @@ const CONNECT_AHEAD: u64 = 15;
 const GRACE: u64 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// How long a pool may send jobs without a difficulty; then 1 is assumed, as with the first pools.
+/// How long a pool may send jobs without a difficulty; then 1 is assumed, as early pools did.
 const NO_DIFFICULTY: Duration = Duration::from_secs(5);
 /// Longest sleep, because the clock may be set meanwhile.
 const LOOK: Duration = Duration::from_secs(1);
@@ -344,7 +344,7 @@ impl<'a> PoolSession<'a> {
                 self.served.set_pool_state(PoolState::Connected, "");
                 self.worked = true;
             }
-            // before a pool's time, or in the last second
+            // too early by a pool's clock, or in the lease's last second
             Err(JobError::NotRunning(_)) => {}
             Err(error) => {
                 let trouble = error.to_string();
@@ -397,7 +397,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_does_not_come_back_in_a_refusal() {
+    fn a_refusal_does_not_repeat_a_password() {
         assert_eq!(without_password("bad password hunter2 of w", "hunter2"), "bad password … of w");
         assert_eq!(without_password("x is unknown", "x"), "x is unknown", "a placeholder is no secret");
     }

@@ -37,7 +37,7 @@ const EVENTS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct HandedOutJob {
     pub(crate) verified: Arc<VerifiedJob>,
-    /// What its shares are headers of.
+    /// The header fields that its shares complete.
     pub(crate) header: HeaderJob,
     /// The same job as it is announced.
     pub(crate) notify: Notify,
@@ -252,8 +252,8 @@ impl ServedLease {
         }
     }
 
-    /// A new difficulty. The pool may judge jobs of this session that are out by either, so the
-    /// easier counts.
+    /// A new difficulty. The pool may judge this session's outstanding jobs by either, so the
+    /// easier one counts.
     pub(crate) fn tell_difficulty(&self, target: Target, session: u64) {
         let mut state = lock(&self.state);
         for job in state.jobs.values().filter(|job| job.session == session) {
@@ -274,7 +274,7 @@ impl ServedLease {
         while state.jobs.len() > MAX_JOBS {
             state.jobs.pop_first();
         }
-        // no remaining job can have a share of an epoch that ended before all of their windows
+        // an epoch that ended before the windows of all remaining jobs can get no more shares
         let oldest = state.jobs.values().map(|job| job.verified.job().not_before()).min().unwrap_or(now);
         state.shares.forget(|epoch| terms.epoch_end(epoch) <= oldest);
         let _ = self.events.send(LinkEvent::Job(job));

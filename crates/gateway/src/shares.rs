@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_settles_is_taken_always_and_the_rest_until_there_are_too_many() {
+    fn settling_shares_always_count_and_the_rest_up_to_a_limit() {
         let mut shares = Shares { most: 2, ..Shares::default() };
         assert_eq!(shares.count(0, key(1), false), Ok(()));
         assert_eq!(shares.count(0, key(2), true), Ok(()));

@@ -1,4 +1,4 @@
-//! Makes a signed job of a pool's job.
+//! Turns a pool's job into a signed job.
 
 use crate::{
     job_sequence::{JobSequence, JobSequenceError},
@@ -19,14 +19,14 @@ const MIN_TAIL: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     /// The coinbase carries a witness: its hash is not the transaction id.
-    #[error("pool sends a coinbase with a witness: expected it stripped, as Stratum has it")]
+    #[error("pool sends a coinbase with a witness: Stratum expects it without one")]
     Witness,
     /// The pool's clock is far ahead.
     #[error("pool's ntime {ntime} is more than {MAX_AHEAD} s ahead of our clock {now}")]
     Ahead {
         /// The pool's time.
         ntime: UnixSeconds,
-        /// Ours.
+        /// Our time.
         now: UnixSeconds,
     },
     /// The window would end after the last time a header can have.
@@ -68,7 +68,7 @@ pub struct Extranonce {
     pub extranonce1: Vec<u8>,
     /// Length of ours, bytes.
     pub extranonce2_size: usize,
-    /// Version bits that the pool lets roll.
+    /// Version bits that the pool lets miners roll.
     pub version_mask: u32,
 }
 

@@ -78,7 +78,7 @@ async fn jobs_are_refreshed_without_the_pool_and_clean_when_a_block_comes() {
 }
 
 #[tokio::test]
-async fn what_the_pool_changes_holds_from_its_next_job_on() {
+async fn changes_by_the_pool_apply_from_its_next_job_on() {
     let pool = Pool::start(Script::default()).await;
     let dir = tempfile::tempdir().unwrap();
     let terms = terms(1);
@@ -127,7 +127,7 @@ async fn trouble_of(script: Script) -> (PoolState, String) {
 }
 
 #[tokio::test]
-async fn pools_that_cannot_be_used_are_named_in_words() {
+async fn unusable_pools_are_explained_in_words() {
     let one = Script { extranonce2: 1, ..Script::default() };
     let (state, trouble) = trouble_of(one).await;
     assert_eq!(state, PoolState::Unusable);
@@ -152,7 +152,7 @@ async fn pools_that_cannot_be_used_are_named_in_words() {
 }
 
 #[tokio::test]
-async fn every_tail_that_can_be_shared_out_is_served() {
+async fn every_tail_with_room_for_miners_is_served() {
     for size in [2, 4, 32] {
         let pool = Pool::start(Script { extranonce2: size, mask: None, ..Script::default() }).await;
         let dir = tempfile::tempdir().unwrap();
@@ -165,7 +165,7 @@ async fn every_tail_that_can_be_shared_out_is_served() {
 }
 
 #[tokio::test]
-async fn a_pool_without_a_difficulty_is_taken_for_difficulty_one() {
+async fn a_pool_without_a_difficulty_counts_as_difficulty_one() {
     let pool = Pool::start(Script { difficulty: None, ..Script::default() }).await;
     let dir = tempfile::tempdir().unwrap();
     let terms = terms(1);
@@ -186,7 +186,7 @@ async fn a_pool_that_is_down_at_first_is_found_once_it_is_up() {
     let status = world.until("trouble", |status| !status.trouble.is_empty()).await;
     assert_eq!(status.pool, PoolState::Lost);
     assert!(status.trouble.contains(&address.to_string()), "{status:?}");
-    // a node is accepted all the same, and waits
+    // a node is accepted nevertheless, and waits
     let mut node = Node::of(&world.gateway, 1).await;
     let _pool = Pool::on(TcpListener::bind(address).await.unwrap(), Script::default());
     node.job(&terms).await;
@@ -225,7 +225,7 @@ async fn a_session_after_a_break_has_its_own_extranonce() {
 }
 
 #[tokio::test]
-async fn sequences_go_on_after_a_gateway_that_was_killed() {
+async fn sequences_continue_after_a_gateway_was_killed() {
     let pool = Pool::start(Script::default()).await;
     let dir = tempfile::tempdir().unwrap();
     let terms = terms(1);
@@ -340,7 +340,7 @@ async fn leases_of_another_signer_are_not_served_and_two_are_told_apart() {
 
 /// Forbidden requests and shares of a node are refused by the same names as a miner's.
 #[tokio::test]
-async fn what_a_node_does_wrong_has_a_reason() {
+async fn every_mistake_of_a_node_has_a_reason() {
     let pool = Pool::start(Script::default()).await;
     let dir = tempfile::tempdir().unwrap();
     let terms = terms(1);

@@ -92,7 +92,7 @@ fn first_segment(dir: &Path) -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
+async fn a_full_disk_refuses_and_continues_once_there_is_room() {
     for space in [0, 1, 27, 28, 60, 84] {
         let (disk, dir) = (Faulty::default(), tempfile::tempdir().unwrap());
         let journal = open(&disk, dir.path(), 1 << 20);
@@ -110,7 +110,7 @@ async fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_disk_too_full_for_a_new_segment_goes_on_when_there_is_room() {
+async fn a_disk_too_full_for_a_new_segment_continues_once_there_is_room() {
     for space in [0, 5] {
         let (disk, dir) = (Faulty::default(), tempfile::tempdir().unwrap());
         let journal = open(&disk, dir.path(), 1);

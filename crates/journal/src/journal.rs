@@ -15,8 +15,8 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
-/// Most appends in the writer's queue. Further callers wait for room, so a slow disk slows them
-/// down.
+/// Largest number of appends in the writer's queue. Further callers wait for room, so a slow disk
+/// slows them down.
 const QUEUE: usize = 65_536;
 
 /// A handle to an open journal. Clones share it; the lock is held until the last one is dropped and

@@ -31,7 +31,7 @@ pub const MAX_BODY: usize = 64 * 1_024;
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A lease's terms, written when the lease is first seen and when its end moves closer.
+    /// A lease's terms, written when the lease is first seen and when its end moves earlier.
     Lease(Terms),
     /// A verified job, before any miner gets it.
     Job {

@@ -1,6 +1,6 @@
 //! The torn tail of a journal: a frame at the very end that a kill or a power cut left half
-//! written. Nobody was told that its records are durable, so it is cut off. The same in the middle
-//! of a journal is damage.
+//! written. Its records were never acknowledged, so it is cut off. A half-written frame in the
+//! middle of a journal is damage.
 
 use crate::{
     disk::Disk,
@@ -38,7 +38,7 @@ pub(crate) fn intact_length(
 /// Opens a segment for writing after its first `length` bytes, and cuts off the rest.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn cut(disk: &mut impl Disk, path: &Path, length: u64) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).open(path)?;
     let torn = file.metadata()?.len() != length;

@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
-/// Most appends in one group.
+/// Largest number of appends in one group.
 const GROUP: usize = 16_384;
 
 /// Records that become durable together.

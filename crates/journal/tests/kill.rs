@@ -69,7 +69,7 @@ fn a_killed_process_loses_nothing_that_it_acknowledged() {
             .expect("the writer ended early");
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(acknowledged > least, "it went on where it was killed");
+        assert!(acknowledged > least, "it continued where it was killed");
 
         let seen: Vec<Record> = read(dir.path()).collect::<Result<_, _>>().unwrap();
         least = seen.len() as u64;

@@ -37,7 +37,7 @@ pub(crate) struct BookState {
     pub(crate) open: HashMap<EpochId, OpenEpoch>,
     pub(crate) under_way: BTreeMap<EpochId, usize>,
     pub(crate) closing: HashSet<EpochId>,
-    // one job of a lease is written at a time, so that journal and ledger agree which job is the
+    // one job of a lease is written at a time, so that journal and ledger agree on which job came
     // first
     job_turns: HashMap<LeaseId, Arc<tokio::sync::Mutex<()>>>,
 }
@@ -97,7 +97,7 @@ impl Book {
         Ok(())
     }
 
-    /// Writes a lease's terms when they are new or their end came closer.
+    /// Writes a lease's terms when they are new or their end moved earlier.
     ///
     /// # Errors
     /// [`BookError`].

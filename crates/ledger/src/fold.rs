@@ -129,7 +129,7 @@ impl EpochShares {
 
 impl Epoch {
     fn commitment(&self) -> Result<Commitment, TrieError> {
-        // of use only if no share was added since
+        // valid only if no share was added since
         let rebuilt = self.rebuilt.filter(|rebuilt| rebuilt.shares == self.shares.len());
         match self.closed.or(rebuilt.map(|rebuilt| rebuilt.commitment)) {
             Some(known) => Ok(known),
@@ -182,7 +182,7 @@ impl LeaseLedger {
         self.terms.weight.times(self.count(epoch))
     }
 
-    /// Work counted so far, each epoch capped at 1.25 of its promise.
+    /// Work counted so far, of each epoch at most its cap.
     #[must_use]
     pub fn work(&self) -> Work {
         let cap = self.terms.epoch_cap();
@@ -314,8 +314,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers a rebuilt commitment, so that closing the epoch need not compute it again. Another
-    /// share makes it useless.
+    /// Remembers a rebuilt commitment, so that closing the epoch need not compute it again. A
+    /// further share invalidates it.
     pub fn remember_rebuilt(&mut self, rebuilt: Rebuilt) {
         if let Some(found) = self.leases.get_mut(&rebuilt.id.lease) {
             found.epochs.entry(rebuilt.id.epoch).or_default().rebuilt = Some(rebuilt);

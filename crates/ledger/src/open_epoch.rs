@@ -1,4 +1,4 @@
-//! What an epoch that is not closed has, and its limits.
+//! The shares and jobs of an open epoch, and their limits.
 
 use crate::refusal::CountRefusal;
 use alloy_primitives::B256;
@@ -14,7 +14,7 @@ pub(crate) struct OpenEpoch {
     pub(crate) jobs: HashSet<u64>,
 }
 
-/// Most shares and jobs of an epoch.
+/// Limits on the shares and jobs of an epoch.
 #[derive(Clone, Copy)]
 pub(crate) struct EpochLimits {
     pub(crate) shares: u64,

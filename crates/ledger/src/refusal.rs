@@ -1,5 +1,4 @@
-//! Why the book does not count a share: the local rules, beside the evidence rules that need
-//! memory.
+//! Why the book does not count a share: the local rules, and the evidence rules that need memory.
 
 use crate::error::BookError;
 use hashlease_primitives::LeaseId;

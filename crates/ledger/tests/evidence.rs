@@ -102,7 +102,7 @@ fn tampering_is_named() {
 /// The recheck passes on exactly the keys from which it rebuilt the root: members store these keys
 /// and no others.
 #[test]
-fn only_what_counts_is_handed_on() {
+fn only_shares_that_count_are_passed_on() {
     let honest = evidence();
     let no_cache = |_| panic!("no Ethash here");
     let (report, all) = honest.recheck_keys(&no_cache);

@@ -173,7 +173,7 @@ fn jobs_out_of_order_or_twice_are_no_evidence_file() {
 }
 
 #[test]
-fn what_is_of_another_kind_than_the_lease_is_not_written() {
+fn jobs_and_shares_of_another_kind_are_not_written() {
     let mut evidence = ethash();
     evidence.shares[0].share = sha256d(1).shares[0].share.clone();
     let error = evidence.encode().unwrap_err().to_string();
@@ -214,7 +214,7 @@ fn a_head_without_end_is_refused_before_it_fills_the_memory() {
 
 /// A strict recheck stops verifying jobs at the first bad one.
 #[test]
-fn jobs_are_verified_until_one_was_refused() {
+fn jobs_are_verified_until_one_is_refused() {
     let mut evidence = sha256d(3);
     let Job::Header(job) = evidence.head.jobs[0].job.clone() else { panic!() };
     let unsigned = |sequence| {
@@ -237,7 +237,7 @@ fn jobs_are_verified_until_one_was_refused() {
     assert!(!first.holds() && counted == 0);
 }
 
-/// Returns at most so many bytes per read.
+/// Returns at most this many bytes per read.
 struct Trickle<'a>(&'a [u8], usize);
 
 impl Read for Trickle<'_> {
@@ -251,7 +251,7 @@ impl Read for Trickle<'_> {
 }
 
 #[test]
-fn a_file_reads_the_same_however_it_comes() {
+fn a_file_reads_the_same_however_it_arrives() {
     let evidence = sha256d(500);
     let bytes = evidence.encode().unwrap();
     for piece in [1, 7, 100, 1 << 20] {
@@ -268,7 +268,7 @@ fn a_file_reads_the_same_however_it_comes() {
 }
 
 #[test]
-fn a_stream_is_rechecked_as_what_is_in_memory() {
+fn a_stream_is_rechecked_like_evidence_in_memory() {
     // one whole piece and a partial one
     let evidence = sha256d(70_000);
     let bytes = evidence.encode().unwrap();

@@ -1,8 +1,8 @@
-//! Checking the evidence of one root, until there is a verdict.
+//! Checks the evidence of one epoch root until there is a verdict.
 //!
 //! The file is first written to disk and then read in one pass on its own thread. Memory therefore
-//! does not grow with the file, and a slow server delays no other check. There is no verdict before
-//! the checksum at the file's end was right.
+//! does not grow with the file, and a slow server delays no other check. There is no verdict until
+//! the checksum at the file's end has matched.
 
 use crate::{
     complaint::{Complaint, EpochClaim},
@@ -37,7 +37,7 @@ const MAX_PAUSE_LATE: Duration = Duration::from_secs(600);
 const FILES_PER_ROOT: u64 = 4;
 /// Every failed attempt is charged at least 1/16 of the longest file, because it held a fetch turn.
 const MIN_CHARGE_DIVISOR: u64 = 16;
-/// Shares of one piece when a file is read without checking its shares.
+/// Shares read at a time when a file's shares are not checked.
 const PIECE: usize = 4_096;
 
 /// Why a check did not verify the evidence.
@@ -125,7 +125,7 @@ async fn run(member: Arc<State>, id: EpochId) {
     let mut pause = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(failed.min(16))).min(MAX_PAUSE);
     loop {
         let mut longest = MAX_PAUSE;
-        // after a restart, the leases are known once the chain was read
+        // after a restart, the leases are known once the chain has been read
         if let Ok(view) = member.view(lease)
             && let Some(mut stored) = member.stored(id)
         {
@@ -135,7 +135,7 @@ async fn run(member: Arc<State>, id: EpochId) {
             let error = match attempt(&member, &view, epoch, &mut stored).await {
                 Ok(()) => {
                     info!(%lease, epoch, "evidence verified");
-                    keep(&member, id, stored);
+                    update_root(&member, id, stored);
                     return;
                 }
                 Err(error) => error,
@@ -161,7 +161,7 @@ async fn run(member: Arc<State>, id: EpochId) {
             {
                 warn!(%lease, epoch, %error, "storing the state of the evidence failed");
             }
-            keep(&member, id, stored);
+            update_root(&member, id, stored);
             if judged {
                 return;
             }
@@ -204,25 +204,25 @@ async fn attempt(
 ) -> Result<(), CheckError> {
     let terms = &view.lease.terms;
     if !stored.vouched && !in_time(terms, epoch, stored.received) {
-        if !vouched(member, view, epoch, stored).await {
+        if !enough_had_in_time(member, view, epoch, stored).await {
             return Err(CheckError::Late);
         }
         stored.vouched = true;
         let id = EpochId::new(terms.id, epoch);
         member.store.put_root(id, stored)?;
-        keep(member, id, stored.clone());
+        update_root(member, id, stored.clone());
     }
     check(member, view, epoch, stored).await
 }
 
-fn keep(member: &State, id: EpochId, stored: StoredRoot) {
+fn update_root(member: &State, id: EpochId, stored: StoredRoot) {
     member.figures().entry(id.lease).or_default().roots.insert(id.epoch, stored);
 }
 
 /// Whether enough members had this very root in time.
-async fn vouched(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRoot) -> bool {
+async fn enough_had_in_time(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRoot) -> bool {
     let lease = view.lease.terms.id;
-    let _asking = member.questions.take(claim(view, stored)).await;
+    let _asking = member.questions.acquire(claim(view, stored)).await;
     let mut answers: FuturesUnordered<_> = view
         .members
         .iter()
@@ -252,7 +252,7 @@ async fn vouched(member: &State, view: &LeaseView, epoch: u32, stored: &StoredRo
 /// A light cache, built on this thread if no other can be spawned.
 fn light_cache(caches: &Caches, epoch: EthashEpoch) -> Arc<LightCache> {
     caches.get(epoch).unwrap_or_else(|error| {
-        warn!(epoch = epoch.index(), %error, "light cache is built in place");
+        warn!(epoch = epoch.index(), %error, "light cache is built on the checking thread");
         Arc::new(LightCache::build(epoch))
     })
 }
@@ -263,7 +263,7 @@ struct Expected {
     signed: EpochClaim,
 }
 
-/// How urgent a root is.
+/// A request for a turn, by the root's urgency.
 fn claim(view: &LeaseView, stored: &StoredRoot) -> Claim {
     let terms = &view.lease.terms;
     // afterwards an epoch without a verdict counts as empty
@@ -282,16 +282,16 @@ async fn check(
     let terms = &view.lease.terms;
     let claim = claim(view, stored);
     // held to the end, because it also limits the files on disk
-    let mut fetching = member.fetches.take(claim).await;
+    let mut fetching = member.fetches.acquire(claim).await;
     let mut fetched = 0;
     let checked = fetch_and_check(member, view, epoch, stored, claim, &mut fetching, &mut fetched).await;
     match &checked {
-        Ok(()) => member.fetches.note(terms.provider, false),
+        Ok(()) => member.fetches.record(terms.provider, false),
         Err(error) if error.is_providers() => {
             let charged = charge(error, fetched, longest(member, view, stored));
             stored.fetched = stored.fetched.saturating_add(charged);
             stored.failed = stored.failed.saturating_add(1);
-            member.fetches.note(terms.provider, true);
+            member.fetches.record(terms.provider, true);
         }
         Err(_) => {}
     }
@@ -316,12 +316,12 @@ async fn fetch_and_check(
     let most = longest(member, view, stored);
     let limits = &member.config.fetch;
     fetch(&member.files, &root.evidence, &scratch.evidence, most, limits, fetched).await?;
-    let checking = member.checks.take(claim).await;
+    let checking = member.checks.acquire(claim).await;
     // the provider's next file is fetched while this one is checked
-    fetching.let_next();
+    fetching.release_provider();
     let (caches, running) = (Arc::clone(&member.caches), member.running.clone());
     let judging = tokio::task::spawn_blocking(move || {
-        let report = judge(&scratch, &expected, &caches, &running);
+        let report = recheck(&scratch, &expected, &caches, &running);
         // the turn lasts as long as this thread works, even if its caller is gone
         drop(checking);
         (scratch, report)
@@ -345,7 +345,7 @@ fn ended(running: &watch::Receiver<()>) -> bool {
 
 /// The member was dropped, so its checks stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the member ends")]
+#[error("the member is stopping")]
 pub(crate) struct MemberEnds;
 
 impl MemberEnds {
@@ -370,8 +370,8 @@ impl Read for WhileRunning<'_> {
     }
 }
 
-/// Reads the whole file and writes down its keys if all of it is right.
-fn judge(
+/// Reads the whole file, and stores its keys if all of it is right.
+fn recheck(
     scratch: &Scratch,
     expected: &Expected,
     caches: &Caches,
@@ -388,7 +388,7 @@ fn judge(
     }
     let newest =
         reader.head().jobs.iter().filter_map(|signed| signed.job.ethash()).map(|job| job.block_number).max();
-    // a cancellation may have brought it closer
+    // a cancellation may have moved the end earlier
     reader.set_end(terms.end);
     let mut keys = BufWriter::new(File::create(&scratch.keys).map_err(CheckError::Disk)?);
     let mut written = Ok(());
@@ -406,10 +406,11 @@ fn judge(
         return Err(complaint.into());
     }
     written.and_then(|()| keys.flush()).map_err(CheckError::Disk)?;
-    // Counted work at this block announces more, so the cache of the next DAG is built in advance.
-    // Signed jobs alone are not enough: they cost nothing, and could demand any number of caches.
+    // Counted work at this block means that more will follow, so the cache of the next DAG is built
+    // in advance. Signed jobs alone are not enough: they cost nothing, and could demand any number
+    // of caches.
     if let Some(block) = newest.filter(|_| report.rebuilt.count > 0)
-        && let Err(error) = caches.follow(terms.algorithm, block)
+        && let Err(error) = caches.prepare_for_block(terms.algorithm, block)
     {
         warn!(lease = %terms.id, block, %error, "preparing the light cache of the next DAG failed");
     }
@@ -421,7 +422,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_that_brought_nothing_is_charged_too() {
+    fn an_attempt_that_fetched_nothing_is_charged_too() {
         let charge = |fetched, longest| charge(&CheckError::Fetch(FetchError::Status(500)), fetched, longest);
         assert_eq!([0, 9, 10, 11].map(|fetched| charge(fetched, 160)), [10, 10, 10, 11]);
         assert_eq!([0, 1, 161].map(|longest| charge(0, longest)), [1, 1, 11]);

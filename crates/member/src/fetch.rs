@@ -22,9 +22,9 @@ pub(crate) enum FetchError {
     Connection(HttpError),
     #[error("evidence: the provider answers {0}")]
     Status(u16),
-    #[error("evidence comes too slowly: {bytes} bytes in {seconds} s")]
+    #[error("evidence arrives too slowly: {bytes} bytes in {seconds} s")]
     Slow { bytes: u64, seconds: u64 },
-    #[error("evidence is longer than {most} bytes, the most that so many shares may take here")]
+    #[error("evidence is longer than {most} bytes, the limit for its number of shares")]
     TooLong { most: u64 },
     #[error("evidence can't be kept: {0}")]
     Disk(io::Error),

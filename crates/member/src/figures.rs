@@ -19,10 +19,10 @@ pub(crate) struct LeaseFigures {
     window_starts: BTreeMap<UnixSeconds, u64>,
 }
 
-/// Smallest limit of an epoch's jobs, however short the epoch is.
+/// The limit on an epoch's jobs is at least this, however short the epoch is.
 const MIN_JOB_LIMIT: u64 = 600;
 
-/// Most jobs of an epoch that a member keeps: one a second, more than any job signer needs.
+/// Limit on an epoch's jobs at a member: one per second, more than any job signer needs.
 pub(crate) fn job_limit(terms: &Terms) -> u64 {
     u64::from(terms.epoch_length).max(MIN_JOB_LIMIT)
 }

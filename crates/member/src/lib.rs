@@ -1,10 +1,10 @@
 //! A committee member: re-checks every share of an epoch's evidence, counts what was due, and
 //! co-signs.
 //!
-//! In: jobs from gateways, roots from providers, evidence files over HTTP. Out: signatures over
-//! cumulative statements, or refusals with a reason. A member trusts neither side: it verifies
-//! every job's signature and every proof of work, rebuilds the root, and counts due work from the
-//! jobs that reached it.
+//! In: jobs from gateways, epoch roots from providers (in this crate simply *roots*), evidence
+//! files over HTTP. Out: signatures over cumulative statements, or refusals with a reason. A member
+//! trusts neither side: it verifies every job's signature and every proof of work, rebuilds the
+//! trie's root, and counts due work from the jobs that reached it.
 //!
 //! ```text
 //! routes ─▶ state (jobs, roots, figures, sign rules) ─▶ store

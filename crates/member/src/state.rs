@@ -79,9 +79,9 @@ pub(crate) enum RequestRefusal {
     EpochNotOver { epoch: u32, end: UnixSeconds },
     #[error("epoch {epoch} is outside the lease: it has {epochs}")]
     NoSuchEpoch { epoch: u32, epochs: u32 },
-    #[error("another root of epoch {0} came first")]
+    #[error("another root of epoch {0} arrived first")]
     RootAlreadyReceived(u32),
-    #[error("no root of epoch {0} came")]
+    #[error("no root of epoch {0} has arrived")]
     NoRoot(u32),
     #[error("evidence URL: expected http or https, got {url}: {source}")]
     EvidenceUrl { url: String, source: url::ParseError },

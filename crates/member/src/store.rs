@@ -24,7 +24,7 @@ const CACHE: usize = 64 << 20;
 /// Keys counted, or jobs dropped, in one transaction: between two of them other writers get their
 /// turn.
 const BATCH: usize = 8_192;
-/// Bytes of as many keys.
+/// The same in bytes, 32 for each key.
 const BATCH_BYTES: u64 = 32 * 8_192;
 
 /// Why the store failed.
@@ -51,8 +51,8 @@ pub enum StoreError {
     #[error("keys can't be read again: expected {expected}, got {got}")]
     #[allow(missing_docs, reason = "the message explains the fields")]
     KeyCount { expected: u64, got: u64 },
-    /// The member ends.
-    #[error("the member ends")]
+    /// The member is stopping.
+    #[error("the member is stopping")]
     Ended,
 }
 
@@ -161,7 +161,7 @@ impl Store {
         Ok(write.commit()?)
     }
 
-    /// What jobs that were let go made due.
+    /// Due seconds of dropped jobs.
     pub(crate) fn due(&self) -> Result<StoredDue, StoreError> {
         let read = self.database.begin_read()?;
         let mut due = Vec::new();
@@ -172,7 +172,7 @@ impl Store {
         Ok(due)
     }
 
-    /// Lets a lease's jobs go and keeps the seconds that they made due.
+    /// Drops a lease's jobs and keeps the seconds that they made due.
     pub(crate) fn drop_jobs(&self, lease: LeaseId, due: &[(UnixSeconds, u64)]) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(due)?;
         loop {
@@ -203,8 +203,8 @@ impl Store {
     }
 
     /// Counts the keys of an epoch, 32 bytes each in `keys`, and then stores its root as verified.
-    /// A key is taken only if its root is verified, so the rest of a count that failed takes no key
-    /// from others.
+    /// A key counts as taken only if its root is verified, so the rows left by a failed count take
+    /// no key from others.
     ///
     /// # Errors
     /// [`StoreError::KeyTaken`]; [`StoreError::KeyCut`] and [`StoreError::KeyCount`] if these are
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_count_that_came_to_nothing_are_free() {
+    fn keys_of_a_failed_count_are_free() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("member.redb")).unwrap();
         let count =

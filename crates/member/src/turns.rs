@@ -67,13 +67,13 @@ impl Turns {
     /// Waits for a turn. The next turn goes to a provider that has none: first claims before their
     /// deadline, then the provider with the fewest failures, then the claim with the fewest, then
     /// the earliest deadline.
-    pub(crate) async fn take(&self, claim: Claim) -> Turn {
+    pub(crate) async fn acquire(&self, claim: Claim) -> Turn {
         loop {
             let turn = {
                 let mut state = self.state();
                 // with a free turn, a claim waits only for its own provider's turn
                 if state.free > 0 && !state.has_turn(claim.provider) {
-                    state.hand_to(claim.provider);
+                    state.grant(claim.provider);
                     return self.turn_of(claim.provider);
                 }
                 let (sender, receiver) = oneshot::channel();
@@ -95,7 +95,7 @@ impl Turns {
 
     /// Records whether a provider's turn failed. Call it before the turn ends, because it decides
     /// who is next.
-    pub(crate) fn note(&self, provider: Address, failed: bool) {
+    pub(crate) fn record(&self, provider: Address, failed: bool) {
         let mut state = self.state();
         let turns = state.providers.entry(provider).or_default();
         turns.failed = if failed { turns.failed.saturating_add(1) } else { 0 };
@@ -103,9 +103,9 @@ impl Turns {
     }
 
     /// Gives a free turn to the next claim.
-    fn hand_on(&self, mut state: MutexGuard<'_, Queue>) {
+    fn grant_next(&self, mut state: MutexGuard<'_, Queue>) {
         let Some(next) = state.next() else { return };
-        state.hand_to(next.claim.provider);
+        state.grant(next.claim.provider);
         drop(state);
         // if the receiver is gone, dropping the turn releases it
         let _ = next.sender.send(self.turn_of(next.claim.provider));
@@ -117,7 +117,7 @@ impl Queue {
         self.providers.get(&provider).is_some_and(|turns| turns.has_turn)
     }
 
-    fn hand_to(&mut self, provider: Address) {
+    fn grant(&mut self, provider: Address) {
         self.free = self.free.saturating_sub(1);
         self.providers.entry(provider).or_default().has_turn = true;
     }
@@ -158,11 +158,11 @@ impl Queue {
 
 impl Turn {
     /// Allows the provider's next claim a turn beside this one.
-    pub(crate) fn let_next(&mut self) {
+    pub(crate) fn release_provider(&mut self) {
         if let Some(provider) = self.provider.take() {
             let mut state = self.turns.state();
             state.release(provider);
-            self.turns.hand_on(state);
+            self.turns.grant_next(state);
         }
     }
 }
@@ -174,7 +174,7 @@ impl Drop for Turn {
         if let Some(provider) = self.provider {
             state.release(provider);
         }
-        self.turns.hand_on(state);
+        self.turns.grant_next(state);
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
 
     /// A claim that does not get a turn at once.
     fn waits(turns: &Turns, claim: Claim) -> Pin<Box<dyn Future<Output = Turn> + '_>> {
-        let mut waiting: Pin<Box<dyn Future<Output = Turn> + '_>> = Box::pin(turns.take(claim));
+        let mut waiting: Pin<Box<dyn Future<Output = Turn> + '_>> = Box::pin(turns.acquire(claim));
         assert!((&mut waiting).now_or_never().is_none(), "{claim:?}");
         waiting
     }
@@ -201,7 +201,8 @@ mod tests {
     #[tokio::test]
     async fn the_earliest_deadline_comes_next_and_no_turn_is_lost() {
         let turns = Turns::new(2, SystemClock::shared());
-        let (first, second) = (turns.take(claim(1, 0, LATER)).await, turns.take(claim(2, 0, LATER)).await);
+        let (first, second) =
+            (turns.acquire(claim(1, 0, LATER)).await, turns.acquire(claim(2, 0, LATER)).await);
         let mut late = waits(&turns, claim(3, 0, LATER + 5));
         let early = waits(&turns, claim(4, 0, LATER + 3));
         let gone = waits(&turns, claim(5, 0, LATER + 1));
@@ -214,7 +215,7 @@ mod tests {
         // a claim that got its turn, but was never polled again
         drop(late);
         drop(early);
-        let all = [6, 7].map(|provider| turns.take(claim(provider, 0, LATER)).now_or_never());
+        let all = [6, 7].map(|provider| turns.acquire(claim(provider, 0, LATER)).now_or_never());
         assert!(all.iter().all(Option::is_some));
         drop(waits(&turns, claim(8, 0, LATER)));
         drop(all);
@@ -224,13 +225,13 @@ mod tests {
     #[tokio::test]
     async fn a_provider_has_one_turn_at_a_time() {
         let turns = Turns::new(3, SystemClock::shared());
-        let mut first = turns.take(claim(1, 0, LATER)).await;
+        let mut first = turns.acquire(claim(1, 0, LATER)).await;
         let second = waits(&turns, claim(1, 0, LATER + 1));
         let third = waits(&turns, claim(1, 0, LATER + 2));
-        let other = turns.take(claim(2, 0, LATER)).now_or_never();
+        let other = turns.acquire(claim(2, 0, LATER)).now_or_never();
         assert!(other.is_some(), "other providers do not wait for it");
         // a turn that lets its provider's next claim start remains valid
-        first.let_next();
+        first.release_provider();
         let second = second.now_or_never();
         assert!(second.is_some());
         drop(second);
@@ -246,21 +247,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failures_and_a_deadline_that_is_past_count_before_the_deadline() {
+    async fn failures_and_a_past_deadline_count_before_the_deadline() {
         let turns = Turns::new(1, SystemClock::shared());
-        let turn = turns.take(claim(1, 0, LATER)).await;
+        let turn = turns.acquire(claim(1, 0, LATER)).await;
         let past = waits(&turns, claim(2, 0, UnixSeconds::new(1)));
         let tried = waits(&turns, claim(3, 1, LATER));
         // the most urgent claim, but its provider's last turn will have failed
         let failing = waits(&turns, claim(1, 0, LATER));
         let fresh = waits(&turns, claim(4, 0, LATER + 9));
-        turns.note(Address::repeat_byte(1), true);
+        turns.record(Address::repeat_byte(1), true);
         drop(turn);
         for next in [fresh, tried, failing, past] {
             let turn = next.now_or_never();
             assert!(turn.is_some());
         }
-        turns.note(Address::repeat_byte(1), false);
+        turns.record(Address::repeat_byte(1), false);
         assert!(turns.state().providers.is_empty());
     }
 }

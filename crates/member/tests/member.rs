@@ -65,7 +65,7 @@ async fn an_epoch_without_shares_is_evidence_too() {
 }
 
 #[tokio::test]
-async fn an_epoch_brings_at_most_a_quarter_more_than_its_promise() {
+async fn an_epoch_contributes_at_most_a_quarter_more_than_its_promise() {
     let world = World::start(1, 1).await;
     let mut lease = lease(1, 1, 2, 60);
     lease.terms.weight = SettlementWeight::from_log2(7).unwrap();
@@ -146,7 +146,7 @@ async fn a_signature_of_another_key_than_the_seats_is_not_gathered() {
     seats[1] = Seat { client: seats[0].client.clone(), ..seats[1].clone() };
     let error = gather(&seats, &[statement], &terms.oracle_domain(), 2).await.unwrap_err();
     assert_eq!(error.got, 1);
-    assert!(error.missing[0].to_string().contains("signature is not of its key"), "{error}");
+    assert!(error.missing[0].to_string().contains("signature is not by its key"), "{error}");
 }
 
 #[tokio::test]

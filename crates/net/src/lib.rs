@@ -1,4 +1,4 @@
-//! The network, handed in: roles listen and connect through a [`Network`], and nothing opens a
+//! The network as a parameter: roles listen and connect through a [`Network`], and nothing opens a
 //! socket by itself. So a test or a simulation decides which host is where, and what a connection
 //! does.
 //!
@@ -27,7 +27,7 @@ pub use tcp::Tcp;
 use std::{fmt::Debug, future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// A future of a network's.
+/// A future that a network returns.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
 /// A byte stream in both directions.
@@ -43,10 +43,10 @@ pub trait Listener: Debug + Send {
     /// The next connection, and where it comes from. Dropping the future loses no connection.
     fn accept(&mut self) -> Pending<'_, (Stream, SocketAddr)>;
 
-    /// Where it listens, with the port that was taken for port 0.
+    /// Where it listens; with port 0, the port that was chosen.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn local_addr(&self) -> io::Result<SocketAddr>;
 }
 

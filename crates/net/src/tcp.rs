@@ -9,15 +9,16 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Tcp;
 
 impl Tcp {
-    /// The machine's network, to be handed to a role.
+    /// The machine's network, to be passed to a role.
     #[must_use]
     pub fn shared() -> SharedNetwork {
         Arc::new(Self)
     }
 }
 
-/// A share or a job must not wait for Nagle. A socket that can't be told is slower, not wrong.
-fn ready(stream: TcpStream) -> Stream {
+/// Turns Nagle's algorithm off, so that no share or job waits. A socket that refuses is slower, not
+/// wrong.
+fn without_delay(stream: TcpStream) -> Stream {
     let _ = stream.set_nodelay(true);
     Box::new(stream)
 }
@@ -31,7 +32,7 @@ impl Network for Tcp {
     }
 
     fn connect<'a>(&'a self, address: &'a str) -> Pending<'a, Stream> {
-        Box::pin(async move { TcpStream::connect(address).await.map(ready) })
+        Box::pin(async move { TcpStream::connect(address).await.map(without_delay) })
     }
 }
 
@@ -39,7 +40,7 @@ impl Listener for TcpListener {
     fn accept(&mut self) -> Pending<'_, (Stream, SocketAddr)> {
         Box::pin(async {
             let (stream, peer) = Self::accept(self).await?;
-            Ok((ready(stream), peer))
+            Ok((without_delay(stream), peer))
         })
     }
 

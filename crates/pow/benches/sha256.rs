@@ -9,8 +9,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use hashlease_pow::sha256::{Choice, Engine, HeaderTemplate, bare_compressions, hash_headers};
 use std::hint::black_box;
 
-/// Compressions of a share without shortcuts: 250 bytes of coinbase, 12 branches, 80 bytes of
-/// header.
+/// Compressions of a share without shortcuts: 250 bytes of coinbase, a branch of 12 hashes, 80
+/// bytes of header.
 const COMPRESSIONS: usize = 5 + 1 + 12 * 3 + 3;
 
 fn template(seed: u8) -> HeaderTemplate {

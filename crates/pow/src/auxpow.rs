@@ -23,7 +23,7 @@ const LATEST_BARE_ROOT: usize = 20;
 /// Largest count that nodes read (`MAX_SIZE` of Bitcoin's serialization).
 const MAX_COUNT: u64 = 0x0200_0000;
 
-/// Most levels of the chains' tree.
+/// Largest number of levels of the chains' tree.
 const MAX_LEVELS: usize = 30;
 
 /// Bit of a header's version that marks a merged-mined block.
@@ -106,7 +106,7 @@ pub struct AuxPow<'a> {
     pub coinbase_branch: &'a [[u8; 32]],
     /// Index of the coinbase among the parent's transactions.
     pub coinbase_index: u32,
-    /// Branch from the block's hash to the root in the coinbase, likewise.
+    /// Branch from the block's hash to the root in the coinbase, in the same order.
     pub chain_branch: &'a [[u8; 32]],
     /// Place of the block in the tree of chains.
     pub chain_index: u32,

@@ -27,7 +27,7 @@ pub type SharedClock = Arc<dyn Clock>;
 pub struct SystemClock;
 
 impl SystemClock {
-    /// The machine's clock, to be handed to a role.
+    /// The machine's clock, to be passed to a role.
     #[must_use]
     pub fn shared() -> SharedClock {
         Arc::new(Self)

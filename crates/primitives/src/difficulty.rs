@@ -1,10 +1,11 @@
-//! Difficulty as pools and miners write it, without a float: it exists only at the edges.
+//! Difficulty as pools and miners write it, without a float: it exists only at the boundaries of
+//! the system.
 
 use crate::{Algorithm, Target};
 use alloy_primitives::{U256, U512};
 use std::{fmt, str::FromStr};
 
-/// Most digits of a number that is read: more than any pool writes.
+/// Largest number of digits that is read: more than any pool writes.
 const MAX_DIGITS: usize = 78;
 /// Largest power of ten either way.
 const MAX_EXPONENT: i64 = 60;
@@ -62,7 +63,7 @@ pub struct Difficulty {
     exponent: i64,
 }
 
-/// The text is no difficulty.
+/// The text is not a difficulty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("difficulty {0:?}: expected a positive decimal number")]
 pub struct DifficultyError(String);
@@ -120,14 +121,14 @@ impl Difficulty {
     }
 
     /// The difficulty of a target in as few digits as name it, at most 12. It is rounded down, so
-    /// that its target is never harder than the one asked for; what a pool wrote in up to 12 digits
-    /// comes back as it was.
+    /// that its target is never harder than the one asked for; a difficulty that a pool wrote in up
+    /// to 12 digits is reproduced exactly.
     #[must_use]
     pub fn of_target(target: Target, base: DifficultyBase) -> Self {
         let target = U512::from(target.0.max(U256::ONE));
         let mut exponent = 0i64;
-        // scaled so that the quotient has at least 12 digits; the target is at least one, ten is no
-        // zero
+        // scaled so that the quotient has at least 12 digits; the target is at least 1, so the
+        // division has a result
         let mut quotient = base.one().checked_div(target).unwrap_or_default();
         while quotient < power(11) && exponent > -MAX_EXPONENT {
             exponent = exponent.saturating_sub(1);
@@ -255,7 +256,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_pool_wrote_comes_back_as_it_was(base in base(), digits in 1u64..1_000_000_000_000, exponent in -18i32..6) {
+        fn a_difficulty_of_up_to_twelve_digits_is_reproduced_exactly(base in base(), digits in 1u64..1_000_000_000_000, exponent in -18i32..6) {
             let written: Difficulty = format!("{digits}e{exponent}").parse().unwrap();
             // a difficulty below the smallest possible one is read as the easiest target
             if written.target(base) == Target::MAX {

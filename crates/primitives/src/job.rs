@@ -1,4 +1,4 @@
-//! Jobs as the job signer hands them out, and the provider's commitment to an epoch.
+//! Jobs as the job signer hands them out, and the provider's claim for an epoch.
 
 use crate::{Commitment, Domain, EpochId, LeaseId, UnixSeconds, recover_signer, typed};
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct HeaderJob {
     /// Lease that the job belongs to.
     pub lease: LeaseId,
-    /// Counts a lease's jobs, strictly increasing.
+    /// Number of the job within its lease, strictly increasing.
     pub sequence: u64,
     /// Previous block, in the byte order of the header.
     pub prev_hash: B256,
@@ -42,11 +42,11 @@ pub struct HeaderJob {
 pub struct EthashJob {
     /// Lease that the job belongs to.
     pub lease: LeaseId,
-    /// Counts a lease's jobs, strictly increasing.
+    /// Number of the job within its lease, strictly increasing.
     pub sequence: u64,
     /// Keccak-256 of the header without nonce and mix.
     pub seal_hash: B256,
-    /// Number of the block, which determines the DAG's epoch.
+    /// Number of the block, which determines the DAG epoch.
     pub block_number: u64,
     /// First bytes of the nonce. The byte after them is the lease's epoch modulo 256; the miner
     /// chooses the rest.
@@ -137,7 +137,7 @@ impl Job {
     common! {
         /// Lease that the job belongs to.
         lease: LeaseId,
-        /// Counts a lease's jobs, strictly increasing.
+        /// Number of the job within its lease, strictly increasing.
         sequence: u64,
         /// First second of the window.
         not_before: UnixSeconds,
@@ -172,7 +172,7 @@ impl Job {
         }
     }
 
-    /// The job, to be changed, if it is one for SHA-256d or scrypt. A change voids its signature.
+    /// The job, mutable, if it is one for SHA-256d or scrypt. A change voids its signature.
     #[must_use]
     pub const fn header_mut(&mut self) -> Option<&mut HeaderJob> {
         match self {
@@ -225,12 +225,12 @@ struct Fields {
     nonce_prefix: Option<Bytes>,
 }
 
-/// Why fields make no job.
+/// Why the fields do not form a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum JobFieldsError {
     #[error("job: missing field `{0}`")]
     Missing(&'static str),
-    #[error("job: field `{0}` beside those of the other kind")]
+    #[error("job: field `{0}` beside fields of the other kind")]
     OtherKind(&'static str),
 }
 

@@ -5,8 +5,8 @@ use alloy_primitives::{Address, U256};
 
 /// The part of a lease that decides whether a share counts. Only `end` ever changes.
 ///
-/// Leases of the escrow keep `epoch_length > 0`, `duration = k × epoch_length` and `start ≤ end ≤
-/// start + duration`. Terms in a file may break these rules: `hashlease-evidence` reports that
+/// Leases of the escrow satisfy `epoch_length > 0`, `duration = k × epoch_length` and `start ≤ end
+/// ≤ start + duration`. Terms in a file may break these rules: `hashlease-evidence` reports that
 /// (`EvidenceHead::contradiction`), and every method here has a defined result for such terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -28,7 +28,7 @@ pub struct Terms {
     pub rate: HashRate,
     /// First second.
     pub start: UnixSeconds,
-    /// First second after the lease. A cancellation brings it closer.
+    /// First second after the lease. A cancellation makes it earlier.
     pub end: UnixSeconds,
     /// Seconds as rented; a cancellation does not change it: `committed = rate × duration`.
     pub duration: u32,
@@ -127,8 +127,8 @@ impl Terms {
         self.epoch_end(epoch).plus(u64::from((self.epoch_length / 6).min(600)))
     }
 
-    /// Deadline of an epoch's root at the members: 15 minutes after the epoch's end, or a quarter
-    /// of an epoch if that is shorter.
+    /// Deadline of an epoch root at the members: 15 minutes after the epoch's end, or a quarter of
+    /// an epoch if that is shorter.
     #[must_use]
     pub fn root_deadline(&self, epoch: u32) -> UnixSeconds {
         self.epoch_end(epoch).plus(u64::from((self.epoch_length / 4).min(900)))
@@ -140,14 +140,14 @@ impl Terms {
         u64::from((self.epoch_length / 10).clamp(1, 30))
     }
 
-    /// Most work that one epoch can contribute: 1.25 times its promise, rounded down, and at most
-    /// [`Work::MAX`]. The escrow credits no more than that either.
+    /// The most work that one epoch can contribute: 1.25 times its promise, rounded down, and at
+    /// most [`Work::MAX`]. The escrow credits no more than that either.
     #[must_use]
     pub fn epoch_cap(&self) -> Work {
         Work::capped(self.rate.over(u64::from(self.epoch_length)).hashes().saturating_mul(5) / 4)
     }
 
-    /// Most shares that the root of an epoch may have: eight times as many as can be credited, ten
+    /// The most shares that an epoch root may have: eight times as many as can be credited, ten
     /// times as many as promised. Nodes stop counting there, and members refuse a root of more
     /// shares. Without this limit, a lease of almost no hash rate, whose shares cost nothing, could
     /// make members store any number of them.
@@ -158,7 +158,7 @@ impl Terms {
         u64::try_from(creditable).unwrap_or(u64::MAX).saturating_mul(8)
     }
 
-    /// Domain of what the committee and the provider sign towards the oracle.
+    /// The oracle's domain, for everything that the committee and the provider sign.
     #[must_use]
     pub const fn oracle_domain(&self) -> Domain {
         Domain { chain_id: self.domain.chain_id, contract: self.oracle }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_brings_at_most_a_quarter_more_than_promised() {
+    fn an_epoch_contributes_at_most_a_quarter_more_than_promised() {
         assert_eq!(terms(HashRate::new(1_000), 3_600).epoch_cap(), Work::new(4_500_000));
         assert_eq!(terms(HashRate::new(1), 3).epoch_cap(), Work::new(3), "rounded down");
         let most = HashRate::capped(Work::MAX.hashes() / 5 * 4);
@@ -237,7 +237,7 @@ mod tests {
 
     /// A lease's whole work fits a `uint96`, but a quarter more of it does not always fit.
     #[test]
-    fn an_epochs_most_fits_the_chain() {
+    fn the_epoch_cap_fits_the_chain() {
         assert_eq!(terms(HashRate::MAX, 1).committed(), Work::MAX);
         assert_eq!(terms(HashRate::MAX, 1).epoch_cap(), Work::MAX);
         assert_eq!(terms(HashRate::capped(u128::MAX), u32::MAX).epoch_cap(), Work::MAX);

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_with_its_key_only() {
+    fn a_sealed_box_opens_with_its_key_only() {
         let key = NodeKey::generate();
         let sealed = content().seal(&key.public()).unwrap();
         assert_eq!(key.open::<GatewayBox>(&sealed).unwrap(), content());

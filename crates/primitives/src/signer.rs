@@ -49,7 +49,7 @@ impl LocalSigner {
         self.address
     }
 
-    /// The secret, for handing it on to another signer.
+    /// The secret, to pass it to another signer.
     #[must_use]
     pub fn secret(&self) -> B256 {
         B256::from_slice(&self.key.to_bytes())
@@ -77,12 +77,12 @@ mod tests {
     use crate::recover_signer;
 
     #[test]
-    fn what_is_signed_recovers_to_the_address() {
+    fn a_signature_recovers_to_the_address() {
         let signer = LocalSigner::from_hex(&"11".repeat(32)).unwrap();
         let digest = B256::repeat_byte(7);
         assert_eq!(recover_signer(&digest, &signer.sign(&digest).unwrap()), Some(signer.address()));
         assert!(LocalSigner::from_hex("11").is_err());
-        assert!(LocalSigner::from_bytes(&[0; 32]).is_err(), "zero is no key");
+        assert!(LocalSigner::from_bytes(&[0; 32]).is_err(), "zero is not a key");
         assert!(!format!("{signer:?}").contains("1111111111"));
     }
 }

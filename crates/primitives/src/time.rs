@@ -34,13 +34,13 @@ impl UnixSeconds {
         self.0
     }
 
-    /// So many seconds later, at most [`UnixSeconds::MAX`].
+    /// This many seconds later, at most [`UnixSeconds::MAX`].
     #[must_use]
     pub const fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 
-    /// So many seconds earlier, at least the first second of 1970.
+    /// This many seconds earlier, at least the first second of 1970.
     #[must_use]
     pub const fn minus(self, seconds: u64) -> Self {
         Self(self.0.saturating_sub(seconds))
@@ -84,7 +84,7 @@ impl UnixMillis {
         UnixSeconds(self.0.div_ceil(1_000))
     }
 
-    /// So much later, rounded down to a millisecond.
+    /// Later by this duration, rounded down to a millisecond.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         // a duration of more than 2^64 ms ends after every representable time

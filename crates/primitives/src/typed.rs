@@ -3,7 +3,7 @@
 //! The domain is `{name "Hashlease", version "1", chainId, verifyingContract}`: the escrow for
 //! [`Offer`], [`OfferRoot`], [`Job`] and [`EthashJob`], the oracle for the others. Changing a field
 //! here changes what every key in the field signs; the shared vectors in
-//! `tests/vectors/eip712.json` hold them fast.
+//! `tests/vectors/eip712.json` pin them.
 #![allow(missing_docs, unreachable_pub)]
 
 alloy_sol_types::sol! {
@@ -89,7 +89,7 @@ alloy_sol_types::sol! {
         uint96 due;
     }
 
-    /// The provider's commitment to an epoch towards the committee: where its evidence is, and what
+    /// The provider's claim for an epoch, made to the committee: where its evidence is, and what
     /// it will show.
     #[derive(Debug, PartialEq, Eq)]
     struct EpochRoot {

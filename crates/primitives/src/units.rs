@@ -225,7 +225,7 @@ impl Target {
     }
 }
 
-/// The work of one counted share of a lease: a power of two, fixed by the escrow at renting.
+/// The work of one counted share of a lease: a power of two, fixed by the escrow when renting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct SettlementWeight(u8);
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_outside_fits_the_chain() {
+    fn values_from_outside_fit_the_chain() {
         fn read<T: serde::de::DeserializeOwned>(number: impl fmt::Display) -> Result<T, String> {
             serde_json::from_str(&number.to_string()).map_err(|error| error.to_string())
         }

@@ -28,7 +28,7 @@ fn every_field_is_needed_and_no_other_is_taken() {
             lacking["job"].as_object_mut().unwrap().remove(&name);
             let error = refusal(&lacking);
             // without a seal hash, the job is not taken for an Ethash job at all
-            let beside = name == "sealHash" && error.contains("beside those of the other kind");
+            let beside = name == "sealHash" && error.contains("beside fields of the other kind");
             assert!(error.contains(&format!("missing field `{name}`")) || beside, "{name}: {error}");
         }
         for place in ["", "/job"] {
@@ -52,7 +52,7 @@ fn fields_of_both_kinds_are_no_job() {
             let error = refusal(&mixed);
             // a seal hash makes it an Ethash job, so the error names the header job's field
             let named = if name == "sealHash" { "prevHash" } else { name };
-            assert_eq!(error, format!("job: field `{named}` beside those of the other kind"));
+            assert_eq!(error, format!("job: field `{named}` beside fields of the other kind"));
         }
     }
 }

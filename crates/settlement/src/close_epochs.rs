@@ -1,4 +1,4 @@
-//! Closes epochs in time and delivers their roots to the committee.
+//! Closes epochs in time and delivers their epoch roots (here simply *roots*) to the committee.
 //!
 //! An epoch whose root is late counts as empty. Nothing here therefore waits for the chain, and no
 //! lease waits for another: each lease has a task, which wakes when its next epoch closes.
@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 
 /// Pause before a root is posted again to a member that did not accept it.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Longest sleep, because the clock may be set and a cancellation may bring the lease's end closer.
+/// Longest sleep, because the clock may be set and a cancellation may make the lease end earlier.
 const MAX_SLEEP: Duration = Duration::from_secs(5);
 
 /// Which members confirmed the roots of which epochs.
@@ -42,7 +42,7 @@ pub(crate) async fn close_in_time(context: Arc<Context>, lease: watch::Receiver<
     let mut logged = None;
     loop {
         let terms = lease.borrow().terms.clone();
-        let outcome = step(&context, &terms, &mut delivered).await;
+        let outcome = close_and_deliver(&context, &terms, &mut delivered).await;
         let pause = match &outcome {
             Ok(true) => until_next_close(&terms, context.clock.now()).min(MAX_SLEEP),
             Ok(false) | Err(_) => RETRY_PAUSE,
@@ -67,7 +67,11 @@ fn until_next_close(terms: &Terms, now: UnixMillis) -> Duration {
 
 /// Closes the epochs that are due and posts their roots; returns whether every member has every
 /// root.
-async fn step(context: &Context, terms: &Terms, delivered: &mut Delivered) -> Result<bool, SettleError> {
+async fn close_and_deliver(
+    context: &Context,
+    terms: &Terms,
+    delivered: &mut Delivered,
+) -> Result<bool, SettleError> {
     let now = context.clock.seconds();
     if context.book.read(terms.id, |_| ()).is_none() {
         // the book does not have its terms yet

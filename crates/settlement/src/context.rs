@@ -25,7 +25,7 @@ pub struct Context {
     pub provider: LocalSigner,
     /// Where the evidence is served.
     pub evidence: EvidenceBase,
-    /// Tells when an epoch closes.
+    /// The clock by which epochs close.
     pub clock: SharedClock,
 }
 

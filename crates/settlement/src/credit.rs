@@ -11,8 +11,8 @@ use hashlease_primitives::{EpochId, Lease, Statement, Terms};
 use tracing::info;
 
 impl Context {
-    /// Credits up to the newest closed epoch whose root deadline is over, unless the chain has that
-    /// credit.
+    /// Credits up to the newest closed epoch whose root deadline has passed, unless the chain has
+    /// that credit.
     pub(crate) async fn credit_newest(&self, lease: &Lease) -> Result<(), SettleError> {
         let terms = &lease.terms;
         let now = self.clock.seconds();

@@ -16,7 +16,7 @@ impl Drop for Settlement {
 }
 
 impl Settlement {
-    /// Closes, credits, collects and settles the unsettled `leases`, looking at each of them every
+    /// Closes, credits, collects and settles the unsettled `leases`, revisiting each of them every
     /// `round`.
     #[must_use]
     pub fn start(context: Context, leases: watch::Receiver<Arc<Vec<Lease>>>, round: Duration) -> Self {
@@ -56,7 +56,7 @@ async fn run_tasks(context: Arc<Context>, mut leases: watch::Receiver<Arc<Vec<Le
             running.insert(id, LeaseTasks { lease: sender, tasks });
         }
         if leases.changed().await.is_err() {
-            // the leases can't change any more: running tasks go on
+            // the leases can't change any more: running tasks continue
             return std::future::pending().await;
         }
     }

@@ -32,8 +32,8 @@ fn lease() -> Terms {
     Terms { weight: weight(40), ..terms(TIME - 1_800, 7_200, 3_600) }
 }
 
-/// A job with a realistic coinbase of 250 bytes: one input with a script of 98 bytes, one output;
-/// 12 branches.
+/// A job with a realistic coinbase of 250 bytes: one input with a script of 98 bytes, one output; a
+/// branch of 12 hashes.
 fn job() -> HeaderJob {
     let mut coinbase = vec![2, 0, 0, 0, 1];
     coinbase.extend([0; 32]);
@@ -87,9 +87,9 @@ fn rust_bitcoin(job: &HeaderJob, share: &HeaderShare) -> bool {
     Target::MAX_ATTAINABLE_MAINNET.is_met_by(header(root, job, share).block_hash())
 }
 
-/// A pool server's channel of the SV2 stack, with a job of as many coinbase bytes and branches. No
-/// share meets its target, so the channel hashes and judges each share and remembers none as a
-/// duplicate.
+/// A pool server's channel of the SV2 stack, with a job of the same coinbase length and branch
+/// length. No share meets its target, so the channel hashes and judges each share and remembers
+/// none as a duplicate.
 struct Sv2Channel(ExtendedChannel);
 
 impl Sv2Channel {
@@ -178,7 +178,7 @@ fn open_all(terms: &Terms, job: &VerifiedJob, shares: &[Share]) -> usize {
 }
 
 fn sha256d_shares(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("sha256d share, 250 bytes of coinbase, 12 branches");
+    let mut group = criterion.benchmark_group("sha256d share, 250 bytes of coinbase, 12 branch hashes");
     let terms = lease();
     let plain = job();
     let path: Vec<[u8; 32]> = plain.branch.iter().map(|hash| hash.0).collect();

@@ -21,10 +21,10 @@ pub enum EvidenceReason {
     /// The job carries no signature.
     #[error("job is not signed")]
     JobUnsigned,
-    /// The signature is malformed, not low-s, or not of the lease's job signer.
-    #[error("job signature is not of the lease's job signer")]
+    /// The signature is malformed, not low-s, or not by the lease's job signer.
+    #[error("job signature is not by the lease's job signer")]
     JobSignature,
-    /// The window of header times is backwards, too long, or ends later than a signature can tell.
+    /// The window of header times is backwards, too long, or ends later than a signature can cover.
     #[error("job window {not_before} to {not_after}: expected 0 to {max} seconds, before 2^40")]
     JobWindow {
         /// First header time.
@@ -69,24 +69,24 @@ pub enum EvidenceReason {
         /// Longest prefix, bytes.
         max: usize,
     },
-    /// The block is of a DAG that is out of all reason.
+    /// The block's DAG epoch is beyond the supported range.
     #[error("job block {block}: its DAG is larger than any that is served")]
     JobBlock {
         /// Number of the block.
         block: u64,
     },
-    /// The evidence has jobs of as many DAGs as it may already.
+    /// The evidence already has jobs of as many DAGs as it may have.
     #[error("job is of DAG epoch {epoch}: the evidence has jobs of {max} others, which is the most")]
     JobDag {
         /// Number of the DAG's epoch.
         epoch: u32,
-        /// Most DAGs that one evidence may need.
+        /// Largest number of DAGs that one evidence file may use.
         max: usize,
     },
     /// An Ethash job's window is not inside one epoch of the lease.
     #[error("job window {not_before} to {not_after} is not inside one epoch of the lease")]
     JobOutsideEpoch {
-        /// Begin of the window.
+        /// Start of the window.
         not_before: UnixSeconds,
         /// End of the window.
         not_after: UnixSeconds,
@@ -96,7 +96,7 @@ pub enum EvidenceReason {
     ExtranonceLength {
         /// The job's tail length.
         expected: usize,
-        /// What came.
+        /// The submitted length.
         actual: usize,
     },
     /// Version bits outside the mask differ from the job's.
@@ -155,7 +155,7 @@ pub enum EvidenceReason {
     NonceOfOtherEpoch {
         /// Epoch of the job's window, modulo 256.
         expected: u8,
-        /// What the nonce has.
+        /// The nonce's byte.
         actual: u8,
     },
     /// The claimed mix is not that of the nonce.

@@ -100,7 +100,7 @@ impl Share {
         }
     }
 
-    /// The share, to be changed, if it is one for SHA-256d or scrypt.
+    /// The share, mutable, if it is one for SHA-256d or scrypt.
     #[must_use]
     pub const fn header_mut(&mut self) -> Option<&mut HeaderShare> {
         match self {
@@ -119,7 +119,7 @@ impl Share {
     }
 }
 
-/// A share that keeps every evidence rule except the target and the order, with its hash.
+/// A share that satisfies every evidence rule except the target and the order, with its hash.
 #[derive(Clone, Debug)]
 pub struct OpenedShare {
     pub(crate) share: Share,

@@ -15,7 +15,7 @@ use hashlease_pow::{
 use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, Target, Terms, UnixSeconds};
 use std::cell::RefCell;
 
-/// Most shares of a batch that are hashed together.
+/// Largest number of shares of a batch that are hashed together.
 const BATCH: usize = 256;
 
 thread_local! {
@@ -23,7 +23,7 @@ thread_local! {
     static SCRATCH: RefCell<scrypt::Scratch> = RefCell::new(scrypt::Scratch::new());
 }
 
-/// A header share that keeps the rules, with everything needed to hash it.
+/// A header share that satisfies the rules, with everything needed to hash it.
 #[derive(Clone, Copy)]
 struct HeaderToHash<'a> {
     terms: &'a Terms,
@@ -178,7 +178,7 @@ impl VerifiedJob {
     /// from the rebuilt witness-stripped coinbase, leftmost Merkle path and 80-byte header; for
     /// Ethash, from the mix.
     ///
-    /// `end` is the lease's current end, which a cancellation may have brought closer. An end after
+    /// `end` is the lease's current end, which a cancellation may have made earlier. An end after
     /// the one at the job's verification changes nothing.
     ///
     /// Takes about 2 µs for SHA-256d, 0.11 ms for scrypt with AVX-512 and 0.15 ms without it.

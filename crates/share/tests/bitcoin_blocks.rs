@@ -168,7 +168,7 @@ fn a_flipped_bit_of_the_share_is_refused() {
     }
 }
 
-/// A cancellation after the job's verification moves the end closer; nothing moves it away.
+/// A cancellation after the job's verification makes the end earlier; nothing makes it later.
 #[test]
 fn a_share_after_the_end_as_it_is_now_is_refused() {
     let block = &blocks()[0];

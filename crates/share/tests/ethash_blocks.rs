@@ -129,7 +129,7 @@ fn a_claimed_mix_is_refused_before_the_cache_is_read() {
 }
 
 #[test]
-fn a_cache_of_another_epoch_is_not_taken() {
+fn a_cache_of_another_epoch_is_ignored() {
     let (block, cache) = first();
     let (terms, job) = block.job(2);
     let later = verified(&terms, EthashJob { block_number: 30_000, ..job }).with_cache(cache);

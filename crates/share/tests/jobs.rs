@@ -33,7 +33,7 @@ fn refused(algorithm: Algorithm, time: u64, job: impl Into<Job>) -> Option<Evide
 
 /// A signature covers times as `uint40`, so two jobs with later times would share one signature.
 #[test]
-fn a_job_later_than_its_signature_can_tell_is_refused() {
+fn a_job_later_than_its_signature_can_cover_is_refused() {
     let header = |from, to| HeaderJob { not_before: from, not_after: to, ..header_job() };
     let ethash = |from, to| EthashJob { not_before: from, not_after: to, ..ethash_job() };
     let domain = terms(Algorithm::Sha256d, 1, TIME, 0).domain;
@@ -82,7 +82,7 @@ fn a_job_later_than_its_signature_can_tell_is_refused() {
 }
 
 #[test]
-fn a_tail_too_long_is_told_as_the_jobs() {
+fn a_tail_too_long_is_reported_as_a_fault_of_the_job() {
     let with = |tail_length: u8| refused(Algorithm::Scrypt, TIME, HeaderJob { tail_length, ..header_job() });
     assert_eq!(with(32), None);
     let reason = with(40).unwrap();
@@ -149,7 +149,7 @@ proptest! {
     /// Bit by bit: the miner sets the bits inside the mask, the job all others, and every accepted
     /// version satisfies the evidence rule.
     #[test]
-    fn submitted_versions_are_as_bip_310_has_them(job: u32, granted: u32, told: u32, bits: u32, rolls: bool) {
+    fn submitted_versions_follow_bip_310(job: u32, granted: u32, told: u32, bits: u32, rolls: bool) {
         let mask = granted & told;
         let signed = HeaderJob { version: job, version_mask: granted, ..header_job() };
         let share = HeaderShare::submitted(&signed, mask, chosen(&[0; 4], rolls.then_some(bits & mask))).unwrap();

@@ -102,7 +102,7 @@ fn every_reason_has_a_name_of_its_own() {
 }
 
 #[test]
-fn as_json_it_is_its_code_and_what_it_says() {
+fn as_json_a_reason_is_its_code_and_message() {
     for reason in every() {
         let value = serde_json::to_value(&reason).unwrap();
         assert_eq!(value, json!({"code": reason.code(), "message": reason.to_string()}));

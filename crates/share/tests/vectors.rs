@@ -69,7 +69,7 @@ fn badly_signed(terms: &Terms, job: &Job) -> Vec<(&'static str, SignedJob)> {
 
 // ---------------------------------------------------------------- SHA-256d and scrypt
 
-/// 250 bytes of coinbase, 12 branches, the version bits of BIP 320, two minutes.
+/// 250 bytes of coinbase, 12 branch hashes, the version bits of BIP 320, two minutes.
 fn header_job() -> HeaderJob {
     HeaderJob {
         lease: LeaseId(1),
@@ -129,8 +129,8 @@ fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("a window of 600 seconds", window(NOW, NOW + 600)),
         ("a window of 601 seconds", window(NOW, NOW + 601)),
         ("a window backwards", window(NOW + 1, NOW)),
-        ("around the lease's begin", window((terms.start - 2).get(), (terms.start + 2).get())),
-        ("around an epoch's begin", window((terms.start + 3_598).get(), (terms.start + 3_602).get())),
+        ("around the lease's start", window((terms.start - 2).get(), (terms.start + 2).get())),
+        ("around an epoch's start", window((terms.start + 3_598).get(), (terms.start + 3_602).get())),
         ("around the lease's end", window((terms.end - 2).get(), (terms.end + 2).get())),
         ("of another lease", with(&|job| job.lease = LeaseId(2))),
         ("of the lease in 64 bits", with(&|job| job.lease = LeaseId(u64::MAX))),
@@ -148,12 +148,12 @@ fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("another nBits", tampered(&|job| job.n_bits += 1)),
         ("another version", tampered(&|job| job.version += 1)),
         ("another mask", tampered(&|job| job.version_mask |= 1)),
-        ("another begin", tampered(&|job| job.not_before += 1)),
+        ("another start", tampered(&|job| job.not_before += 1)),
         ("another end", tampered(&|job| job.not_after += 1)),
         ("another prefix", tampered(&|job| job.coinbase_prefix = filled(130, 9).into())),
         ("another suffix", tampered(&|job| job.coinbase_suffix = filled(112, 9).into())),
         ("another branch", tampered(&|job| job.branch[11] = hash(9))),
-        ("a branch less", tampered(&|job| job.branch.truncate(11))),
+        ("a branch hash less", tampered(&|job| job.branch.truncate(11))),
     ]);
     jobs.extend(badly_signed(terms, &header_job().into()));
     jobs
@@ -214,10 +214,10 @@ fn ethash_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("a window of one second", window(NOW, NOW)),
         ("a window of 601 seconds", window(NOW, NOW + 601)),
         ("a window backwards", window(NOW + 1, NOW)),
-        ("from the lease's begin", window(terms.start.get(), (terms.start + 9).get())),
-        ("around the lease's begin", window((terms.start - 1).get(), (terms.start + 9).get())),
+        ("from the lease's start", window(terms.start.get(), (terms.start + 9).get())),
+        ("around the lease's start", window((terms.start - 1).get(), (terms.start + 9).get())),
         ("to an epoch's last second", window((terms.start + 3_590).get(), (terms.start + 3_599).get())),
-        ("around an epoch's begin", window((terms.start + 3_590).get(), (terms.start + 3_600).get())),
+        ("around an epoch's start", window((terms.start + 3_590).get(), (terms.start + 3_600).get())),
         ("to the lease's last second", window((terms.end - 9).get(), (terms.end - 1).get())),
         ("around the lease's end", window((terms.end - 9).get(), terms.end.get())),
         ("of another lease", with(&|job| job.lease = LeaseId(2))),
@@ -236,7 +236,7 @@ fn ethash_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("another block", tampered(&|job| job.block_number -= 1)),
         ("another prefix", tampered(&|job| job.nonce_prefix = vec![0xab, 0xce].into())),
         ("a longer prefix", tampered(&|job| job.nonce_prefix = vec![0xab, 0xcd, 0].into())),
-        ("another begin", tampered(&|job| job.not_before += 1)),
+        ("another start", tampered(&|job| job.not_before += 1)),
         ("another end", tampered(&|job| job.not_after += 1)),
     ]);
     jobs.extend(badly_signed(terms, &ethash_job().into()));

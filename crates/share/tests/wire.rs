@@ -109,7 +109,7 @@ fn reads_as_it_is_written(bytes: &[u8]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn terms_come_back(terms in terms(), cut: prop::sample::Index, flip: prop::sample::Index, bits in 1u8..) {
+    fn terms_survive_a_round_trip(terms in terms(), cut: prop::sample::Index, flip: prop::sample::Index, bits in 1u8..) {
         let mut out = Vec::new();
         put_terms(&mut out, &terms);
         let mut fields = Fields::new(&out);
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn jobs_come_back(
+    fn jobs_survive_a_round_trip(
         signed in job(), cut: prop::sample::Index, flip: prop::sample::Index, bits in 1u8.., rest: [u8; 4]
     ) {
         let (kind, lease) = (signed.job.kind(), signed.job.lease());
@@ -140,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn shares_come_back(share in share(), cut: prop::sample::Index, flip: prop::sample::Index, bits in 1u8..) {
+    fn shares_survive_a_round_trip(share in share(), cut: prop::sample::Index, flip: prop::sample::Index, bits in 1u8..) {
         let mut out = Vec::new();
         put_share(&mut out, &share);
         let mut fields = Fields::new(&out);

@@ -96,7 +96,7 @@ impl Anvil {
             bail!("anvil ended before it listened; is the port taken? ({arguments:?})")
         });
         let address = listening.await.context("anvil did not listen within 30 s")??;
-        // read on, because anvil blocks when its pipe is full
+        // keep reading, because anvil blocks when its pipe is full
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let url = format!("http://{address}").parse().context("anvil's address")?;
         Ok(Self { child, url, client: reqwest::Client::new() })

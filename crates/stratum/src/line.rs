@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_is_bounded_also_when_its_end_comes_with_it() {
+    async fn a_line_is_bounded_even_when_its_end_arrives_with_it() {
         let (mut peer, here) = tokio::io::duplex(1_024);
         let mut lines = LineReader::new(here, limits());
         let exact = "y".repeat(64);

@@ -204,7 +204,7 @@ async fn sessions_end_with_a_reason_in_words() {
 }
 
 #[tokio::test]
-async fn a_pool_that_answers_nothing_is_given_up() {
+async fn a_silent_pool_is_given_up() {
     let (listener, mut options) = listen().await;
     options.handshake = Duration::from_secs(1);
     let (mut pool, _handle, mut events) = meet(options.clone(), &listener).await;
@@ -217,7 +217,7 @@ async fn a_pool_that_answers_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn events_go_on_without_a_handle_and_end_the_session_when_dropped() {
+async fn events_continue_without_a_handle_and_end_the_session_when_dropped() {
     let (listener, options) = listen().await;
     let options = options.extranonce_subscribe(false).notifications(["hashlease.job"]);
     let (mut pool, handle, mut events) = meet(options, &listener).await;
@@ -245,7 +245,7 @@ async fn events_go_on_without_a_handle_and_end_the_session_when_dropped() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_with_the_address() {
+async fn an_unreachable_address_is_named() {
     let (listener, options) = listen().await;
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);

@@ -166,7 +166,7 @@ async fn no_line_is_read_while_as_many_answers_as_allowed_are_pending() {
 }
 
 #[tokio::test]
-async fn answers_come_in_the_order_of_the_shares_or_as_they_are_ready() {
+async fn answers_arrive_in_the_order_of_the_shares_or_as_they_are_ready() {
     for (order, expected) in [(AnswerOrder::AsRequested, [0, 1]), (AnswerOrder::AsReady, [1, 0])] {
         let mut world = start(limits(order), PATIENCE);
         world.send(&(0..2).map(share).collect::<String>()).await;
@@ -204,7 +204,7 @@ async fn shares_before_the_end_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn verdicts_that_may_never_come_do_not_hold_up_the_end() {
+async fn verdicts_that_may_never_arrive_do_not_hold_up_the_end() {
     let mut world = start(limits(AnswerOrder::AsReady), PATIENCE);
     world.send(&share(0)).await;
     world.shares(1).await;
@@ -312,7 +312,7 @@ async fn connections_beyond_the_limit_are_refused_until_one_ends() {
 }
 
 #[tokio::test]
-async fn a_stopped_server_waits_for_its_sessions_but_not_for_ever() {
+async fn a_stopped_server_waits_for_its_sessions_but_not_forever() {
     // the session ends in time
     let (address, stop, accepting) = listen(2, PATIENCE).await;
     let (peer, _) = connect(address).await;

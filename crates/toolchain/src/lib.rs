@@ -1,4 +1,4 @@
-//! Foundry's binaries out of npm, installed into the checkout when they are missing.
+//! Foundry's binaries from npm, installed into the checkout when they are missing.
 //!
 //! The platform binaries are called directly: npm's launchers exit 0 whatever happens.
 
@@ -64,7 +64,7 @@ impl Toolchain {
         ensure!(major.is_some_and(|major: u32| major >= 20), "Node 20 or newer is needed, found {version}");
         let forge = self.tool("forge")?;
         self.install_packages("contracts", forge.is_file())?;
-        ensure!(forge.is_file(), "npm did not bring {}", forge.display());
+        ensure!(forge.is_file(), "npm did not install {}", forge.display());
         Ok(())
     }
 

@@ -17,7 +17,7 @@ const ABSENT: usize = 0;
 /// First place of the run's leaves. The places before it belong to the left children carried over,
 /// each at its depth.
 const LEAVES: usize = MAX_DEPTH.saturating_add(1);
-/// Most nodes hashed together: their 32 KiB stay in the first-level cache.
+/// Largest number of nodes hashed together: their 32 KiB stay in the first-level cache.
 const TOGETHER: usize = 256;
 
 /// Children are known by their *place* in `hashes` and `counts`, which hold the children carried
@@ -73,9 +73,9 @@ impl Batch {
         }
     }
 
-    /// Takes the next keys. `forks` holds for each the depth of its [`fork`](crate::node::fork)
+    /// Adds the next keys. `forks` holds for each the depth of its [`fork`](crate::node::fork)
     /// from the key after it; the very last key has none.
-    pub(crate) fn take(&mut self, keys: &[[u8; 32]], forks: &[u8]) {
+    pub(crate) fn add_keys(&mut self, keys: &[[u8; 32]], forks: &[u8]) {
         self.carry();
         self.plan(keys, forks);
         self.hash(keys);

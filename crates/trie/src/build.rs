@@ -95,7 +95,7 @@ impl Builder {
     }
 
     fn hash(&mut self) {
-        self.batch.take(&self.keys, &self.forks);
+        self.batch.add_keys(&self.keys, &self.forks);
         self.keys.clear();
         self.forks.clear();
         for (left, right) in self.batch.nodes_above(PAGE) {

@@ -9,7 +9,7 @@ use alloy_primitives::B256;
 use hashlease_primitives::Commitment;
 use std::ops::Range;
 
-/// Most keys of a [`Page`].
+/// Largest number of keys of a [`Page`].
 pub const PAGE: u64 = 64;
 
 /// The nodes of a trie that count more than [`PAGE`] keys. With it and the sorted keys, in memory
@@ -105,7 +105,7 @@ impl Outline {
         let neighbours = keys.iter().zip(keys.iter().skip(1));
         let forks = neighbours.map(|(key, next)| fork(key, next)).collect::<Result<Vec<u8>, _>>()?;
         let mut batch = Batch::new(depth);
-        batch.take(&keys, &forks);
+        batch.add_keys(&keys, &forks);
         let actual = batch.root().root;
         if actual != root {
             return Err(TrieError::WrongPage { first, expected: root, actual });

@@ -17,7 +17,7 @@ use std::{
 
 /// Parts for each thread, as a power of two: enough that no thread waits long for the last part.
 const PARTS_PER_THREAD_BITS: u32 = 3;
-/// Most top bits by which keys are split.
+/// Largest number of top bits by which keys are split.
 const MAX_BITS: u32 = 12;
 
 /// The keys with the same top bits.

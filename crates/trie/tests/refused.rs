@@ -40,7 +40,7 @@ fn duplicates_and_collisions_at_any_place() {
 }
 
 #[test]
-fn of_several_errors_that_of_the_lowest_keys_is_returned() {
+fn the_error_of_the_lowest_keys_is_returned() {
     let keys = sorted(hashed(9_000));
     let [low, high] = [keys[10], keys[8_990]];
     assert_eq!(refused(&[&keys[..], &[high, low]].concat()), TrieError::Duplicate(low));
@@ -96,7 +96,7 @@ fn points_outside() {
 }
 
 #[test]
-fn keys_that_are_not_the_page_s() {
+fn keys_outside_the_page() {
     for count in [1, 2, 50, 64, 65, 200, 5_000] {
         let trie = Trie::build(hashed(count)).unwrap();
         let outline = trie.outline();

@@ -177,7 +177,7 @@ fn the_roots_follow_from_the_rules() {
 }
 
 #[test]
-fn the_file_s_collision_is_refused() {
+fn the_collision_in_the_file_is_refused() {
     let keys = hashes(&frozen()["collision"]);
     assert!(matches!(Trie::build(keys), Err(TrieError::Collision(..))));
     assert_eq!(MAX_DEPTH, 64);

@@ -1,7 +1,7 @@
-//! Checks the dependency graphs: circles of files, the documented table of crates, and the packages
+//! Checks the dependency graphs: cycles of files, the documented table of crates, and the packages
 //! under evidence.
 //!
-//! In: `cargo metadata`, sources, `circles.toml`, the table in `docs/architecture.md`. Out: every
+//! In: `cargo metadata`, sources, `cycles.toml`, the table in `docs/architecture.md`. Out: every
 //! difference.
 
 mod files;
@@ -20,8 +20,8 @@ use std::{
 };
 use table::Crates;
 
-/// Accepted circles of files, each with its reason.
-const CIRCLES: &str = "crates/xtask/circles.toml";
+/// Accepted cycles of files, each with its reason.
+const CYCLES: &str = "crates/xtask/cycles.toml";
 /// The document with the table of crates.
 const ARCHITECTURE: &str = "docs/architecture.md";
 /// Prefix of the workspace's package names; the table omits it.
@@ -93,11 +93,11 @@ struct Target {
 #[derive(Deserialize)]
 struct Allowed {
     #[serde(default)]
-    circle: Vec<Circle>,
+    cycle: Vec<Cycle>,
 }
 
 #[derive(Deserialize)]
-struct Circle {
+struct Cycle {
     files: BTreeSet<PathBuf>,
     reason: String,
 }
@@ -118,7 +118,7 @@ pub(crate) fn run(root: &Path, show: Show, write: bool) -> Result<()> {
         fs::write(&path, table::written(&text, &crates)?).context(ARCHITECTURE)?;
     }
     let text = if write { fs::read_to_string(&path).context(ARCHITECTURE)? } else { text };
-    let allowed = fs::read_to_string(root.join(CIRCLES)).context(CIRCLES)?;
+    let allowed = fs::read_to_string(root.join(CYCLES)).context(CYCLES)?;
     let mut complaints = table::differences(&text, &crates)?;
     complaints.extend(unexplained(&files, &allowed)?);
     complaints.extend(evidence(root)?);
@@ -184,17 +184,17 @@ fn as_json(crates: &Crates, files: &Files) -> serde_json::Value {
     serde_json::json!({ "crates": crates, "files": files })
 }
 
-/// Circles of files that `circles.toml` does not explain, and explanations of circles that are
+/// Cycles of files that `cycles.toml` does not explain, and explanations of cycles that are
 /// gone.
 fn unexplained(files: &Files, allowed: &str) -> Result<Vec<String>> {
-    let Allowed { circle: allowed } = toml::from_str(allowed).context(CIRCLES)?;
-    let circles: Vec<BTreeSet<PathBuf>> =
-        files::circles(files).into_iter().map(|circle| circle.into_iter().collect()).collect();
+    let Allowed { cycle: allowed } = toml::from_str(allowed).context(CYCLES)?;
+    let cycles: Vec<BTreeSet<PathBuf>> =
+        files::cycles(files).into_iter().map(|cycle| cycle.into_iter().collect()).collect();
     let mut complaints = Vec::new();
-    for circle in circles.iter().filter(|circle| !allowed.iter().any(|known| known.files == **circle)) {
-        let mut text = format!("these files import each other, and {CIRCLES} has no reason for it:");
-        for (file, imports) in circle.iter().filter_map(|file| Some((file, files.get(file)?))) {
-            for (target, import) in imports.iter().filter(|(target, _)| circle.contains(*target)) {
+    for cycle in cycles.iter().filter(|cycle| !allowed.iter().any(|known| known.files == **cycle)) {
+        let mut text = format!("these files import each other, and {CYCLES} has no reason for it:");
+        for (file, imports) in cycle.iter().filter_map(|file| Some((file, files.get(file)?))) {
+            for (target, import) in imports.iter().filter(|(target, _)| cycle.contains(*target)) {
                 let (file, target) = (file.display(), target.display());
                 let _ = write!(text, "\n  {file}:{} imports {target}: {}", import.line, import.path);
             }
@@ -203,11 +203,11 @@ fn unexplained(files: &Files, allowed: &str) -> Result<Vec<String>> {
     }
     for known in &allowed {
         let names: Vec<String> = known.files.iter().map(|file| file.display().to_string()).collect();
-        if !circles.contains(&known.files) {
-            complaints.push(format!("{CIRCLES}: this circle is gone, remove it: {}", names.join(", ")));
+        if !cycles.contains(&known.files) {
+            complaints.push(format!("{CYCLES}: this cycle is gone, remove it: {}", names.join(", ")));
         }
         if known.reason.trim().is_empty() {
-            complaints.push(format!("{CIRCLES}: no reason is given for {}", names.join(", ")));
+            complaints.push(format!("{CYCLES}: no reason is given for {}", names.join(", ")));
         }
     }
     Ok(complaints)
@@ -239,16 +239,16 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_needs_a_reason_for_just_its_files() {
+    fn a_cycle_needs_a_reason_for_just_its_files() {
         let said = |files: &Files, allowed: &str| unexplained(files, allowed).unwrap().join("\n");
         let two = ring(&["a.rs", "b.rs"]);
         let found = said(&two, "");
         assert!(found.contains("a.rs:7 imports b.rs: crate::A\n  b.rs:7 imports a.rs"), "{found}");
-        let reason = "[[circle]]\nfiles = [\"b.rs\", \"a.rs\"]\nreason = \"once\"\n";
+        let reason = "[[cycle]]\nfiles = [\"b.rs\", \"a.rs\"]\nreason = \"once\"\n";
         assert_eq!(said(&two, reason), "");
         let found = said(&ring(&["a.rs", "b.rs", "c.rs"]), reason);
-        assert!(found.contains("c.rs:7 imports a.rs") && found.contains("this circle is gone"), "{found}");
-        let found = said(&two, "[[circle]]\nfiles = [\"b.rs\", \"a.rs\"]\nreason = \" \"\n");
+        assert!(found.contains("c.rs:7 imports a.rs") && found.contains("this cycle is gone"), "{found}");
+        let found = said(&two, "[[cycle]]\nfiles = [\"b.rs\", \"a.rs\"]\nreason = \" \"\n");
         assert!(found.contains("no reason is given"), "{found}");
     }
 

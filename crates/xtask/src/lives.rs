@@ -3,7 +3,7 @@
 use crate::{step::succeed, workshop::Workshop};
 use anyhow::Result;
 
-/// Writes `count` random lives from the model, and lets the contracts go through them.
+/// Writes `count` random lives from the model, and replays them on the contracts.
 pub(crate) fn run(workshop: &Workshop, count: u32) -> Result<()> {
     let write = ["test", "--locked", "-p", "hashlease-escrow-model", "--test", "vectors", "whole_lives"];
     succeed(workshop.cargo(&write).env("HASHLEASE_LIVES", count.to_string()))?;

@@ -40,7 +40,7 @@ enum Task {
     /// Checks formatting, graphs, branching trees, lints, documentation, bindings and gas; warnings
     /// are errors.
     Check,
-    /// Checks imports: circles of files, the table of crates in `docs/architecture.md`, and the
+    /// Checks imports: cycles of files, the table of crates in `docs/architecture.md`, and the
     /// packages that evidence depends on. Prints the graphs.
     Graph {
         /// Update the table in `docs/architecture.md` first.

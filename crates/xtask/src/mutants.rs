@@ -22,7 +22,7 @@ struct Mutations {
     mutation: Vec<Entry>,
 }
 
-/// An entry as it is written. [`Entry::read`] tells its kind.
+/// An entry as it is written. [`Entry::read`] determines its kind.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_made_and_taken_back() {
+    fn a_mistake_is_made_and_undone() {
         let mutation = one("path = \"p\"").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("f");

@@ -87,13 +87,13 @@ fn test_names(source: &str) -> Vec<&str> {
     names.filter(|name| name.starts_with("test")).collect()
 }
 
-/// A test's name without what makes it one.
+/// A test's name without its `test` or `testFuzz`.
 fn test_subject(name: &str) -> &str {
     let name = name.strip_prefix("test").unwrap_or(name);
     name.strip_prefix("Fuzz").unwrap_or(name)
 }
 
-/// What a sentence and a name have in common.
+/// The letters and digits, which a sentence and a name have in common.
 fn letters(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }

@@ -193,7 +193,7 @@ pub fn acknowledged(log: &Path, weight: u128) -> Result<BTreeSet<B256>> {
         }
         let header = hex::decode(entry["header"].as_str().context("header")?)?;
         let digest = sha256d(&header);
-        // a weight is a power of two: so many high bits of the hash are zero
+        // a weight is a power of two, so that many high bits of the hash are zero
         let zeros = weight.trailing_zeros() as usize;
         let bits = digest.iter().rev().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
         if bits.take(zeros).all(|bit| bit == 0) {

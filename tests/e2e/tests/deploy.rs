@@ -320,7 +320,7 @@ async fn the_check_sees_back_doors() -> Result<()> {
         stand.file(),
         sound.replace(&format!("block = {}", stand.found.block), &format!("block = {late}")),
     )?;
-    stand.sees("the rights are known from the beginning on").await?;
+    stand.sees("the rights are known from the beginning").await?;
     fs::write(stand.file(), sound)?;
     stand.is_sound().await
 }

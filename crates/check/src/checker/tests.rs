@@ -32,9 +32,10 @@ fn hash(verdict: Verdict) -> alloy_primitives::U256 {
     verdict.unwrap().hash()
 }
 
-/// A checker whose threads report the size of each batch and then wait for leave to check it.
+/// A checker whose threads report the size of each batch and then wait until the test lets them go
+/// on.
 struct Gated {
-    // dropped first: after a failed assertion no thread is left waiting for leave
+    // dropped first, so that after a failed assertion no thread keeps waiting
     leave: mpsc::Sender<()>,
     sizes: mpsc::Receiver<usize>,
     /// Batches checked to their end.
@@ -120,7 +121,7 @@ async fn shares_that_wait_together_are_checked_together() {
 }
 
 #[tokio::test]
-async fn a_thread_leaves_the_others_their_part() {
+async fn a_thread_leaves_work_for_the_others() {
     let gated = Gated::new(2);
     let job = job(Algorithm::Scrypt);
     let shares: Vec<_> = (0..12).map(share).collect();
@@ -159,7 +160,7 @@ async fn sha256d_shares_never_wait_in_the_queue() {
 }
 
 #[tokio::test]
-async fn askers_that_go_away_take_nobody_along() {
+async fn callers_that_disappear_do_not_affect_the_others() {
     let gated = Gated::new(1);
     let job = job(Algorithm::Scrypt);
     let shares: Vec<_> = (0..5).map(share).collect();

@@ -1,6 +1,6 @@
 //! `hashlease gateway`: the leases whose jobs its key signs, from the chain to the gateway.
 
-use super::{AGENT, COMMITTEE_AGE, chain, ended, ready};
+use super::{AGENT, COMMITTEE_AGE, chain, print_ready, wait_for_signal};
 use crate::{
     keys,
     settings::{GatewaySettings, RoleArgs},
@@ -38,8 +38,8 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
     if let Some(fields) = line.as_object_mut() {
         fields.insert("link".into(), json!(gateway.local_addr().to_string()));
     }
-    ready(&line)?;
-    ended().await?;
+    print_ready(&line)?;
+    wait_for_signal().await?;
     gateway.shutdown().await;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `hashlease member`: the leases that its committee credits, from the chain to the member.
 
-use super::{COMMITTEE_AGE, chain, ended, ready, sender};
+use super::{COMMITTEE_AGE, chain, print_ready, sender, wait_for_signal};
 use crate::{
     keys,
     settings::{MemberSettings, RoleArgs},
@@ -44,8 +44,8 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
         let url = role.public_url.map_or_else(|| format!("http://{}/", member.address()), String::from);
         tokio::spawn(announce(chain, sender, address, oracle, url))
     });
-    ready(&json!({"role": "member", "signer": address, "api": member.address().to_string()}))?;
-    ended().await?;
+    print_ready(&json!({"role": "member", "signer": address, "api": member.address().to_string()}))?;
+    wait_for_signal().await?;
     if let Some(announcing) = announcing {
         announcing.abort();
     }

@@ -45,13 +45,13 @@ fn sender(chain: &Chain, key: &LocalSigner) -> Result<Sender> {
 }
 
 /// Prints one JSON line on standard output: the role runs, and listens at these addresses.
-fn ready(what: &Value) -> Result<()> {
+fn print_ready(what: &Value) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{what}").and_then(|()| out.flush()).context("standard output")
 }
 
 /// Waits for `SIGINT` or `SIGTERM`.
-async fn ended() -> Result<()> {
+async fn wait_for_signal() -> Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -1,6 +1,6 @@
 //! `hashlease node`: a provider's leases, from the chain to the edge, the API and the settlement.
 
-use super::{AGENT, COMMITTEE_AGE, chain, ended, ready, sender};
+use super::{AGENT, COMMITTEE_AGE, chain, print_ready, sender, wait_for_signal};
 use crate::{
     keys,
     settings::{NodeSettings, RoleArgs},
@@ -72,13 +72,13 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let serving = tokio::spawn(hashlease_api::serve(readers, routes));
     let context = Context { book, chain, committees, http, sender, provider, evidence, clock };
     let _settlement = Settlement::start(context, leases_to_settle, shared.pause()?);
-    ready(&json!({
+    print_ready(&json!({
         "role": "node",
         "provider": address,
         "stratum": edge.address().to_string(),
         "api": api.to_string(),
     }))?;
-    ended().await?;
+    wait_for_signal().await?;
     serving.abort();
     Ok(())
 }

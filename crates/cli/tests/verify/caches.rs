@@ -40,7 +40,7 @@ fn light_caches_are_kept_in_the_directory_asked_for() {
 }
 
 #[test]
-fn a_directory_that_can_not_be_written_stops_nothing() {
+fn an_unwritable_directory_stops_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let file = written(dir.path(), "epoch.hlev", &evidence(Algorithm::Ethash).encode().unwrap());
     let plain = without_directory(&file);
@@ -83,7 +83,7 @@ fn a_full_disk_stops_nothing() {
 /// The system gives no thread, because no stack can be that large.
 #[cfg(target_os = "linux")]
 #[test]
-fn without_threads_everything_is_checked_all_the_same() {
+fn everything_is_checked_even_without_threads() {
     let dir = tempfile::tempdir().unwrap();
     for (algorithm, count) in [(Algorithm::Ethash, 30), (Algorithm::Sha256d, 300)] {
         let file = written(dir.path(), "epoch.hlev", &evidence_of(algorithm, count).encode().unwrap());

@@ -168,7 +168,7 @@ fn each_way_of_tampering_is_refused_by_its_rule() {
 }
 
 #[test]
-fn twenty_refused_shares_are_shown_and_with_all_every_one() {
+fn the_first_twenty_refused_shares_are_shown_and_with_all_every_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut evidence = evidence(Algorithm::Sha256d);
     for share in &mut evidence.shares[5..] {

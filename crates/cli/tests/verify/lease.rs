@@ -136,6 +136,6 @@ fn terms_that_no_lease_can_have_do_not_hold() {
     refused(&|head| head.terms.epoch_length = 30, "duration: expected whole epochs of 30 s, got 100 s");
     refused(
         &|head| head.terms.rate = HashRate::capped((1 << 96) - 1),
-        &format!("rate: no lease can be of {} for 100 s", HashRate::capped((1 << 96) - 1)),
+        &format!("rate: no lease can have {} for 100 s", HashRate::capped((1 << 96) - 1)),
     );
 }

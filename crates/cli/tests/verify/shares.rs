@@ -8,7 +8,7 @@ use hashlease_share::{EvidenceReason, Share};
 use serde_json::{Value, json};
 
 #[test]
-fn a_share_is_taken_out_of_a_file_and_checked_alone() {
+fn a_share_is_extracted_from_a_file_and_checked_alone() {
     let dir = tempfile::tempdir().unwrap();
     for algorithm in [Algorithm::Sha256d, Algorithm::Scrypt] {
         let file = written(dir.path(), "epoch.hlev", &evidence(algorithm).encode().unwrap());

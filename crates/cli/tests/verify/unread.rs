@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 
 #[test]
-fn what_can_not_be_read_says_where_and_why() {
+fn unreadable_files_say_where_and_why() {
     let dir = tempfile::tempdir().unwrap();
     let bytes = evidence(Algorithm::Sha256d).encode().unwrap();
     let expect = |arguments: &[&str], words: &[&str]| {
@@ -74,7 +74,7 @@ fn every_file_counts_and_each_has_its_line() {
 }
 
 #[test]
-fn a_file_that_can_not_be_read_does_not_keep_the_others_from_being_checked() {
+fn an_unreadable_file_does_not_stop_the_others_from_being_checked() {
     let dir = tempfile::tempdir().unwrap();
     let good = evidence(Algorithm::Sha256d);
     let mut bad = good.clone();

@@ -18,7 +18,7 @@ impl MinerSession {
         let Some((lease, _)) = &self.lease else { return Reply::nothing() };
         let terms = lease.terms();
         // a job that was skipped since may have been the clean one
-        let clean = self.told_job.is_none_or(|told| lease.clean_since(told));
+        let clean = self.announced_job.is_none_or(|told| lease.clean_since(told));
         let JobForm::Header(form) = &job.form;
         let extranonce = match self.adopt_layout(form.layout) {
             Ok(text) => text,
@@ -28,7 +28,7 @@ impl MinerSession {
             Ok(number) => number,
             Err(end) => return end.into(),
         };
-        self.told_job = Some(job.sequence());
+        self.announced_job = Some(job.sequence());
         let mask = self.changed_mask(form.job.version_mask);
         let target = self.changed_target(job, &terms);
         let id = job_id(terms.id.0, job.sequence());
@@ -38,7 +38,7 @@ impl MinerSession {
     }
 
     /// Changes to the layout of a job where the session's own does not fit, and tells the miner.
-    /// Ends the session of a miner that can't be told.
+    /// Ends the session of a miner that did not subscribe to such changes.
     fn adopt_layout(&mut self, layout: Layout) -> Result<String, Reply> {
         let grows = self.extranonce_subscribed && layout.extranonce2 > self.layout.extranonce2;
         if layout.has_room_for(&self.layout) && !grows {
@@ -49,7 +49,7 @@ impl MinerSession {
             return Err(Reply::from(text).ending(SessionEnd::ExtranonceChanged));
         }
         if layout.extranonce1 != self.layout.extranonce1 {
-            // another division of the space needs a number that no session has in it
+            // a different length of extranonce1 needs a number that is free at that length
             self.number = None;
         }
         self.layout = layout;
@@ -64,20 +64,20 @@ impl MinerSession {
     fn changed_mask(&mut self, of_job: u32) -> String {
         let Some(rolling) = self.rolling else { return String::new() };
         let mask = of_job & rolling.mask;
-        if mask == self.told_mask {
+        if mask == self.announced_mask {
             return String::new();
         }
-        self.told_mask = mask;
+        self.announced_mask = mask;
         self.dialect.event(Event::VersionMask(mask))
     }
 
     fn changed_target(&mut self, job: &MineableJob, terms: &Terms) -> String {
         let settlement = terms.weight.target();
         let target = job.pool_target.map_or(settlement, |pool| pool.easier(settlement));
-        if self.told_target == Some(target) {
+        if self.announced_target == Some(target) {
             return String::new();
         }
-        self.told_target = Some(target);
+        self.announced_target = Some(target);
         self.dialect.event(Event::Target(target, DifficultyBase::of_stratum(terms.algorithm)))
     }
 

@@ -31,7 +31,7 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-/// Malformed requests in a row that no honest miner sends.
+/// Limit on malformed requests in a row; no honest miner reaches it.
 const MAX_MALFORMED: u32 = 16;
 /// Idle timeout of an authorised worker. Long, because small workers find shares rarely; dead peers
 /// are detected when writing a job fails.
@@ -55,10 +55,10 @@ pub(crate) struct MinerSession {
     workers: Vec<String>,
     extranonce_subscribed: bool,
     rolling: Option<VersionRolling>,
-    told_mask: u32,
-    told_target: Option<Target>,
+    announced_mask: u32,
+    announced_target: Option<Target>,
     /// Sequence of the newest job of the lease that was handed out.
-    told_job: Option<u64>,
+    announced_job: Option<u64>,
     lease: Option<(Arc<MinedLease>, Jobs)>,
     malformed: u32,
     look: Interval,
@@ -90,7 +90,7 @@ impl ServerSession for MinerSession {
             }
             MinerRequest::Submit(submit) => self.submit(id, submit),
             MinerRequest::Ping => self.answer(&id, &Answer::Pong),
-            // a notification wants no answer
+            // a notification gets no answer
             MinerRequest::Suggest { .. } | MinerRequest::Harmless | MinerRequest::Unknown { .. }
                 if id.0.is_null() =>
             {
@@ -148,9 +148,9 @@ impl MinerSession {
             workers: Vec::new(),
             extranonce_subscribed: false,
             rolling: None,
-            told_mask: 0,
-            told_target: None,
-            told_job: None,
+            announced_mask: 0,
+            announced_target: None,
+            announced_job: None,
             lease: None,
             malformed: 0,
             look,
@@ -182,7 +182,7 @@ impl MinerSession {
         }
     }
 
-    /// The session's number, reserved when it is needed first.
+    /// The session's number, reserved when first needed.
     fn number(&mut self) -> Result<u64, SessionEnd> {
         if let Some(number) = &self.number {
             return Ok(number.get());
@@ -221,7 +221,7 @@ impl MinerSession {
 
     fn authorise(&mut self, id: &Id, user: String) -> Reply {
         let lease = self.choice.choose(&user);
-        if lease.is_none() && !self.choice.soon(&user) {
+        if lease.is_none() && !self.choice.starts_soon(&user) {
             info!(peer = %self.peer, worker = user, "no active lease for this worker");
             return self.reject(id, SessionRefusal::NoActiveLease).ending(SessionEnd::NoActiveLease);
         }
@@ -242,12 +242,12 @@ impl MinerSession {
     }
 
     fn configure(&mut self, id: &Id, asked: Option<VersionRolling>, others: Vec<String>) -> Reply {
-        // a later request for other extensions takes nothing back
+        // a later request for other extensions revokes nothing
         let version_mask = asked.map(|asked| {
             self.rolling = Some(asked);
             // BIP 320's bits until a job has the bits that the pool grants
             let granted = self.job_mask().unwrap_or(BIP320_MASK) & asked.mask;
-            self.told_mask = granted;
+            self.announced_mask = granted;
             granted
         });
         let others = others.into_iter().map(|other| {
@@ -274,8 +274,8 @@ impl MinerSession {
         let mut jobs = lease.jobs();
         let job = jobs.borrow_and_update().clone();
         self.lease = Some((lease, jobs));
-        self.told_target = None;
-        self.told_job = None;
+        self.announced_target = None;
+        self.announced_job = None;
         // shares of a job whose window is over would only be refused
         let job = job.filter(|job| job.verified.job().not_after() >= self.choice.now());
         self.hand_out_newest(job.as_deref())
@@ -294,7 +294,7 @@ impl MinerSession {
         }
         if self.lease.is_none() && self.subscribed {
             let worker = self.worker().unwrap_or_default();
-            if self.choice.choose(worker).is_none() && !self.choice.soon(worker) {
+            if self.choice.choose(worker).is_none() && !self.choice.starts_soon(worker) {
                 return SessionEnd::NoActiveLease.into();
             }
         }

@@ -95,7 +95,7 @@ async fn ids_are_echoed_as_they_came() {
 }
 
 #[tokio::test]
-async fn suggestions_are_taken_in_every_form_and_change_nothing() {
+async fn suggestions_are_accepted_in_every_form_and_change_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let mut miner = Miner::connect(world.address).await;
@@ -129,7 +129,7 @@ async fn suggestions_are_taken_in_every_form_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_of_no_use_here_is_answered_all_the_same() {
+async fn requests_without_effect_here_are_still_answered() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
@@ -148,7 +148,7 @@ async fn what_is_of_no_use_here_is_answered_all_the_same() {
 }
 
 #[tokio::test]
-async fn several_messages_come_in_one_packet() {
+async fn several_messages_arrive_in_one_packet() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let mut miner = Miner::connect(world.address).await;
@@ -172,7 +172,7 @@ async fn several_messages_come_in_one_packet() {
 }
 
 #[tokio::test]
-async fn one_message_comes_over_many_packets() {
+async fn one_message_arrives_in_many_packets() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
@@ -187,7 +187,7 @@ async fn one_message_comes_over_many_packets() {
 }
 
 #[tokio::test]
-async fn keys_that_come_twice_and_keys_that_nobody_knows_do_no_harm() {
+async fn duplicate_and_unknown_keys_do_no_harm() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
@@ -202,7 +202,7 @@ async fn keys_that_come_twice_and_keys_that_nobody_knows_do_no_harm() {
 }
 
 #[tokio::test]
-async fn answers_to_shares_come_in_their_order_though_all_have_one_id() {
+async fn answers_to_shares_with_one_id_arrive_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let settlement = world.terms(1).weight.target();

@@ -44,7 +44,7 @@ async fn a_job_is_in_the_journal_before_a_miner_has_it() {
 }
 
 #[tokio::test]
-async fn what_was_answered_is_counted_after_a_restart() {
+async fn acknowledged_shares_are_counted_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let terms = world.terms(1);

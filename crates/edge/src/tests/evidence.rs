@@ -81,7 +81,7 @@ async fn many_ask_for_a_file_that_is_not_there_yet_and_all_get_the_same() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_missing_damaged_or_of_something_else_is_made_again() {
+async fn a_missing_damaged_or_wrong_file_is_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let (world, evidence) = closed(dir.path(), 30).await;
     let (api, files) = world.api(8).await;
@@ -111,7 +111,7 @@ async fn a_file_that_is_missing_damaged_or_of_something_else_is_made_again() {
 }
 
 #[tokio::test]
-async fn damage_that_nothing_shows_is_found_when_the_file_is_read() {
+async fn hidden_damage_is_found_when_the_file_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let (world, _) = closed(dir.path(), 30).await;
     let (api, files) = world.api(8).await;
@@ -129,7 +129,7 @@ async fn damage_that_nothing_shows_is_found_when_the_file_is_read() {
 }
 
 #[tokio::test]
-async fn what_is_not_closed_or_not_known_is_said_so() {
+async fn open_epochs_and_unknown_leases_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
@@ -145,7 +145,7 @@ async fn what_is_not_closed_or_not_known_is_said_so() {
 }
 
 #[tokio::test]
-async fn no_more_files_are_served_at_once_than_may_be() {
+async fn the_number_of_files_served_at_once_is_limited() {
     let dir = tempfile::tempdir().unwrap();
     let (world, evidence) = closed(dir.path(), 30).await;
     let (none, files) = world.api(0).await;

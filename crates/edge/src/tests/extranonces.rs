@@ -40,7 +40,7 @@ async fn the_same_choices_of_several_miners_are_different_headers_and_all_count(
 }
 
 #[tokio::test]
-async fn a_miner_that_comes_again_gets_a_new_space() {
+async fn a_returning_miner_gets_a_new_space() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let mut spaces = HashSet::new();

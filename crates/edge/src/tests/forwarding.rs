@@ -101,7 +101,7 @@ async fn a_share_only_good_for_the_pool_is_answered_true_forwarded_and_not_count
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_forwarded() {
+async fn refused_shares_are_not_forwarded() {
     let mut all = forwarding(target(8)).await;
     let low = all.job.mine_where(|hash| !target(6).is_met_by(hash));
     let mut unknown = all.job.mine();
@@ -116,7 +116,7 @@ async fn what_is_refused_is_not_forwarded() {
 }
 
 #[tokio::test]
-async fn the_verdict_of_the_pool_stands_beside_the_share_and_changes_nothing() {
+async fn the_pool_verdict_is_recorded_beside_the_share_and_changes_nothing() {
     let mut all = forwarding(target(6)).await;
     let taken = all.job.mine();
     assert_eq!(all.miner.submit(&taken).await["result"], true);
@@ -136,7 +136,7 @@ async fn the_verdict_of_the_pool_stands_beside_the_share_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_a_share_that_the_pool_never_sees_there_is_no_verdict() {
+async fn a_share_that_never_reaches_the_pool_has_no_verdict() {
     let pool = target(10);
     let mut all = forwarding(pool).await;
     let settles_only = all.job.mine_where(|hash| target(6).is_met_by(hash) && !pool.is_met_by(hash));
@@ -177,7 +177,7 @@ async fn without_a_link_shares_count_and_with_a_dead_one_the_verdict_is_lost() {
 }
 
 #[tokio::test]
-async fn a_share_sent_with_the_last_breath_is_forwarded() {
+async fn a_share_sent_just_before_the_end_is_forwarded() {
     let mut all = forwarding(target(6)).await;
     let share = all.job.mine();
     let line = json!({"id": 4, "method": "mining.submit", "params": share.params()}).to_string() + "\n";

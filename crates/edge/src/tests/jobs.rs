@@ -35,7 +35,7 @@ async fn difficulty_comes_before_the_job_and_is_the_easier_of_the_two_targets() 
 }
 
 #[tokio::test]
-async fn difficulty_is_told_again_only_when_it_changes() {
+async fn difficulty_is_sent_again_only_when_it_changes() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, first) = world.working().await;
@@ -55,7 +55,7 @@ async fn difficulty_is_told_again_only_when_it_changes() {
 }
 
 #[tokio::test]
-async fn a_job_is_told_as_it_was_signed() {
+async fn a_job_is_announced_as_it_was_signed() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let mut prev_hash = B256::ZERO;

@@ -17,7 +17,7 @@ use hashlease_stratum::client::{ConnectOptions, connect};
 
 impl World {
     /// A job of lease 1, received from its gateway.
-    async fn take(&self, signed: SignedJob) {
+    async fn receive_job(&self, signed: SignedJob) {
         accept_job(&self.served(1), &self.book, &self.terms(1), signed, None, true).await;
     }
 
@@ -38,7 +38,7 @@ impl World {
 async fn known_fault_shares_of_a_large_sequence_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
-    world.take(sign(&world.terms(1), job(&world.terms(1), 1 << 32))).await;
+    world.receive_job(sign(&world.terms(1), job(&world.terms(1), 1 << 32))).await;
     let (mut miner, told) = world.working().await;
     let answer = miner.submit(&told.mine()).await;
     assert_eq!(refusal(&answer).1, "unknown-job");
@@ -53,8 +53,8 @@ async fn known_fault_job_of_a_lower_sequence_is_never_handed_out() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let (served, terms) = (world.served(1), world.terms(1));
-    world.take(sign(&terms, job(&terms, 1_000))).await;
-    world.take(sign(&terms, job(&terms, 5))).await;
+    world.receive_job(sign(&terms, job(&terms, 1_000))).await;
+    world.receive_job(sign(&terms, job(&terms, 5))).await;
     assert_eq!(world.journalled_jobs(), [1_000, 5]);
     assert!(served.job(5).is_some());
     assert_eq!(served.jobs().borrow().as_ref().map(|job| job.sequence()), Some(1_000));
@@ -67,12 +67,12 @@ async fn known_fault_job_of_a_later_window_is_handed_out_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let terms = world.terms(1);
-    world.take(sign(&terms, job(&terms, 1))).await;
+    world.receive_job(sign(&terms, job(&terms, 1))).await;
     let (mut miner, told) = world.working().await;
     world.counts(&mut miner, &told).await;
     let now = unix_seconds();
     let later = HeaderJob { not_before: now + 400, not_after: now + 500, ..job(&terms, 2) };
-    world.take(sign(&terms, later)).await;
+    world.receive_job(sign(&terms, later)).await;
     let told = miner.job().await;
     assert!(u64::from(told.ntime) >= (now + 400).get(), "{told:?}");
     assert!(told.clean, "the miner drops the job that could be mined");
@@ -90,7 +90,7 @@ async fn known_fault_number_of_jobs_has_no_limit() {
     for sequence in 1..=300 {
         let prefix = [vec![1, 0, 0, 0, 1], vec![0xaa; 400]].concat();
         let long = HeaderJob { coinbase_prefix: Bytes::from(prefix), ..job(&terms, sequence) };
-        world.take(sign(&terms, long)).await;
+        world.receive_job(sign(&terms, long)).await;
     }
     assert_eq!(world.journalled_jobs().len(), 300);
 }
@@ -99,7 +99,7 @@ async fn known_fault_number_of_jobs_has_no_limit() {
 /// inherits the terms of the old lease of the same number, and the node refuses its jobs and
 /// shares. Right: the node does not start, and names the deployment that the data belongs to.
 #[tokio::test]
-async fn known_fault_data_of_another_deployment_are_taken() {
+async fn known_fault_data_of_another_deployment_is_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let old = world.terms(1);

@@ -26,7 +26,7 @@ async fn counts(world: &World, miner: &mut Miner, job: &super::miner::Mined, lea
 }
 
 #[tokio::test]
-async fn a_worker_is_pinned_to_the_lease_in_its_name_and_others_go_where_most_is_missing() {
+async fn a_worker_is_pinned_to_the_lease_in_its_name_and_others_get_the_largest_deficit() {
     let dir = tempfile::tempdir().unwrap();
     let world = two_leases(dir.path(), [8, 8]).await;
     for (worker, lease) in [
@@ -58,7 +58,7 @@ async fn a_lease_without_a_job_is_not_chosen_while_another_has_one() {
 }
 
 #[tokio::test]
-async fn a_worker_of_a_lease_that_is_not_there_is_refused() {
+async fn a_worker_of_an_unknown_lease_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let now = unix_seconds();
     let later = Terms { start: now + 3_000, end: now + 6_000, ..terms(4) };
@@ -123,7 +123,7 @@ async fn a_connection_has_its_limit_of_workers() {
 }
 
 #[tokio::test]
-async fn a_free_miner_goes_on_with_another_lease_when_its_own_is_over() {
+async fn an_unpinned_miner_moves_to_another_lease_when_its_own_is_over() {
     let dir = tempfile::tempdir().unwrap();
     let world = two_leases(dir.path(), [8, 8]).await;
     let mut free = world.miner("rig").await;
@@ -149,7 +149,7 @@ async fn a_free_miner_goes_on_with_another_lease_when_its_own_is_over() {
 }
 
 #[tokio::test]
-async fn a_miner_that_can_be_told_gets_the_extranonce_of_the_next_lease() {
+async fn a_subscribed_miner_gets_the_extranonce_of_the_next_lease() {
     let dir = tempfile::tempdir().unwrap();
     let world = two_leases(dir.path(), [8, 4]).await;
     let mut miner = Miner::start_extranonce(world.address, "rig").await;
@@ -165,7 +165,7 @@ async fn a_miner_that_can_be_told_gets_the_extranonce_of_the_next_lease() {
 }
 
 #[tokio::test]
-async fn a_miner_that_cannot_be_told_is_sent_round_once_and_then_fits() {
+async fn a_stock_miner_reconnects_once_and_then_fits() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, _) = world.working().await;
@@ -180,7 +180,7 @@ async fn a_miner_that_cannot_be_told_is_sent_round_once_and_then_fits() {
 }
 
 #[tokio::test]
-async fn a_stock_miner_of_the_lease_with_less_room_is_not_sent_round_for_ever() {
+async fn a_stock_miner_of_the_lease_with_less_room_does_not_reconnect_forever() {
     let dir = tempfile::tempdir().unwrap();
     // it subscribes before it names its lease, and the other lease lacks more hash rate
     let world = two_leases(dir.path(), [8, 4]).await;
@@ -213,7 +213,7 @@ async fn a_stock_miner_takes_a_lease_with_more_room_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_lease_that_comes_later_takes_over_from_one_that_is_over() {
+async fn a_later_lease_takes_over_from_one_that_is_over() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let mut miner = world.miner("rig").await;

@@ -97,7 +97,7 @@ async fn a_bad_job_is_never_handed_out_and_its_reason_is_logged() {
 }
 
 #[tokio::test]
-async fn a_job_that_cannot_be_shared_out_or_comes_too_late_is_not_handed_out() {
+async fn a_job_without_room_for_miners_or_past_its_window_is_not_handed_out() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let (served, terms) = (world.served(1), world.terms(1));
@@ -105,7 +105,7 @@ async fn a_job_that_cannot_be_shared_out_or_comes_too_late_is_not_handed_out() {
     for tail in [0, 1] {
         accept_job(&served, &world.book, &terms, sign(&terms, with_tail(job(&terms, 2), tail)), None, true)
             .await;
-        assert!(log.drain().contains("can't be shared out"));
+        assert!(log.drain().contains("can't be handed out"));
     }
     let now = super::world::now();
     let late = HeaderJob { not_before: now - 100, not_after: now - 1, ..job(&terms, 2) };
@@ -114,7 +114,7 @@ async fn a_job_that_cannot_be_shared_out_or_comes_too_late_is_not_handed_out() {
 }
 
 #[tokio::test]
-async fn a_job_that_comes_twice_is_written_and_handed_out_once() {
+async fn a_job_received_twice_is_written_and_handed_out_once() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     let (served, terms) = (world.served(1), world.terms(1));
@@ -139,7 +139,7 @@ fn jobs(world: &World) -> Vec<SignedJob> {
 }
 
 #[tokio::test]
-async fn another_job_under_a_used_sequence_is_refused_also_after_a_restart() {
+async fn another_job_under_a_used_sequence_is_refused_even_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let terms = terms(1);
     let first = sign(&terms, job(&terms, 2));
@@ -172,7 +172,7 @@ async fn another_job_under_a_used_sequence_is_refused_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn of_two_jobs_that_come_at_once_under_one_sequence_one_is_handed_out() {
+async fn one_of_two_simultaneous_jobs_with_one_sequence_is_handed_out() {
     for _ in 0..20 {
         let dir = tempfile::tempdir().unwrap();
         let world = World::start(dir.path(), [terms(1)]).await;
@@ -199,7 +199,7 @@ fn lines(signed: &SignedJob, clean: bool) -> String {
 }
 
 #[tokio::test]
-async fn a_miner_sees_of_a_link_only_what_is_good() {
+async fn only_good_jobs_from_a_link_reach_a_miner() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1), terms(2)]).await;
     let (served, terms) = (world.served(1), world.terms(1));

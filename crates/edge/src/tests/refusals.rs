@@ -176,7 +176,7 @@ async fn a_job_is_superseded_once_the_grace_after_a_clean_one_is_over() {
 }
 
 #[tokio::test]
-async fn a_job_goes_on_counting_beside_a_newer_one_of_the_same_block() {
+async fn a_job_still_counts_after_a_newer_one_on_the_same_block() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, old) = world.working().await;
@@ -189,7 +189,7 @@ async fn a_job_goes_on_counting_beside_a_newer_one_of_the_same_block() {
 }
 
 #[tokio::test]
-async fn nothing_is_taken_before_subscribe_and_authorise() {
+async fn nothing_is_accepted_before_subscribe_and_authorise() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (_other, job) = world.working().await;
@@ -206,7 +206,7 @@ async fn nothing_is_taken_before_subscribe_and_authorise() {
 }
 
 #[tokio::test]
-async fn authorised_alone_is_not_subscribed() {
+async fn authorising_does_not_subscribe() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (_other, job) = world.working().await;
@@ -221,7 +221,7 @@ async fn authorised_alone_is_not_subscribed() {
 }
 
 #[tokio::test]
-async fn a_worker_that_was_not_let_in_on_this_connection_is_unauthorised() {
+async fn a_worker_that_did_not_authorise_here_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
@@ -254,7 +254,7 @@ async fn a_closed_epoch_takes_no_more_shares() {
 }
 
 #[tokio::test]
-async fn whoever_only_sends_shares_that_are_worth_nothing_stays_connected() {
+async fn a_miner_that_sends_only_worthless_shares_stays_connected() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let settlement = world.terms(1).weight.target();

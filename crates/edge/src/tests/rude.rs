@@ -102,7 +102,7 @@ async fn a_flood_of_malformed_requests_ends_the_connection_and_others_go_on() {
 }
 
 #[tokio::test]
-async fn now_and_then_a_malformed_request_is_forgiven() {
+async fn an_occasional_malformed_request_is_forgiven() {
     let dir = tempfile::tempdir().unwrap();
     let (world, mut miner, job) = world(dir.path()).await;
     for _ in 0..100 {
@@ -113,7 +113,7 @@ async fn now_and_then_a_malformed_request_is_forgiven() {
 }
 
 #[tokio::test]
-async fn one_that_never_reads_does_not_hold_up_the_others() {
+async fn a_miner_that_never_reads_does_not_hold_up_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let (world, mut honest, job) = world(dir.path()).await;
     let mut deaf = Miner::connect(world.address).await;

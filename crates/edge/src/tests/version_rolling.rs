@@ -22,7 +22,7 @@ fn with_bits(job: &Mined, mask: u32, bits: u32) -> Mined {
 }
 
 #[tokio::test]
-async fn what_is_granted_is_what_both_sides_have() {
+async fn the_granted_mask_is_what_both_sides_have() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     world.offer(HeaderJob { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
@@ -43,7 +43,7 @@ async fn what_is_granted_is_what_both_sides_have() {
 }
 
 #[tokio::test]
-async fn the_mask_of_the_job_is_told_before_it_when_it_was_not_known() {
+async fn a_new_mask_is_sent_before_its_job() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     world.offer(HeaderJob { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
@@ -104,7 +104,7 @@ async fn bits_replace_those_of_the_job_and_only_within_what_was_granted() {
 }
 
 #[tokio::test]
-async fn a_share_without_bits_counts_also_after_negotiation() {
+async fn a_share_without_bits_counts_even_after_negotiation() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
@@ -119,7 +119,7 @@ async fn a_share_without_bits_counts_also_after_negotiation() {
 }
 
 #[tokio::test]
-async fn other_extensions_are_named_and_take_nothing_back() {
+async fn other_extensions_are_answered_and_revoke_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let mut miner = Miner::connect(world.address).await;
@@ -143,7 +143,7 @@ async fn other_extensions_are_named_and_take_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_wish_that_cannot_be_read_is_malformed() {
+async fn an_unreadable_configure_is_malformed() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;

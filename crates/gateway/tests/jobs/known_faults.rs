@@ -10,7 +10,7 @@ use serde_json::json;
 /// Today: the gateway signs a job of a pool whose clock is 320 s ahead, and the job is due, but
 /// nodes refuse its shares as too far from their clock. Right: one limit for all.
 #[tokio::test]
-async fn known_fault_job_is_signed_further_ahead_than_nodes_take() {
+async fn known_fault_job_is_signed_further_ahead_than_nodes_accept() {
     let mut ahead = notify("a", 1, true);
     ahead[7] = json!(format!("{:08x}", now() + 320));
     let pool = Pool::start(Script { notify: ahead, ..Script::default() }).await;

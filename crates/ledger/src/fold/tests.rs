@@ -42,7 +42,7 @@ fn close(epoch: u32, commitment: Commitment) -> Record {
 }
 
 #[test]
-fn one_header_counts_once_whatever_lease_it_comes_for() {
+fn one_header_counts_once_across_all_leases() {
     let (first, second) = (mine(&job(1, 1), 1_010, 3), mine(&job(2, 1), 1_010, 3));
     assert_eq!(first[0].key(), second[0].key());
     let mut ledger = begun();
@@ -63,7 +63,7 @@ fn one_header_counts_once_whatever_lease_it_comes_for() {
 }
 
 #[test]
-fn nothing_comes_before_what_it_belongs_to() {
+fn each_record_must_follow_those_it_refers_to() {
     let share = Record::share(UnixMillis::new(0), &mine(&job(1, 1), 1_010, 1)[0], "w");
     let mut ledger = Ledger::default();
     assert!(matches!(ledger.apply(&share), Err(LedgerError::UnknownLease(LeaseId(1)))));
@@ -184,7 +184,7 @@ fn evidence_holds_the_jobs_of_its_shares_and_no_others() {
 }
 
 #[test]
-fn what_was_rebuilt_is_of_use_until_another_share_comes() {
+fn a_rebuilt_commitment_is_valid_until_the_next_share() {
     let mut ledger = begun();
     let shares = mine(&job(1, 1), 1_010, 5);
     for share in &shares[..4] {

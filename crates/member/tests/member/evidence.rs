@@ -58,7 +58,7 @@ fn ends_with(reason: &str, code: &str) {
 }
 
 #[tokio::test]
-async fn a_share_that_was_not_worked_for_is_refused() {
+async fn a_share_without_work_is_refused() {
     let reason = refusal_of(|file| {
         // the nonce of a header next to a good one: 7 of 8 miss the target, and the loop keeps the
         // last one
@@ -76,7 +76,7 @@ async fn a_share_that_was_not_worked_for_is_refused() {
 }
 
 #[tokio::test]
-async fn a_share_that_comes_twice_is_refused() {
+async fn a_repeated_share_is_refused() {
     let reason = refusal_of(|file| {
         let again = file.shares[3].clone();
         file.shares.insert(4, again);
@@ -183,7 +183,7 @@ async fn an_extranonce_of_another_length_is_refused() {
 }
 
 #[tokio::test]
-async fn a_claim_that_the_shares_do_not_give_is_refused() {
+async fn a_claim_that_differs_from_the_shares_is_refused() {
     let reason = refusal_of(|file| {
         file.shares.pop();
         file.head.commitment.count -= 1;
@@ -264,7 +264,7 @@ async fn shares_easier_than_the_lease_says_are_refused() {
 }
 
 #[tokio::test]
-async fn a_file_holds_whatever_end_it_names_since_the_chain_says_which_it_is() {
+async fn a_file_holds_whatever_end_it_states_because_the_chain_decides() {
     let world = World::start(1, 1).await;
     // one file was written before a cancellation, the other names an end before its shares
     let (mut cancelled, whole) = (lease(1, 2, 5, 60), lease(2, 2, 5, 60));

@@ -80,7 +80,7 @@ async fn announce_honest(world: &World, id: u64) {
 }
 
 #[tokio::test]
-async fn one_provider_can_not_take_every_turn() {
+async fn one_provider_cannot_take_every_turn() {
     let limits = FetchLimits { at_once: 2, idle: Duration::from_secs(600), ..FetchLimits::default() };
     let world = World::with_limits(1, 1, 1, limits).await;
     announce_silent(&world, 1..6, 0, 60, 172_800).await;
@@ -95,7 +95,7 @@ async fn one_provider_can_not_take_every_turn() {
 }
 
 #[tokio::test]
-async fn many_urgent_roots_that_never_come_do_not_hold_up_another_provider() {
+async fn many_urgent_roots_without_files_do_not_hold_up_another_provider() {
     let limits = FetchLimits { at_once: 1, idle: Duration::from_millis(300), ..FetchLimits::default() };
     let world = World::with_limits(1, 1, 1, limits).await;
     // half of the window of these leases is over, so their epochs count as empty for now
@@ -126,7 +126,7 @@ async fn roots_that_failed_before_a_restart_still_come_after_fresh_ones() {
 }
 
 #[tokio::test]
-async fn a_file_that_can_not_be_read_is_fetched_a_few_times_and_then_counts_as_empty() {
+async fn an_unreadable_file_is_fetched_a_few_times_and_then_counts_as_empty() {
     let mut world = World::start(1, 1).await;
     let lease = lease(1, 1, 2, 60);
     let file = honest(&lease);
@@ -158,7 +158,7 @@ async fn a_file_that_can_not_be_read_is_fetched_a_few_times_and_then_counts_as_e
 }
 
 #[tokio::test]
-async fn what_was_fetched_in_vain_is_known_after_a_restart() {
+async fn failed_fetches_are_remembered_after_a_restart() {
     let mut world = World::start(1, 1).await;
     let lease = lease(1, 1, 2, 60);
     announce_broken(&world, &lease, &honest(&lease), "file").await;

@@ -29,7 +29,7 @@ async fn due(world: &World, epoch: u32) -> u128 {
 }
 
 #[tokio::test]
-async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due() {
+async fn a_job_that_breaks_a_rule_is_refused_with_its_code_and_makes_nothing_due() {
     let world = World::start(1, 1).await;
     let lease = running(1, 700);
     world.show(&lease);
@@ -86,7 +86,7 @@ async fn a_job_that_breaks_a_rule_is_refused_by_its_code_and_makes_nothing_due()
 }
 
 #[tokio::test]
-async fn a_body_that_can_not_be_read_is_answered_in_the_form_of_every_error() {
+async fn an_unreadable_body_is_answered_in_the_form_of_every_error() {
     let world = World::start(1, 1).await;
     let lease = running(1, 700);
     world.show(&lease);
@@ -131,7 +131,7 @@ async fn a_body_that_can_not_be_read_is_answered_in_the_form_of_every_error() {
 }
 
 #[tokio::test]
-async fn a_good_job_wakes_whoever_waits_for_it_and_nobody_else() {
+async fn a_good_job_wakes_only_the_requests_that_wait_for_it() {
     let world = World::start(1, 1).await;
     let lease = running(1, 700);
     world.show(&lease);
@@ -158,7 +158,7 @@ async fn a_good_job_wakes_whoever_waits_for_it_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn the_first_receipt_of_a_job_counts_also_after_a_restart() {
+async fn the_first_receipt_of_a_job_counts_even_after_a_restart() {
     let mut world = World::start(1, 1).await;
     let lease = running(1, 700);
     world.show(&lease);
@@ -203,7 +203,7 @@ async fn a_job_makes_due_the_seconds_from_its_receipt_to_the_end_of_its_window()
 }
 
 #[tokio::test]
-async fn due_is_cut_at_the_epochs_and_at_the_lease() {
+async fn due_ends_with_the_epoch_and_with_the_lease() {
     let world = World::start(1, 1).await;
     let lease = running(1, 3_000);
     world.show(&lease);
@@ -216,7 +216,7 @@ async fn due_is_cut_at_the_epochs_and_at_the_lease() {
     assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_500));
     post(2, (end - 50).get(), (end - 1).get()).await;
     assert_eq!((due(&world, 0).await, due(&world, 1).await), (500, 1_750), "up to the end of the lease");
-    // a cancellation moves the end closer
+    // a cancellation moves the end earlier
     let mut cancelled = lease.clone();
     cancelled.terms.end = first_end;
     world.show(&cancelled);
@@ -361,7 +361,7 @@ async fn about_to_end(world: &World) -> Lease {
 }
 
 #[tokio::test]
-async fn a_due_above_the_own_count_is_refused_and_any_below_is_signed() {
+async fn a_due_above_the_members_own_count_is_refused_and_any_below_is_signed() {
     let world = World::start(3, 2).await;
     let lease = about_to_end(&world).await;
     let terms = &lease.terms;

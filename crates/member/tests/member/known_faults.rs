@@ -29,7 +29,7 @@ async fn takes(change: impl FnOnce(&mut HeaderJob)) {
 /// or not a node can mine them. Right: a job counts only if its window contains the moment at which
 /// the member receives it.
 #[tokio::test]
-async fn known_fault_jobs_of_later_windows_are_taken() {
+async fn known_fault_jobs_of_later_windows_are_accepted() {
     let world = World::start(1, 1).await;
     let lease = started();
     world.show(&lease);
@@ -43,7 +43,7 @@ async fn known_fault_jobs_of_later_windows_are_taken() {
 /// it out, so its time is due and can't be mined. Right: sequences must ascend, or nodes hand it
 /// out.
 #[tokio::test]
-async fn known_fault_job_of_a_lower_sequence_is_taken() {
+async fn known_fault_job_of_a_lower_sequence_is_accepted() {
     let world = World::start(1, 1).await;
     let lease = started();
     world.show(&lease);
@@ -56,7 +56,7 @@ async fn known_fault_job_of_a_lower_sequence_is_taken() {
 /// Today: a member accepts a job whose free extranonce is one byte and counts it as due, but no
 /// node hands it out. Right: one smallest length for members and nodes.
 #[tokio::test]
-async fn known_fault_job_without_room_for_miners_is_taken() {
+async fn known_fault_job_without_room_for_miners_is_accepted() {
     takes(|job| job.tail_length = 1).await;
     takes(|job| job.tail_length = 0).await;
 }
@@ -64,7 +64,7 @@ async fn known_fault_job_without_room_for_miners_is_taken() {
 /// Today: a member accepts a job whose sequence exceeds 32 bits and counts it as due, but nodes
 /// refuse all its shares. Right: members refuse it, or nodes count its shares.
 #[tokio::test]
-async fn known_fault_job_of_a_large_sequence_is_taken() {
+async fn known_fault_job_of_a_large_sequence_is_accepted() {
     takes(|job| job.sequence = 1 << 32).await;
 }
 

@@ -15,7 +15,7 @@ fn file(lease: &Lease, epoch: u32, shares: usize) -> Evidence {
 }
 
 #[tokio::test]
-async fn a_root_that_breaks_a_rule_is_refused_by_its_code_and_not_kept() {
+async fn a_root_that_breaks_a_rule_is_refused_with_its_code_and_not_stored() {
     let world = World::start(1, 1).await;
     let lease = lease(1, 1, 3, 60);
     let terms = &lease.terms;
@@ -53,7 +53,7 @@ async fn a_root_that_breaks_a_rule_is_refused_by_its_code_and_not_kept() {
     ] {
         let root = root(terms, 0, commitment, elsewhere);
         assert_eq!(refused(&root).await, (422, "evidence-url".into()), "{elsewhere}");
-        let (_, answer) = world.raw("POST", "v1/roots", serde_json::to_vec(&root).unwrap()).await;
+        let (_, answer) = world.raw_post("v1/roots", serde_json::to_vec(&root).unwrap()).await;
         let message = format!("evidence URL: expected http or https, got {elsewhere}{why}");
         assert_eq!(answer["message"], message);
     }
@@ -111,7 +111,7 @@ async fn tried_twice(world: &World, lease: &Lease, commitment: Commitment) {
 }
 
 #[tokio::test]
-async fn evidence_that_can_not_be_fetched_stays_pending_until_it_can() {
+async fn unfetchable_evidence_stays_pending_until_it_can_be_fetched() {
     let world = World::start(1, 1).await;
     let lease = lease(1, 1, 2, 60);
     world.show(&lease);
@@ -143,7 +143,7 @@ async fn a_damaged_file_is_fetched_again_until_the_right_one_comes() {
 }
 
 #[tokio::test]
-async fn evidence_is_not_looked_for_where_the_provider_did_not_sign_that_it_is() {
+async fn evidence_is_fetched_only_from_the_signed_url() {
     let world = World::start(1, 1).await;
     let lease = lease(1, 1, 2, 60);
     world.show(&lease);
@@ -155,7 +155,7 @@ async fn evidence_is_not_looked_for_where_the_provider_did_not_sign_that_it_is()
 }
 
 #[tokio::test]
-async fn evidence_without_end_is_cut_off_a_few_times_and_then_counts_as_empty() {
+async fn endless_evidence_is_cut_off_a_few_times_and_then_counts_as_empty() {
     let world = World::start(1, 1).await;
     let (endless, long) = (lease(1, 1, 2, 60), lease(2, 1, 2, 60));
     world.show(&endless);
@@ -292,7 +292,7 @@ async fn a_late_root_counts_when_enough_members_had_it_in_time() {
 }
 
 #[tokio::test]
-async fn that_enough_members_had_a_root_in_time_is_known_after_a_restart() {
+async fn a_late_root_that_counts_still_counts_after_a_restart() {
     let mut late = Late::start(2, 2).await;
     for peer in &late.peers {
         peer.says(late.heard(true));
@@ -306,7 +306,7 @@ async fn that_enough_members_had_a_root_in_time_is_known_after_a_restart() {
 }
 
 #[tokio::test]
-async fn other_members_are_asked_over_connections_that_are_kept() {
+async fn connections_to_other_members_are_reused() {
     let late = Late::start(1, 1).await;
     late.post().await;
     let peer = &late.peers[0];
@@ -316,7 +316,7 @@ async fn other_members_are_asked_over_connections_that_are_kept() {
 }
 
 #[tokio::test]
-async fn a_provider_with_many_late_roots_does_not_keep_others_from_being_asked_about() {
+async fn many_late_roots_of_one_provider_do_not_delay_questions_about_others() {
     let late = Late::start(1, 1).await;
     let peer = &late.peers[0];
     peer.hangs();
@@ -340,7 +340,7 @@ async fn a_provider_with_many_late_roots_does_not_keep_others_from_being_asked_a
 }
 
 #[tokio::test]
-async fn too_few_members_that_had_a_root_in_time_do_not_make_it_count() {
+async fn a_late_root_that_too_few_members_had_in_time_does_not_count() {
     let late = Late::start(4, 2).await;
     let mut other = late.heard(true);
     other.root.root.commitment.root = B256::repeat_byte(6);
@@ -361,7 +361,7 @@ async fn too_few_members_that_had_a_root_in_time_do_not_make_it_count() {
 }
 
 #[tokio::test]
-async fn a_root_that_is_still_checked_holds_the_last_word_back_until_half_the_window_has_passed() {
+async fn a_root_under_check_holds_the_last_word_back_until_half_the_window_has_passed() {
     // the epoch ended 1,000 s ago; half the window is 1,200 s at first, then 900 s
     let mut late = Late::start(1, 1).await;
     late.lease.window = 2_400;
@@ -391,7 +391,7 @@ async fn a_root_that_is_still_checked_holds_the_last_word_back_until_half_the_wi
 }
 
 #[tokio::test]
-async fn a_root_of_another_lease_can_not_be_passed_off() {
+async fn a_root_of_another_lease_cannot_be_passed_off() {
     let world = World::start(1, 1).await;
     let (first, second) = (lease(1, 1, 2, 60), lease(2, 1, 2, 60));
     world.show(&first);

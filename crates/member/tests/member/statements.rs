@@ -20,7 +20,7 @@ async fn counted() -> (World, Lease, Statement) {
 }
 
 #[tokio::test]
-async fn a_statement_as_of_another_moment_than_the_end_of_an_epoch_that_is_over_is_refused() {
+async fn a_statement_is_refused_unless_as_of_is_the_end_of_a_past_epoch() {
     let (world, lease, own) = counted().await;
     let terms = &lease.terms;
     let refused = async |as_of| world.not_signed(0, Statement { as_of, ..own }).await.0;
@@ -66,7 +66,7 @@ async fn work_below_what_was_verified_is_not_signed_as_if_it_were_all() {
 }
 
 #[tokio::test]
-async fn the_last_word_is_refused_as_long_as_a_root_can_still_come_in_time() {
+async fn the_last_word_is_refused_while_a_root_can_still_be_in_time() {
     let (world, mut lease, own) = counted().await;
     let last = Statement { last: true, ..own };
     assert_eq!(world.not_signed(0, last).await.0, "last-too-early", "the lease goes on");
@@ -78,7 +78,7 @@ async fn the_last_word_is_refused_as_long_as_a_root_can_still_come_in_time() {
 }
 
 #[tokio::test]
-async fn the_last_word_is_said_at_the_end_once_no_root_can_come_in_time_any_more() {
+async fn the_last_word_is_given_at_the_end_once_no_root_can_be_in_time_any_more() {
     let world = World::start(1, 1).await;
     let over = lease(1, 2, 2, 1_000);
     world.show(&over);
@@ -109,7 +109,7 @@ async fn nothing_is_signed_while_a_root_is_awaited_or_being_checked() {
 }
 
 #[tokio::test]
-async fn one_statement_that_can_not_be_signed_stops_the_batch_and_is_named() {
+async fn one_unsignable_statement_stops_the_batch_and_is_named() {
     let (world, lease, own) = counted().await;
     let mut second = lease.clone();
     second.terms.id = LeaseId(2);
@@ -132,7 +132,7 @@ async fn one_statement_that_can_not_be_signed_stops_the_batch_and_is_named() {
 }
 
 #[tokio::test]
-async fn figures_of_what_is_not_there_are_refused() {
+async fn figures_of_unknown_leases_and_epochs_are_refused() {
     let (world, ..) = counted().await;
     assert_eq!(code(world.client(0).statement(EpochId::new(LeaseId(9), 0)).await), "unknown-lease");
     assert_eq!(code(world.client(0).statement(EpochId::new(LeaseId(1), 3)).await), "no-such-epoch");

@@ -37,7 +37,7 @@ pub enum Served {
     Endless,
     /// These bytes, and no more; the connection stays open.
     Stalled(Vec<u8>),
-    /// One byte at a time, at intervals of so many milliseconds.
+    /// One byte at a time, at intervals of this many milliseconds.
     Dribbled(Vec<u8>, u64),
     /// A redirect to another file.
     Redirect(String),

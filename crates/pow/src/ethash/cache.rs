@@ -1,5 +1,5 @@
 //! The light cache, from which any item of the dataset can be computed.
-#![allow(unsafe_code)] // one view of the items as bytes, one wish to the kernel
+#![allow(unsafe_code)] // one view of the items as bytes, one hint to the kernel
 
 use super::{
     epoch::{EthashEpoch, ITEM_BYTES, PAGE_BYTES},
@@ -35,7 +35,7 @@ impl std::fmt::Debug for LightCache {
 
 /// The number of bytes is not that of the epoch's cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("light cache of epoch {}: expected {expected} bytes, got {actual}", epoch.index())]
+#[error("light cache of DAG epoch {}: expected {expected} bytes, got {actual}", epoch.index())]
 pub struct WrongCacheLength {
     /// The epoch asked for.
     pub epoch: EthashEpoch,
@@ -183,8 +183,8 @@ fn grow(
     for round in 1..=CACHE_ROUNDS {
         let mut before = items[count - 1].words();
         for index in 0..count {
-            // this item as the last round left it decides which item is mixed in, so that is known
-            // early
+            // this item, as the last round left it, decides which item is mixed in, so the choice
+            // is known early
             if let Some(ahead) = items.get(index + LOOKAHEAD) {
                 prefetch::<true>(&items, modulo.of(ahead.word(0)) as usize);
             }

@@ -35,7 +35,7 @@ pub struct EthashEpoch {
 /// Caches grow with the block number without end. The limit keeps an invented block number from
 /// requiring gigabytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("block {block}: expected an epoch of at most {}, got {epoch}", EthashEpoch::LAST_INDEX)]
+#[error("block {block}: expected a DAG epoch of at most {}, got {epoch}", EthashEpoch::LAST_INDEX)]
 pub struct EpochOutOfRange {
     /// The block asked for.
     pub block: u64,
@@ -95,7 +95,7 @@ impl EthashEpoch {
         Ok(Self { index: epoch as u32, seed_rounds: seed_rounds as u32 })
     }
 
-    /// The number that sizes follow.
+    /// The number that determines the sizes.
     #[must_use]
     pub const fn index(self) -> u32 {
         self.index

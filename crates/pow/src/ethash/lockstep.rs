@@ -24,7 +24,7 @@ const MIX_WORDS: usize = PAGE_ITEMS * ITEM_WORDS;
 /// Items in one read of the dataset.
 const PAGE_ITEMS: usize = 2;
 
-/// Most seals in lockstep: so many reads are then under way that more of them gain nothing.
+/// Largest number of seals in lockstep: with this many reads under way, more would gain nothing.
 pub(super) const MOST: usize = 6 * LANES;
 
 /// Computes the seals of the inputs, at most [`MOST`].
@@ -145,7 +145,7 @@ impl Walk {
         }
     }
 
-    /// Compresses each four words to one: 32 bytes, as in headers.
+    /// Compresses every four words to one: 32 bytes, as in headers.
     #[inline(always)]
     fn compressed(&self) -> B256 {
         let mut hash = B256::ZERO;
@@ -214,7 +214,7 @@ fn other_parents<const NEAR: bool>(
         for ((mix, place), at) in mixes.iter_mut().zip(places).zip(&mut *parents) {
             let item = &items[*at as usize];
             let next = fnv(mix.word(word), item.word(word));
-            // after the last parent this is the index of one that nobody needs
+            // after the last parent, this index is not needed
             *at = modulo.of(fnv(place ^ step, next));
             prefetch::<NEAR>(items, *at as usize);
             mix.mix_in(item);

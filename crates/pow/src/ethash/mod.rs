@@ -1,5 +1,5 @@
 //! Light checks of seals for Ethash (Ethereum's yellow paper, appendix J) and Etchash, which
-//! differs only in its epochs (ECIP-1099).
+//! differs only in its epochs (ECIP-1099). An *epoch* in this module is a DAG epoch.
 //!
 //! A miner makes a seal by 64 reads of 128 bytes in a dataset of gigabytes, each at a place decided
 //! by the read before it. A checker has only a [`LightCache`], a thousandth the size, and computes
@@ -8,7 +8,8 @@
 //! [`hashimoto_light_many`] takes many seals in lockstep to have many reads under way.
 //!
 //! A seal whose mix is given can be refused sooner: [`result_of_mix`] needs no cache.
-#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // sizes bounded by the last epoch, places taken modulo the length
+// the last epoch bounds the sizes, and places are taken modulo the length
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod cache;
 mod epoch;

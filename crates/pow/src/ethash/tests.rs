@@ -205,7 +205,7 @@ fn blocks_beyond_the_last_epoch_are_refused() {
     assert!(etchash(2048 * 60_000).is_err());
     assert!(ethash(u64::MAX).is_err() && etchash(u64::MAX).is_err());
     let text = ethash(2048 * 30_000).unwrap_err().to_string();
-    assert_eq!(text, "block 61440000: expected an epoch of at most 2047, got 2048");
+    assert_eq!(text, "block 61440000: expected a DAG epoch of at most 2047, got 2048");
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Words for Eight {
 /// The machine must have AVX2, and `table` point to `N * 8` blocks that may be written.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) unsafe fn mix_8(blocks: &mut [Block], table: *mut Block) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees it.
     unsafe { columns::mix::<Eight>(blocks, table) }
 }
 
@@ -148,7 +148,7 @@ pub(super) unsafe fn mix_8(blocks: &mut [Block], table: *mut Block) {
 /// The machine must have AVX2, and `table` point to `N` blocks that may be written.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) unsafe fn mix_1(blocks: &mut [Block], table: *mut Block) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees it.
     unsafe { mix::<Single, 1>(blocks, table) }
 }
 
@@ -159,6 +159,6 @@ pub(super) unsafe fn mix_1(blocks: &mut [Block], table: *mut Block) {
 /// The machine must have AVX2, and `table` point to `N * 2 * G` blocks that may be written.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) unsafe fn mix_pairs<const G: usize>(blocks: &mut [Block], table: *mut Block) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees it.
     unsafe { mix::<Pair, G>(blocks, table) }
 }

@@ -168,7 +168,7 @@ impl Words for Sixteen {
 /// written.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,bmi1,bmi2")]
 pub(super) unsafe fn mix_16(blocks: &mut [Block], table: *mut Block) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees it.
     unsafe { columns::mix::<Sixteen>(blocks, table) }
 }
 
@@ -179,7 +179,7 @@ pub(super) unsafe fn mix_16(blocks: &mut [Block], table: *mut Block) {
 /// The machine must have AVX-512 F and VL, and `table` point to `N` blocks that may be written.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,bmi1,bmi2")]
 pub(super) unsafe fn mix_1(blocks: &mut [Block], table: *mut Block) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees it.
     unsafe { mix::<Single, 1>(blocks, table) }
 }
 
@@ -191,6 +191,6 @@ pub(super) unsafe fn mix_1(blocks: &mut [Block], table: *mut Block) {
 /// written.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,bmi1,bmi2")]
 pub(super) unsafe fn mix_fours<const G: usize>(blocks: &mut [Block], table: *mut Block) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees it.
     unsafe { mix::<Four, G>(blocks, table) }
 }

@@ -10,7 +10,7 @@
 
 use super::block::{Block, HALF, N, ROW};
 
-/// Most lanes that a vector may have.
+/// Largest number of lanes of a vector.
 pub(super) const MOST: usize = 16;
 
 /// One word of each of `LANES` scrypts.
@@ -113,9 +113,9 @@ pub(super) unsafe fn mix<W: Words>(blocks: &mut [Block], table: *mut Block) {
     let stride = W::LANES * ROW;
     let table: *mut u8 = table.cast();
     let blocks: *mut u8 = blocks.as_mut_ptr().cast();
-    // SAFETY: lane pointers are at most `W::LANES - 1` rows from their base where they are looked
-    // at, and a base is the blocks or one of the `N` strides of the table; the rest is the
-    // caller's.
+    // SAFETY: a lane pointer that is read or written is at most `W::LANES - 1` rows from its base,
+    // and a base is the blocks or one of the `N` strides of the table; the caller guarantees the
+    // rest.
     unsafe {
         let lanes = lanes_from(blocks);
         let mut low = W::read(to_read(lanes));

@@ -70,8 +70,8 @@ impl Kernel {
     /// `scryptROMix` of the first [`Kernel::lanes`] of `blocks`.
     pub(super) fn run(self, blocks: &mut [Block], table: &mut [Block]) {
         assert!(blocks.len() >= self.lanes && table.len() >= N.saturating_mul(self.lanes));
-        // SAFETY: kernels come from `of` only, which looks at the machine; the table's length was
-        // just looked at.
+        // SAFETY: kernels come only from `of`, which checks the machine; the table's length was
+        // checked above.
         unsafe { (self.mix)(blocks, table.as_mut_ptr()) }
     }
 }

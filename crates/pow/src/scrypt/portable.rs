@@ -84,6 +84,6 @@ impl Rows for Row {
 ///
 /// `table` must point to `N` blocks that may be written.
 pub(super) unsafe fn mix_1(blocks: &mut [Block], table: *mut Block) {
-    // SAFETY: no instructions are asked for; the table is the caller's.
+    // SAFETY: `Row` needs no special instructions; the caller guarantees the table.
     unsafe { mix::<Row, 1>(blocks, table) }
 }

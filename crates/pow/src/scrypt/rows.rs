@@ -130,8 +130,8 @@ pub(super) unsafe fn mix<R: Rows, const G: usize>(blocks: &mut [Block], table: *
     let stride = lanes * ROW;
     let table: *mut u8 = table.cast();
     let blocks: *mut u8 = blocks.as_mut_ptr().cast();
-    // SAFETY: lane pointers are at most `lanes - 1` rows from their base where they are looked at,
-    // and a base is the blocks or one of the `N` strides of the table; the rest is the caller's.
+    // SAFETY: a lane pointer that is read or written is at most `lanes - 1` rows from its base, and
+    // a base is the blocks or one of the `N` strides of the table; the caller guarantees the rest.
     unsafe {
         let mut low = [R::read(to_read(lanes_from(blocks))); G];
         let mut high = low;

@@ -16,7 +16,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Memory for any number of headers. Huge pages gave nothing: two megabytes fit in the
+    /// Memory for any number of headers. Huge pages gained nothing: two megabytes fit in the
     /// second-level TLB.
     #[must_use]
     #[allow(clippy::arithmetic_side_effects)] // at most 16 lanes

@@ -75,7 +75,7 @@ impl Engine {
         self.way().engine() == self
     }
 
-    /// Fewest messages for which the engine is faster than one message at a time.
+    /// Smallest number of messages for which the engine is faster than one message at a time.
     pub(super) const fn worth_it(self) -> usize {
         match self {
             Self::One => 1,
@@ -157,8 +157,8 @@ fn put(to: &mut [HashedHeader; WIDEST], from: impl IntoIterator<Item = HashedHea
     }
 }
 
-/// Bare compressions, `rounds` times as many as the engine does at once: the limit with which
-/// benchmarks compare.
+/// Bare compressions, `rounds` times as many as the engine does at once: the limit that benchmarks
+/// compare with.
 #[doc(hidden)]
 #[must_use]
 pub fn bare_compressions(engine: Engine, rounds: usize) -> u32 {

@@ -9,7 +9,8 @@ use super::{
 use alloy_primitives::B256;
 use arrayvec::ArrayVec;
 
-/// Most shapes gathered at the same time. Headers of further shapes are hashed one by one.
+/// Largest number of shapes gathered at the same time. Headers of further shapes are hashed one by
+/// one.
 const SHAPES: usize = 16;
 
 impl HeaderTemplate {

@@ -1,7 +1,7 @@
 //! Words of several messages side by side, one message in each lane.
 //!
-//! The circle with [`compress`] is intended: its functions are generic over lanes, and each kind of
-//! lanes holds the one compiled copy of them.
+//! The import cycle with [`compress`] is intended: its functions are generic over lanes, and each
+//! kind of lanes holds the one compiled copy of them.
 #![allow(unsafe_code)]
 
 use super::compress::{self, Message};

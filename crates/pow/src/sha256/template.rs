@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use std::ops::Range;
 
-/// Most headers that any engine hashes at once.
+/// Largest number of headers that any engine hashes at once.
 pub(crate) const WIDEST: usize = 16;
 
 /// The part of a header that all shares of a job have in common, laid out for hashing: a coinbase

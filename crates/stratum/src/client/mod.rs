@@ -24,7 +24,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Events that may wait for the caller; while there are so many, the pool is not read.
+/// Events that may wait for the caller; while the limit is reached, the pool is not read.
 const EVENTS: usize = 256;
 /// Shares that may wait for the socket.
 const SUBMITS: usize = 4_096;
@@ -35,9 +35,9 @@ pub enum ConnectError {
     /// Not plain Stratum V1 over TCP.
     #[error("{address}: {scheme}:// is not served: expected stratum+tcp://")]
     Scheme {
-        /// Where to.
+        /// The address.
         address: String,
-        /// What was asked for.
+        /// The requested scheme.
         scheme: String,
     },
     /// No host, or no port.
@@ -49,15 +49,15 @@ pub enum ConnectError {
     /// Refused, unreachable, or no such host.
     #[error("{address}: {source}")]
     Io {
-        /// Where to.
+        /// The address.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// No connection in time.
     #[error("{address}: no connection within {seconds} s")]
     Timeout {
-        /// Where to.
+        /// The address.
         address: String,
         /// How long we waited.
         seconds: u64,
@@ -117,7 +117,7 @@ impl UpstreamEvents {
 /// Opens a session over `network`.
 ///
 /// # Errors
-/// [`ConnectError`] when there is no connection; everything later comes as an event.
+/// [`ConnectError`] when there is no connection; every later failure is an event.
 pub async fn connect(
     network: &dyn Network,
     options: ConnectOptions,
@@ -147,7 +147,7 @@ mod tests {
     use hashlease_net::Tcp;
 
     #[tokio::test]
-    async fn what_is_no_address_is_named() {
+    async fn invalid_addresses_are_named() {
         for (address, words) in [
             ("pool.example", "expected host:port"),
             (":3333", "expected host:port"),

@@ -104,7 +104,7 @@ impl ClientSession {
                 json!([["version-rolling"], wish]),
             ));
         }
-        // don't wait for the answer to mining.configure: some pools never give it
+        // don't wait for the answer to mining.configure: some pools never send it
         opening.push_str(&encode::request(SUBSCRIBE, "mining.subscribe", json!([self.options.agent])));
         self.write(&opening).await?;
         let begun = Instant::now();

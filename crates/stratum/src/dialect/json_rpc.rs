@@ -9,8 +9,8 @@ use std::fmt;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Id(pub IdText);
 
-/// The JSON text of an [`Id`], untouched: a number beyond 64 bits or with a fraction comes back as
-/// it was.
+/// The JSON text of an [`Id`], untouched: a number beyond 64 bits or with a fraction is returned
+/// unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdText(Box<str>);
 
@@ -21,7 +21,7 @@ impl Default for IdText {
 }
 
 impl IdText {
-    /// Null or missing: a notification, which wants no answer.
+    /// Null or missing: a notification, which gets no answer.
     #[must_use]
     pub fn is_null(&self) -> bool {
         &*self.0 == "null"

@@ -41,7 +41,7 @@ pub enum Received {
 /// An answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Yes: the share is accepted, the worker is authorised, the wish is noted.
+    /// Yes: the share is accepted, the worker is authorised, the suggestion is noted.
     Accepted,
     /// To `mining.subscribe`.
     Subscribed {

@@ -8,7 +8,7 @@ use hashlease_primitives::{Difficulty, JobKind, Target};
 pub struct RequestError {
     /// Method as it came.
     pub method: &'static str,
-    /// Which field.
+    /// The field.
     pub field: &'static str,
     /// What it should be.
     pub expected: String,
@@ -21,7 +21,7 @@ pub struct RequestError {
 pub struct VersionRolling {
     /// Bits that it can roll.
     pub mask: u32,
-    /// Fewest bits that it wants.
+    /// Smallest number of bits that it accepts.
     pub min_bit_count: u32,
 }
 
@@ -61,14 +61,14 @@ pub enum MinerRequest {
     Submit(Submit),
     /// `mining.configure` (BIP 310).
     Configure {
-        /// Its wish for version bits.
+        /// The version bits that it asks for.
         version_rolling: Option<VersionRolling>,
         /// Names of other extensions.
         others: Vec<String>,
     },
     /// `mining.extranonce.subscribe`.
     ExtranonceSubscribe,
-    /// `mining.suggest_difficulty` or `mining.suggest_target`: a wish, nothing more.
+    /// `mining.suggest_difficulty` or `mining.suggest_target`: a suggestion, nothing more.
     Suggest {
         /// The difficulty if it could be read.
         difficulty: Option<Difficulty>,

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct AcceptOptions {
     /// Who connects, for the log: `miners` or `nodes`.
     pub peers: &'static str,
-    /// Most connections at the same time; further ones are closed at once.
+    /// Largest number of connections at the same time; further ones are closed at once.
     pub max_connections: usize,
     /// How long sessions may take to end once `stop` is ready. Those that take longer are dropped.
     pub farewell: Duration,

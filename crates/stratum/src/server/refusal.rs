@@ -25,7 +25,7 @@ pub enum SessionRefusal {
     /// No lease is active that this worker could mine for.
     #[error("no active lease for this worker")]
     NoActiveLease,
-    /// The worker's name says another lease than the connection mines for already.
+    /// The worker's name pins another lease than the one the connection mines for.
     #[error("connection mines for lease {0}")]
     ConnectionOfOtherLease(LeaseId),
     /// The connection has as many authorised workers as it may have.

@@ -20,7 +20,7 @@ use tokio::{
 pub struct SessionLimits {
     /// Bounds on lines. [`ServerSession::idle`] replaces the idle time.
     pub lines: LineLimits,
-    /// Most answers that may be pending; while there are so many, no line is read.
+    /// Limit on pending answers; while it is reached, no line is read.
     pub answers_in_flight: usize,
     /// Longest time of one write.
     pub write: Duration,
@@ -127,8 +127,8 @@ where
     let mut lines = LineReader::new(reader, limits.lines);
     let mut answers = Answers::new(limits.order);
     let end = converse(&mut lines, &mut writer, session, &mut answers, limits).await;
-    // what was submitted before the end counts all the same, and a peer that closed only its
-    // sending side still reads
+    // shares submitted before the end still count, and a peer that closed only its sending side
+    // still reads
     if limits.order == AnswerOrder::AsRequested {
         let mut text = String::new();
         while let Some((id, answer)) = answers.next().await {

@@ -13,7 +13,7 @@ pub(crate) enum Tree {
     Node(Box<Tree>, Box<Tree>),
     /// A hash and a count without anything below.
     Phantom(B256, u64),
-    /// A tree that is said to count something else than it does.
+    /// A tree whose claimed count is not its own.
     Claimed(Box<Tree>, u64),
 }
 

@@ -220,20 +220,20 @@ impl Crate {
 }
 
 /// Sets of files that import each other, directly or through other files.
-pub(crate) fn circles(files: &Files) -> Vec<Vec<PathBuf>> {
+pub(crate) fn cycles(files: &Files) -> Vec<Vec<PathBuf>> {
     let reach: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> =
         files.keys().map(|file| (file, reachable(files, file))).collect();
     let reaches = |from: &PathBuf, to: &PathBuf| reach.get(from).is_some_and(|reached| reached.contains(to));
-    let mut circles: Vec<Vec<PathBuf>> = Vec::new();
+    let mut cycles: Vec<Vec<PathBuf>> = Vec::new();
     for file in files.keys().filter(|file| reaches(file, file)) {
-        if circles.iter().any(|circle| circle.contains(file)) {
+        if cycles.iter().any(|cycle| cycle.contains(file)) {
             continue;
         }
-        circles.push(
+        cycles.push(
             files.keys().filter(|other| reaches(file, other) && reaches(other, file)).cloned().collect(),
         );
     }
-    circles
+    cycles
 }
 
 fn reachable<'a>(files: &'a Files, from: &PathBuf) -> BTreeSet<&'a PathBuf> {
@@ -253,7 +253,7 @@ fn reachable<'a>(files: &'a Files, from: &PathBuf) -> BTreeSet<&'a PathBuf> {
 mod tests {
     use super::*;
 
-    /// A crate in a folder of its own: its imports as `a.rs -> b.rs`, and its circles.
+    /// A crate in a folder of its own: its imports as `a.rs -> b.rs`, and its cycles.
     fn drawn(sources: &[(&str, &str)]) -> (Vec<String>, Vec<Vec<String>>) {
         let folder = tempfile::tempdir().unwrap();
         for (file, text) in sources {
@@ -266,32 +266,32 @@ mod tests {
         let imports = files.iter().flat_map(|(file, imports)| {
             imports.keys().map(move |target| format!("{} -> {}", shown(file), shown(target)))
         });
-        let circles = circles(&files);
-        (imports.collect(), circles.iter().map(|circle| circle.iter().map(shown).collect()).collect())
+        let cycles = cycles(&files);
+        (imports.collect(), cycles.iter().map(|cycle| cycle.iter().map(shown).collect()).collect())
     }
 
     #[test]
     fn re_exports_are_no_imports_and_lead_to_the_defining_file() {
-        let (imports, circles) = drawn(&[
+        let (imports, cycles) = drawn(&[
             ("lib.rs", "mod a; mod b; pub use a::{A, make}; pub use b::B; fn f() { x.make }"),
             ("a.rs", "use crate::B; pub struct A; pub fn make() -> B {}"),
             ("b.rs", "pub struct B;"),
         ]);
         assert_eq!(imports, ["a.rs -> b.rs"]);
-        assert!(circles.is_empty());
+        assert!(cycles.is_empty());
     }
 
     #[test]
     fn items_of_the_root_tie_a_module_to_it() {
         let root = ("lib.rs", "mod a; pub use a::A; pub struct Config; fn run() { let _: A; }");
-        let (imports, circles) = drawn(&[root, ("a.rs", "use super::Config; pub struct A;")]);
+        let (imports, cycles) = drawn(&[root, ("a.rs", "use super::Config; pub struct A;")]);
         assert_eq!(imports, ["a.rs -> lib.rs", "lib.rs -> a.rs"]);
-        assert_eq!(circles, [["a.rs", "lib.rs"]]);
+        assert_eq!(cycles, [["a.rs", "lib.rs"]]);
     }
 
     #[test]
-    fn a_circle_of_three_files_leaves_out_files_that_only_lead_to_it() {
-        let (_, circles) = drawn(&[
+    fn a_cycle_of_three_files_leaves_out_files_that_only_lead_to_it() {
+        let (_, cycles) = drawn(&[
             ("lib.rs", "mod a; mod b; mod c; mod d; mod e;"),
             ("a.rs", "use crate::b::{self, B}; pub struct A(B); fn a() { b::b() }"),
             ("b.rs", "pub struct B; pub(crate) fn b() { crate::c::c() }"),
@@ -299,24 +299,24 @@ mod tests {
             ("d.rs", "use crate::{c::c, e::E};"),
             ("e.rs", "pub struct E;"),
         ]);
-        assert_eq!(circles, [["a.rs", "b.rs", "c.rs"]]);
+        assert_eq!(cycles, [["a.rs", "b.rs", "c.rs"]]);
     }
 
     #[test]
-    fn separate_circles_are_reported_separately() {
-        let (_, circles) = drawn(&[
+    fn separate_cycles_are_reported_separately() {
+        let (_, cycles) = drawn(&[
             ("lib.rs", "mod a; mod b; mod c; mod d;"),
             ("a.rs", "use crate::b::B; use crate::c::C; pub struct A;"),
             ("b.rs", "use crate::a::A; pub struct B;"),
             ("c.rs", "use crate::d::D; pub struct C;"),
             ("d.rs", "use crate::c::C; pub struct D;"),
         ]);
-        assert_eq!(circles, [["a.rs", "b.rs"], ["c.rs", "d.rs"]]);
+        assert_eq!(cycles, [["a.rs", "b.rs"], ["c.rs", "d.rs"]]);
     }
 
     #[test]
     fn folders_inline_modules_and_path_attributes_are_resolved() {
-        let (imports, circles) = drawn(&[
+        let (imports, cycles) = drawn(&[
             (
                 "lib.rs",
                 "mod a; mod inline { use crate::a::deep::D; pub struct I; mod file; } #[path = \"x/y.rs\"] mod z;",
@@ -335,7 +335,7 @@ mod tests {
             "lib.rs -> a/deep.rs",
         ];
         assert_eq!(imports, expected);
-        assert_eq!(circles, [["a/deep.rs", "lib.rs"]]);
+        assert_eq!(cycles, [["a/deep.rs", "lib.rs"]]);
     }
 
     #[test]

@@ -231,7 +231,7 @@ impl Reader {
         let mut public = false;
         while self.at < self.tokens.len() {
             if self.sign(self.at) == Some('#') {
-                if attributes.take(self) {
+                if attributes.read_attribute(self) {
                     // `#![cfg(test)]` is a file for tests alone
                     self.modules = vec![Module::default()];
                     return;
@@ -397,7 +397,7 @@ impl Reader {
     fn skip_item(&mut self) {
         let mut more = Attributes::default();
         while self.sign(self.at) == Some('#') {
-            more.take(self);
+            more.read_attribute(self);
         }
         // a comma ends a field or a variant, but may be part of an item
         const ITEMS: [&str; 16] = [
@@ -440,7 +440,7 @@ struct Attributes {
 
 impl Attributes {
     /// At a `#`: reads one attribute. Returns whether it makes the whole file a test.
-    fn take(&mut self, reader: &mut Reader) -> bool {
+    fn read_attribute(&mut self, reader: &mut Reader) -> bool {
         reader.at += 1;
         let inner = reader.sign(reader.at) == Some('!');
         if inner {

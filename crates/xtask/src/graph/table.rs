@@ -29,7 +29,7 @@ pub(crate) fn rows(crates: &Crates) -> String {
             })
             .map(|(name, _)| name)
             .collect();
-        // cargo allows no circle of crates; without this check one would not end
+        // cargo allows no cycle of crates; without this check one would not end
         if next.is_empty() {
             break;
         }

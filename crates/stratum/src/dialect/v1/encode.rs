@@ -105,7 +105,7 @@ mod tests {
     use crate::{Message, PoolNotice};
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_lines_are_read_back() {
         let job = Notify {
             job_id: "1f".into(),
             prev_hash: B256::repeat_byte(7),

@@ -11,7 +11,7 @@ use serde_json::{Value, value::RawValue};
 pub struct NoticeError {
     /// Method.
     pub method: &'static str,
-    /// Which field.
+    /// The field.
     pub field: &'static str,
     /// What it should be.
     pub expected: &'static str,
@@ -155,7 +155,7 @@ impl PoolNotice {
             }
             "mining.set_difficulty" => {
                 let fields = Fields { method: "mining.set_difficulty", list };
-                // the text itself, not a float of it; what is no list has no difficulty
+                // the text itself, not a float of it; without a list there is no difficulty
                 let raw: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
                 let text = raw.first().map_or("", |raw| raw.get().trim_matches('"'));
                 let difficulty: Difficulty =

@@ -78,7 +78,7 @@ fn mask(text: &str) -> Option<u32> {
     (digits.len() <= 8 && hexadecimal).then(|| u32::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// 1 to 64 hexadecimal digits, most significant first; zero is no target.
+/// 1 to 64 hexadecimal digits, most significant first; zero is not a target.
 fn target(text: &str) -> Option<Target> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     if digits.len() > 64 || digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -93,7 +93,7 @@ fn configure(fields: &Fields<'_>) -> Result<MinerRequest, RequestError> {
             .map_err(|_| fields.error("extensions", "a list of names", raw.get()))?,
         None => Vec::new(),
     };
-    // options that can't be read are no options
+    // unreadable options count as none
     let options: serde_json::Map<String, serde_json::Value> =
         fields.list.get(1).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let mut version_rolling = None;
@@ -127,7 +127,7 @@ impl MinerRequest {
         if method.starts_with("mining.suggest_difficulty") {
             // some write the number into the method's name
             let glued = method.trim_start_matches("mining.suggest_difficulty").trim_matches(['(', ')', ' ']);
-            // an unreadable wish is no wish
+            // an unreadable suggestion is ignored
             let list: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
             let text = list.first().map_or(glued, |raw| raw.get().trim_matches('"'));
             return Ok(Self::Suggest { difficulty: text.parse().ok(), target: None });
@@ -158,7 +158,7 @@ impl MinerRequest {
             "mining.configure" => configure(&Fields::read("mining.configure", params)?),
             "mining.extranonce.subscribe" => Ok(Self::ExtranonceSubscribe),
             "mining.suggest_target" => {
-                // an unreadable wish is no wish
+                // an unreadable suggestion is ignored
                 let list: Vec<&RawValue> = serde_json::from_str(params.get()).unwrap_or_default();
                 let text = list.first().map_or("", |raw| raw.get().trim_matches('"'));
                 Ok(Self::Suggest { difficulty: None, target: target(text) })
