@@ -3,11 +3,11 @@ pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {LeaseLens} from "contracts/src/LeaseLens.sol";
-import {Registry} from "contracts/src/Registry.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {console2} from "forge-std/console2.sol";
 import {Plan} from "script/Plan.sol";

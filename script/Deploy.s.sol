@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {Registry} from "contracts/src/Registry.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {console2} from "forge-std/console2.sol";
 import {DemoToken} from "script/DemoToken.sol";
 import {Plan} from "script/Plan.sol";

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {LeaseLens} from "contracts/src/LeaseLens.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
-import {Job, JobLib} from "contracts/src/libraries/JobLib.sol";
+import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {Job, JobLib} from "contracts/src/verify/JobLib.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @notice Contracts and nodes compute the same EIP-712 digests: `tests/vectors/eip712.json`,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
 import {Lease, Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
 import {Ends} from "tests/invariant/Ends.sol";
 
 /// @title The world that the handlers act in

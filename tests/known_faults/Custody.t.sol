@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {Rented} from "tests/support/Rented.sol";
 
 /// @notice Holds NFTs for their depositors, as lending markets and NFT pools do. It can't move

@@ -2,12 +2,12 @@
 pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {LeaseDescriptor} from "contracts/src/LeaseDescriptor.sol";
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {LeaseLens} from "contracts/src/LeaseLens.sol";
-import {Registry} from "contracts/src/Registry.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {ALGORITHM_SHA256D, Bounds, Lease, Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
+import {LeaseDescriptor} from "contracts/src/metadata/LeaseDescriptor.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {Test} from "forge-std/Test.sol";
 import {DemoToken} from "script/DemoToken.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {LeaseLens} from "contracts/src/LeaseLens.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
 import {Renting} from "tests/support/Renting.sol";
 
 /// @notice What binds a provider to an offer, how an offer is filled, and how it is cancelled.

@@ -2,9 +2,9 @@
 pragma solidity ^0.8.30;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
-import {Registry} from "contracts/src/Registry.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Bounds, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {StdStorage, stdStorage} from "forge-std/Test.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Balances} from "contracts/src/Balances.sol";
-import {LeaseLife} from "contracts/src/LeaseLife.sol";
-import {LeaseToken} from "contracts/src/LeaseToken.sol";
+import {Balances} from "contracts/src/escrow/Balances.sol";
+import {LeaseLife} from "contracts/src/escrow/LeaseLife.sol";
+import {LeaseToken} from "contracts/src/escrow/LeaseToken.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Admission, ENDING_AS_RENTED, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LeaseStorage} from "contracts/src/LeaseStorage.sol";
+import {LeaseStorage} from "contracts/src/escrow/LeaseStorage.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Purse} from "contracts/src/libraries/Packed.sol";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Balances} from "contracts/src/Balances.sol";
-import {LeaseToken} from "contracts/src/LeaseToken.sol";
+import {Balances} from "contracts/src/escrow/Balances.sol";
+import {LeaseToken} from "contracts/src/escrow/LeaseToken.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {ENDING_CANCELLED, ENDING_TERMINATED, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";

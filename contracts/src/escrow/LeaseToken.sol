@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LeaseStorage} from "contracts/src/LeaseStorage.sol";
+import {LeaseStorage} from "contracts/src/escrow/LeaseStorage.sol";
 import {IERC4906} from "contracts/src/interfaces/IERC4906.sol";
 import {IERC4907} from "contracts/src/interfaces/IERC4907.sol";
 import {ILeaseDescriptor} from "contracts/src/interfaces/ILeaseDescriptor.sol";

@@ -28,7 +28,7 @@ import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
-import {TokenLabel} from "contracts/src/libraries/TokenLabel.sol";
+import {TokenLabel} from "contracts/src/metadata/TokenLabel.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {MetadataReaderLib} from "solady/utils/MetadataReaderLib.sol";
