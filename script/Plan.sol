@@ -103,8 +103,11 @@ abstract contract Plan is Script {
             maxDuration: 30 days,
             minEpoch: isLocal ? 10 : 10 minutes,
             maxEpoch: 24 hours,
+            minEpochs: isLocal ? 2 : 6,
+            minNotice: isLocal ? 0 : 10 minutes,
             maxNotice: 2 hours,
-            minWindow: isLocal ? 10 : 1 hours,
+            minWindow: isLocal ? 10 : 24 hours,
+            minVoidingWindow: isLocal ? 10 : 192 hours,
             maxWindow: 30 days
         });
     }
