@@ -111,7 +111,7 @@ contract Check is Plan {
         for (uint256 i; i < facts.tokens.length; ++i) {
             TokenFact memory token = facts.tokens[i];
             _expect(registry.isTokenListed(token.at), string.concat(token.symbol, " is listed"));
-            _expect(registry.exposureCap(id, token.at) == token.cap, string.concat(token.symbol, "'s exposure cap"));
+            _expect(registry.limits(id, token.at).exposureCap == token.cap, string.concat(token.symbol, "'s exposure cap"));
         }
     }
 
@@ -125,7 +125,7 @@ contract Check is Plan {
             Registry.registerOracle.selector,
             Registry.listOracle.selector,
             Registry.listToken.selector,
-            Registry.setExposureCap.selector,
+            Registry.setLimits.selector,
             Registry.unpause.selector,
             Registry.setWrappedNative.selector,
             Registry.setTreasury.selector,

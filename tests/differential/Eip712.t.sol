@@ -97,11 +97,13 @@ contract Eip712Test is Test {
         o.minDuration = uint40(_uint(n, "minDuration"));
         o.maxDuration = uint40(_uint(n, "maxDuration"));
         o.notice = uint32(_uint(n, "notice"));
+        o.latestEnd = uint40(_uint(n, "latestEnd"));
         o.bondBps = uint16(_uint(n, "bondBps"));
         o.cancelBps = uint16(_uint(n, "cancelBps"));
         o.oracle = uint32(_uint(n, "oracle"));
         o.jobSigner = vm.parseJsonAddress(json, _field(n, "jobSigner"));
-        o.nodeKey = vm.parseJsonBytes32(json, _field(n, "nodeKey"));
+        o.taker = vm.parseJsonAddress(json, _field(n, "taker"));
+        o.boxKey = vm.parseJsonBytes32(json, _field(n, "boxKey"));
         o.expiry = uint40(_uint(n, "expiry"));
         o.counter = _uint(n, "counter");
         o.salt = _uint(n, "salt");

@@ -209,9 +209,9 @@ abstract contract Credits is Rents {
         uint32 epochs = _epochs(id);
         bool isGreedy = _draw(seed, "greedy") % 4 == 0;
         for (uint32 epoch = _firstValid(id); epoch < epochs; ++epoch) {
-            if (escrow.isVoid(id, epoch)) continue;
+            if (lens.isVoid(id, epoch)) continue;
             _rogue.voidEpoch(id, epoch, challenger);
-            _expect(escrow.isVoid(id, epoch) ? 1 : 0, 1, "void");
+            _expect(lens.isVoid(id, epoch) ? 1 : 0, 1, "void");
             if (!isGreedy) return;
         }
     }
@@ -224,7 +224,7 @@ abstract contract Credits is Rents {
     /// @dev The first epoch that is not void, or the number of epochs.
     function _firstValid(uint256 id) private view returns (uint32 epoch) {
         uint32 epochs = _epochs(id);
-        while (epoch < epochs && escrow.isVoid(id, epoch)) {
+        while (epoch < epochs && lens.isVoid(id, epoch)) {
             ++epoch;
         }
     }

@@ -57,7 +57,7 @@ abstract contract Purses is Ledger {
         return _draw(seed, "all") % 4 == 0 ? all : _draw(seed, "amount") % all + 1;
     }
 
-    function _newPurse() private returns (address) {
+    function _newPurse() internal returns (address) {
         return makeAddr(string.concat("purse ", vm.toString(++_purseCount)));
     }
 
@@ -75,7 +75,7 @@ abstract contract Purses is Ledger {
     function withdrawNative(uint256 seed) external {
         address who = _providers[_draw(seed, "provider") % 3].addr;
         if (escrow.balance(who, address(_wrapped)) == 0) _depositAs(who, tokens[2], 1e9, 1e9);
-        if (escrow.wrappedNative() == address(0)) _depositAs(who, tokens[2], 1, 1);
+        if (lens.wrappedNative() == address(0)) _depositAs(who, tokens[2], 1, 1);
         uint256 all = escrow.balance(who, address(_wrapped));
         uint256 amount = _part(seed, all);
         address to = _newPurse();
@@ -89,6 +89,11 @@ abstract contract Purses is Ledger {
         (address who, ERC20 what) = _creditor(_draw(seed, "who"));
         uint256 owed = escrow.balance(who, address(what));
         uint256 before = what.balanceOf(who);
+        // who deposited keeps the balance, unless it says otherwise
+        if (lens.keepsBalance(who)) {
+            vm.prank(who);
+            escrow.keepBalance(false);
+        }
         vm.prank(stranger);
         escrow.withdrawFor(address(what), who);
         _expect(what.balanceOf(who), before + owed, "pushed");
@@ -98,6 +103,7 @@ abstract contract Purses is Ledger {
         address[] memory all = accounts();
         for (uint256 t; t < TOKENS; ++t) {
             for (uint256 i; i < all.length; ++i) {
+                vm.prank(all[i]);
                 escrow.withdrawFor(address(tokens[t]), all[i]);
             }
         }
@@ -130,7 +136,7 @@ abstract contract Purses is Ledger {
         uint256 before = escrow.liabilities(what);
         uint256 gone;
         for (uint256 i; i < all.length; ++i) {
-            if (i == 0 || all[i] != all[i - 1]) gone += escrow.unreconciled(all[i], what);
+            if (i == 0 || all[i] != all[i - 1]) gone += lens.unreconciled(all[i], what);
         }
         vm.prank(stranger);
         escrow.reconcile(what, all);

@@ -58,8 +58,8 @@ contract OracleFaultsTest is Rented {
     /// fees are booked to the escrow and can never be withdrawn.
     /// @dev Right: registration refuses the escrow as payee.
     function test_KnownFault_FeesOfAnOracleWhosePayeeIsTheEscrow_AreStuck() public {
-        uint32 oracle = registry.registerOracle(makeAddr("oracle"), WINDOW, 300, address(escrow));
-        registry.setExposureCap(oracle, address(token), type(uint128).max);
+        uint32 oracle = _register(makeAddr("oracle"), WINDOW, 300, address(escrow));
+        _setCap(oracle, address(token), type(uint128).max);
         Offer memory o = _offer();
         o.oracle = oracle;
         _begin(o);

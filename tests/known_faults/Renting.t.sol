@@ -52,7 +52,7 @@ contract RentingFaultsTest is Rented {
     /// before the start free it again behind it. The sandwich costs gas only.
     /// @dev Right: the cancel fee is due before the start, too, so that filling a cap has a price.
     function test_KnownFault_AnExposureCap_IsFilledInFrontOfARentForNothing() public {
-        registry.setExposureCap(committeeId, address(token), 3 * (PAYMENT + BOND));
+        _setCap(committeeId, address(token), 3 * (PAYMENT + BOND));
         uint256 wealth = _balance(renter) + token.balanceOf(renter);
         uint256 first = _rent();
         uint256 second = _rent();

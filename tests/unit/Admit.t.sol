@@ -27,7 +27,7 @@ contract AdmitTest is Renting {
     // ---------------------------------------------------------------- amounts
 
     function test_AFill_ComesToPaymentBondWeightAndCap() public {
-        registry.setExposureCap(committeeId, address(token), 1e9);
+        _setCap(committeeId, address(token), 1e9);
         Admission memory a = _admit(_offer(), RATE, DURATION);
         assertEq(a.payment, 106_666_666, "106,666,665.7 rounded up");
         assertEq(a.bond, 21_333_333, "a fifth, 21,333,333.2 rounded down");

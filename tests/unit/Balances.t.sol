@@ -13,7 +13,7 @@ contract BalancesTest is Fixture {
     }
 
     function _unreconciled(address account) private view returns (uint256) {
-        return escrow.unreconciled(account, address(token));
+        return lens.unreconciled(account, address(token));
     }
 
     // ---------------------------------------------------------------- deposit
@@ -143,17 +143,17 @@ contract BalancesTest is Fixture {
         emit ILeaseEscrow.BalanceKept(provider.addr, true);
         vm.prank(provider.addr);
         escrow.keepBalance(true);
-        assertTrue(escrow.keepsBalance(provider.addr));
+        assertTrue(lens.keepsBalance(provider.addr));
         vm.prank(stranger);
         vm.expectRevert(_error(ILeaseEscrow.BalanceIsKept.selector, provider.addr));
         escrow.withdrawFor(address(token), provider.addr);
         _rent();
-        assertEq(escrow.counter(provider.addr), 0);
+        assertEq(lens.counter(provider.addr), 0);
         vm.startPrank(provider.addr);
         escrow.withdrawFor(address(token), provider.addr);
         escrow.keepBalance(false);
         vm.stopPrank();
-        assertFalse(escrow.keepsBalance(provider.addr));
+        assertFalse(lens.keepsBalance(provider.addr));
         assertEq(token.balanceOf(provider.addr), DEPOSIT - BOND);
         vm.prank(stranger);
         escrow.withdrawFor(address(token), provider.addr);
@@ -193,7 +193,7 @@ contract BalancesTest is Fixture {
         escrow.withdraw(address(huge), stranger, most);
         vm.expectRevert(error);
         escrow.deposit(address(huge), 1);
-        assertEq(escrow.unreconciled(stranger, address(huge)), most);
+        assertEq(lens.unreconciled(stranger, address(huge)), most);
         assertEq(escrow.balance(stranger, address(huge)), 0, "a withdrawal of all bits leaves the balance clean");
         address[] memory accounts = new address[](1);
         accounts[0] = stranger;
@@ -201,7 +201,7 @@ contract BalancesTest is Fixture {
         escrow.deposit(address(huge), most);
         vm.stopPrank();
         assertEq(escrow.balance(stranger, address(huge)), most);
-        assertEq(escrow.unreconciled(stranger, address(huge)), 0);
+        assertEq(lens.unreconciled(stranger, address(huge)), 0);
     }
 
     function test_WhenAPaymentWouldNotFit_NothingIsRented() public {

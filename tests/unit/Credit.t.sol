@@ -246,7 +246,7 @@ contract CreditTest is Rented {
     function test_WhenEverythingIsDelisted_CreditStillCounts() public {
         registry.listOracle(committeeId, false);
         registry.listToken(address(token), false);
-        registry.setExposureCap(committeeId, address(token), 0);
+        _setCap(committeeId, address(token), 0);
         registry.pause();
         _credit(id, 1, PROMISE, PROMISE, false);
         _expectFigures(PROMISE, PROMISE, START + EPOCH, false);

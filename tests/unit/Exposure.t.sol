@@ -11,7 +11,7 @@ import {Renting} from "tests/support/Renting.sol";
 /// leases may be open at once.
 contract ExposureTest is Renting {
     function _exposure() private view returns (uint256) {
-        return escrow.exposure(committeeId, address(token));
+        return lens.exposure(committeeId, address(token));
     }
 
     // ---------------------------------------------------------------- first and later leases
@@ -91,7 +91,7 @@ contract ExposureTest is Renting {
         Offer memory o = _offer();
         o.counter = 1;
         assertEq(escrow.lease(_rent(o, _request())).provider, provider.addr);
-        assertEq(escrow.counter(provider.addr), 1);
+        assertEq(lens.counter(provider.addr), 1);
         vm.prank(provider.addr);
         assertEq(escrow.bumpCounter(), 2);
         o.counter = 2;
@@ -101,34 +101,34 @@ contract ExposureTest is Renting {
     // ---------------------------------------------------------------- the cap
 
     function test_WhenTheCapIsOneShort_Reverts() public {
-        registry.setExposureCap(committeeId, address(token), 127_999_998);
+        _setCap(committeeId, address(token), 127_999_998);
         bytes4 selector = ILeaseEscrow.ExposureCapExceeded.selector;
         _refused(_offer(), _request(), _error(selector, 127_999_998, 127_999_999));
-        registry.setExposureCap(committeeId, address(token), 127_999_999);
+        _setCap(committeeId, address(token), 127_999_999);
         _rent();
         assertEq(_exposure(), 127_999_999);
         _refused(_offer(), _request(), _error(selector, 127_999_999, 255_999_998));
     }
 
     function test_WhenNoCapWasSet_NothingCanBeRented() public {
-        registry.setExposureCap(committeeId, address(token), 0);
+        _setCap(committeeId, address(token), 0);
         bytes4 selector = ILeaseEscrow.ExposureCapExceeded.selector;
         _refused(_offer(), _request(), _error(selector, 0, PAYMENT + BOND));
     }
 
     function test_AnotherOracleOrToken_HasItsOwnCap() public {
-        registry.setExposureCap(committeeId, address(token), PAYMENT + BOND);
+        _setCap(committeeId, address(token), PAYMENT + BOND);
         _rent();
         Offer memory o = _offer();
         o.oracle = majorityId;
         _rent(o, _request());
         _rent(_inAnotherToken(), _request());
         assertEq(_exposure(), PAYMENT + BOND);
-        assertEq(escrow.exposure(majorityId, address(token)), PAYMENT + BOND);
+        assertEq(lens.exposure(majorityId, address(token)), PAYMENT + BOND);
     }
 
     function test_ASettlement_MakesRoom() public {
-        registry.setExposureCap(committeeId, address(token), PAYMENT + BOND);
+        _setCap(committeeId, address(token), PAYMENT + BOND);
         _rent();
         _credit(1, 24, COMMITTED / 2, COMMITTED, true);
         escrow.collect(1);
@@ -164,7 +164,7 @@ contract ExposureTest is Renting {
 
     function test_ACapBelowTheExposure_StopsNewLeasesOnly() public {
         _rent();
-        registry.setExposureCap(committeeId, address(token), 1);
+        _setCap(committeeId, address(token), 1);
         _refused(_offer(), _request(), _error(ILeaseEscrow.ExposureCapExceeded.selector, 1, 255_999_998));
         _credit(1, 24, COMMITTED, COMMITTED, true);
         escrow.settle(1);

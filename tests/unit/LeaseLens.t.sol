@@ -28,13 +28,13 @@ contract LeaseLensTest is Fixture {
         Settlement memory s = v.settlement;
         assertTrue(s.possible, "possible");
         uint256 paid = _balance(provider.addr);
-        uint256 back = _balance(renter);
+        uint256 back = _held();
         uint256 fees = _balance(payee);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, renter, s.refund, s.slashed, s.bond, s.cancelFee);
+        emit ILeaseEscrow.Settled(id, s.refund, s.slashed, s.bond, s.cancelFee);
         escrow.settle(id);
         assertEq(_balance(provider.addr) - paid, s.amount + s.bond + s.cancelFee, "provider");
-        assertEq(_balance(renter) - back, s.refund + s.slashed, "owner");
+        assertEq(_held() - back, s.refund + s.slashed, "owner");
         assertEq(_balance(payee) - fees, s.fee, "payee");
         _expectNothingMore(id);
     }
@@ -215,7 +215,7 @@ contract LeaseLensTest is Fixture {
         _cancel(id);
         // seven epochs may still earn 0.364583… of the payment: 38,888,889, so 67,777,777 is out of
         // reach, 1,355,555 of it set aside, and 26,666,666 is released
-        assertEq(_balance(renter), 66_422_222);
+        assertEq(_held(), 66_422_222);
         _expectWhen(id, false, START + 7 hours + WINDOW);
         _expectSettlement(id, 106_666_666 - 26_666_666 - 66_422_222 - 1_355_555, 0, BOND, 1_355_555);
         vm.warp(START + 7 hours + WINDOW);

@@ -130,10 +130,10 @@ contract LeaseLensMarketTest is Fixture {
 
     function test_WhenTheExposureCapIsFull_ItIsNotRentable() public {
         _rent();
-        registry.setExposureCap(committeeId, address(token), 2 * (PAYMENT + BOND));
+        _setCap(committeeId, address(token), 2 * (PAYMENT + BOND));
         assertEq(_look(_offer()).exposed, PAYMENT + BOND);
         _expectRentable(_query(_offer()), true);
-        registry.setExposureCap(committeeId, address(token), 2 * (PAYMENT + BOND) - 1);
+        _setCap(committeeId, address(token), 2 * (PAYMENT + BOND) - 1);
         assertEq(_look(_offer()).admission.exposureCap, 2 * (PAYMENT + BOND) - 1);
         _expectRentable(_query(_offer()), false);
     }
@@ -232,7 +232,7 @@ contract LeaseLensMarketTest is Fixture {
 
     function test_ATokensState_IsGivenForEachOracle() public {
         _rent();
-        registry.setExposureCap(majorityId, address(token), 5);
+        _setCap(majorityId, address(token), 5);
         token.mint(address(escrow), 3);
         address[] memory tokens = new address[](2);
         tokens[0] = address(token);

@@ -151,7 +151,7 @@ contract LeaseNftTest is Rented {
         testOracle.voidEpoch(id, 1, challenger);
         _credit(id, 24, COMMITTED / 2, COMMITTED / 2, true);
         escrow.settle(id);
-        assertEq(_balance(renter), 3_333_333, "what was booked before is hers");
+        assertEq(_held(), 3_333_333, "what was booked before is hers");
         assertEq(_balance(stranger), 3_333_333 + 53_333_333);
     }
 
@@ -160,7 +160,7 @@ contract LeaseNftTest is Rented {
         vm.prank(stranger);
         escrow.cancel(id);
         assertEq(_balance(stranger), PAYMENT);
-        assertEq(_balance(renter), 0);
+        assertEq(_held(), 0);
     }
 
     function test_TheProvidersRights_DoNot() public {

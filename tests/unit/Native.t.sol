@@ -55,11 +55,11 @@ contract NativeTest is Renting {
     // ---------------------------------------------------------------- in
 
     function test_ANativeDeposit_IsWrapped() public {
-        assertEq(escrow.wrappedNative(), address(0));
+        assertEq(lens.wrappedNative(), address(0));
         vm.expectEmit(address(escrow));
         emit ILeaseEscrow.Deposited(provider.addr, address(wrapped), 1 ether);
         _depositBond();
-        assertEq(escrow.wrappedNative(), address(wrapped));
+        assertEq(lens.wrappedNative(), address(wrapped));
         assertEq(_nativeBalance(provider.addr), 1 ether);
         assertEq(escrow.liabilities(address(wrapped)), 1 ether);
         assertEq(wrapped.balanceOf(address(escrow)), 1 ether);
@@ -109,7 +109,7 @@ contract NativeTest is Renting {
         vm.prank(renter);
         vm.expectRevert(_error(ILeaseEscrow.NativeNotTaken.selector, address(token)));
         escrow.deposit{value: 5}(address(token), 5);
-        assertEq(escrow.wrappedNative(), address(0));
+        assertEq(lens.wrappedNative(), address(0));
     }
 
     function test_WhenTheRegistryNamesNone_NoNativeIsTaken() public {
@@ -133,7 +133,7 @@ contract NativeTest is Renting {
         escrow.deposit(address(wrapped), 5);
         vm.stopPrank();
         assertEq(_nativeBalance(renter), 5);
-        assertEq(escrow.wrappedNative(), address(0));
+        assertEq(lens.wrappedNative(), address(0));
     }
 
     function test_WhenTheWrappedTokenIsDelisted_NoNativeIsTaken() public {
@@ -147,7 +147,7 @@ contract NativeTest is Renting {
         _depositBond();
         vm.expectRevert(_error(IRegistry.WrappedNativeIsSet.selector, address(wrapped)));
         registry.setWrappedNative(stranger);
-        assertEq(escrow.wrappedNative(), registry.wrappedNative());
+        assertEq(lens.wrappedNative(), registry.wrappedNative());
     }
 
     function test_NativeCurrencyFromAnybodyElse_IsRefused() public {
@@ -189,7 +189,7 @@ contract NativeTest is Renting {
         assertEq(_nativeBalance(provider.addr), 0.6 ether);
         assertEq(wrapped.balanceOf(address(escrow)), 0.6 ether);
         assertEq(address(escrow).balance, 0);
-        assertEq(escrow.unreconciled(provider.addr, address(wrapped)), 0.4 ether);
+        assertEq(lens.unreconciled(provider.addr, address(wrapped)), 0.4 ether);
         assertEq(escrow.liabilities(address(wrapped)), 1 ether);
     }
 
@@ -208,7 +208,7 @@ contract NativeTest is Renting {
         assertEq(_nativeBalance(provider.addr), 1 ether);
         assertEq(wrapped.balanceOf(address(escrow)), 1 ether);
         assertEq(address(escrow).balance, 0);
-        assertEq(escrow.unreconciled(provider.addr, address(wrapped)), 0);
+        assertEq(lens.unreconciled(provider.addr, address(wrapped)), 0);
         vm.prank(provider.addr);
         escrow.withdraw(address(wrapped), refuser, 1 ether);
         assertEq(wrapped.balanceOf(refuser), 1 ether);
@@ -220,11 +220,11 @@ contract NativeTest is Renting {
         wrapped.deposit{value: 5}();
         wrapped.approve(address(escrow), 5);
         escrow.deposit(address(wrapped), 5);
-        assertEq(escrow.wrappedNative(), address(0), "nobody needed it so far");
+        assertEq(lens.wrappedNative(), address(0), "nobody needed it so far");
         escrow.withdrawNative(stranger, 5);
         vm.stopPrank();
         assertEq(stranger.balance, 5);
-        assertEq(escrow.wrappedNative(), address(wrapped));
+        assertEq(lens.wrappedNative(), address(wrapped));
     }
 
     function test_WhenTheReceiverIsNobodyOrTheAmountTooLarge_Reverts() public {

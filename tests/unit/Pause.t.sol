@@ -89,7 +89,7 @@ contract PauseTest is Renting {
         registry.pause();
         escrow.settle(2);
         escrow.settle(3);
-        assertEq(escrow.exposure(committeeId, address(token)), 0);
+        assertEq(lens.exposure(committeeId, address(token)), 0);
         _everybodyGetsOut();
     }
 
@@ -97,7 +97,7 @@ contract PauseTest is Renting {
         registry.pause();
         registry.listToken(address(token), false);
         registry.listOracle(committeeId, false);
-        registry.setExposureCap(committeeId, address(token), 0);
+        _setCap(committeeId, address(token), 0);
     }
 
     function _everybodyGetsOut() private {

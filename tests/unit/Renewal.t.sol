@@ -5,7 +5,7 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {ALGORITHM_SCRYPT, Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice A lease that continues another: a new lease from a fresh offer, without notice.
+/// @notice A lease that continues another: a new lease from a fresh offer, with the offer's notice.
 contract RenewalTest is Renting {
     function _renewal() private returns (RentRequest memory r) {
         r = _request();
@@ -13,11 +13,14 @@ contract RenewalTest is Renting {
         vm.warp(START);
     }
 
+    /// @dev The last second that gives notice.
+    uint40 private constant LATEST = END - 10 minutes;
+
     // ---------------------------------------------------------------- accepted
 
-    function test_ARenewal_StartsWhereTheOldLeaseEndsWithoutNotice() public {
+    function test_ARenewal_StartsWhereTheOldLeaseEnds() public {
         RentRequest memory r = _renewal();
-        vm.warp(END - 1);
+        vm.warp(LATEST);
         Offer memory o = _offer();
         bytes memory signature = _sign(o);
         vm.expectEmit(address(escrow));
@@ -29,15 +32,22 @@ contract RenewalTest is Renting {
         assertEq(escrow.lease(1).end, END, "the old one is as it was");
     }
 
-    function test_AtTheVeryEnd_ARenewalIsAccepted() public {
+    /// @dev The offer may be for machines at another site.
+    function test_ARenewal_GivesTheOffersNotice() public {
         RentRequest memory r = _renewal();
-        vm.warp(END);
-        assertEq(escrow.lease(_rent(_offer(), r)).start, END);
+        vm.warp(LATEST + 1);
+        bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
+        _refused(_offer(), r, _error(selector, END + 1, END + 1 + 24 hours, END));
+        Offer memory o = _offer();
+        (o.notice, o.boxKey, o.salt) = (2 hours, keccak256("another site's box key"), 7);
+        _refused(o, r, _error(selector, LATEST + 1 + 2 hours, LATEST + 1 + 26 hours, END));
+        o.notice = 1 minutes;
+        assertEq(escrow.lease(_rent(o, r)).start, END);
     }
 
     function test_ARenewal_MayHaveOtherTerms() public {
         RentRequest memory r = _renewal();
-        vm.warp(END - 1);
+        vm.warp(LATEST);
         Offer memory o = _offer();
         (o.price, o.epochLength, o.oracle) = (2 * o.price, 2 hours, majorityId);
         (r.hashRate, r.jobSigner) = (RATE / 2, stranger);
@@ -73,7 +83,7 @@ contract RenewalTest is Renting {
         RentRequest memory r = _renewal();
         vm.prank(renter);
         escrow.transferFrom(renter, stranger, 1);
-        vm.warp(END - 1);
+        vm.warp(LATEST);
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
         r.recipient = stranger;
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
@@ -82,7 +92,6 @@ contract RenewalTest is Renting {
         assertEq(escrow.ownerOf(_rent(_offer(), r)), stranger);
     }
 
-    /// @dev The old lease's miners are free, or broken: renting them again needs notice.
     function test_WhenTheOldLeaseWasShortened_Reverts() public {
         RentRequest memory r = _renewal();
         uint256 other = _rent(_offer(), _later());
@@ -104,9 +113,8 @@ contract RenewalTest is Renting {
 
     function test_WhenTheOldLeaseIsSettled_ARenewalStillStartsAtItsEnd() public {
         RentRequest memory r = _renewal();
-        _credit(1, 24, COMMITTED, COMMITTED, true);
+        _credit(1, 20, COMMITTED, COMMITTED, false);
         escrow.settle(1);
-        assertEq(block.timestamp, END);
         assertEq(escrow.lease(_rent(_offer(), r)).start, END);
     }
 
@@ -125,7 +133,8 @@ contract RenewalTest is Renting {
         RentRequest memory r = _renewal();
         vm.warp(END + 1);
         bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
-        _refused(_offer(), r, _error(selector, END + 1, END + 1 + 24 hours + 10 minutes, END));
+        uint256 earliest = END + 1 + 10 minutes;
+        _refused(_offer(), r, _error(selector, earliest, earliest + 24 hours, END));
     }
 
     function test_WhenARenewalComesTooSoon_Reverts() public {
@@ -136,7 +145,8 @@ contract RenewalTest is Renting {
         (r.continues, r.start) = (id, START + 49 hours);
         vm.warp(START + 24 hours);
         bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
-        _refused(o, r, _error(selector, START + 24 hours, START + 48 hours + 10 minutes, START + 49 hours));
+        uint256 earliest = START + 24 hours + 10 minutes;
+        _refused(o, r, _error(selector, earliest, earliest + 24 hours, START + 49 hours));
         vm.warp(START + 25 hours);
         _rent(o, r);
     }
@@ -186,31 +196,28 @@ contract RenewalTest is Renting {
         _refused(o, r, _error(ILeaseEscrow.CounterMismatch.selector, 1, 0));
     }
 
-    /// @dev Only the miners that work for the renter now may go on without notice.
     function test_ALease_IsRenewedOnce() public {
         RentRequest memory r = _renewal();
         r.hashRate = RATE / 4;
-        vm.warp(END - 1);
+        vm.warp(LATEST);
         uint256 first = _rent(_offer(), r);
-        assertEq(escrow.renewedBy(1), first);
+        assertEq(lens.renewedBy(1), first);
         _refused(_offer(), r, _error(ILeaseEscrow.AlreadyRenewed.selector, 1, first));
         // the renewal itself can be renewed
         (r.continues, r.start) = (first, END + DURATION);
-        vm.warp(END + DURATION);
+        vm.warp(END);
         assertEq(_rent(_offer(), r), 3);
     }
 
     /// @dev Rates of different algorithms can't be compared.
     function test_WhenARenewalIsOfAnotherAlgorithm_Reverts() public {
         RentRequest memory r = _renewal();
-        vm.warp(END - 1);
+        vm.warp(LATEST);
         Offer memory o = _offer();
         o.algorithm = ALGORITHM_SCRYPT;
         _refused(o, r, _error(ILeaseEscrow.NotARenewal.selector, 1));
     }
 
-    /// @dev A lease cancelled before its start costs nothing; if it could be renewed, skipping the
-    /// notice would cost nothing either.
     function test_ALeaseThatHasNotStarted_CannotBeRenewed() public {
         RentRequest memory r = _renewal();
         vm.warp(START - 1);

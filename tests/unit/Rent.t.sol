@@ -46,7 +46,7 @@ contract RentTest is Renting {
         assertEq(_balance(stranger), 0);
         assertEq(escrow.liabilities(address(token)), DEPOSIT + PAYMENT);
         assertEq(token.balanceOf(address(escrow)), DEPOSIT + PAYMENT);
-        assertEq(escrow.exposure(committeeId, address(token)), PAYMENT + BOND);
+        assertEq(lens.exposure(committeeId, address(token)), PAYMENT + BOND);
         assertEq(escrow.ownerOf(id), stranger);
         assertEq(escrow.controllerOf(id), stranger);
     }
@@ -218,7 +218,7 @@ contract RentTest is Renting {
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
         escrow.rent(o, signature, none, _request());
-        assertEq(escrow.filled(lens.offerHash(o)), 0);
+        assertEq(lens.filled(lens.offerHash(o)), 0);
         assertEq(escrow.leaseCount(), 0);
         assertEq(_balance(provider.addr), DEPOSIT);
     }

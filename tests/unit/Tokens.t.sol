@@ -76,7 +76,7 @@ contract TokensTest is Renting {
         vm.expectRevert(failed);
         escrow.withdrawFor{gas: 1_000_000}(address(nasty), provider.addr);
         assertEq(_nastyBalance(provider.addr), FREE);
-        assertEq(escrow.unreconciled(provider.addr, address(nasty)), 0);
+        assertEq(lens.unreconciled(provider.addr, address(nasty)), 0);
     }
 
     // ---------------------------------------------------------------- fees

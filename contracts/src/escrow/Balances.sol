@@ -38,16 +38,17 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
 
     /// @dev Only unwrapping sends native currency here.
     receive() external payable {
-        require(msg.sender == wrappedNative, NotWrappedNative(msg.sender));
+        require(msg.sender == _wrappedNative, NotWrappedNative(msg.sender));
     }
 
     // ---------------------------------------------------------------- in
 
     /// @inheritdoc ILeaseEscrow
     function deposit(address token, uint256 amount) external payable nonReentrant {
-        require(REGISTRY.isTokenListed(token), TokenNotListed(token));
         _owe(token, amount);
         _book(msg.sender, token, amount);
+        // bonds are locked out of it, so nobody else may push it out
+        if (!_sellers[msg.sender].keepsBalance) _keepBalance(true);
         emit Deposited(msg.sender, token, amount);
         _pull(token, amount);
     }
@@ -76,11 +77,11 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     }
 
     /// @dev Copies the address from the registry when it is first needed and keeps it.
-    function _native() private returns (address token) {
-        token = wrappedNative;
+    function _native() internal returns (address token) {
+        token = _wrappedNative;
         if (token == address(0)) {
             token = REGISTRY.wrappedNative();
-            wrappedNative = token;
+            _wrappedNative = token;
         }
     }
 
@@ -97,7 +98,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     /// @inheritdoc ILeaseEscrow
     function withdraw(address token, address to, uint256 amount) external nonReentrant {
         _debitWithdrawal(msg.sender, token, to, amount);
-        SafeTransferLib.safeTransfer(token, to, amount);
+        _send(token, to, amount);
     }
 
     /// @inheritdoc ILeaseEscrow
@@ -105,7 +106,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         require(msg.sender == account || !_sellers[account].keepsBalance, BalanceIsKept(account));
         uint256 amount = _purses[account][token].balance();
         _debitWithdrawal(account, token, account, amount);
-        SafeTransferLib.safeTransfer(token, account, amount);
+        _send(token, account, amount);
     }
 
     /// @inheritdoc ILeaseEscrow
@@ -113,23 +114,41 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         address token = _native();
         require(token != address(0), NativeNotTaken(token));
         _debitWithdrawal(msg.sender, token, to, amount);
-        IWrappedNative(token).withdraw(amount);
-        SafeTransferLib.safeTransferETH(to, amount);
+        _sendNative(token, to, amount);
     }
 
     /// @inheritdoc ILeaseEscrow
     function keepBalance(bool kept) external {
+        _keepBalance(kept);
+    }
+
+    function _keepBalance(bool kept) private {
         _sellers[msg.sender].keepsBalance = kept;
         emit BalanceKept(msg.sender, kept);
     }
 
-    /// @dev The caller pays `amount` out to `to` afterwards.
+    /// @dev The caller sends `amount` to `to` afterwards.
     function _debitWithdrawal(address account, address token, address to, uint256 amount) private {
-        require(to != address(0) && to != address(this), InvalidRecipient(to));
-        Purse purse = _purses[account][token];
+        _checkRecipient(to);
+        mapping(address token => Purse) storage purses = _purses[account];
+        Purse purse = purses[token];
         require(purse.balance() >= amount, InsufficientBalance(purse.balance(), amount));
-        _purses[account][token] = purse.withdraw(amount);
+        purses[token] = purse.withdraw(amount);
         emit Withdrawn(account, token, to, amount);
+    }
+
+    function _checkRecipient(address to) internal view {
+        require(to != address(0) && to != address(this), InvalidRecipient(to));
+    }
+
+    /// @dev Nothing else leaves the escrow but surplus. Callers book first.
+    function _send(address token, address to, uint256 amount) internal {
+        SafeTransferLib.safeTransfer(token, to, amount);
+    }
+
+    function _sendNative(address token, address to, uint256 amount) internal {
+        IWrappedNative(token).withdraw(amount);
+        SafeTransferLib.safeTransferETH(to, amount);
     }
 
     function _debit(address account, address token, uint256 amount) internal {

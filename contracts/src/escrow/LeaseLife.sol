@@ -1,102 +1,128 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Balances} from "contracts/src/escrow/Balances.sol";
-import {LeaseToken} from "contracts/src/escrow/LeaseToken.sol";
+import {Claims} from "contracts/src/escrow/Claims.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {ENDING_CANCELLED, ENDING_TERMINATED, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
-import {Progress, ProgressLib, Schedule} from "contracts/src/libraries/Packed.sol";
+import {Progress, Schedule} from "contracts/src/libraries/Packed.sol";
+import {Settlement, Split, Stakes} from "contracts/src/libraries/Settlement.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// @title From the first credit to the settlement
-/// @notice Nothing here calls another contract. `credit` writes only the lease; `collect`,
-/// `cancel`, `voidEpoch` and `settle` book balances.
-abstract contract LeaseLife is Balances, LeaseToken {
+/// @notice Nothing here calls another contract. `credit` writes only the lease; `collect` and
+/// `settle` book the provider's and the payee's balances; what is the holder's stays in the lease.
+abstract contract LeaseLife is Claims {
     uint256 private constant MAX_BATCH = 100;
+    /// @dev Bytes of a statement.
+    uint256 private constant ENTRY = 0xc0;
 
     // ---------------------------------------------------------------- credit
 
     /// @inheritdoc ILeaseEscrow
-    function credit(Statement[] calldata statements) external {
-        uint256 count = statements.length;
-        require(count <= MAX_BATCH, BatchTooLong(MAX_BATCH, count));
+    function credit(Statement[] calldata statements) external returns (uint256 changed, uint256 skipped) {
+        require(statements.length <= MAX_BATCH, BatchTooLong(MAX_BATCH, statements.length));
         uint256 lowest = type(uint256).max;
         uint256 highest;
         // the caller's oracle, known once an entry matched it; most batches concern one oracle
-        uint32 own;
-        for (uint256 i; i < count; ++i) {
-            Statement calldata statement = statements[i];
-            uint256 id = statement.lease;
-            Meter storage meter = _meters[id];
-            Schedule schedule = meter.schedule;
-            uint32 oracle = schedule.oracle();
-            bytes4 refused;
-            bool changed;
-            if (schedule.rate() == 0) {
-                refused = UnknownLease.selector;
-            } else if (oracle != own && _oracles[oracle].account != msg.sender) {
-                refused = NotLeaseOracle.selector;
-            } else {
-                own = oracle;
-                (refused, changed) = _credit(id, meter, schedule, statement);
-            }
-            if (changed) {
-                if (id < lowest) lowest = id;
-                if (id > highest) highest = id;
-            } else if (refused != 0) {
-                emit CreditSkipped(id, refused);
+        uint256 own;
+        unchecked {
+            for (uint256 i; i < statements.length; ++i) {
+                Statement calldata entry = _entry(statements, i);
+                bytes4 refused;
+                bool isNew;
+                (own, refused, isNew) = _creditOne(entry, own);
+                uint256 id = entry.lease;
+                if (isNew) {
+                    changed |= 1 << i;
+                    if (id < lowest) lowest = id;
+                    if (id > highest) highest = id;
+                } else if (refused != 0) {
+                    skipped |= 1 << i;
+                    emit CreditSkipped(id, refused);
+                }
             }
         }
+        // nobody but the oracles of leases leaves a trace
+        require(own != 0, NoLeaseOracle(msg.sender));
         // one event for the range: one per lease would cost more than the figures themselves
         if (highest != 0) emit BatchMetadataUpdate(lowest, highest);
     }
 
-    /// @dev Expects the lease's stored schedule and a caller that is its oracle.
+    /// @dev Without the bounds check of an index: the caller counts.
+    function _entry(Statement[] calldata statements, uint256 i) private pure returns (Statement calldata entry) {
+        assembly ("memory-safe") {
+            entry := add(statements.offset, mul(i, ENTRY))
+        }
+    }
+
+    /// @param own Zero, or the oracle that the caller is known to be.
+    /// @return The same, known better if this entry's lease is the caller's.
     /// @return Zero, or the selector of the error that names why the entry was skipped.
     /// @return Whether the lease has new figures.
-    function _credit(uint256 id, Meter storage meter, Schedule schedule, Statement calldata entry)
+    function _creditOne(Statement calldata entry, uint256 own) private returns (uint256, bytes4, bool) {
+        Meter storage meter = _meters[entry.lease];
+        Schedule schedule = meter.schedule;
+        uint32 oracle = schedule.oracle();
+        if (oracle != own || oracle == 0) {
+            if (oracle == 0) return (own, UnknownLease.selector, false);
+            if (_oracles[oracle].account != msg.sender) return (own, NotLeaseOracle.selector, false);
+            own = oracle;
+        }
+        (bytes4 refused, bool isNew) = _advance(meter, schedule, entry);
+        return (own, refused, isNew);
+    }
+
+    /// @dev Expects the lease's stored schedule and a caller that is its oracle. Each figure becomes
+    /// the larger of old and new. All fit 96 bits: an entry's figures are of that type, and `rate ×
+    /// elapsed` is at most `committed`.
+    function _advance(Meter storage meter, Schedule schedule, Statement calldata entry)
         private
         returns (bytes4, bool)
     {
         Progress progress = meter.progress;
         if (progress.isSettled()) return (AlreadySettled.selector, false);
-        uint256 asOf = entry.asOf;
+        (uint256 asOf, uint256 work, uint256 due, bool last) = _figures(entry);
         if (asOf > block.timestamp) return (AsOfInFuture.selector, false);
         if (asOf > schedule.end()) return (AsOfAfterEnd.selector, false);
-        if (!_isEpochEnd(schedule, asOf)) return (AsOfNotEpochEnd.selector, false);
-        bool isLastWord = entry.last && asOf == schedule.end() && !progress.isLast();
-        Progress next = _advanced(progress, schedule, entry, asOf, isLastWord || progress.isLast());
+        unchecked {
+            uint256 elapsed = asOf - schedule.start();
+            // before the start it wraps to more than any lease lasts
+            if (elapsed - 1 > type(uint40).max || elapsed % schedule.epochLength() != 0) {
+                return (AsOfNotEpochEnd.selector, false);
+            }
+            work = _atMost(work, LeaseMath.creditCap(schedule.rate(), elapsed, schedule.committed()));
+            due = _atMost(due, schedule.rate() * elapsed);
+        }
+        work = _atLeast(work, progress.credited());
+        due = _atLeast(due, progress.due());
+        last = last && asOf == schedule.end() && !progress.isLast();
+        Progress next = progress.advance(work, due, last ? block.timestamp : _atLeast(asOf, progress.time()), last);
         if (Progress.unwrap(next) == Progress.unwrap(progress)) return (0, false);
         meter.progress = next;
-        emit Credited(id, next.credited(), next.due(), next.asOf(), entry.evidence);
-        if (isLastWord) emit LastWord(id);
+        _report(entry, next, _atMost(next.time(), schedule.end()));
+        if (last) emit LastWord(entry.lease);
         return (0, true);
     }
 
-    /// @dev Expects the schedule of a lease, so that an epoch's length is not zero.
-    function _isEpochEnd(Schedule schedule, uint256 time) private pure returns (bool) {
-        unchecked {
-            return time > schedule.start() && (time - schedule.start()) % schedule.epochLength() == 0;
+    /// @dev One check of all unused bits instead of one for each figure.
+    function _figures(Statement calldata entry)
+        private
+        pure
+        returns (uint256 asOf, uint256 work, uint256 due, bool last)
+    {
+        assembly ("memory-safe") {
+            asOf := calldataload(add(entry, 0x20))
+            work := calldataload(add(entry, 0x40))
+            due := calldataload(add(entry, 0x60))
+            last := calldataload(add(entry, 0xa0))
+            if or(or(shr(40, asOf), shr(96, or(work, due))), shr(1, last)) { revert(0, 0) }
         }
     }
 
-    /// @dev Each figure becomes the larger of old and new. Expects `asOf` between start and end.
-    /// All fit 96 bits: `rate × elapsed` is at most `committed`, and the type of an entry's figures
-    /// is uint96.
-    function _advanced(Progress progress, Schedule schedule, Statement calldata entry, uint256 asOf, bool last)
-        private
-        pure
-        returns (Progress)
-    {
-        unchecked {
-            uint256 elapsed = asOf - schedule.start();
-            uint256 work = LeaseMath.creditCap(schedule.rate(), elapsed, schedule.committed());
-            work = _atLeast(_atMost(entry.work, work), progress.credited());
-            uint256 due = _atLeast(_atMost(entry.due, schedule.rate() * elapsed), progress.due());
-            return ProgressLib.pack(work, due, _atLeast(asOf, progress.asOf()), last);
-        }
+    function _report(Statement calldata entry, Progress next, uint256 asOf) private {
+        emit Credited(entry.lease, next.credited(), next.due(), Fits.u40(asOf), entry.evidence);
     }
 
     /// @dev Plain branches are cheaper here than branchless ones.
@@ -111,23 +137,32 @@ abstract contract LeaseLife is Balances, LeaseToken {
     /// @inheritdoc ILeaseEscrow
     function voidEpoch(uint256 id, uint32 epoch, address challenger) external {
         Schedule schedule = _openSchedule(id);
-        require(_oracles[schedule.oracle()].account == msg.sender, NotLeaseOracle(id, msg.sender));
+        PinnedOracle storage pinned = _oracles[schedule.oracle()];
+        require(pinned.account == msg.sender, NotLeaseOracle(id, msg.sender));
+        require(pinned.voids, OracleNeverVoids(schedule.oracle()));
         require(challenger != address(0), ZeroAddress());
         uint256 epochs = schedule.ran() / schedule.epochLength();
         require(epoch < epochs, EpochOutOfBounds(epochs, epoch));
-        require(!isVoid(id, epoch), EpochIsVoid(id, epoch));
-        _void[id][epoch >> 8] |= 2 ** (epoch & 0xff);
+        uint256 bit = 1 << (epoch & 0xff);
+        uint256 void = _void[id][epoch >> 8];
+        require(void & bit == 0, EpochIsVoid(id, epoch));
+        _void[id][epoch >> 8] = void | bit;
 
-        Funds memory funds = _funds[id];
-        uint256 taken = FixedPointMathLib.min(funds.bond, funds.payment / schedule.epochs());
-        // at most what is left of the bond
-        _funds[id].bond = funds.bond - Fits.u128(taken);
-        address token = _tokens[_particulars[id].token];
+        uint256 taken = _takeEpochPay(id, schedule);
         uint256 toChallenger = taken / 4;
-        _book(challenger, token, toChallenger);
-        _book(ownerOf(id), token, taken - toChallenger);
+        _hold(id, _funds[id], taken - toChallenger);
+        _book(challenger, _tokens[_particulars[id].token], toChallenger);
         emit EpochVoided(id, epoch, challenger, taken - toChallenger, toChallenger);
         emit MetadataUpdate(id);
+    }
+
+    /// @dev Counts one more void epoch, and returns what it costs of the bond.
+    function _takeEpochPay(uint256 id, Schedule schedule) private returns (uint256) {
+        Progress progress = _meters[id].progress;
+        _meters[id].progress = progress.addVoid();
+        Stakes memory stakes = _stakes(schedule, _funds[id], _particulars[id]);
+        uint256 left = Settlement.bondLeft(schedule, progress, stakes);
+        return FixedPointMathLib.min(left, Settlement.epochPay(schedule, stakes.payment));
     }
 
     // ---------------------------------------------------------------- collect
@@ -142,21 +177,16 @@ abstract contract LeaseLife is Balances, LeaseToken {
 
     /// @dev Books the money that the credit released since the last collection. Expects an open
     /// lease, its stored schedule, payment and particulars, and `credited` of at least what was
-    /// collected. The fee is the difference of two roundings of everything released, so many small
-    /// collections cost what one costs.
+    /// collected.
     function _collect(uint256 id, Schedule schedule, uint96 credited, uint256 payment, Particulars memory particulars)
         private
     {
         uint96 collected = _getExtraData(id);
         if (credited == collected) return;
-        uint256 committed = schedule.committed();
-        uint256 earlier = LeaseMath.released(payment, collected, committed);
-        uint256 released = LeaseMath.released(payment, credited, committed);
         _setExtraData(id, credited);
         PinnedOracle storage pinned = _oracles[schedule.oracle()];
-        uint256 feeBps = pinned.feeBps;
-        uint256 fee = LeaseMath.portion(released, feeBps) - LeaseMath.portion(earlier, feeBps);
-        uint256 amount = released - earlier - fee;
+        (uint256 amount, uint256 fee) =
+            Settlement.collection(schedule, payment, credited, collected, pinned.feeBps);
         address token = _tokens[particulars.token];
         _book(_providers[particulars.provider], token, amount);
         _book(pinned.payee, token, fee);
@@ -169,11 +199,10 @@ abstract contract LeaseLife is Balances, LeaseToken {
     function cancel(uint256 id) external {
         require(_isApprovedOrOwner(msg.sender, id), NotLeaseOwner(id, msg.sender));
         Schedule schedule = _shorten(id, ENDING_CANCELLED);
-        Particulars memory particulars = _particulars[id];
-        (uint256 returned, uint256 fee) = _returned(schedule, _funds[id].payment, particulars.cancelBps);
-        address owner = ownerOf(id);
-        _book(owner, _tokens[particulars.token], returned - fee);
-        emit Cancelled(id, owner, schedule.end(), returned - fee, fee);
+        Funds memory funds = _funds[id];
+        uint256 returned = Settlement.early(schedule, _stakes(schedule, funds, _particulars[id]));
+        _hold(id, funds, returned);
+        emit Cancelled(id, schedule.end(), returned);
         if (schedule.endsAtStart()) _settle(id, schedule, _meters[id].progress);
     }
 
@@ -202,28 +231,24 @@ abstract contract LeaseLife is Balances, LeaseToken {
         emit MetadataUpdate(id);
     }
 
-    /// @dev The part of the payment that no credit can reach after a cancellation, and the cancel
-    /// fee out of it. Expects a schedule that was shortened already.
-    function _returned(Schedule schedule, uint256 payment, uint256 cancelBps)
-        private
-        pure
-        returns (uint256 returned, uint256 fee)
-    {
-        returned = LeaseMath.returned(payment, schedule.rate(), schedule.ran(), schedule.committed());
-        fee = LeaseMath.portion(returned, cancelBps);
-    }
-
     /// @inheritdoc ILeaseEscrow
     function settle(uint256 id) external {
         Schedule schedule = _openSchedule(id);
         Progress progress = _meters[id].progress;
-        uint256 settleAfter = schedule.end() + _oracles[schedule.oracle()].window;
+        PinnedOracle storage pinned = _oracles[schedule.oracle()];
+        uint256 settleAfter = schedule.end() + pinned.window;
         require(
-            progress.credited() >= schedule.committed() || (progress.isLast() && block.timestamp >= schedule.end())
-                || block.timestamp >= settleAfter,
+            block.timestamp >= settleAfter || _isFinal(progress)
+                || (progress.credited() >= schedule.committed() && !pinned.voids),
             NotSettleable(id, settleAfter)
         );
         _settle(id, schedule, progress);
+    }
+
+    /// @dev The last word is of the lease's end. It has to stand for a block, so that a higher
+    /// statement beside it is not lost.
+    function _isFinal(Progress progress) private view returns (bool) {
+        return progress.isLast() && block.timestamp > progress.time();
     }
 
     /// @dev Books everything that a lease still holds, and ends it. Expects an open lease that may
@@ -232,32 +257,17 @@ abstract contract LeaseLife is Balances, LeaseToken {
         _meters[id].progress = progress.settle();
         Funds memory funds = _funds[id];
         Particulars memory particulars = _particulars[id];
+        Stakes memory stakes = _stakes(schedule, funds, particulars);
         address token = _tokens[particulars.token];
-        uint256 locked = _bondAtRenting(funds, particulars);
         // renting added this much
-        _pairs[schedule.oracle()][token].exposure -= Fits.u128(funds.payment + locked);
-        _collect(id, schedule, progress.credited(), funds.payment, particulars);
-
-        uint256 committed = schedule.committed();
-        uint256 refund = funds.payment - LeaseMath.released(funds.payment, progress.credited(), committed);
-        uint256 slashed = LeaseMath.slash(locked, progress.due(), progress.credited(), committed, schedule.weightLog2());
-        uint256 fee;
-        if (schedule.isCancelled()) {
-            uint256 returned;
-            (returned, fee) = _returned(schedule, funds.payment, particulars.cancelBps);
-            uint256 early = returned - fee;
-            fee = FixedPointMathLib.min(fee, funds.payment - refund);
-            refund -= early + fee;
-        } else if (schedule.isTerminated()) {
-            uint256 ran = schedule.ran();
-            uint256 cut = schedule.duration() - ran;
-            slashed += LeaseMath.termination(locked, progress.due(), schedule.rate(), ran, cut);
-        }
-        slashed = FixedPointMathLib.min(slashed, funds.bond);
-        address owner = ownerOf(id);
-        _book(owner, token, refund + slashed);
-        _book(_providers[particulars.provider], token, funds.bond - slashed + fee);
-        emit Settled(id, owner, refund, slashed, funds.bond - slashed, fee);
+        _pairs[schedule.oracle()][token].exposure -= Fits.u128(stakes.payment + Settlement.locked(stakes));
+        _collect(id, schedule, progress.credited(), stakes.payment, particulars);
+        Split memory split = Settlement.split(schedule, progress, stakes);
+        // a cancellation moved its part already
+        uint256 refund = split.refund - Settlement.early(schedule, stakes);
+        _hold(id, funds, refund + split.slashed);
+        _book(_providers[particulars.provider], token, split.bond + split.fee);
+        emit Settled(id, refund, split.slashed, split.bond, split.fee);
         emit MetadataUpdate(id);
     }
 

@@ -3,13 +3,14 @@ pragma solidity ^0.8.30;
 
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
-import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {Progress, Purse, Schedule} from "contracts/src/libraries/Packed.sol";
+import {Stakes} from "contracts/src/libraries/Settlement.sol";
 
 /// @title Storage of leases and balances
 /// @notice Renting fills four fresh slots: `Schedule`, `Funds`, `Particulars`, and the NFT's owner
 /// with the collected work in its upper 96 bits. `Progress` stays zero until the first credit.
-/// `credit` touches only `Schedule` and `Progress`.
+/// `credit` touches only `Schedule` and `Progress`. `EscrowSlots` says where each variable lies, for
+/// readers outside.
 abstract contract LeaseStorage is ILeaseEscrow {
     /// @dev The two words that `credit` reads and writes.
     struct Meter {
@@ -17,10 +18,11 @@ abstract contract LeaseStorage is ILeaseEscrow {
         Progress progress;
     }
 
-    /// @dev 256 bits. `bond` is what voided epochs left of it.
+    /// @dev 256 bits. `held` is the holder's money that is not claimed yet. What is left of the bond
+    /// follows from the payment and the number of void epochs.
     struct Funds {
         uint128 payment;
-        uint128 bond;
+        uint128 held;
     }
 
     /// @dev 256 bits. `provider` and `token` are numbers assigned at first use, which saves a slot
@@ -45,6 +47,7 @@ abstract contract LeaseStorage is ILeaseEscrow {
     struct PinnedOracle {
         address account;
         uint32 window;
+        bool voids;
         address payee;
         uint16 feeBps;
     }
@@ -72,18 +75,38 @@ abstract contract LeaseStorage is ILeaseEscrow {
     uint40 internal _providerCount;
     uint24 internal _tokenCount;
 
-    /// @inheritdoc ILeaseEscrow
-    mapping(uint256 id => uint256) public renewedBy;
+    /// @dev The lease that renews this one; zero if none.
+    mapping(uint256 id => uint256) internal _renewedBy;
     /// @inheritdoc ILeaseEscrow
     mapping(address token => uint256) public liabilities;
-    /// @inheritdoc ILeaseEscrow
-    mapping(bytes32 offerHash => uint96) public filled;
-    /// @dev Shares a slot with `wrappedNative`.
+    /// @dev Hashes per second of an offer already rented; all ones once the offer is cancelled.
+    mapping(bytes32 offerHash => uint96) internal _filled;
+    /// @dev Shares a slot with `_wrappedNative`.
     uint96 internal _leaseCount;
-    /// @inheritdoc ILeaseEscrow
-    address public wrappedNative;
+    /// @dev Zero until the first payment or withdrawal in native currency.
+    address internal _wrappedNative;
 
     // ---------------------------------------------------------------- views
+
+    /// @inheritdoc ILeaseEscrow
+    function extsload(bytes32[] calldata slots) external view returns (bytes32[] memory words) {
+        words = new bytes32[](slots.length);
+        for (uint256 i; i < slots.length; ++i) {
+            bytes32 slot = slots[i];
+            bytes32 word;
+            assembly ("memory-safe") {
+                word := sload(slot)
+            }
+            words[i] = word;
+        }
+    }
+
+    /// @inheritdoc ILeaseEscrow
+    function conditions(uint256 id) external view returns (Schedule schedule, address provider, address jobSigner) {
+        schedule = _scheduleOf(id);
+        Particulars storage particulars = _particulars[id];
+        (provider, jobSigner) = (_providers[particulars.provider], particulars.jobSigner);
+    }
 
     /// @inheritdoc ILeaseEscrow
     function leaseCount() external view returns (uint256) {
@@ -96,34 +119,10 @@ abstract contract LeaseStorage is ILeaseEscrow {
     }
 
     /// @inheritdoc ILeaseEscrow
-    function unreconciled(address account, address token) external view returns (uint256) {
-        return _purses[account][token].withdrawn();
-    }
-
-    /// @inheritdoc ILeaseEscrow
-    function counter(address provider) external view returns (uint256) {
-        return _sellers[provider].counter;
-    }
-
-    /// @inheritdoc ILeaseEscrow
-    function keepsBalance(address account) external view returns (bool) {
-        return _sellers[account].keepsBalance;
-    }
-
-    /// @inheritdoc ILeaseEscrow
-    function exposure(uint32 oracleId, address token) external view returns (uint256) {
-        return _pairs[oracleId][token].exposure;
-    }
-
-    /// @inheritdoc ILeaseEscrow
-    function pinnedOracle(uint32 id) external view returns (Oracle memory) {
+    function pinnedOracle(uint32 id) external view returns (Oracle memory oracle) {
         PinnedOracle memory o = _oracles[id];
-        return Oracle({account: o.account, window: o.window, feeBps: o.feeBps, payee: o.payee, listed: false});
-    }
-
-    /// @inheritdoc ILeaseEscrow
-    function isVoid(uint256 id, uint32 epoch) public view returns (bool) {
-        return _void[id][epoch >> 8] >> (epoch & 0xff) & 1 == 1;
+        (oracle.account, oracle.window, oracle.voids) = (o.account, o.window, o.voids);
+        (oracle.payee, oracle.feeBps) = (o.payee, o.feeBps);
     }
 
     // ---------------------------------------------------------------- shared lookups
@@ -134,8 +133,16 @@ abstract contract LeaseStorage is ILeaseEscrow {
         require(schedule.rate() != 0, UnknownLease(id));
     }
 
-    /// @dev The bond that renting locked, before any epoch was voided.
-    function _bondAtRenting(Funds memory funds, Particulars memory particulars) internal pure returns (uint256) {
-        return LeaseMath.portion(funds.payment, particulars.bondBps);
+    function _stakes(Schedule schedule, Funds memory funds, Particulars memory particulars)
+        internal
+        view
+        returns (Stakes memory)
+    {
+        return Stakes({
+            payment: funds.payment,
+            bondBps: particulars.bondBps,
+            cancelBps: particulars.cancelBps,
+            voids: _oracles[schedule.oracle()].voids
+        });
     }
 }

@@ -4,8 +4,8 @@ pragma solidity ^0.8.30;
 import {Admission, Bounds, Limits, Offer, Oracle, Registration} from "contracts/src/interfaces/LeaseTypes.sol";
 
 /// @title What new leases may use
-/// @notice All the power of the governor: lists and caps that only renting and depositing read, and
-/// a pause of renting. The escrow copies what an open lease needs, so nothing here affects one.
+/// @notice All the power of the governor: lists and limits that only renting reads, and a pause of
+/// renting. The escrow copies what an open lease needs, so nothing here affects one.
 interface IRegistry {
     /// @notice An oracle was registered.
     event OracleRegistered(uint32 indexed id, address indexed account, Registration registration);
@@ -29,6 +29,8 @@ interface IRegistry {
     /// @notice Fees that the escrow earns could never be withdrawn.
     error PayeeIsEscrow();
     error NoAlgorithms();
+    /// @notice Bit 0 of a registration's algorithms is set, which stands for no algorithm.
+    error AlgorithmZero();
     error AlgorithmNotServed(uint32 oracle, uint8 algorithm);
     error EndAfterOraclesLatest(uint256 latest, uint256 end);
     error EndAfterOffersLatest(uint256 latest, uint256 end);

@@ -69,7 +69,7 @@ struct Offer {
 /// @param continues Lease that this one renews; zero if none. The recipient must own that lease and
 /// the caller may act for its owner. It must be of the same provider and algorithm, have at least
 /// this hash rate, have started, end as rented, and not be renewed yet. The new lease starts where
-/// it ends and needs no notice.
+/// it ends, and needs the offer's notice like any other.
 /// @param nodeBox Sealed to the node: the gateway's address and the access token. At most 512
 /// bytes.
 /// @param gatewayBox Sealed to the gateway: the pool's URL, worker and password. At most 512 bytes.
@@ -86,8 +86,9 @@ struct RentRequest {
 }
 
 /// @notice The escrow's whole record of a lease.
-/// @dev `committed = rate × duration`; `bond` is what voided epochs left of it; `ending` is one of
-/// the `ENDING_*` values.
+/// @dev `committed = rate × duration`; `bond` is what voided epochs left of it, settled or not;
+/// `held` is what the holder can claim now; `ending` is one of the `ENDING_*` values;
+/// `signerDictated` says that the offer, not the renter, chose the job signer.
 struct Lease {
     address provider;
     address token;
@@ -96,6 +97,7 @@ struct Lease {
     uint8 algorithm;
     uint8 weightLog2;
     uint8 ending;
+    bool signerDictated;
     uint96 rate;
     uint40 start;
     uint40 end;
@@ -105,6 +107,7 @@ struct Lease {
     uint16 bondBps;
     uint128 payment;
     uint128 bond;
+    uint128 held;
     uint96 credited;
     uint96 due;
     uint40 asOf;
@@ -139,6 +142,7 @@ struct Statement {
 /// @param voids Whether it can void epochs.
 /// @param payee Account that gets the fee.
 /// @param algorithms Algorithms that it can check: bit `n` stands for the algorithm numbered `n`.
+/// Bit 0 stands for none and is never set.
 /// @param latestEnd Latest end of a lease that it can check, Unix seconds; zero for none.
 /// @param minBondBps Least bond of a lease, basis points of the payment.
 struct Registration {

@@ -12,8 +12,8 @@ interface IHasRegistry {
 }
 
 /// @title What new leases may use
-/// @notice The escrow asks it at renting and depositing, for the treasury, and once for the wrapped
-/// native currency. Of a registered oracle only `listed` ever changes.
+/// @notice The escrow asks it at renting, for the treasury, and once for the wrapped native
+/// currency. Of a registered oracle only `listed` ever changes.
 contract Registry is IRegistry, AccessManaged {
     uint16 private constant MAX_FEE_BPS = 300;
     uint16 private constant MAX_BPS = 10_000;
@@ -78,6 +78,7 @@ contract Registry is IRegistry, AccessManaged {
         require(r.window >= shortest && r.window <= MAX_WINDOW, WindowOutOfBounds(shortest, MAX_WINDOW, r.window));
         require(r.feeBps <= MAX_FEE_BPS, FeeOutOfBounds(MAX_FEE_BPS, r.feeBps));
         require(r.algorithms != 0, NoAlgorithms());
+        require(r.algorithms & 1 == 0, AlgorithmZero());
         require(r.minBondBps <= MAX_BPS, BondBpsOutOfBounds(MAX_BPS, r.minBondBps));
         require(!_isEscrow(r.payee), PayeeIsEscrow());
         // a lease stores 16 bits of the id
