@@ -120,7 +120,7 @@ contract Deploy is Plan {
         r.window = SafeCastLib.toUint32(vm.envOr("HASHLEASE_ORACLE_WINDOW", uint256(48 hours)));
         r.feeBps = SafeCastLib.toUint16(vm.envOr("HASHLEASE_ORACLE_FEE_BPS", uint256(100)));
         for (uint256 n = ALGORITHM_SHA256D; n <= ALGORITHM_ETCHASH; ++n) {
-            r.algorithms |= SafeCastLib.toUint32(1 << n);
+            r.algorithms |= SafeCastLib.toUint32(2 ** n);
         }
     }
 

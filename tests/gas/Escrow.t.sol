@@ -2,10 +2,30 @@
 pragma solidity ^0.8.30;
 
 import {Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
+import {Schedule} from "contracts/src/libraries/Packed.sol";
 import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
 import {WETH} from "solady/tokens/WETH.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Fixture} from "tests/support/Fixture.sol";
+
+/// @title Reads a lease as an oracle's contract would
+contract ConditionsReader {
+    LeaseEscrow private immutable ESCROW;
+    uint256 public spent;
+
+    constructor(LeaseEscrow escrow) {
+        ESCROW = escrow;
+    }
+
+    function read(uint256 id) external {
+        uint256 before = gasleft();
+        (Schedule schedule, address provider, address jobSigner) = ESCROW.conditions(id);
+        uint256 used = before - gasleft();
+        require(schedule.weightLog2() != 0 && provider != address(0) && jobSigner != address(0));
+        spent = used;
+    }
+}
 
 /// @title Gas of whole transactions, 21,000 and calldata included
 /// @notice Steady state: offers are partly filled, accounts hold tokens and leases already, and no
@@ -179,6 +199,25 @@ contract EscrowGas is Fixture {
         vm.prank(stranger);
         escrow.settle(id);
         vm.snapshotGasLastCall("Escrow", "settle, with a refund and a slash");
+    }
+
+    /// @dev What an oracle's contract needs to know of a lease, cold and with the call.
+    function test_Conditions() public {
+        uint256 id = _leases(1)[0];
+        ConditionsReader reader = new ConditionsReader(escrow);
+        reader.read(id);
+        vm.snapshotValue("Escrow", "read provider, schedule, weight and signer, cold", reader.spent());
+    }
+
+    function test_Claim() public {
+        uint256[] memory ids = _leases(2);
+        for (uint256 i; i < 2; ++i) {
+            _credit(ids[i], 24, COMMITTED / 2, COMMITTED, true);
+            escrow.settle(ids[i]);
+        }
+        vm.prank(renter);
+        escrow.claim(_ids(ids[0]), renter);
+        vm.snapshotGasLastCall("Escrow", "claim a refund and a slash");
     }
 
     function test_SettleFirstTime() public {

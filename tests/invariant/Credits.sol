@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Lease, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
@@ -49,7 +50,11 @@ abstract contract Credits is Rents {
     function _tell(uint32 oracleId, Statement[] memory s) internal returns (uint256) {
         _hear();
         if (oracleId == _oracleIds[2]) {
-            _rogue.credit(s);
+            // refused whole if none of the leases is its own
+            try _rogue.credit(s) {}
+            catch (bytes memory reason) {
+                _expect(uint32(bytes4(reason)), uint32(ILeaseEscrow.NoLeaseOracle.selector), "a refused batch");
+            }
         } else {
             CommitteeOracle oracle = _committeeOf(oracleId);
             bytes memory signatures = _signaturesOf(oracleId, oracle.batchDigest(s));

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {ENDING_CANCELLED, ENDING_TERMINATED, Lease, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 import {ERC721} from "solady/tokens/ERC721.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Books} from "tests/invariant/Books.sol";
 import {Fair} from "tests/invariant/Fair.sol";
 import {MoneyPromises} from "tests/invariant/MoneyPromises.sol";
@@ -198,7 +199,7 @@ abstract contract LeasePromises is MoneyPromises {
             Lease memory l = pages[i].lease;
             if (!_isJustSettled(pages[i]) || l.ending != ENDING_TERMINATED || l.end == l.start) continue;
             uint256 due = (uint256(l.due) * l.duration + (l.end - l.start) - 1) / (l.end - l.start);
-            Fair.Outcome memory vanished = _outcome(pages[i], 0, uint96(due));
+            Fair.Outcome memory vanished = _outcome(pages[i], 0, SafeCastLib.toUint96(due));
             assertLe(pages[i].book.slashed, vanished.slashed, "telling is not dearer");
         }
     }

@@ -148,6 +148,12 @@ abstract contract Fixture is Test {
         return registry.registerOracle(r);
     }
 
+    /// @dev Lets anybody push out the balance of an account that deposited.
+    function _letPush(address account) internal {
+        vm.prank(account);
+        escrow.keepBalance(false);
+    }
+
     // ---------------------------------------------------------------- offers and leases
 
     function _offer() internal view returns (Offer memory o) {

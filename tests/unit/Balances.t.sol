@@ -37,13 +37,11 @@ contract BalancesTest is Fixture {
         assertEq(_liabilities(), DEPOSIT);
     }
 
-    function test_WhenTheTokenIsNotListed_ADepositReverts() public {
-        vm.expectRevert(_error(ILeaseEscrow.TokenNotListed.selector, stranger));
-        escrow.deposit(stranger, 5);
+    function test_WhenTheTokenIsNotListedAnyMore_ADepositStaysOpen() public {
         registry.listToken(address(token), false);
         vm.prank(renter);
-        vm.expectRevert(_error(ILeaseEscrow.TokenNotListed.selector, address(token)));
         escrow.deposit(address(token), 5);
+        assertEq(_balance(renter), 5);
     }
 
     function test_WhenNothingIsAllowed_ADepositReverts() public {
@@ -54,8 +52,7 @@ contract BalancesTest is Fixture {
         assertEq(_liabilities(), DEPOSIT);
     }
 
-    function test_WhenTheListedTokenHasNoCode_ADepositReverts() public {
-        registry.listToken(stranger, true);
+    function test_WhenTheTokenHasNoCode_ADepositReverts() public {
         vm.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
         escrow.deposit(stranger, 5);
     }
@@ -138,45 +135,73 @@ contract BalancesTest is Fixture {
     // ---------------------------------------------------------------- withdrawFor
 
     /// @dev Otherwise anybody could push a provider's deposit out before each rent.
-    function test_AKeptBalance_CanBeWithdrawnByItsOwnerOnly() public {
+    function test_WhoDeposits_KeepsTheBalance() public {
+        assertFalse(lens.keepsBalance(renter));
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.BalanceKept(provider.addr, true);
-        vm.prank(provider.addr);
-        escrow.keepBalance(true);
+        emit ILeaseEscrow.BalanceKept(renter, true);
+        vm.startPrank(renter);
+        escrow.deposit(address(token), 5);
+        vm.recordLogs();
+        escrow.deposit(address(token), 5);
+        assertEq(vm.getRecordedLogs().length, 2, "said once");
+        vm.stopPrank();
+        assertTrue(lens.keepsBalance(renter));
         assertTrue(lens.keepsBalance(provider.addr));
         vm.prank(stranger);
         vm.expectRevert(_error(ILeaseEscrow.BalanceIsKept.selector, provider.addr));
         escrow.withdrawFor(address(token), provider.addr);
         _rent();
         assertEq(lens.counter(provider.addr), 0);
-        vm.startPrank(provider.addr);
+        vm.prank(provider.addr);
         escrow.withdrawFor(address(token), provider.addr);
-        escrow.keepBalance(false);
-        vm.stopPrank();
-        assertFalse(lens.keepsBalance(provider.addr));
         assertEq(token.balanceOf(provider.addr), DEPOSIT - BOND);
+    }
+
+    function test_ADepositor_MayAskForItToBePushed() public {
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.BalanceKept(provider.addr, false);
+        vm.prank(provider.addr);
+        escrow.keepBalance(false);
+        assertFalse(lens.keepsBalance(provider.addr));
         vm.prank(stranger);
         escrow.withdrawFor(address(token), provider.addr);
+        // until the next deposit
+        vm.startPrank(provider.addr);
+        escrow.deposit(address(token), 5);
+        vm.stopPrank();
+        assertTrue(lens.keepsBalance(provider.addr));
+    }
+
+    /// @dev An account that never deposited: the payee.
+    function _earn() private returns (uint256 earned) {
+        uint256 id = _rent();
+        _credit(id, 24, COMMITTED, COMMITTED, true);
+        escrow.settle(id);
+        earned = _balance(payee);
+        assertGt(earned, 0);
     }
 
     function test_APush_PaysTheWholeBalanceToItsOwnerOnly() public {
+        uint256 earned = _earn();
+        uint256 owed = _liabilities();
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Withdrawn(provider.addr, address(token), provider.addr, DEPOSIT);
+        emit ILeaseEscrow.Withdrawn(payee, address(token), payee, earned);
         vm.prank(stranger);
-        escrow.withdrawFor(address(token), provider.addr);
-        assertEq(token.balanceOf(provider.addr), DEPOSIT);
+        escrow.withdrawFor(address(token), payee);
+        assertEq(token.balanceOf(payee), earned);
         assertEq(token.balanceOf(stranger), 0);
-        assertEq(_balance(provider.addr), 0);
-        assertEq(_liabilities(), DEPOSIT);
-        assertEq(_unreconciled(provider.addr), DEPOSIT);
+        assertEq(_balance(payee), 0);
+        assertEq(_liabilities(), owed);
+        assertEq(_unreconciled(payee), earned);
     }
 
     function test_APushOfNothing_ChangesNothing() public {
-        escrow.withdrawFor(address(token), provider.addr);
-        escrow.withdrawFor(address(token), provider.addr);
+        uint256 earned = _earn();
+        escrow.withdrawFor(address(token), payee);
+        escrow.withdrawFor(address(token), payee);
         escrow.withdrawFor(address(token), stranger);
-        assertEq(token.balanceOf(provider.addr), DEPOSIT);
-        assertEq(_unreconciled(provider.addr), DEPOSIT);
+        assertEq(token.balanceOf(payee), earned);
+        assertEq(_unreconciled(payee), earned);
     }
 
     // ---------------------------------------------------------------- how much there can be

@@ -162,6 +162,8 @@ contract BatchTest is Renting {
         token.approve(address(escrow), 3);
         escrow.deposit(address(token), 3);
         vm.stopPrank();
+        _letPush(stranger);
+        _letPush(provider.addr);
         greedy.become(habit);
     }
 

@@ -66,6 +66,24 @@ contract CreditTest is Rented {
         assertEq(logs[5].data, abi.encode(2, 4));
     }
 
+    /// @dev A lease whose offer dictated the signer, too: the bit beside the ending is another's.
+    function test_TheAnswer_SaysWhatEachEntryDid() public {
+        Offer memory o = _offer();
+        o.jobSigner = jobSigner;
+        uint256 second = _rent(o, _request());
+        vm.warp(START + EPOCH);
+        Statement[] memory entries = new Statement[](4);
+        entries[0] = _entry(id, START + EPOCH, PROMISE, 0, false);
+        entries[1] = _entry(id, START + EPOCH, PROMISE, 0, false);
+        entries[2] = _entry(second, START + 2 * EPOCH, PROMISE, 0, false);
+        entries[3] = _entry(second, START + EPOCH, PROMISE, 0, false);
+        vm.prank(address(committee));
+        (uint256 changed, uint256 skipped) = escrow.credit(entries);
+        // booked, nothing new, in the future, booked
+        assertEq(changed, 9);
+        assertEq(skipped, 4);
+    }
+
     // ---------------------------------------------------------------- caps
 
     function test_Work_CountsUpToAQuarterMoreThanPromised() public {
@@ -236,9 +254,6 @@ contract CreditTest is Rented {
     function test_WhenTheBatchIsTooLong_Reverts() public {
         vm.expectRevert(_error(ILeaseEscrow.BatchTooLong.selector, 100, 101));
         escrow.credit(new Statement[](101));
-        vm.recordLogs();
-        escrow.credit(new Statement[](0));
-        assertEq(vm.getRecordedLogs().length, 0);
     }
 
     // ---------------------------------------------------------------- nobody can stop it

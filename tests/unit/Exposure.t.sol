@@ -17,9 +17,10 @@ contract ExposureTest is Renting {
     // ---------------------------------------------------------------- first and later leases
 
     function test_AtItsFirstLease_AnOracleIsPinnedForGood() public {
-        assertEq(abi.encode(escrow.pinnedOracle(committeeId)), abi.encode(Oracle(address(0), 0, 0, address(0), false)));
+        Oracle memory pinned;
+        assertEq(abi.encode(escrow.pinnedOracle(committeeId)), abi.encode(pinned));
         _rent();
-        Oracle memory pinned = Oracle(address(committee), WINDOW, 100, payee, false);
+        (pinned.account, pinned.window, pinned.feeBps, pinned.payee) = (address(committee), WINDOW, 100, payee);
         assertEq(abi.encode(escrow.pinnedOracle(committeeId)), abi.encode(pinned));
         assertEq(escrow.pinnedOracle(majorityId).account, address(0));
         registry.listOracle(committeeId, false);
@@ -38,7 +39,7 @@ contract ExposureTest is Renting {
         o.oracle = majorityId;
         bytes memory signature = _sign(o);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.OraclePinned(majorityId, address(majority), WINDOW, 300, majorityPayee);
+        emit ILeaseEscrow.OraclePinned(majorityId, address(majority), WINDOW, false, 300, majorityPayee);
         _rentAs(renter, o, signature, _request());
         assertEq(_pins(), 1);
     }
@@ -141,14 +142,18 @@ contract ExposureTest is Renting {
     }
 
     function test_AVoidEpoch_LeavesTheExposureWhole() public {
-        _rent();
+        address oracle = makeAddr("an oracle that voids");
+        Offer memory o = _offer();
+        o.oracle = _registerVoiding(oracle, WINDOW, 100, payee);
+        _setCap(o.oracle, address(token), type(uint128).max);
+        _rent(o, _request());
         vm.warp(START + 1 hours);
-        vm.prank(address(committee));
+        vm.prank(oracle);
         escrow.voidEpoch(1, 0, stranger);
-        assertEq(_exposure(), PAYMENT + BOND);
+        assertEq(lens.exposure(o.oracle, address(token)), PAYMENT + BOND);
         vm.warp(END + WINDOW);
         escrow.settle(1);
-        assertEq(_exposure(), 0, "what the bond lost was counted too");
+        assertEq(lens.exposure(o.oracle, address(token)), 0, "what the bond lost was counted too");
     }
 
     function test_ACancellationBeforeTheStart_MakesRoom() public {

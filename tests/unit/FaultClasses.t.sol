@@ -30,6 +30,7 @@ contract FaultClassesTest is Rented {
 
     /// @dev Payroll streams: one withdrawal for somebody else, repeated.
     function test_PushingABalanceTwice_PaysItOnce() public {
+        _letPush(provider.addr);
         vm.startPrank(stranger);
         escrow.withdrawFor(address(token), provider.addr);
         assertEq(token.balanceOf(address(escrow)), PAYMENT + BOND);

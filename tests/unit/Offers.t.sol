@@ -182,8 +182,8 @@ contract OffersTest is Renting {
     function test_WhenAnyFieldOfASignedOfferIsChanged_Reverts() public {
         bytes memory encoded = abi.encode(_offer());
         bytes memory signature = _sign(_offer());
-        assertEq(encoded.length, 18 * 32);
-        for (uint256 i; i < 18; ++i) {
+        assertEq(encoded.length, 20 * 32);
+        for (uint256 i; i < 20; ++i) {
             Offer memory o = _increment(encoded, i);
             // so that the changed counter is the current one
             uint256 snapshot = vm.snapshotState();

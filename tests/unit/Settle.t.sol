@@ -214,7 +214,7 @@ contract SettleTest is Rented {
 
     function test_WhenAllWasAskedFor_ThereIsNoFee() public {
         _credit(id, 24, 8.64e18 - 1e17, COMMITTED, true);
-        _settles(105_432_097, 1_054_320, 1_234_569, 0, BOND);
+        _settles(105_432_098, 1_054_320, 1_234_568, 0, BOND);
     }
 
     function test_WhenThereWasNoLastWord_ThereIsNoFee() public {

@@ -31,6 +31,7 @@ contract TokensTest is Renting {
         nasty.approve(address(escrow), type(uint256).max);
         escrow.deposit(address(nasty), DEPOSIT);
         vm.stopPrank();
+        _letPush(provider.addr);
         _rent(_nastyOffer(), _request());
         _rent();
     }
@@ -140,6 +141,7 @@ contract TokensTest is Renting {
         escrow.deposit(address(nasty), FREE);
         assertEq(_nastyBalance(renter), FREE);
         nasty.become(NastyToken.Habit.None);
+        vm.prank(renter);
         escrow.withdrawFor(address(nasty), renter);
         vm.expectRevert(abi.encodeWithSignature("TransferFailed()"));
         escrow.withdrawFor(address(nasty), provider.addr);

@@ -35,11 +35,11 @@ abstract contract LeaseLife is Claims {
                 (own, refused, isNew) = _creditOne(entry, own);
                 uint256 id = entry.lease;
                 if (isNew) {
-                    changed |= 1 << i;
+                    changed |= 2 ** i;
                     if (id < lowest) lowest = id;
                     if (id > highest) highest = id;
                 } else if (refused != 0) {
-                    skipped |= 1 << i;
+                    skipped |= 2 ** i;
                     emit CreditSkipped(id, refused);
                 }
             }
@@ -143,7 +143,7 @@ abstract contract LeaseLife is Claims {
         require(challenger != address(0), ZeroAddress());
         uint256 epochs = schedule.ran() / schedule.epochLength();
         require(epoch < epochs, EpochOutOfBounds(epochs, epoch));
-        uint256 bit = 1 << (epoch & 0xff);
+        uint256 bit = 2 ** (epoch & 0xff);
         uint256 void = _void[id][epoch >> 8];
         require(void & bit == 0, EpochIsVoid(id, epoch));
         _void[id][epoch >> 8] = void | bit;
