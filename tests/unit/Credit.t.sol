@@ -170,9 +170,12 @@ contract CreditTest is Rented {
         emit ILeaseEscrow.LastWord(id);
         _send(_entry(id, END, PROMISE, PROMISE, true));
         _expectFigures(PROMISE, PROMISE, END, true);
+        assertEq(escrow.lease(id).lastAt, END);
+        skip(7);
         vm.recordLogs();
         _send(_entry(id, END, PROMISE, PROMISE, true));
         assertEq(vm.getRecordedLogs().length, 0);
+        assertEq(escrow.lease(id).lastAt, END, "the first time counts");
     }
 
     function test_TheLastWord_MayBeAllThatIsNew() public {

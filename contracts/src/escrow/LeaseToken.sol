@@ -115,6 +115,7 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907, IERC56
             credited: progress.credited(),
             due: progress.due(),
             asOf: Fits.u40(FixedPointMathLib.min(progress.time(), schedule.end())),
+            lastAt: progress.isLast() ? progress.time() : 0,
             collectedWork: _getExtraData(id),
             last: progress.isLast(),
             settled: progress.isSettled()

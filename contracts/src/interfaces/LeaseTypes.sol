@@ -88,7 +88,8 @@ struct RentRequest {
 /// @notice The escrow's whole record of a lease.
 /// @dev `committed = rate × duration`; `bond` is what voided epochs left of it, settled or not;
 /// `held` is what the holder can claim now; `ending` is one of the `ENDING_*` values;
-/// `signerDictated` says that the offer, not the renter, chose the job signer.
+/// `signerDictated` says that the offer, not the renter, chose the job signer; `lastAt` is when the
+/// oracle gave its last word, zero before.
 struct Lease {
     address provider;
     address token;
@@ -111,6 +112,7 @@ struct Lease {
     uint96 credited;
     uint96 due;
     uint40 asOf;
+    uint40 lastAt;
     uint96 collectedWork;
     bool last;
     bool settled;

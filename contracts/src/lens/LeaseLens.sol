@@ -99,7 +99,7 @@ contract LeaseLens is ILeaseLens {
             Settlement.collection(schedule, l.payment, l.credited, l.collectedWork, v.oracle.feeBps);
         if (l.settled) return s;
         if (v.oracle.voids || l.credited < v.committed) {
-            s.from = l.last ? FixedPointMathLib.min(uint256(progress.time()) + 1, v.settleAfter) : v.settleAfter;
+            s.from = l.last ? FixedPointMathLib.min(uint256(l.lastAt) + 1, v.settleAfter) : v.settleAfter;
         }
         s.possible = block.timestamp >= s.from;
     }

@@ -152,6 +152,7 @@ impl Chain {
             as_of: UnixSeconds::new(found.asOf.to::<u64>()),
             collected: Work::from(found.collectedWork),
             last: found.last,
+            last_at: UnixSeconds::new(found.lastAt.to::<u64>()),
             settled: found.settled,
         })
     }

@@ -8,8 +8,8 @@
 
 use alloy_primitives::{U256, keccak256};
 use hashlease_escrow_model::{
-    Conditions, Ending, EscrowError, Life, StatementFigures, bond, credit_cap, epoch_pay, fee, payment,
-    released, returned, slash, termination, tolerance,
+    Conditions, Ending, EscrowError, Life, StatementFigures, bond, credit_cap, epoch_pay, fee, missing,
+    payment, released, returned, slash, tolerance,
 };
 use hashlease_primitives::{HashRate, SettlementWeight, Work};
 use serde_json::{Value, json};

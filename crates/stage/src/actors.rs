@@ -192,6 +192,19 @@ impl Actors {
         }
         Ok(amount)
     }
+
+    /// The renter claims all that a lease holds for its holder.
+    ///
+    /// # Errors
+    /// Errors of the chain.
+    pub async fn claim(&self, chain: &Chain, lease: LeaseId) -> Result<()> {
+        let sender = Sender::new(chain.clone(), self.renter.clone());
+        let call = LeaseEscrow::claimCall { leases: vec![U256::from(lease.0)], to: sender.address() };
+        if chain.escrow().lease(U256::from(lease.0)).call().await?.held != 0 {
+            sender.call(chain.deployment().escrow, &call).await?;
+        }
+        Ok(())
+    }
 }
 
 /// The offer as a struct of the contract's binding.
