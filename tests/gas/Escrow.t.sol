@@ -263,9 +263,17 @@ contract EscrowGas is Fixture {
     }
 
     function test_Deposit() public {
-        vm.prank(renter);
+        token.mint(provider.addr, 10);
+        vm.prank(provider.addr);
         escrow.deposit(address(token), 5);
         vm.snapshotGasLastCall("Escrow", "deposit");
+    }
+
+    /// @dev Which also has the account keep its balance.
+    function test_DepositFirstTime() public {
+        vm.prank(renter);
+        escrow.deposit(address(token), 5);
+        vm.snapshotGasLastCall("Escrow", "deposit, an account's first");
     }
 
     function test_Withdraw() public {

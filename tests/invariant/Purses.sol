@@ -67,7 +67,7 @@ abstract contract Purses is Ledger {
         uint256 amount = _part(seed, all);
         address to = _newPurse();
         vm.prank(who);
-        escrow.withdraw(address(what), to, amount);
+        escrow.withdraw(address(what), to, uint128(amount));
         _expect(what.balanceOf(to), amount, "withdrawn");
         _expect(escrow.balance(who, address(what)), all - amount, "debited");
     }

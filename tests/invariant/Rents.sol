@@ -121,13 +121,13 @@ abstract contract Rents is Purses {
     }
 
     /// @notice Starts where the old one ends.
-    /// @dev A lease that has run and is not renewed yet.
+    /// @dev A lease whose end gives notice.
     function _toRenew(uint256 seed) private returns (uint256) {
         uint256 count = escrow.leaseCount();
         for (uint256 i; i < count; ++i) {
             uint256 id = addmod(seed, i, count) + 1;
             Lease memory l = escrow.lease(id);
-            if (_isRenewable(l) && l.ending == 0 && lens.renewedBy(id) == 0) return id;
+            if (_isRenewable(l)) return id;
         }
         return rent(seed);
     }
@@ -149,7 +149,6 @@ abstract contract Rents is Purses {
         for (uint256 i; i < 3; ++i) {
             if (_owners[i].addr == holder[old]) d.payer = _owners[i];
         }
-        if (d.request.hashRate > l.rate) d.request.hashRate = l.rate;
         _rentOut(seed, d, false);
     }
 

@@ -156,9 +156,9 @@ contract World is Ends {
 
     function _intrudeOnMoney(uint256 seed, uint256 id, Lease memory l) private {
         uint256 own = escrow.balance(stranger, l.token);
-        _refused("stranger withdraws", stranger, abi.encodeCall(escrow.withdraw, (l.token, stranger, own + 1)));
+        _refused("stranger withdraws", stranger, abi.encodeCall(escrow.withdraw, (l.token, stranger, uint128(own + 1))));
         own = escrow.balance(l.provider, l.token);
-        _refused("bond withdrawn", l.provider, abi.encodeCall(escrow.withdraw, (l.token, l.provider, own + 1)));
+        _refused("bond withdrawn", l.provider, abi.encodeCall(escrow.withdraw, (l.token, l.provider, uint128(own + 1))));
         own = escrow.balance(stranger, address(_wrapped));
         _refused("unwrapped", stranger, abi.encodeCall(escrow.withdrawNative, (stranger, own + 1)));
         if (tokens[seed % TOKENS].balanceOf(address(escrow)) <= escrow.liabilities(address(tokens[seed % TOKENS]))) {

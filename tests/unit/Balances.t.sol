@@ -89,8 +89,8 @@ contract BalancesTest is Fixture {
         vm.expectRevert(_error(ILeaseEscrow.InsufficientBalance.selector, 0, 1));
         escrow.withdraw(address(token), stranger, 1);
         vm.prank(provider.addr);
-        vm.expectRevert(_error(ILeaseEscrow.InsufficientBalance.selector, DEPOSIT, type(uint256).max));
-        escrow.withdraw(address(token), provider.addr, type(uint256).max);
+        vm.expectRevert(_error(ILeaseEscrow.InsufficientBalance.selector, DEPOSIT, type(uint128).max));
+        escrow.withdraw(address(token), provider.addr, type(uint128).max);
     }
 
     function test_AWithdrawnAmount_CannotBeWithdrawnAgain() public {
@@ -208,10 +208,10 @@ contract BalancesTest is Fixture {
 
     function test_WhenMoreThan128BitsWouldBeOwed_NothingComesIn() public {
         NastyToken huge = _huge();
-        uint256 most = type(uint128).max;
+        uint128 most = type(uint128).max;
         vm.startPrank(stranger);
         escrow.deposit(address(huge), most);
-        bytes memory error = _error(ILeaseEscrow.LiabilitiesOverflow.selector, most + 1);
+        bytes memory error = _error(ILeaseEscrow.LiabilitiesOverflow.selector, uint256(most) + 1);
         vm.expectRevert(error);
         escrow.deposit(address(huge), 1);
         // withdrawals that still count as owed take room

@@ -22,7 +22,7 @@ contract BatchTest is Renting {
         (calls[0], calls[1], calls[2]) = (a, b, c);
     }
 
-    function _withdraw(uint256 amount) private view returns (bytes memory) {
+    function _withdraw(uint128 amount) private view returns (bytes memory) {
         return abi.encodeCall(ILeaseEscrow.withdraw, (address(token), stranger, amount));
     }
 

@@ -50,9 +50,11 @@ contract RenewalTest is Renting {
         vm.warp(LATEST);
         Offer memory o = _offer();
         (o.price, o.epochLength, o.oracle) = (2 * o.price, 2 hours, majorityId);
-        (r.hashRate, r.jobSigner) = (RATE / 2, stranger);
+        o.algorithm = ALGORITHM_SCRYPT;
+        (r.hashRate, r.jobSigner) = (2 * RATE, stranger);
         Lease memory l = escrow.lease(_rent(o, r));
-        assertEq(l.rate, RATE / 2);
+        assertEq(l.rate, 2 * RATE);
+        assertEq(l.algorithm, ALGORITHM_SCRYPT);
         assertEq(l.epochLength, 2 hours);
         assertEq(l.oracle, majorityId);
         assertEq(l.jobSigner, stranger);
@@ -92,23 +94,15 @@ contract RenewalTest is Renting {
         assertEq(escrow.ownerOf(_rent(_offer(), r)), stranger);
     }
 
-    function test_WhenTheOldLeaseWasShortened_Reverts() public {
+    function test_WhenTheOldLeaseWasShortened_ARenewalStartsAtTheNewEnd() public {
         RentRequest memory r = _renewal();
-        uint256 other = _rent(_offer(), _later());
-        vm.warp(START + 90 minutes);
+        vm.warp(START + 30 minutes);
         vm.prank(renter);
         escrow.cancel(1);
-        r.start = START + 2 hours;
-        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
-        vm.prank(provider.addr);
-        escrow.terminate(other);
-        (r.continues, r.start) = (other, START + 10 minutes + 2 hours);
-        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, other));
-    }
-
-    function _later() private view returns (RentRequest memory r) {
-        r = _request();
-        r.start = START + 10 minutes;
+        bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
+        _refused(_offer(), r, _error(selector, START + 1 hours, START + 1 hours, END));
+        r.start = START + 1 hours;
+        assertEq(escrow.lease(_rent(_offer(), r)).start, START + 1 hours);
     }
 
     function test_WhenTheOldLeaseIsSettled_ARenewalStillStartsAtItsEnd() public {
@@ -169,14 +163,6 @@ contract RenewalTest is Renting {
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
     }
 
-    function test_WhenARenewalIsLarger_Reverts() public {
-        RentRequest memory r = _renewal();
-        r.hashRate = RATE + 1;
-        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
-        r.hashRate = RATE;
-        _rent(_offer(), r);
-    }
-
     function test_WhenARenewalIsOfNoLease_Reverts() public {
         RentRequest memory r = _renewal();
         r.continues = 2;
@@ -196,33 +182,4 @@ contract RenewalTest is Renting {
         _refused(o, r, _error(ILeaseEscrow.CounterMismatch.selector, 1, 0));
     }
 
-    function test_ALease_IsRenewedOnce() public {
-        RentRequest memory r = _renewal();
-        r.hashRate = RATE / 4;
-        vm.warp(LATEST);
-        uint256 first = _rent(_offer(), r);
-        assertEq(lens.renewedBy(1), first);
-        _refused(_offer(), r, _error(ILeaseEscrow.AlreadyRenewed.selector, 1, first));
-        // the renewal itself can be renewed
-        (r.continues, r.start) = (first, END + DURATION);
-        vm.warp(END);
-        assertEq(_rent(_offer(), r), 3);
-    }
-
-    /// @dev Rates of different algorithms can't be compared.
-    function test_WhenARenewalIsOfAnotherAlgorithm_Reverts() public {
-        RentRequest memory r = _renewal();
-        vm.warp(LATEST);
-        Offer memory o = _offer();
-        o.algorithm = ALGORITHM_SCRYPT;
-        _refused(o, r, _error(ILeaseEscrow.NotARenewal.selector, 1));
-    }
-
-    function test_ALeaseThatHasNotStarted_CannotBeRenewed() public {
-        RentRequest memory r = _renewal();
-        vm.warp(START - 1);
-        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
-        vm.warp(START);
-        _rent(_offer(), r);
-    }
 }

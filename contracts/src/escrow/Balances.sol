@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Guard} from "contracts/src/escrow/Guard.sol";
 import {LeaseStorage} from "contracts/src/escrow/LeaseStorage.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Purse} from "contracts/src/libraries/Packed.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
-import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 interface IPermit {
@@ -24,7 +24,7 @@ interface IWrappedNative {
 /// @notice `liabilities` counts every base unit that arrives at once. A unit that leaves stops
 /// counting when its account is reconciled, so `liabilities` is never less than what is owed, and a
 /// withdrawal writes one slot of this contract.
-abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
+abstract contract Balances is LeaseStorage, Guard {
     /// @dev Gas share of a call in a lenient batch; above what any call here needs with a token of
     /// usual cost.
     uint256 private constant MIN_SHARE = 300_000;
@@ -96,7 +96,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     // ---------------------------------------------------------------- out
 
     /// @inheritdoc ILeaseEscrow
-    function withdraw(address token, address to, uint256 amount) external nonReentrant {
+    function withdraw(address token, address to, uint128 amount) external nonReentrant {
         _debitWithdrawal(msg.sender, token, to, amount);
         _send(token, to, amount);
     }
@@ -104,7 +104,7 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     /// @inheritdoc ILeaseEscrow
     function withdrawFor(address token, address account) external nonReentrant {
         require(msg.sender == account || !_sellers[account].keepsBalance, BalanceIsKept(account));
-        uint256 amount = _purses[account][token].balance();
+        uint256 amount = _purses[account][token].purse.balance();
         _debitWithdrawal(account, token, account, amount);
         _send(token, account, amount);
     }
@@ -130,10 +130,10 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     /// @dev The caller sends `amount` to `to` afterwards.
     function _debitWithdrawal(address account, address token, address to, uint256 amount) private {
         _checkRecipient(to);
-        mapping(address token => Purse) storage purses = _purses[account];
-        Purse purse = purses[token];
+        PurseSlot storage slot = _purses[account][token];
+        Purse purse = slot.purse;
         require(purse.balance() >= amount, InsufficientBalance(purse.balance(), amount));
-        purses[token] = purse.withdraw(amount);
+        slot.purse = purse.withdraw(amount);
         emit Withdrawn(account, token, to, amount);
     }
 
@@ -152,15 +152,18 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     }
 
     function _debit(address account, address token, uint256 amount) internal {
-        Purse purse = _purses[account][token];
+        PurseSlot storage slot = _purses[account][token];
+        Purse purse = slot.purse;
         require(purse.balance() >= amount, InsufficientBalance(purse.balance(), amount));
-        _purses[account][token] = purse.debit(amount);
+        slot.purse = purse.debit(amount);
     }
 
     /// @dev Expects `amount` to be counted in `liabilities` already, which keeps a balance within
     /// 128 bits.
     function _book(address account, address token, uint256 amount) internal {
-        if (amount != 0) _purses[account][token] = _purses[account][token].book(amount);
+        if (amount == 0) return;
+        PurseSlot storage slot = _purses[account][token];
+        slot.purse = slot.purse.book(amount);
     }
 
     // ---------------------------------------------------------------- surplus
@@ -169,9 +172,9 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     function reconcile(address token, address[] calldata accounts) external nonReentrant {
         uint256 owed = liabilities[token];
         for (uint256 i; i < accounts.length; ++i) {
-            Purse purse = _purses[accounts[i]][token];
-            owed -= purse.withdrawn();
-            _purses[accounts[i]][token] = purse.reconcile();
+            PurseSlot storage slot = _purses[accounts[i]][token];
+            owed -= slot.purse.withdrawn();
+            slot.purse = slot.purse.reconcile();
         }
         liabilities[token] = owed;
         emit Reconciled(token, owed);
@@ -214,9 +217,5 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     /// @inheritdoc ILeaseEscrow
     function registry() external view returns (address) {
         return address(REGISTRY);
-    }
-
-    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
-        return false;
     }
 }

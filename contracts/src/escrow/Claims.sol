@@ -17,19 +17,23 @@ abstract contract Claims is Balances, LeaseToken {
 
     /// @inheritdoc ILeaseEscrow
     function claim(uint256[] calldata leases, address to) external nonReentrant {
-        for (uint256 i; i < leases.length; ++i) {
-            (address token, uint256 amount) = _takeOwn(leases[i], to);
-            _send(token, to, amount);
-        }
+        _claim(leases, to, false);
     }
 
     /// @inheritdoc ILeaseEscrow
     function claimNative(uint256[] calldata leases, address to) external nonReentrant {
-        address native = _native();
+        _claim(leases, to, true);
+    }
+
+    function _claim(uint256[] calldata leases, address to, bool unwrap) private {
+        _checkRecipient(to);
         for (uint256 i; i < leases.length; ++i) {
-            (address token, uint256 amount) = _takeOwn(leases[i], to);
-            require(token == native, NativeNotTaken(token));
-            _sendNative(token, to, amount);
+            uint256 id = leases[i];
+            require(_isApprovedOrOwner(msg.sender, id), NotLeaseOwner(id, msg.sender));
+            (address token, uint256 amount) = _take(id, to);
+            require(!unwrap || token == _native(), NativeNotTaken(token));
+            if (unwrap) _sendNative(token, to, amount);
+            else _send(token, to, amount);
         }
     }
 
@@ -44,12 +48,6 @@ abstract contract Claims is Balances, LeaseToken {
             (address token, uint256 amount) = _take(id, owner);
             _send(token, owner, amount);
         }
-    }
-
-    function _takeOwn(uint256 id, address to) private returns (address token, uint256 amount) {
-        require(_isApprovedOrOwner(msg.sender, id), NotLeaseOwner(id, msg.sender));
-        _checkRecipient(to);
-        return _take(id, to);
     }
 
     /// @dev Takes all that the lease holds for its holder. The caller sends it to `to`.

@@ -5,7 +5,7 @@ import {Balances} from "contracts/src/escrow/Balances.sol";
 import {LeaseLife} from "contracts/src/escrow/LeaseLife.sol";
 import {LeaseToken} from "contracts/src/escrow/LeaseToken.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Admission, ENDING_AS_RENTED, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Admission, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 import {Schedule, ScheduleLib} from "contracts/src/libraries/Packed.sol";
@@ -50,7 +50,6 @@ contract LeaseEscrow is LeaseLife, EIP712 {
             cancelBps: offer.cancelBps,
             bondBps: offer.bondBps
         });
-        if (request.continues != 0) _renewedBy[request.continues] = id;
         _mint(request.recipient, id);
         emit Rented(id, offer.provider, request.jobSigner, hash, msg.sender, request.recipient, request.continues);
         _logBoxes(id, request.nodeBox, request.gatewayBox);
@@ -106,19 +105,15 @@ contract LeaseEscrow is LeaseLife, EIP712 {
         if (request.continues != 0) _checkRenewal(request.continues, offer, request);
     }
 
-    /// @dev The same provider goes on for the same renter, at no higher rate.
+    /// @dev The same provider goes on for the same renter, from where the old lease ends.
     function _checkRenewal(uint256 old, Offer calldata offer, RentRequest calldata request) private view {
-        Schedule schedule = _scheduleOf(old);
+        uint256 end = _scheduleOf(old).end();
+        require(request.start == end, StartOutOfBounds(end, end, request.start));
         require(
             _providers[_particulars[old].provider] == offer.provider && ownerOf(old) == request.recipient
-                && _isApprovedOrOwner(msg.sender, old) && request.hashRate <= schedule.rate()
-                && offer.algorithm == schedule.algorithm() && schedule.ending() == ENDING_AS_RENTED
-                && block.timestamp >= schedule.start(),
+                && _isApprovedOrOwner(msg.sender, old),
             NotARenewal(old)
         );
-        require(_renewedBy[old] == 0, AlreadyRenewed(old, _renewedBy[old]));
-        uint256 end = schedule.end();
-        require(request.start == end, StartOutOfBounds(end, end, request.start));
     }
 
     /// @dev Expects a checked offer whose struct hash is `hash`.
@@ -135,16 +130,17 @@ contract LeaseEscrow is LeaseLife, EIP712 {
     /// @dev Adds to the pair's exposure and returns the token's number. The pair's first lease
     /// assigns the number and pins the oracle.
     function _expose(uint32 oracleId, address token, Admission memory admitted) private returns (uint24 number) {
-        Pair memory pair = _pairs[oracleId][token];
+        Pair storage pair = _pairs[oracleId][token];
         uint256 exposed = uint256(pair.exposure) + admitted.payment + admitted.bond;
         require(exposed <= admitted.exposureCap, ExposureCapExceeded(admitted.exposureCap, exposed));
         number = pair.token;
         if (number == 0) {
             number = _tokenNumber(token);
+            pair.token = number;
             _pinOracle(oracleId);
         }
         // an exposure cap has 128 bits
-        _pairs[oracleId][token] = Pair({exposure: Fits.u128(exposed), token: number});
+        pair.exposure = Fits.u128(exposed);
     }
 
     function _tokenNumber(address token) private returns (uint24 number) {
@@ -157,10 +153,11 @@ contract LeaseEscrow is LeaseLife, EIP712 {
     }
 
     function _sellerNumber(address provider) private returns (uint40 number) {
-        number = _sellers[provider].number;
+        Seller storage seller = _sellers[provider];
+        number = seller.number;
         if (number == 0) {
             number = ++_providerCount;
-            _sellers[provider].number = number;
+            seller.number = number;
             _providers[number] = provider;
         }
     }

@@ -17,6 +17,9 @@ abstract contract LeaseLife is Claims {
     uint256 private constant MAX_BATCH = 100;
     /// @dev Bytes of a statement.
     uint256 private constant ENTRY = 0xc0;
+    /// @dev Outcomes of an entry beside the selectors of errors.
+    bytes4 private constant NOTHING_NEW = 0x00000000;
+    bytes4 private constant BOOKED = 0x00000001;
 
     // ---------------------------------------------------------------- credit
 
@@ -30,17 +33,17 @@ abstract contract LeaseLife is Claims {
         unchecked {
             for (uint256 i; i < statements.length; ++i) {
                 Statement calldata entry = _entry(statements, i);
-                bytes4 refused;
-                bool isNew;
-                (own, refused, isNew) = _creditOne(entry, own);
+                bytes4 outcome;
+                (own, outcome) = _creditOne(entry, own);
+                if (outcome == NOTHING_NEW) continue;
                 uint256 id = entry.lease;
-                if (isNew) {
+                if (outcome == BOOKED) {
                     changed |= 2 ** i;
                     if (id < lowest) lowest = id;
                     if (id > highest) highest = id;
-                } else if (refused != 0) {
+                } else {
                     skipped |= 2 ** i;
-                    emit CreditSkipped(id, refused);
+                    emit CreditSkipped(id, outcome);
                 }
             }
         }
@@ -59,38 +62,33 @@ abstract contract LeaseLife is Claims {
 
     /// @param own Zero, or the oracle that the caller is known to be.
     /// @return The same, known better if this entry's lease is the caller's.
-    /// @return Zero, or the selector of the error that names why the entry was skipped.
-    /// @return Whether the lease has new figures.
-    function _creditOne(Statement calldata entry, uint256 own) private returns (uint256, bytes4, bool) {
+    /// @return `NOTHING_NEW`, `BOOKED`, or the selector of the error that names why it was skipped.
+    function _creditOne(Statement calldata entry, uint256 own) private returns (uint256, bytes4) {
         Meter storage meter = _meters[entry.lease];
         Schedule schedule = meter.schedule;
         uint32 oracle = schedule.oracle();
         if (oracle != own || oracle == 0) {
-            if (oracle == 0) return (own, UnknownLease.selector, false);
-            if (_oracles[oracle].account != msg.sender) return (own, NotLeaseOracle.selector, false);
+            if (oracle == 0) return (own, UnknownLease.selector);
+            if (_oracles[oracle].account != msg.sender) return (own, NotLeaseOracle.selector);
             own = oracle;
         }
-        (bytes4 refused, bool isNew) = _advance(meter, schedule, entry);
-        return (own, refused, isNew);
+        return (own, _advance(meter, schedule, entry));
     }
 
     /// @dev Expects the lease's stored schedule and a caller that is its oracle. Each figure becomes
     /// the larger of old and new. All fit 96 bits: an entry's figures are of that type, and `rate ×
     /// elapsed` is at most `committed`.
-    function _advance(Meter storage meter, Schedule schedule, Statement calldata entry)
-        private
-        returns (bytes4, bool)
-    {
+    function _advance(Meter storage meter, Schedule schedule, Statement calldata entry) private returns (bytes4) {
         Progress progress = meter.progress;
-        if (progress.isSettled()) return (AlreadySettled.selector, false);
+        if (progress.isSettled()) return AlreadySettled.selector;
         (uint256 asOf, uint256 work, uint256 due, bool last) = _figures(entry);
-        if (asOf > block.timestamp) return (AsOfInFuture.selector, false);
-        if (asOf > schedule.end()) return (AsOfAfterEnd.selector, false);
+        if (asOf > block.timestamp) return AsOfInFuture.selector;
+        if (asOf > schedule.end()) return AsOfAfterEnd.selector;
         unchecked {
             uint256 elapsed = asOf - schedule.start();
             // before the start it wraps to more than any lease lasts
             if (elapsed - 1 > type(uint40).max || elapsed % schedule.epochLength() != 0) {
-                return (AsOfNotEpochEnd.selector, false);
+                return AsOfNotEpochEnd.selector;
             }
             work = _atMost(work, LeaseMath.creditCap(schedule.rate(), elapsed, schedule.committed()));
             due = _atMost(due, schedule.rate() * elapsed);
@@ -98,12 +96,14 @@ abstract contract LeaseLife is Claims {
         work = _atLeast(work, progress.credited());
         due = _atLeast(due, progress.due());
         last = last && asOf == schedule.end() && !progress.isLast();
-        Progress next = progress.advance(work, due, last ? block.timestamp : _atLeast(asOf, progress.time()), last);
-        if (Progress.unwrap(next) == Progress.unwrap(progress)) return (0, false);
+        asOf = _atLeast(asOf, progress.time());
+        Progress next = progress.advance(work, due, last ? block.timestamp : asOf, last);
+        if (Progress.unwrap(next) == Progress.unwrap(progress)) return NOTHING_NEW;
         meter.progress = next;
-        _report(entry, next, _atMost(next.time(), schedule.end()));
+        // once the last word was said, the time is that of the word
+        _report(entry, work, due, _atMost(asOf, schedule.end()));
         if (last) emit LastWord(entry.lease);
-        return (0, true);
+        return BOOKED;
     }
 
     /// @dev One check of all unused bits instead of one for each figure.
@@ -121,8 +121,18 @@ abstract contract LeaseLife is Claims {
         }
     }
 
-    function _report(Statement calldata entry, Progress next, uint256 asOf) private {
-        emit Credited(entry.lease, next.credited(), next.due(), Fits.u40(asOf), entry.evidence);
+    /// @dev `Credited`, written as it is encoded.
+    function _report(Statement calldata entry, uint256 work, uint256 due, uint256 asOf) private {
+        bytes32 topic = Credited.selector;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, work)
+            mstore(add(data, 0x20), due)
+            mstore(add(data, 0x40), asOf)
+            // evidence
+            calldatacopy(add(data, 0x60), add(entry, 0x80), 0x20)
+            log2(data, 0x80, topic, calldataload(entry))
+        }
     }
 
     /// @dev Plain branches are cheaper here than branchless ones.

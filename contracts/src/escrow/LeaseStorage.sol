@@ -52,6 +52,11 @@ abstract contract LeaseStorage is ILeaseEscrow {
         uint16 feeBps;
     }
 
+    /// @dev A slot of its own, so that its place is computed once.
+    struct PurseSlot {
+        Purse purse;
+    }
+
     /// @dev For one oracle and one token. `token` is the token's number, zero until the pair's
     /// first lease.
     struct Pair {
@@ -65,7 +70,7 @@ abstract contract LeaseStorage is ILeaseEscrow {
     /// @dev One bit per epoch.
     mapping(uint256 id => mapping(uint256 word => uint256)) internal _void;
 
-    mapping(address account => mapping(address token => Purse)) internal _purses;
+    mapping(address account => mapping(address token => PurseSlot)) internal _purses;
     mapping(address account => Seller) internal _sellers;
     mapping(uint40 number => address) internal _providers;
     mapping(uint32 oracle => mapping(address token => Pair)) internal _pairs;
@@ -75,8 +80,6 @@ abstract contract LeaseStorage is ILeaseEscrow {
     uint40 internal _providerCount;
     uint24 internal _tokenCount;
 
-    /// @dev The lease that renews this one; zero if none.
-    mapping(uint256 id => uint256) internal _renewedBy;
     /// @inheritdoc ILeaseEscrow
     mapping(address token => uint256) public liabilities;
     /// @dev Hashes per second of an offer already rented; all ones once the offer is cancelled.
@@ -89,22 +92,25 @@ abstract contract LeaseStorage is ILeaseEscrow {
     // ---------------------------------------------------------------- views
 
     /// @inheritdoc ILeaseEscrow
-    function extsload(bytes32[] calldata slots) external view returns (bytes32[] memory words) {
-        words = new bytes32[](slots.length);
-        for (uint256 i; i < slots.length; ++i) {
-            bytes32 slot = slots[i];
-            bytes32 word;
-            assembly ("memory-safe") {
-                word := sload(slot)
+    /// @dev The answer is written as it is encoded: the place of the list, its length, its words.
+    function extsload(bytes32[] calldata slots) external view returns (bytes32[] memory) {
+        assembly ("memory-safe") {
+            let answer := mload(0x40)
+            mstore(answer, 0x20)
+            mstore(add(answer, 0x20), slots.length)
+            let words := add(answer, 0x40)
+            let size := shl(5, slots.length)
+            for { let i := 0 } lt(i, size) { i := add(i, 0x20) } {
+                mstore(add(words, i), sload(calldataload(add(slots.offset, i))))
             }
-            words[i] = word;
+            return(answer, add(0x40, size))
         }
     }
 
     /// @inheritdoc ILeaseEscrow
     function conditions(uint256 id) external view returns (Schedule schedule, address provider, address jobSigner) {
         schedule = _scheduleOf(id);
-        Particulars storage particulars = _particulars[id];
+        Particulars memory particulars = _particulars[id];
         (provider, jobSigner) = (_providers[particulars.provider], particulars.jobSigner);
     }
 
@@ -115,7 +121,7 @@ abstract contract LeaseStorage is ILeaseEscrow {
 
     /// @inheritdoc ILeaseEscrow
     function balance(address account, address token) external view returns (uint256) {
-        return _purses[account][token].balance();
+        return _purses[account][token].purse.balance();
     }
 
     /// @inheritdoc ILeaseEscrow
@@ -123,6 +129,10 @@ abstract contract LeaseStorage is ILeaseEscrow {
         PinnedOracle memory o = _oracles[id];
         (oracle.account, oracle.window, oracle.voids) = (o.account, o.window, o.voids);
         (oracle.payee, oracle.feeBps) = (o.payee, o.feeBps);
+        assembly ("memory-safe") {
+            // words of a struct in memory are its encoding
+            return(oracle, 0x120)
+        }
     }
 
     // ---------------------------------------------------------------- shared lookups

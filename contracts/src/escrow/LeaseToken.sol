@@ -87,12 +87,12 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907, IERC56
     // ---------------------------------------------------------------- views
 
     /// @inheritdoc ILeaseEscrow
-    function lease(uint256 id) external view returns (Lease memory) {
+    function lease(uint256 id) external view returns (Lease memory l) {
         Schedule schedule = _scheduleOf(id);
         Progress progress = _meters[id].progress;
         Particulars memory particulars = _particulars[id];
         Funds memory funds = _funds[id];
-        return Lease({
+        l = Lease({
             provider: _providers[particulars.provider],
             token: _tokens[particulars.token],
             jobSigner: particulars.jobSigner,
@@ -120,6 +120,10 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907, IERC56
             last: progress.isLast(),
             settled: progress.isSettled()
         });
+        assembly ("memory-safe") {
+            // words of a struct in memory are its encoding
+            return(l, 0x320)
+        }
     }
 
     /// @inheritdoc IERC5646

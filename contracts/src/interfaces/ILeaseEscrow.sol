@@ -98,7 +98,6 @@ interface ILeaseEscrow {
     error TakerMismatch(address expected, address actual);
     error StartOutOfBounds(uint256 earliest, uint256 latest, uint40 actual);
     error NotARenewal(uint256 lease);
-    error AlreadyRenewed(uint256 lease, uint256 by);
     error PaymentAboveMaximum(uint256 maximum, uint256 actual);
     error ExposureCapExceeded(uint256 cap, uint256 exposure);
 
@@ -133,7 +132,7 @@ interface ILeaseEscrow {
     /// wrapped instead of pulling tokens.
     function deposit(address token, uint256 amount) external payable;
     /// @notice Pays `amount` of the caller's balance to `to`.
-    function withdraw(address token, address to, uint256 amount) external;
+    function withdraw(address token, address to, uint128 amount) external;
     /// @notice Pays `amount` of the caller's balance in wrapped native currency to `to`, unwrapped.
     function withdrawNative(address to, uint256 amount) external;
     /// @notice Pays the whole balance of `account` to `account`. Anyone may call, unless the

@@ -163,8 +163,6 @@ interface ILeaseLens {
 
     /// @notice Whether the oracle voided an epoch.
     function isVoid(uint256 lease, uint32 epoch) external view returns (bool);
-    /// @notice The lease that renews this one; zero if none.
-    function renewedBy(uint256 lease) external view returns (uint256);
     /// @notice Whether only the account itself can withdraw its balances.
     function keepsBalance(address account) external view returns (bool);
     /// @notice Base units that the account withdrew and `liabilities` still contains.

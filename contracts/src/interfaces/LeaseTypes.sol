@@ -66,10 +66,9 @@ struct Offer {
 /// @param duration Seconds, a whole number of epochs.
 /// @param maxPayment Largest payment that the caller agrees to, base units.
 /// @param jobSigner Address of the key that signs this lease's jobs.
-/// @param continues Lease that this one renews; zero if none. The recipient must own that lease and
-/// the caller may act for its owner. It must be of the same provider and algorithm, have at least
-/// this hash rate, have started, end as rented, and not be renewed yet. The new lease starts where
-/// it ends, and needs the offer's notice like any other.
+/// @param continues Lease that this one renews; zero if none. It must be of the same provider, the
+/// recipient must own it and the caller may act for its owner. The new lease starts where it ends,
+/// and needs the offer's notice like any other.
 /// @param nodeBox Sealed to the node: the gateway's address and the access token. At most 512
 /// bytes.
 /// @param gatewayBox Sealed to the gateway: the pool's URL, worker and password. At most 512 bytes.

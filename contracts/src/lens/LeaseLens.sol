@@ -119,11 +119,6 @@ contract LeaseLens is ILeaseLens {
     }
 
     /// @inheritdoc ILeaseLens
-    function renewedBy(uint256 id) external view returns (uint256) {
-        return _word(EscrowSlots.renewedBy(id));
-    }
-
-    /// @inheritdoc ILeaseLens
     function keepsBalance(address account) external view returns (bool) {
         return _word(EscrowSlots.seller(account)) >> 248 != 0;
     }

@@ -10,9 +10,8 @@ library EscrowSlots {
     uint256 private constant PURSES = 4;
     uint256 private constant SELLERS = 5;
     uint256 private constant PAIRS = 7;
-    uint256 private constant RENEWED_BY = 12;
-    uint256 private constant FILLED = 14;
-    uint256 private constant LEASE_COUNT = 15;
+    uint256 private constant FILLED = 13;
+    uint256 private constant LEASE_COUNT = 14;
 
     /// @notice The lease's `Schedule`.
     function schedule(uint256 id) internal pure returns (bytes32) {
@@ -44,11 +43,6 @@ library EscrowSlots {
     /// number 24.
     function pair(uint32 oracle, address token) internal pure returns (bytes32) {
         return _at(_key(token), uint256(_at(bytes32(uint256(oracle)), PAIRS)));
-    }
-
-    /// @notice The lease that renews this one; zero if none.
-    function renewedBy(uint256 id) internal pure returns (bytes32) {
-        return _at(bytes32(id), RENEWED_BY);
     }
 
     /// @notice Hashes per second of an offer already rented; all ones once it is cancelled.

@@ -187,7 +187,7 @@ impl Actors {
         let Deployment { escrow, token, .. } = *chain.deployment();
         let amount = chain.balance(key.address(), token).await?;
         if !amount.is_zero() {
-            let call = LeaseEscrow::withdrawCall { token, to: key.address(), amount };
+            let call = LeaseEscrow::withdrawCall { token, to: key.address(), amount: amount.saturating_to() };
             Sender::new(chain.clone(), key.clone()).call(escrow, &call).await?;
         }
         Ok(amount)
