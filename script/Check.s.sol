@@ -111,7 +111,9 @@ contract Check is Plan {
         for (uint256 i; i < facts.tokens.length; ++i) {
             TokenFact memory token = facts.tokens[i];
             _expect(registry.isTokenListed(token.at), string.concat(token.symbol, " is listed"));
-            _expect(registry.limits(id, token.at).exposureCap == token.cap, string.concat(token.symbol, "'s exposure cap"));
+            _expect(
+                registry.limits(id, token.at).exposureCap == token.cap, string.concat(token.symbol, "'s exposure cap")
+            );
         }
     }
 

@@ -55,9 +55,8 @@ contract LivesDifferential is Fixture {
         notice = uint32(vm.parseJsonUint(head, ".notice"));
         uint32 window = uint32(vm.parseJsonUint(head, ".window"));
         uint16 feeBps = uint16(vm.parseJsonUint(head, ".feeBps"));
-        oracleIds = [
-            _register(oracles[0], window, feeBps, feePayee), _registerVoiding(oracles[1], window, feeBps, feePayee)
-        ];
+        oracleIds =
+            [_register(oracles[0], window, feeBps, feePayee), _registerVoiding(oracles[1], window, feeBps, feePayee)];
         _setCap(oracleIds[0], address(token), type(uint128).max);
         _setCap(oracleIds[1], address(token), type(uint128).max);
         refusals[2] = ILeaseEscrow.AlreadySettled.selector;
@@ -179,7 +178,7 @@ contract LivesDifferential is Fixture {
         assertEq(l.asOf, step.asOf, string.concat(where, ": asOf"));
         assertEq(l.end, step.end, string.concat(where, ": end"));
         assertEq(l.ending, step.ending, string.concat(where, ": ending"));
-        assertEq(l.last ? 1 : 0, step.last, string.concat(where, ": last"));
+        assertEq(l.lastAt != 0 ? 1 : 0, step.last, string.concat(where, ": last"));
         assertEq(l.settled ? 1 : 0, step.settled, string.concat(where, ": settled"));
         assertEq(l.bond, step.bond, string.concat(where, ": bond"));
     }

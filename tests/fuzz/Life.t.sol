@@ -52,7 +52,7 @@ contract LifeFuzz is DrawnTerms {
         l = escrow.lease(id);
         if (!l.settled) {
             // the helper lets a second pass after a last word
-            if (!l.last) vm.warp(uint256(l.end) + LONG_WINDOW);
+            if (l.lastAt == 0) vm.warp(uint256(l.end) + LONG_WINDOW);
             escrow.settle(id);
         }
         _addsUp(escrow.lease(id));
@@ -110,7 +110,7 @@ contract LifeFuzz is DrawnTerms {
         Lease memory l = escrow.lease(1);
         assertLe(l.credited, uint256(RATE) * 5 * (l.asOf > START ? l.asOf - START : 0) / 4);
         assertLe(l.due, uint256(RATE) * (l.asOf > START ? l.asOf - START : 0));
-        if (l.last) assertEq(l.asOf, END);
+        if (l.lastAt != 0) assertEq(l.asOf, END);
     }
 
     /// @notice After the oracle's last word the outcome depends on neither the settler nor the

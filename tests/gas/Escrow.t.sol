@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
-import {Schedule} from "contracts/src/libraries/Packed.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
 import {WETH} from "solady/tokens/WETH.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
@@ -19,10 +19,22 @@ contract ConditionsReader {
     }
 
     function read(uint256 id) external {
-        uint256 before = gasleft();
-        (Schedule schedule, address provider, address jobSigner) = ESCROW.conditions(id);
-        uint256 used = before - gasleft();
-        require(schedule.weightLog2() != 0 && provider != address(0) && jobSigner != address(0));
+        address escrow = address(ESCROW);
+        bytes32 question = bytes32(ILeaseEscrow.conditions.selector);
+        uint256 weightLog2;
+        uint256 used;
+        assembly ("memory-safe") {
+            let start := gas()
+            let words := mload(0x40)
+            mstore(words, question)
+            mstore(add(words, 0x04), id)
+            if iszero(staticcall(gas(), escrow, words, 0x24, words, 0x60)) { revert(0, 0) }
+            // provider and signer are not zero
+            if iszero(mul(mload(add(words, 0x20)), mload(add(words, 0x40)))) { revert(0, 0) }
+            weightLog2 := and(shr(232, mload(words)), 0xff)
+            used := sub(start, gas())
+        }
+        require(weightLog2 == 48);
         spent = used;
     }
 }

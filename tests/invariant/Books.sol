@@ -130,8 +130,7 @@ abstract contract Books is Fixture {
         _wrapped = new WETH();
         _rogue = new RogueOracle(escrow);
         tokens = [ERC20(address(token)), new DemoToken(), ERC20(address(_wrapped))];
-        _oracleIds =
-            [committeeId, majorityId, _registerVoiding(address(_rogue), ROGUE_WINDOW, ROGUE_FEE, _roguePayee)];
+        _oracleIds = [committeeId, majorityId, _registerVoiding(address(_rogue), ROGUE_WINDOW, ROGUE_FEE, _roguePayee)];
         for (uint256 i; i < ORACLES; ++i) {
             Oracle memory o = registry.oracle(_oracleIds[i]);
             // what admission alone needs is not copied
@@ -193,7 +192,8 @@ abstract contract Books is Fixture {
         for (uint256 id = escrow.leaseCount(); id > 0; --id) {
             if (_seen[id].settled) continue;
             Lease memory l = escrow.lease(id);
-            _seen[id] = Seen(l.credited, l.due, l.collectedWork, l.asOf, l.end, l.bond, l.ending, l.last, l.settled);
+            _seen[id] =
+                Seen(l.credited, l.due, l.collectedWork, l.asOf, l.end, l.bond, l.ending, l.lastAt != 0, l.settled);
         }
         vm.recordLogs();
     }

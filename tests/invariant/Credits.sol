@@ -116,7 +116,7 @@ abstract contract Credits is Rents {
         (s[0].asOf, s[0].last) = (l.end, true);
         _note(s[0]);
         _expect(_tell(l.oracle, s), 0, "a good statement is never skipped");
-        _expect(escrow.lease(id).last ? 1 : 0, 1, "last");
+        _expect(escrow.lease(id).lastAt == 0 ? 0 : 1, 1, "last");
     }
 
     /// @notice A batch in which only the middle entry is good.

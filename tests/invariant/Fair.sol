@@ -84,11 +84,9 @@ library Fair {
     /// @notice Not for a provider that was short beyond the tolerance; only once the oracle gave its
     /// last word, or before the start.
     function capacityFee(Lease memory l, bool voids) internal pure returns (uint256) {
-        bool isKnown = l.last || l.end == l.start;
+        bool isKnown = l.lastAt != 0 || l.end == l.start;
         if (!isKnown || missing(l, l.due) != 0) return 0;
-        return FixedPointMathLib.fullMulDiv(
-            uint256(l.payment) * l.cancelBps, unused(l, voids), committed(l) * 10_000
-        );
+        return FixedPointMathLib.fullMulDiv(uint256(l.payment) * l.cancelBps, unused(l, voids), committed(l) * 10_000);
     }
 
     /// @notice Each side's total in the end.

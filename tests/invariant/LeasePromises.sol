@@ -42,10 +42,10 @@ abstract contract LeasePromises is MoneyPromises {
             assertGe(l.due, s.due, "due");
             assertGe(l.asOf, s.asOf, "asOf");
             assertGe(l.collectedWork, s.collectedWork, "collected");
-            assertTrue(l.last || !s.last, "last");
+            assertTrue(l.lastAt != 0 || !s.last, "last");
             assertTrue(l.settled || !s.settled, "settled");
-            assertTrue(!l.last || l.asOf == l.end, "last only at the end");
-            assertEq(pages[i].book.lastWords, l.last ? 1 : 0, "last is said once");
+            assertTrue(l.lastAt == 0 || l.asOf == l.end, "last only at the end");
+            assertEq(pages[i].book.lastWords, l.lastAt != 0 ? 1 : 0, "last is said once");
             assertLe(l.asOf, l.end, "asOf after the end");
             assertLe(l.asOf, block.timestamp, "asOf in the future");
         }
@@ -184,7 +184,7 @@ abstract contract LeasePromises is MoneyPromises {
             Lease memory l = pages[i].lease;
             if (!_isJustSettled(pages[i]) || l.ending != ENDING_CANCELLED || _voids(l)) continue;
             // before the start there is no last word, and the oracle would give one at the end
-            l.last = l.last || l.end == l.start;
+            if (l.end == l.start) l.lastAt = 1;
             l.end = l.start + l.duration;
             l.ending = 0;
             Fair.Outcome memory starving = Fair.outcome(l, pages[i].book.rented.bond, _feeBps(l), false);

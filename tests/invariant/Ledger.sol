@@ -183,7 +183,7 @@ abstract contract Ledger is Books {
     }
 
     function _isUnsaid(Lease memory l) internal view returns (bool) {
-        return !l.settled && !l.last && block.timestamp >= l.end && !_isRogues(l);
+        return !l.settled && l.lastAt == 0 && block.timestamp >= l.end && !_isRogues(l);
     }
 
     function _isRenewable(Lease memory l) internal view returns (bool) {
@@ -198,7 +198,7 @@ abstract contract Ledger is Books {
     function _isSettleable(Lease memory l) internal view returns (bool) {
         return !l.settled
             && ((l.credited == uint256(l.rate) * l.duration && !_isRogues(l))
-                || l.last
+                || l.lastAt != 0
                 || block.timestamp >= l.end + registry.oracle(l.oracle).window);
     }
 

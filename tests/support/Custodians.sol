@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IERC5646} from "contracts/src/interfaces/IERC5646.sol";
 import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
+import {IERC5646} from "contracts/src/interfaces/IERC5646.sol";
 import {ERC20} from "solady/tokens/ERC20.sol";
 
 /// @title Holds NFTs for their depositors, as lending markets and NFT pools do

@@ -139,10 +139,7 @@ abstract contract Fixture is Test {
     }
 
     /// @dev One that can void epochs.
-    function _registerVoiding(address account, uint32 window, uint16 feeBps, address payee_)
-        internal
-        returns (uint32)
-    {
+    function _registerVoiding(address account, uint32 window, uint16 feeBps, address payee_) internal returns (uint32) {
         Registration memory r = _registration(account, window, feeBps, payee_);
         r.voids = true;
         return registry.registerOracle(r);

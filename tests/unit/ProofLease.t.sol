@@ -48,7 +48,7 @@ contract ProofLeaseTest is Rented {
         for (uint32 i; i < 6; ++i) {
             proofs.finalise(id);
         }
-        assertTrue(escrow.lease(id).last);
+        assertGt(escrow.lease(id).lastAt, 0);
         vm.expectRevert(_error(ILeaseEscrow.NotSettleable.selector, id, PROOF_END + PROOF_WINDOW));
         escrow.settle(id);
         skip(1);
@@ -122,7 +122,7 @@ contract ProofLeaseTest is Rented {
         skip(48 hours);
         proofs.finalise(id);
         proofs.finalise(id);
-        assertTrue(escrow.lease(id).last);
+        assertGt(escrow.lease(id).lastAt, 0);
         skip(1);
         escrow.settle(id);
         Lease memory l = escrow.lease(id);

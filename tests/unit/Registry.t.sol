@@ -2,9 +2,9 @@
 pragma solidity ^0.8.30;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Bounds, Limits, Oracle, Registration} from "contracts/src/interfaces/LeaseTypes.sol";
-import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {Registry} from "contracts/src/registry/Registry.sol";
 import {StdStorage, stdStorage} from "forge-std/Test.sol";
 import {Fixture} from "tests/support/Fixture.sol";

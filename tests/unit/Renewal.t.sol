@@ -181,5 +181,4 @@ contract RenewalTest is Renting {
         escrow.bumpCounter();
         _refused(o, r, _error(ILeaseEscrow.CounterMismatch.selector, 1, 0));
     }
-
 }

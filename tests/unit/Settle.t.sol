@@ -17,14 +17,9 @@ contract SettleTest is Rented {
     }
 
     /// @dev With a fee for capacity that was not used.
-    function _settles(
-        uint256 released,
-        uint256 fee,
-        uint256 refund,
-        uint256 slashed,
-        uint256 bond,
-        uint256 capacity
-    ) private {
+    function _settles(uint256 released, uint256 fee, uint256 refund, uint256 slashed, uint256 bond, uint256 capacity)
+        private
+    {
         assertEq(released + refund + capacity + slashed + bond, PAYMENT + BOND, "the example adds up");
         vm.recordLogs();
         vm.prank(stranger);

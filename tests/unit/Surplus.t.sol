@@ -20,7 +20,7 @@ contract SurplusTest is Renting {
         (list[0], list[1]) = (a, b);
     }
 
-    function _withdraw(address account, uint256 amount) private {
+    function _withdraw(address account, uint128 amount) private {
         vm.prank(account);
         escrow.withdraw(address(token), account, amount);
     }

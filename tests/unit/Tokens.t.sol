@@ -14,7 +14,7 @@ contract TokensTest is Renting {
     uint256 private constant IN_NASTY = 1;
     uint256 private constant IN_DECENT = 2;
     uint256 private constant HELD = uint256(DEPOSIT) + PAYMENT;
-    uint256 private constant FREE = uint256(DEPOSIT) - BOND;
+    uint128 private constant FREE = DEPOSIT - BOND;
 
     address private treasury = makeAddr("treasury");
 
@@ -202,7 +202,7 @@ contract TokensTest is Renting {
         escrow.withdrawFor(address(nasty), payee);
         vm.expectRevert(abi.encodeWithSignature("TransferFailed()"));
         escrow.withdrawFor(address(nasty), provider.addr);
-        uint256 owed = DEPOSIT + 105_600_000;
+        uint128 owed = DEPOSIT + 105_600_000;
         assertEq(_nastyBalance(provider.addr), owed, "it stays booked");
         vm.prank(provider.addr);
         escrow.withdraw(address(nasty), provider.addr, owed - 1000);

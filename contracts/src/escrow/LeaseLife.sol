@@ -83,25 +83,28 @@ abstract contract LeaseLife is Claims {
         if (progress.isSettled()) return AlreadySettled.selector;
         (uint256 asOf, uint256 work, uint256 due, bool last) = _figures(entry);
         if (asOf > block.timestamp) return AsOfInFuture.selector;
-        if (asOf > schedule.end()) return AsOfAfterEnd.selector;
+        uint256 end = schedule.end();
+        if (asOf > end) return AsOfAfterEnd.selector;
         unchecked {
             uint256 elapsed = asOf - schedule.start();
             // before the start it wraps to more than any lease lasts
             if (elapsed - 1 > type(uint40).max || elapsed % schedule.epochLength() != 0) {
                 return AsOfNotEpochEnd.selector;
             }
-            work = _atMost(work, LeaseMath.creditCap(schedule.rate(), elapsed, schedule.committed()));
-            due = _atMost(due, schedule.rate() * elapsed);
+            uint256 rate = schedule.rate();
+            if (due > rate * elapsed) due = rate * elapsed;
+            uint256 cap = LeaseMath.creditCap(rate, elapsed, rate * schedule.duration());
+            if (work > cap) work = cap;
         }
-        work = _atLeast(work, progress.credited());
-        due = _atLeast(due, progress.due());
-        last = last && asOf == schedule.end() && !progress.isLast();
-        asOf = _atLeast(asOf, progress.time());
+        if (work < progress.credited()) work = progress.credited();
+        if (due < progress.due()) due = progress.due();
+        last = last && asOf == end && !progress.isLast();
+        if (asOf < progress.time()) asOf = progress.time();
         Progress next = progress.advance(work, due, last ? block.timestamp : asOf, last);
         if (Progress.unwrap(next) == Progress.unwrap(progress)) return NOTHING_NEW;
         meter.progress = next;
         // once the last word was said, the time is that of the word
-        _report(entry, work, due, _atMost(asOf, schedule.end()));
+        _report(entry, work, due, asOf > end ? end : asOf);
         if (last) emit LastWord(entry.lease);
         return BOOKED;
     }
@@ -133,15 +136,6 @@ abstract contract LeaseLife is Claims {
             calldatacopy(add(data, 0x60), add(entry, 0x80), 0x20)
             log2(data, 0x80, topic, calldataload(entry))
         }
-    }
-
-    /// @dev Plain branches are cheaper here than branchless ones.
-    function _atMost(uint256 a, uint256 b) private pure returns (uint256) {
-        return a < b ? a : b;
-    }
-
-    function _atLeast(uint256 a, uint256 b) private pure returns (uint256) {
-        return a > b ? a : b;
     }
 
     /// @inheritdoc ILeaseEscrow
@@ -195,8 +189,7 @@ abstract contract LeaseLife is Claims {
         if (credited == collected) return;
         _setExtraData(id, credited);
         PinnedOracle storage pinned = _oracles[schedule.oracle()];
-        (uint256 amount, uint256 fee) =
-            Settlement.collection(schedule, payment, credited, collected, pinned.feeBps);
+        (uint256 amount, uint256 fee) = Settlement.collection(schedule, payment, credited, collected, pinned.feeBps);
         address token = _tokens[particulars.token];
         _book(_providers[particulars.provider], token, amount);
         _book(pinned.payee, token, fee);

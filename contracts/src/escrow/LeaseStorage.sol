@@ -108,10 +108,22 @@ abstract contract LeaseStorage is ILeaseEscrow {
     }
 
     /// @inheritdoc ILeaseEscrow
-    function conditions(uint256 id) external view returns (Schedule schedule, address provider, address jobSigner) {
-        schedule = _scheduleOf(id);
-        Particulars memory particulars = _particulars[id];
-        (provider, jobSigner) = (_providers[particulars.provider], particulars.jobSigner);
+    /// @dev The answer is written as it is encoded. The provider's number stands above the job signer.
+    function conditions(uint256 id) external view returns (Schedule, address, address) {
+        Schedule schedule = _scheduleOf(id);
+        assembly ("memory-safe") {
+            mstore(0x00, id)
+            mstore(0x20, _particulars.slot)
+            let particulars := sload(keccak256(0x00, 0x40))
+            mstore(0x00, and(shr(160, particulars), 0xffffffffff))
+            mstore(0x20, _providers.slot)
+            let provider := sload(keccak256(0x00, 0x40))
+            let answer := mload(0x40)
+            mstore(answer, schedule)
+            mstore(add(answer, 0x20), provider)
+            mstore(add(answer, 0x40), shr(96, shl(96, particulars)))
+            return(answer, 0x60)
+        }
     }
 
     /// @inheritdoc ILeaseEscrow

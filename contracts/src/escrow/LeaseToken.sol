@@ -11,8 +11,8 @@ import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";
 import {Progress, Schedule} from "contracts/src/libraries/Packed.sol";
 import {Settlement} from "contracts/src/libraries/Settlement.sol";
-import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {ERC721} from "solady/tokens/ERC721.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 /// @title A lease as an NFT
 /// @notice ERC-721 with a user beside the owner (ERC-4907) and a fingerprint of its state
@@ -117,12 +117,11 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907, IERC56
             asOf: Fits.u40(FixedPointMathLib.min(progress.time(), schedule.end())),
             lastAt: progress.isLast() ? progress.time() : 0,
             collectedWork: _getExtraData(id),
-            last: progress.isLast(),
             settled: progress.isSettled()
         });
         assembly ("memory-safe") {
             // words of a struct in memory are its encoding
-            return(l, 0x320)
+            return(l, 0x300)
         }
     }
 

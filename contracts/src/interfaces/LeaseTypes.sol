@@ -113,7 +113,6 @@ struct Lease {
     uint40 asOf;
     uint40 lastAt;
     uint96 collectedWork;
-    bool last;
     bool settled;
 }
 

@@ -92,14 +92,14 @@ contract LeaseLens is ILeaseLens {
         Lease memory l = v.lease;
         Schedule schedule = Schedule.wrap(_word(EscrowSlots.schedule(v.id)));
         Progress progress = Progress.wrap(_word(EscrowSlots.progress(v.id)));
-        Split memory split = Settlement.split(schedule, progress, Stakes(l.payment, l.bondBps, l.cancelBps, v.oracle.voids));
+        Split memory split =
+            Settlement.split(schedule, progress, Stakes(l.payment, l.bondBps, l.cancelBps, v.oracle.voids));
         (s.refund, s.slashed) = (split.refund, split.slashed);
         (s.bond, s.capacityFee) = (split.bond, split.fee);
-        (s.amount, s.fee) =
-            Settlement.collection(schedule, l.payment, l.credited, l.collectedWork, v.oracle.feeBps);
+        (s.amount, s.fee) = Settlement.collection(schedule, l.payment, l.credited, l.collectedWork, v.oracle.feeBps);
         if (l.settled) return s;
         if (v.oracle.voids || l.credited < v.committed) {
-            s.from = l.last ? FixedPointMathLib.min(uint256(l.lastAt) + 1, v.settleAfter) : v.settleAfter;
+            s.from = l.lastAt != 0 ? FixedPointMathLib.min(uint256(l.lastAt) + 1, v.settleAfter) : v.settleAfter;
         }
         s.possible = block.timestamp >= s.from;
     }

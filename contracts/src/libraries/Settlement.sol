@@ -90,8 +90,7 @@ library Settlement {
     /// of the fee. Zero for a lease that is not cancelled.
     function early(Schedule schedule, Stakes memory stakes) internal pure returns (uint256) {
         if (!schedule.isCancelled()) return 0;
-        uint256 returned =
-            LeaseMath.returned(stakes.payment, schedule.rate(), schedule.ran(), schedule.committed());
+        uint256 returned = LeaseMath.returned(stakes.payment, schedule.rate(), schedule.ran(), schedule.committed());
         return returned - LeaseMath.portion(returned, stakes.cancelBps);
     }
 
@@ -128,16 +127,12 @@ library Settlement {
     // ---------------------------------------------------------------- all of it
 
     /// @notice The split of a lease by the figures that stand now.
-    function split(Schedule schedule, Progress progress, Stakes memory stakes)
-        internal
-        pure
-        returns (Split memory s)
-    {
+    function split(Schedule schedule, Progress progress, Stakes memory stakes) internal pure returns (Split memory s) {
         uint256 left = bondLeft(schedule, progress, stakes);
         s.slashed = FixedPointMathLib.min(_slashed(schedule, progress, stakes), left);
         s.bond = left - s.slashed;
         s.fee = _fee(schedule, progress, stakes);
-        s.refund = stakes.payment
-            - LeaseMath.released(stakes.payment, progress.credited(), schedule.committed()) - s.fee;
+        s.refund =
+            stakes.payment - LeaseMath.released(stakes.payment, progress.credited(), schedule.committed()) - s.fee;
     }
 }
