@@ -82,8 +82,8 @@ contract EndingFuzz is DrawnTerms {
 
     // ---------------------------------------------------------------- cancel
 
-    /// @notice If nothing more is asked for or delivered, cancelling and waiting bring each side the
-    /// same, the fee apart. With an oracle that states what is due even the fee is the same:
+    /// @notice If nothing more is asked for or delivered, cancelling and waiting bring each side
+    /// the same, the fee apart. With an oracle that states what is due even the fee is the same:
     /// starving the provider is not cheaper than cancelling. With one that voids, only who cancels
     /// pays it.
     function testFuzz_Cancelling_BringsTheHolderWhatWaitingBringsTheFeeApart(Terms memory t, Course memory c) public {

@@ -40,8 +40,8 @@ library Fair {
         return FixedPointMathLib.mulDiv(l.payment, l.credited, committed(l));
     }
 
-    /// @notice The amount that a cancellation returns. What can still be credited stays, and so does
-    /// the fee's percentage of the rest.
+    /// @notice The amount that a cancellation returns. What can still be credited stays, and so
+    /// does the fee's percentage of the rest.
     function early(Lease memory l) internal pure returns (uint256) {
         uint256 unreachable = l.payment - FixedPointMathLib.mulDivUp(l.payment, reachable(l), committed(l));
         return unreachable - FixedPointMathLib.mulDiv(unreachable, l.cancelBps, 10_000);
@@ -81,8 +81,8 @@ library Fair {
         return FixedPointMathLib.min(cut, FixedPointMathLib.mulDiv(cut, l.credited, promised(l)));
     }
 
-    /// @notice Not for a provider that was short beyond the tolerance; only once the oracle gave its
-    /// last word, or before the start.
+    /// @notice Not for a provider that was short beyond the tolerance; only once the oracle gave
+    /// its last word, or before the start.
     function capacityFee(Lease memory l, bool voids) internal pure returns (uint256) {
         bool isKnown = l.lastAt != 0 || l.end == l.start;
         if (!isKnown || missing(l, l.due) != 0) return 0;

@@ -103,8 +103,8 @@ abstract contract LeasePromises is MoneyPromises {
         assertEq(world.changedAfterwards(), 0, "final");
     }
 
-    /// @notice Ownership: only a transfer changes the holder. (The handlers note that nobody but the
-    /// holder and whom she approved claims what a lease holds.)
+    /// @notice Ownership: only a transfer changes the holder. (The handlers note that nobody but
+    /// the holder and whom she approved claims what a lease holds.)
     function promise_TheHolderIsWhoTheTransfersSay() internal view {
         for (uint256 id = escrow.leaseCount(); id > 0; --id) {
             assertEq(ERC721(address(escrow)).ownerOf(id), world.holder(id), "holder");
@@ -112,8 +112,8 @@ abstract contract LeasePromises is MoneyPromises {
     }
 
     /// @notice Silence never slashes: unless the oracle reported due work, settling takes nothing
-    /// of a bond but half of it for a termination before the start; and no deduction exceeds what is
-    /// left of the bond.
+    /// of a bond but half of it for a termination before the start; and no deduction exceeds what
+    /// is left of the bond.
     function promise_SilenceNeverSlashes(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;

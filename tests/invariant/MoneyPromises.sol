@@ -62,8 +62,8 @@ abstract contract MoneyPromises is Test {
     }
 
     /// @notice Conservation: for every lease, payment = provider's + fees + returned early + refund
-    /// + fee for capacity + remainder, and bond = returned + slashed + voided + remainder; a settled
-    /// lease has no remainder.
+    /// + fee for capacity + remainder, and bond = returned + slashed + voided + remainder; a
+    /// settled lease has no remainder.
     function promise_EveryBaseUnitOfALeaseIsAccountedFor(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;

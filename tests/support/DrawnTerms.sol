@@ -26,7 +26,8 @@ abstract contract DrawnTerms is Rented {
         _setCap(_plainOracleId, address(token), type(uint128).max);
     }
 
-    /// @dev Rents with the drawn terms, brought within bounds, and makes the lease the tests' lease.
+    /// @dev Rents with the drawn terms, brought within bounds, and makes the lease the tests'
+    /// lease.
     function _rentDrawn(Terms memory t, uint256 maxEpochs) internal returns (Lease memory l) {
         Offer memory o = _offer();
         RentRequest memory r = _request();

@@ -123,7 +123,8 @@ contract CancelTest is Rented {
         idle = _balance(provider.addr);
         vm.warp(r.start - 1);
         _cancel();
-        // two percent of 1,066,666,658 to the provider, whose offer is used up and whose bond was locked
+        // two percent of 1,066,666,658 to the provider, whose offer is used up and whose bond was
+        // locked
         _expectBooked(213_333_331 + 21_333_333, 0, 1_045_333_325);
         assertEq(lens.filled(lens.offerHash(o)), o.hashRate, "the offer is used up");
     }

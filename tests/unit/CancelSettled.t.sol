@@ -6,8 +6,8 @@ import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Rented} from "tests/support/Rented.sol";
 
 /// @notice A lease that was cancelled in its sixth hour: 73,333,332 returned, less two percent of
-/// it. Credit can still reach 33,333,334 of the rest, rounded up. The fee is two percent of what was
-/// not asked for.
+/// it. Credit can still reach 33,333,334 of the rest, rounded up. The fee is two percent of what
+/// was not asked for.
 contract CancelSettledTest is Rented {
     uint256 private constant RETURNED = 71_866_666;
     uint40 private constant NEW_END = START + 6 * EPOCH;
@@ -123,7 +123,7 @@ contract CancelSettledTest is Rented {
         _expectBooked(26_400_000 + 79_999_999 + PAYMENT, 266_666, 1);
     }
 
-    // ---------------------------------------------------------------- where work is due by agreement
+    // -------------------------------------------------------- where work is due by agreement
 
     /// @dev Of an oracle that voids; nothing is due there.
     function _settlesVoidable(uint256 work, uint256 refund, uint256 fee) private {

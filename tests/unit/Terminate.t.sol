@@ -133,8 +133,8 @@ contract TerminateTest is Rented {
 
     function test_WhenTheLastEpochWasNotAskedFor_TheFinalDueCounts() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        // reported for the fifth epoch's end: five of the six epochs that the lease ran, as if 20 of
-        // 24; ⌊21,333,333 × (20 − 5 − 1) / 24 / 2⌋
+        // reported for the fifth epoch's end: five of the six epochs that the lease ran, as if 20
+        // of 24; ⌊21,333,333 × (20 − 5 − 1) / 24 / 2⌋
         _credit(id, 5, 5 * PROMISE, 5 * PROMISE, false);
         _settles(6, 0, 0, 6_222_222, 88_888);
     }

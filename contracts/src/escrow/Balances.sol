@@ -21,9 +21,10 @@ interface IWrappedNative {
 }
 
 /// @title Money in and out
-/// @notice `liabilities` counts every base unit that arrives at once. A unit that is withdrawn stops
-/// counting when its account is reconciled (what a lease held, when it is claimed), so `liabilities` is never less than what is owed, and a
-/// withdrawal writes one slot of this contract.
+/// @notice `liabilities` counts every base unit that arrives at once. A unit that is withdrawn
+/// stops counting when its account is reconciled (what a lease held, when it is claimed), so
+/// `liabilities` is never less than what is owed, and a withdrawal writes one slot of this
+/// contract.
 abstract contract Balances is LeaseStorage, Guard {
     /// @dev Gas share of a call in a lenient batch; above what any call here needs with a token of
     /// usual cost.

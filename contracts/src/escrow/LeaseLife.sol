@@ -75,9 +75,9 @@ abstract contract LeaseLife is Claims {
         return (own, _advance(meter, schedule, entry));
     }
 
-    /// @dev Expects the lease's stored schedule and a caller that is its oracle. Each figure becomes
-    /// the larger of old and new. All fit 96 bits: an entry's figures are of that type, and `rate ×
-    /// elapsed` is at most `committed`.
+    /// @dev Expects the lease's stored schedule and a caller that is its oracle. Each figure
+    /// becomes the larger of old and new. All fit 96 bits: an entry's figures are of that type, and
+    /// `rate × elapsed` is at most `committed`.
     function _advance(Meter storage meter, Schedule schedule, Statement calldata entry) private returns (bytes4) {
         Progress progress = meter.progress;
         if (progress.isSettled()) return AlreadySettled.selector;

@@ -9,8 +9,8 @@ import {Stakes} from "contracts/src/libraries/Settlement.sol";
 /// @title Storage of leases and balances
 /// @notice Renting fills four fresh slots: `Schedule`, `Funds`, `Particulars`, and the NFT's owner
 /// with the collected work in its upper 96 bits. `Progress` stays zero until the first credit.
-/// `credit` touches only `Schedule` and `Progress`. `EscrowSlots` says where each variable lies, for
-/// readers outside.
+/// `credit` touches only `Schedule` and `Progress`. `EscrowSlots` says where each variable lies,
+/// for readers outside.
 abstract contract LeaseStorage is ILeaseEscrow {
     /// @dev The two words that `credit` reads and writes.
     struct Meter {
@@ -18,8 +18,8 @@ abstract contract LeaseStorage is ILeaseEscrow {
         Progress progress;
     }
 
-    /// @dev 256 bits. `held` is the holder's money that is not claimed yet. What is left of the bond
-    /// follows from the payment and the number of void epochs.
+    /// @dev 256 bits. `held` is the holder's money that is not claimed yet. What is left of the
+    /// bond follows from the payment and the number of void epochs.
     struct Funds {
         uint128 payment;
         uint128 held;
@@ -108,7 +108,8 @@ abstract contract LeaseStorage is ILeaseEscrow {
     }
 
     /// @inheritdoc ILeaseEscrow
-    /// @dev The answer is written as it is encoded. The provider's number stands above the job signer.
+    /// @dev The answer is written as it is encoded. The provider's number stands above the job
+    /// signer.
     function conditions(uint256 id) external view returns (Schedule, address, address) {
         Schedule schedule = _scheduleOf(id);
         assembly ("memory-safe") {

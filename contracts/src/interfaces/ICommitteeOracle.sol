@@ -32,8 +32,8 @@ interface ICommitteeOracle {
     /// member index.
     function submit(Statement[] calldata statements, bytes calldata signatures) external;
     /// @notice Stores a signed root and the time; posting it again renews the time. `signatures` as
-    /// for `submit`, over the EIP-712 digest of `Root(bytes32 root)`. Leaves of the tree are statement
-    /// hashes, hashed once more; its pairs are sorted.
+    /// for `submit`, over the EIP-712 digest of `Root(bytes32 root)`. Leaves of the tree are
+    /// statement hashes, hashed once more; its pairs are sorted.
     function postRoot(bytes32 root, bytes calldata signatures) external;
     /// @notice Credits one lease out of a posted root; the statement's `asOf` must not be later
     /// than the posting. Anyone may call at any time.

@@ -59,8 +59,8 @@ interface ILeaseEscrow {
     );
     /// @notice Released money was booked: `amount` to the provider, `fee` to the oracle's payee.
     event Collected(uint256 indexed lease, uint96 credited, uint256 amount, uint256 fee);
-    /// @notice The owner's side moved the end closer. The lease holds `returned` more of the payment
-    /// for its holder.
+    /// @notice The owner's side moved the end closer. The lease holds `returned` more of the
+    /// payment for its holder.
     event Cancelled(uint256 indexed lease, uint256 end, uint256 returned);
     /// @notice The provider moved the end closer.
     event Terminated(uint256 indexed lease, uint256 end);
@@ -192,8 +192,8 @@ interface ILeaseEscrow {
     /// nothing new.
     function credit(Statement[] calldata statements) external returns (uint256 changed, uint256 skipped);
     /// @notice Voids the claim of an epoch; for the lease's oracle if it is one that can, once per
-    /// epoch. One epoch's pay, at most what is left of the bond, goes to the holder (three quarters)
-    /// and to the challenger (one quarter).
+    /// epoch. One epoch's pay, at most what is left of the bond, goes to the holder (three
+    /// quarters) and to the challenger (one quarter).
     function voidEpoch(uint256 lease, uint32 epoch, address challenger) external;
     /// @notice Books the money that was released since the last collection to the provider, less
     /// the fee. Anyone may call.
@@ -207,9 +207,9 @@ interface ILeaseEscrow {
     /// would cost at the end as rented, if the rest were asked for like what went before and
     /// nothing more were delivered. Before the start it costs half of the bond.
     function terminate(uint256 lease) external;
-    /// @notice Settles a lease once its oracle gave its last word in an earlier block, everything is
-    /// credited (by an oracle that never voids), or the credit window has passed. Anyone may call;
-    /// no other contract is asked.
+    /// @notice Settles a lease once its oracle gave its last word in an earlier block, everything
+    /// is credited (by an oracle that never voids), or the credit window has passed. Anyone may
+    /// call; no other contract is asked.
     function settle(uint256 lease) external;
     /// @notice Pays all that the leases hold for their holder (refunds, slashes, parts of void
     /// epochs, what a cancellation returned at once) to `to`. For the owner of each NFT and
@@ -217,8 +217,8 @@ interface ILeaseEscrow {
     function claim(uint256[] calldata leases, address to) external;
     /// @notice The same of leases in wrapped native currency, unwrapped.
     function claimNative(uint256[] calldata leases, address to) external;
-    /// @notice Pays all that each of the leases holds to the owner of its NFT. Anyone may call, from
-    /// 180 days after the end of the lease's credit window on.
+    /// @notice Pays all that each of the leases holds to the owner of its NFT. Anyone may call,
+    /// from 180 days after the end of the lease's credit window on.
     function claimFor(uint256[] calldata leases) external;
 
     // ---------------------------------------------------------------- views
@@ -238,8 +238,8 @@ interface ILeaseEscrow {
     /// @notice Base units that the account can withdraw.
     function balance(address account, address token) external view returns (uint256);
     /// @notice Upper bound of what the escrow owes in this token: balances, payments and bonds of
-    /// unsettled leases, what leases hold for their holders, and withdrawals that are not reconciled
-    /// yet.
+    /// unsettled leases, what leases hold for their holders, and withdrawals that are not
+    /// reconciled yet.
     function liabilities(address token) external view returns (uint256);
     /// @notice An oracle as the escrow copied it at its first lease: account, window, whether it
     /// voids, payee and fee. All zero before; the other fields are always zero.

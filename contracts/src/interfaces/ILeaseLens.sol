@@ -159,7 +159,7 @@ interface ILeaseLens {
     /// @notice Digest of `OfferRoot(bytes32 root)`, which signs many offers at once.
     function offerRootDigest(bytes32 root) external view returns (bytes32);
 
-    // ---------------------------------------------------------------- what the escrow has no getter for
+    // -------------------------------------------------------- what the escrow has no getter for
 
     /// @notice Whether the oracle voided an epoch.
     function isVoid(uint256 lease, uint32 epoch) external view returns (bool);

@@ -104,7 +104,7 @@ contract LeaseLens is ILeaseLens {
         s.possible = block.timestamp >= s.from;
     }
 
-    // ---------------------------------------------------------------- what the escrow has no getter for
+    // -------------------------------------------------------- what the escrow has no getter for
 
     /// @dev A word of the escrow's storage.
     function _word(bytes32 slot) private view returns (uint256) {

@@ -69,8 +69,8 @@ library LeaseMath {
     }
 
     /// @notice The part of the bond that missing work costs: `floor(bond × missing / committed)`,
-    /// at most the bond. Silence never slashes: an oracle that reports nothing leaves `due` at zero, and only reported
-    /// due work can be short.
+    /// at most the bond. Silence never slashes: an oracle that reports nothing leaves `due` at
+    /// zero, and only reported due work can be short.
     function slash(uint256 bond, uint256 due, uint256 credited, uint256 committed, uint256 log2)
         internal
         pure

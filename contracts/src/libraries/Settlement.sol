@@ -36,8 +36,8 @@ struct Split {
 library Settlement {
     // ---------------------------------------------------------------- released
 
-    /// @notice What credited work released beyond `collected`: `amount` to the provider and `fee` to
-    /// the oracle's payee. The fee is the difference of two roundings of everything released, so
+    /// @notice What credited work released beyond `collected`: `amount` to the provider and `fee`
+    /// to the oracle's payee. The fee is the difference of two roundings of everything released, so
     /// many small collections cost what one costs.
     function collection(Schedule schedule, uint256 payment, uint256 credited, uint256 collected, uint256 feeBps)
         internal
@@ -86,16 +86,16 @@ library Settlement {
 
     // ---------------------------------------------------------------- the payment
 
-    /// @notice What a cancellation returns at once: what no credit can reach any more, less its part
-    /// of the fee. Zero for a lease that is not cancelled.
+    /// @notice What a cancellation returns at once: what no credit can reach any more, less its
+    /// part of the fee. Zero for a lease that is not cancelled.
     function early(Schedule schedule, Stakes memory stakes) internal pure returns (uint256) {
         if (!schedule.isCancelled()) return 0;
         uint256 returned = LeaseMath.returned(stakes.payment, schedule.rate(), schedule.ran(), schedule.committed());
         return returned - LeaseMath.portion(returned, stakes.cancelBps);
     }
 
-    /// @dev Capacity held ready has a price, however the renter does not use it. No provider gets it
-    /// that was short beyond the tolerance, and none before the oracle's last word, which only a
+    /// @dev Capacity held ready has a price, however the renter does not use it. No provider gets
+    /// it that was short beyond the tolerance, and none before the oracle's last word, which only a
     /// lease that never started does without.
     function _fee(Schedule schedule, Progress progress, Stakes memory stakes) private pure returns (uint256) {
         if (!progress.isLast() && !schedule.endsAtStart()) return 0;
@@ -104,15 +104,15 @@ library Settlement {
         return stakes.payment * unasked * stakes.cancelBps / (schedule.committed() * LeaseMath.BPS);
     }
 
-    /// @dev Work that the provider was ready for and that was not asked for: up to the end as rented,
-    /// or up to the new end if the provider chose that.
+    /// @dev Work that the provider was ready for and that was not asked for: up to the end as
+    /// rented, or up to the new end if the provider chose that.
     function _unasked(Schedule schedule, Progress progress) private pure returns (uint256) {
         uint256 ready = schedule.isTerminated() ? schedule.rate() * schedule.ran() : schedule.committed();
         return FixedPointMathLib.zeroFloorSub(ready, FixedPointMathLib.max(progress.due(), progress.credited()));
     }
 
-    /// @dev Where due work comes by agreement only, it says nothing about what was asked for: what a
-    /// cancellation cut off counts as far as the provider delivered until then. Before the start
+    /// @dev Where due work comes by agreement only, it says nothing about what was asked for: what
+    /// a cancellation cut off counts as far as the provider delivered until then. Before the start
     /// that is all.
     function _cutOff(Schedule schedule, Progress progress) private pure returns (uint256) {
         if (!schedule.isCancelled()) return 0;
