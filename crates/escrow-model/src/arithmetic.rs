@@ -96,9 +96,8 @@ pub fn termination(bond: u128, due: Work, credited: Work, run: Run, weight: Work
 /// cancelBps / (committed × 10,000))`.
 #[must_use]
 pub fn capacity_fee(payment: u128, unasked: Work, committed: Work, bps: u16) -> u128 {
-    let product = U512::from(payment)
-        .saturating_mul(U512::from(unasked.hashes()))
-        .saturating_mul(U512::from(bps));
+    let product =
+        U512::from(payment).saturating_mul(U512::from(unasked.hashes())).saturating_mul(U512::from(bps));
     let whole = U512::from(committed.hashes()).saturating_mul(U512::from(10_000u16));
     // without committed work there was no capacity
     product.checked_div(whole).unwrap_or_default().saturating_to()

@@ -1,7 +1,8 @@
 //! A lease from its renting to its settlement.
 
 use crate::arithmetic::{
-    Run, bond, capacity_fee, credit_cap, cut_off, epoch_pay, fee, missing, released, returned, slash, termination,
+    Run, bond, capacity_fee, credit_cap, cut_off, epoch_pay, fee, missing, released, returned, slash,
+    termination,
 };
 use hashlease_primitives::{HashRate, SettlementWeight, Work};
 use std::collections::BTreeSet;
@@ -368,7 +369,11 @@ impl Life {
         let by_provider = self.ending == Some(Ending::Terminated);
         if self.conditions.voids {
             // work is due by agreement only there, so its absence says nothing
-            return if self.ending == Some(Ending::Cancelled) { cut_off(self.credited, run) } else { Work::ZERO };
+            return if self.ending == Some(Ending::Cancelled) {
+                cut_off(self.credited, run)
+            } else {
+                Work::ZERO
+            };
         }
         let ready = if by_provider { run.promised() } else { run.committed() };
         let asked = self.due.max(self.credited);
