@@ -83,6 +83,8 @@ abstract contract Ends is Credits {
         if (id == 0) {
             id = _toShorten(seed);
             _cancelOne(seed, id);
+            // booked at the time at which it happened
+            _enter();
             // little may return; after the window everything does
             Lease memory l = escrow.lease(id);
             _timeIs(l.end + registry.oracle(l.oracle).window);

@@ -36,7 +36,7 @@ contract ReentrancyTest is Renting {
 
     function _nastyOffer() private view returns (Offer memory o) {
         o = _offer();
-        o.token = address(nasty);
+        (o.token, o.hashRate) = (address(nasty), 100 * RATE);
     }
 
     function _guarded() private view returns (bytes[] memory calls) {
