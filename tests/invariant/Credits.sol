@@ -53,7 +53,8 @@ abstract contract Credits is Rents {
             // refused whole if none of the leases is its own
             try _rogue.credit(s) {}
             catch (bytes memory reason) {
-                _expect(uint32(bytes4(reason)), uint32(ILeaseEscrow.NoLeaseOracle.selector), "a refused batch");
+                bytes memory error = abi.encodeWithSelector(ILeaseEscrow.NoLeaseOracle.selector, address(_rogue));
+                _expect(uint256(keccak256(reason)), uint256(keccak256(error)), "a refused batch");
             }
         } else {
             CommitteeOracle oracle = _committeeOf(oracleId);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Ledger} from "tests/invariant/Ledger.sol";
 
 /// @title Money in and out
@@ -67,7 +68,7 @@ abstract contract Purses is Ledger {
         uint256 amount = _part(seed, all);
         address to = _newPurse();
         vm.prank(who);
-        escrow.withdraw(address(what), to, uint128(amount));
+        escrow.withdraw(address(what), to, SafeCastLib.toUint128(amount));
         _expect(what.balanceOf(to), amount, "withdrawn");
         _expect(escrow.balance(who, address(what)), all - amount, "debited");
     }

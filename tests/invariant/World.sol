@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Lease, Limits, Offer, Registration, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Ends} from "tests/invariant/Ends.sol";
 
 /// @title The world that the handlers act in
@@ -155,11 +156,11 @@ contract World is Ends {
     }
 
     function _intrudeOnMoney(uint256 seed, uint256 id, Lease memory l) private {
-        uint256 own = escrow.balance(stranger, l.token);
-        _refused("stranger withdraws", stranger, abi.encodeCall(escrow.withdraw, (l.token, stranger, uint128(own + 1))));
-        own = escrow.balance(l.provider, l.token);
-        _refused("bond withdrawn", l.provider, abi.encodeCall(escrow.withdraw, (l.token, l.provider, uint128(own + 1))));
-        own = escrow.balance(stranger, address(_wrapped));
+        uint128 own = SafeCastLib.toUint128(escrow.balance(stranger, l.token));
+        _refused("stranger withdraws", stranger, abi.encodeCall(escrow.withdraw, (l.token, stranger, own + 1)));
+        own = SafeCastLib.toUint128(escrow.balance(l.provider, l.token));
+        _refused("bond withdrawn", l.provider, abi.encodeCall(escrow.withdraw, (l.token, l.provider, own + 1)));
+        own = SafeCastLib.toUint128(escrow.balance(stranger, address(_wrapped)));
         _refused("unwrapped", stranger, abi.encodeCall(escrow.withdrawNative, (stranger, own + 1)));
         if (tokens[seed % TOKENS].balanceOf(address(escrow)) <= escrow.liabilities(address(tokens[seed % TOKENS]))) {
             _refused(
