@@ -3,11 +3,11 @@ pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {LeaseLens} from "contracts/src/LeaseLens.sol";
-import {Registry} from "contracts/src/Registry.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {console2} from "forge-std/console2.sol";
 import {Plan} from "script/Plan.sol";
@@ -111,7 +111,9 @@ contract Check is Plan {
         for (uint256 i; i < facts.tokens.length; ++i) {
             TokenFact memory token = facts.tokens[i];
             _expect(registry.isTokenListed(token.at), string.concat(token.symbol, " is listed"));
-            _expect(registry.exposureCap(id, token.at) == token.cap, string.concat(token.symbol, "'s exposure cap"));
+            _expect(
+                registry.limits(id, token.at).exposureCap == token.cap, string.concat(token.symbol, "'s exposure cap")
+            );
         }
     }
 
@@ -125,7 +127,7 @@ contract Check is Plan {
             Registry.registerOracle.selector,
             Registry.listOracle.selector,
             Registry.listToken.selector,
-            Registry.setExposureCap.selector,
+            Registry.setLimits.selector,
             Registry.unpause.selector,
             Registry.setWrappedNative.selector,
             Registry.setTreasury.selector,

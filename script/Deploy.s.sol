@@ -2,7 +2,8 @@
 pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {Registry} from "contracts/src/Registry.sol";
+import {ALGORITHM_ETCHASH, ALGORITHM_SHA256D, Limits, Registration} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {console2} from "forge-std/console2.sol";
 import {DemoToken} from "script/DemoToken.sol";
 import {Plan} from "script/Plan.sol";
@@ -101,20 +102,25 @@ contract Deploy is Plan {
         }
         uint32 oracleId = _oracleId(registry, p.oracle.at);
         if (oracleId == 0) {
-            oracleId = registry.registerOracle(
-                p.oracle.at,
-                SafeCastLib.toUint32(vm.envOr("HASHLEASE_ORACLE_WINDOW", uint256(48 hours))),
-                SafeCastLib.toUint16(vm.envOr("HASHLEASE_ORACLE_FEE_BPS", uint256(100))),
-                people.payee
-            );
+            oracleId = registry.registerOracle(_registration(p.oracle.at, people.payee));
         }
         for (uint256 i; i < facts.tokens.length; ++i) {
             TokenFact memory token = facts.tokens[i];
             _requireCode(token.symbol, token.at);
             if (!registry.isTokenListed(token.at)) registry.listToken(token.at, true);
-            if (registry.exposureCap(oracleId, token.at) != token.cap) {
-                registry.setExposureCap(oracleId, token.at, SafeCastLib.toUint128(token.cap));
+            if (registry.limits(oracleId, token.at).exposureCap != token.cap) {
+                registry.setLimits(oracleId, token.at, Limits(SafeCastLib.toUint128(token.cap), 0));
             }
+        }
+    }
+
+    /// @dev A committee checks every algorithm there is, of leases with any bond and end.
+    function _registration(address committee, address payee) private view returns (Registration memory r) {
+        (r.account, r.payee) = (committee, payee);
+        r.window = SafeCastLib.toUint32(vm.envOr("HASHLEASE_ORACLE_WINDOW", uint256(48 hours)));
+        r.feeBps = SafeCastLib.toUint16(vm.envOr("HASHLEASE_ORACLE_FEE_BPS", uint256(100)));
+        for (uint256 n = ALGORITHM_SHA256D; n <= ALGORITHM_ETCHASH; ++n) {
+            r.algorithms |= SafeCastLib.toUint32(2 ** n);
         }
     }
 

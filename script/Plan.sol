@@ -2,13 +2,13 @@
 pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {Directory} from "contracts/src/Directory.sol";
-import {LeaseDescriptor} from "contracts/src/LeaseDescriptor.sol";
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {LeaseLens} from "contracts/src/LeaseLens.sol";
-import {Registry} from "contracts/src/Registry.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {Bounds} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
+import {LeaseDescriptor} from "contracts/src/metadata/LeaseDescriptor.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {Directory} from "contracts/src/registry/Directory.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {Script} from "forge-std/Script.sol";
 
 /// @title The parts of a deployment
@@ -103,8 +103,11 @@ abstract contract Plan is Script {
             maxDuration: 30 days,
             minEpoch: isLocal ? 10 : 10 minutes,
             maxEpoch: 24 hours,
+            minEpochs: isLocal ? 2 : 6,
+            minNotice: isLocal ? 0 : 10 minutes,
             maxNotice: 2 hours,
-            minWindow: isLocal ? 10 : 1 hours,
+            minWindow: isLocal ? 10 : 24 hours,
+            minVoidingWindow: isLocal ? 10 : 192 hours,
             maxWindow: 30 days
         });
     }

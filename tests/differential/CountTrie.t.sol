@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CountTrie} from "contracts/src/libraries/CountTrie.sol";
+import {CountTrie} from "contracts/src/verify/CountTrie.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @notice The contracts accept the openings that nodes make: `tests/vectors/trie.json`, written by

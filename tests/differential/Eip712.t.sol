@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {LeaseLens} from "contracts/src/LeaseLens.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
-import {Job, JobLib} from "contracts/src/libraries/JobLib.sol";
+import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {Job, JobLib} from "contracts/src/verify/JobLib.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @notice Contracts and nodes compute the same EIP-712 digests: `tests/vectors/eip712.json`,
@@ -97,11 +97,13 @@ contract Eip712Test is Test {
         o.minDuration = uint40(_uint(n, "minDuration"));
         o.maxDuration = uint40(_uint(n, "maxDuration"));
         o.notice = uint32(_uint(n, "notice"));
+        o.latestEnd = uint40(_uint(n, "latestEnd"));
         o.bondBps = uint16(_uint(n, "bondBps"));
         o.cancelBps = uint16(_uint(n, "cancelBps"));
         o.oracle = uint32(_uint(n, "oracle"));
         o.jobSigner = vm.parseJsonAddress(json, _field(n, "jobSigner"));
-        o.nodeKey = vm.parseJsonBytes32(json, _field(n, "nodeKey"));
+        o.taker = vm.parseJsonAddress(json, _field(n, "taker"));
+        o.boxKey = vm.parseJsonBytes32(json, _field(n, "boxKey"));
         o.expiry = uint40(_uint(n, "expiry"));
         o.counter = _uint(n, "counter");
         o.salt = _uint(n, "salt");

@@ -48,6 +48,6 @@ contract LeaseMathDifferential is Test {
 
     function _checkEnding(uint256[] memory r) private pure {
         assertEq(LeaseMath.returned(r[1], r[3], r[6], r[3] * r[5]), r[19], "returned");
-        assertEq(LeaseMath.termination(r[1], r[7], r[3], r[6], r[5] - r[6]), r[20], "termination");
+        assertEq(LeaseMath.missing(r[7], r[8], r[12]), r[20], "missing");
     }
 }

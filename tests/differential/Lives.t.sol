@@ -22,7 +22,7 @@ contract LivesDifferential is Fixture {
         uint256 d;
         uint256 outcome;
         uint256 provider;
-        uint256 owner;
+        uint256 holder;
         uint256 payee;
         uint256 challenger;
         uint256 credited;
@@ -35,23 +35,30 @@ contract LivesDifferential is Fixture {
         uint256 bond;
     }
 
-    address private oracle = makeAddr("an oracle without a committee");
-    address private feePayee = makeAddr("payee of that oracle");
+    /// @dev One that never voids, and one that can.
+    address[2] private oracles = [makeAddr("an oracle without a committee"), makeAddr("an oracle that voids")];
+    uint32[2] private oracleIds;
+    /// @dev The oracle of the life at hand.
+    address private oracle;
+    address private feePayee = makeAddr("payee of the oracles");
     address private challenger = makeAddr("challenger");
-    uint32 private oracleId;
     string private path;
     uint40 private rentedAt;
-    bytes4[12] private refusals;
+    uint32 private notice;
+    bytes4[13] private refusals;
 
     function setUp() public override {
         super.setUp();
         path = vm.envOr("HASHLEASE_LIVES_FILE", string("tests/vectors/lives.jsonl"));
         string memory head = vm.readLine(path);
         rentedAt = uint40(vm.parseJsonUint(head, ".rentedAt"));
-        oracleId = registry.registerOracle(
-            oracle, uint32(vm.parseJsonUint(head, ".window")), uint16(vm.parseJsonUint(head, ".feeBps")), feePayee
-        );
-        registry.setExposureCap(oracleId, address(token), type(uint128).max);
+        notice = uint32(vm.parseJsonUint(head, ".notice"));
+        uint32 window = uint32(vm.parseJsonUint(head, ".window"));
+        uint16 feeBps = uint16(vm.parseJsonUint(head, ".feeBps"));
+        oracleIds =
+            [_register(oracles[0], window, feeBps, feePayee), _registerVoiding(oracles[1], window, feeBps, feePayee)];
+        _setCap(oracleIds[0], address(token), type(uint128).max);
+        _setCap(oracleIds[1], address(token), type(uint128).max);
         refusals[2] = ILeaseEscrow.AlreadySettled.selector;
         refusals[3] = ILeaseEscrow.AsOfInFuture.selector;
         refusals[4] = ILeaseEscrow.AsOfAfterEnd.selector;
@@ -62,6 +69,7 @@ contract LivesDifferential is Fixture {
         refusals[9] = ILeaseEscrow.NothingToShorten.selector;
         refusals[10] = ILeaseEscrow.EpochOutOfBounds.selector;
         refusals[11] = ILeaseEscrow.EpochIsVoid.selector;
+        refusals[12] = ILeaseEscrow.OracleNeverVoids.selector;
     }
 
     function test_EveryLifeOfTheFile_IsLivedTheSame() public {
@@ -97,8 +105,9 @@ contract LivesDifferential is Fixture {
         vm.warp(rentedAt);
         Offer memory o = _offer();
         (o.price, o.bondBps, o.cancelBps) = (uint128(t[0]), uint16(t[2]), uint16(t[3]));
-        (o.hashRate, o.minHashRate, o.epochLength, o.oracle) = (uint96(t[4]), 1, uint32(t[6]), oracleId);
-        (o.minDuration, o.maxDuration, o.notice) = (1, 30 days, 0);
+        (o.hashRate, o.minHashRate, o.epochLength, o.oracle) = (uint96(t[4]), 1, uint32(t[6]), oracleIds[t[9]]);
+        (o.minDuration, o.maxDuration, o.notice) = (1, 30 days, notice);
+        oracle = oracles[t[9]];
         o.expiry = uint40(block.timestamp);
         RentRequest memory r = _request();
         (r.hashRate, r.start, r.duration) = (uint96(t[4]), uint40(t[5]), uint32(t[6] * t[7]));
@@ -161,7 +170,7 @@ contract LivesDifferential is Fixture {
     function _compare(uint256 id, Step memory step, string memory where) private view {
         Lease memory l = escrow.lease(id);
         assertEq(_balance(provider.addr), DEPOSIT + step.provider, string.concat(where, ": provider"));
-        assertEq(_balance(renter), step.owner, string.concat(where, ": owner"));
+        assertEq(l.held, step.holder, string.concat(where, ": holder"));
         assertEq(_balance(feePayee), step.payee, string.concat(where, ": payee"));
         assertEq(_balance(challenger), step.challenger, string.concat(where, ": challenger"));
         assertEq(l.credited, step.credited, string.concat(where, ": credited"));
@@ -169,7 +178,7 @@ contract LivesDifferential is Fixture {
         assertEq(l.asOf, step.asOf, string.concat(where, ": asOf"));
         assertEq(l.end, step.end, string.concat(where, ": end"));
         assertEq(l.ending, step.ending, string.concat(where, ": ending"));
-        assertEq(l.last ? 1 : 0, step.last, string.concat(where, ": last"));
+        assertEq(l.lastAt != 0 ? 1 : 0, step.last, string.concat(where, ": last"));
         assertEq(l.settled ? 1 : 0, step.settled, string.concat(where, ": settled"));
         assertEq(l.bond, step.bond, string.concat(where, ": bond"));
     }

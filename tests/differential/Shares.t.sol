@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Job} from "contracts/src/libraries/JobLib.sol";
+import {Job} from "contracts/src/verify/JobLib.sol";
 import {Test} from "forge-std/Test.sol";
 import {EvidenceRules} from "tests/support/EvidenceRules.sol";
 import {KeccakF} from "tests/support/KeccakF.sol";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {SettlementView} from "contracts/src/interfaces/ILeaseLens.sol";
 import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
@@ -14,16 +15,21 @@ contract EndingFuzz is DrawnTerms {
         uint40 at;
         uint96 work;
         uint96 due;
+        uint96 later;
         uint8 voids;
         bool collects;
     }
 
     /// @dev Everything that each side got.
     struct Takes {
-        uint256 owner;
+        uint256 holder;
         uint256 provider;
         uint256 payee;
         uint256 challenger;
+        /// Of what the provider got: for capacity held ready.
+        uint256 fee;
+        /// Of what the holder got: out of the bond.
+        uint256 slashed;
     }
 
     /// @dev Runs until some second before the last epoch.
@@ -38,7 +44,7 @@ contract EndingFuzz is DrawnTerms {
         if (over != 0) _credit(id, over, c.work / 2, c.due / 2, false);
         vm.warp(c.at);
         if (c.collects && escrow.lease(id).credited != 0) escrow.collect(id);
-        for (uint32 i; i < c.voids % 4 && i <= over; ++i) {
+        for (uint32 i; t.voids && i < c.voids % 4 && i <= over; ++i) {
             testOracle.voidEpoch(id, i, challenger);
         }
     }
@@ -51,18 +57,24 @@ contract EndingFuzz is DrawnTerms {
         return (c.at - START) / EPOCH + 1;
     }
 
-    /// @dev The last event of each world; the oracle is silent from here on.
+    /// @dev The oracle's last word says nothing new; then everything is settled.
     function _settled(Lease memory l) private returns (Takes memory takes) {
-        vm.warp(uint256(l.end) + LONG_WINDOW);
+        uint256 epochs = (l.end - l.start) / l.epochLength;
+        _credit(id, epochs, l.credited, l.due, true);
+        assertEq(escrow.lease(id).credited, l.credited);
+        assertEq(escrow.lease(id).due, l.due);
+        SettlementView memory expected = lens.leases(_only(id))[0].settlement;
         escrow.settle(id);
         takes = Takes({
-            owner: _balance(renter),
+            holder: _held(),
             provider: _balance(provider.addr) - idle,
             payee: _balance(testPayee),
-            challenger: _balance(challenger)
+            challenger: _balance(challenger),
+            fee: expected.capacityFee,
+            slashed: expected.slashed
         });
         assertEq(
-            takes.owner + takes.provider + takes.payee + takes.challenger,
+            takes.holder + takes.provider + takes.payee + takes.challenger,
             l.payment + LeaseMath.portion(l.payment, l.bondBps),
             "every base unit is somebody's"
         );
@@ -70,12 +82,11 @@ contract EndingFuzz is DrawnTerms {
 
     // ---------------------------------------------------------------- cancel
 
-    /// @notice If nothing more is asked for or delivered, cancelling brings the owner exactly the
-    /// cancel fee less than waiting, at most what was released, and the provider exactly that much
-    /// more. (If more is asked for and not delivered, waiting can only bring the owner more.) Work
-    /// means what the oracle counts, which never exceeds the cap; if it did, a cancellation would
-    /// cost the provider what a later statement could still credit.
-    function testFuzz_Cancelling_BringsTheOwnerWhatWaitingBringsLessTheFee(Terms memory t, Course memory c) public {
+    /// @notice If nothing more is asked for or delivered, cancelling and waiting bring each side
+    /// the same, the fee apart. With an oracle that states what is due even the fee is the same:
+    /// starving the provider is not cheaper than cancelling. With one that voids, only who cancels
+    /// pays it.
+    function testFuzz_Cancelling_BringsTheHolderWhatWaitingBringsTheFeeApart(Terms memory t, Course memory c) public {
         Lease memory l = _start(t, c);
         uint256 snapshot = vm.snapshotState();
         _cancel();
@@ -84,45 +95,39 @@ contract EndingFuzz is DrawnTerms {
         Takes memory cancelled = _settled(ended);
         vm.revertToState(snapshot);
         _credit(id, _ran(c), c.work, c.due, false);
-        assertEq(escrow.lease(id).credited, ended.credited);
+        (l.credited, l.due) = (ended.credited, ended.due);
         Takes memory waited = _settled(l);
 
-        uint256 committed = uint256(l.rate) * l.duration;
-        uint256 reachable = uint256(l.rate) * (ended.end - l.start) * 5 / 4;
-        if (reachable > committed) reachable = committed;
-        uint256 stays = (l.payment * reachable + committed - 1) / committed;
-        uint256 fee = (l.payment - stays) * l.cancelBps / 10_000;
-        uint256 released = l.payment * uint256(ended.credited) / committed;
-        if (fee > released) fee = released;
-        assertEq(cancelled.owner + fee, waited.owner, "owner");
-        assertEq(cancelled.provider, waited.provider + fee, "provider");
+        assertEq(cancelled.holder + cancelled.fee, waited.holder + waited.fee, "holder");
+        assertEq(cancelled.provider - cancelled.fee, waited.provider - waited.fee, "provider");
         assertEq(cancelled.payee, waited.payee, "payee");
         assertEq(cancelled.challenger, waited.challenger, "challenger");
+        if (t.voids) assertEq(waited.fee, 0, "only who cancels pays");
+        else assertEq(cancelled.fee, waited.fee, "starving is not cheaper");
     }
 
     /// @notice Money returned at once never has to be taken back: whatever is credited later, it
     /// and the fee stay covered.
     function testFuzz_WhatReturnsAtOnce_NeverHasToComeBack(Terms memory t, Course memory c) public {
         _start(t, c);
-        uint256 before = _balance(renter);
+        uint256 before = _held();
         _cancel();
-        uint256 returned = _balance(renter) - before;
-        _credit(id, _ran(c), type(uint96).max, c.due, true);
-        uint256 early = _balance(renter);
-        Takes memory takes = _settled(escrow.lease(id));
-        assertGe(takes.owner, early);
-        assertLe(returned, escrow.lease(id).payment);
+        uint256 early = _held();
+        _credit(id, _ran(c), type(uint96).max, c.due, false);
+        Lease memory l = escrow.lease(id);
+        Takes memory takes = _settled(l);
+        assertGe(takes.holder, early);
+        uint256 committed = uint256(l.rate) * l.duration;
+        uint256 unreleased = l.payment - l.payment * uint256(l.credited) / committed;
+        assertLe(early - before + takes.fee, unreleased, "out of what was not released");
     }
 
     // ---------------------------------------------------------------- terminate
 
-    /// @notice Terminating brings the provider exactly the termination's cost less than staying
-    /// silent with the same credited and due work, as far as the bond reaches, and the owner that
-    /// much more. It also brings no more, but for one base unit of rounding, than staying silent
-    /// while as much work is asked for as before, up to the end as rented. (It can bring more than
-    /// staying while more is asked for than before: a provider that got no jobs so far leaves
-    /// free.)
-    function testFuzz_Terminating_NeverBringsTheProviderMoreThanStayingSilent(Terms memory t, Course memory c) public {
+    /// @notice Terminating never brings the provider more than waiting with nothing more asked for
+    /// or delivered, and what it brings less is the holder's. And it never costs more of the bond
+    /// than falling silent while the rest is asked for at least as before.
+    function testFuzz_Terminating_CostsNoMoreThanVanishing(Terms memory t, Course memory c) public {
         Lease memory l = _start(t, c);
         uint256 snapshot = vm.snapshotState();
         _terminate();
@@ -133,34 +138,28 @@ contract EndingFuzz is DrawnTerms {
 
         snapshot = vm.snapshotState();
         _credit(id, _ran(c), c.work, c.due, false);
-        Takes memory silent = _settled(l);
-        (uint256 slash, uint256 cost) = _deductions(ended);
-        uint256 taken = slash + cost > ended.bond ? ended.bond : slash + cost;
-        if (slash > ended.bond) slash = ended.bond;
-        assertEq(left.provider + (taken - slash), silent.provider, "provider");
-        assertEq(left.owner, silent.owner + (taken - slash), "owner");
-        assertEq(left.payee, silent.payee, "payee");
+        (l.credited, l.due) = (ended.credited, ended.due);
+        Takes memory waited = _settled(l);
+        assertLe(left.fee, waited.fee, "who ends it is ready for less");
+        assertLe(left.provider, waited.provider, "ending early gains nothing");
+        assertGe(left.slashed, waited.slashed);
+        assertEq(left.provider + left.slashed - left.fee, waited.provider + waited.slashed - waited.fee, "provider");
+        assertEq(left.holder + left.fee - left.slashed, waited.holder + waited.fee - waited.slashed, "holder");
+        assertEq(left.payee, waited.payee, "payee");
         vm.revertToState(snapshot);
 
         _credit(id, _ran(c), c.work, c.due, false);
-        uint256 goesOn = uint256(ended.due) * l.duration / (ended.end - l.start);
-        _credit(id, t.epochs, ended.credited, goesOn, false);
-        assertEq(escrow.lease(id).due, goesOn);
-        assertLe(left.provider, _settled(l).provider + 1, "while jobs go on");
-    }
-
-    /// @dev Of the bond as it was locked.
-    function _deductions(Lease memory l) private pure returns (uint256 slash, uint256 cost) {
-        uint256 bond = uint256(l.payment) * l.bondBps / 10_000;
-        uint256 ran = l.end - l.start;
-        uint256 committed = uint256(l.rate) * l.duration;
-        slash = LeaseMath.slash(bond, l.due, l.credited, committed, l.weightLog2);
-        cost = bond * (l.duration - ran) * l.due / (l.duration * (l.rate * ran));
+        // as before or more, up to all that can be asked for
+        uint256 least = (uint256(ended.due) * l.duration + _ran(c) * EPOCH - 1) / (_ran(c) * EPOCH);
+        uint256 goesOn = bound(c.later, least, uint256(l.rate) * l.duration);
+        (l.credited, l.due) = (ended.credited, SafeCastLib.toUint96(goesOn));
+        _credit(id, t.epochs, l.credited, l.due, false);
+        assertLe(left.slashed, _settled(l).slashed, "telling is never dearer than vanishing");
     }
 
     // ---------------------------------------------------------------- before the start
 
-    function testFuzz_BeforeTheStart_TheOwnerUnwindsAndTheProviderForfeits(
+    function testFuzz_BeforeTheStart_TheRenterPaysTheFeeAndTheProviderHalfOfTheBond(
         Terms memory t,
         Course memory c,
         bool byProvider
@@ -170,9 +169,11 @@ contract EndingFuzz is DrawnTerms {
         if (byProvider) _terminate();
         else _cancel();
         assertTrue(escrow.lease(id).settled);
-        assertEq(_balance(renter), uint256(l.payment) + (byProvider ? l.bond : 0));
-        assertEq(_balance(provider.addr) - idle, byProvider ? 0 : l.bond);
+        uint256 fee = byProvider ? 0 : uint256(l.payment) * l.cancelBps / 10_000;
+        uint256 slashed = byProvider ? l.bond / 2 : 0;
+        assertEq(_held(), l.payment - fee + slashed);
+        assertEq(_balance(provider.addr) - idle, fee + l.bond - slashed);
         assertEq(_balance(testPayee), 0);
-        assertEq(_exposure(testOracleId), 0);
+        assertEq(_exposure(l.oracle), 0);
     }
 }

@@ -30,14 +30,6 @@ contract Arithmetic {
         return LeaseMath.returned(amount, rate, ran, committed);
     }
 
-    function termination(uint256 bond, uint256 due, uint256 rate, uint256 ran, uint256 cut)
-        external
-        pure
-        returns (uint256)
-    {
-        return LeaseMath.termination(bond, due, rate, ran, cut);
-    }
-
     function tolerance(uint256 due, uint256 log2) external pure returns (uint256) {
         return LeaseMath.tolerance(due, log2);
     }
@@ -205,51 +197,6 @@ contract LeaseMathFuzz is Test {
         assertEq(math.returned(amount, rate, 0, committed), amount);
     }
 
-    function testFuzz_WhatATerminationCosts_IsItsFormula(uint128 bond, uint96 due, uint96 rate, uint32 ran, uint32 cut)
-        public
-        view
-    {
-        (rate, ran, cut) = _schedule(rate, ran, cut);
-        uint256 promised = uint256(rate) * ran;
-        due = uint96(bound(due, 0, promised));
-        uint256 cost = math.termination(bond, due, rate, ran, cut);
-        uint256 over = uint256(bond) * cut * due;
-        uint256 under = (uint256(ran) + cut) * promised;
-        assertLe(cost * under, over, "rounded down");
-        assertLt(over - cost * under, under, "by less than a unit");
-        assertLe(cost, bond);
-        assertEq(math.termination(bond, 0, rate, ran, cut), 0, "who was given no jobs leaves free");
-        assertEq(
-            math.termination(bond, promised, rate, ran, cut),
-            uint256(bond) * cut / (uint256(ran) + cut),
-            "who was given all of them pays the cancelled share"
-        );
-    }
-
-    function testFuzz_TerminatingBeforeTheStart_CostsTheBond(uint128 bond, uint96 due, uint96 rate, uint32 cut)
-        public
-        view
-    {
-        assertEq(math.termination(bond, due, rate, 0, cut), bond);
-    }
-
-    /// @notice Slash and termination together never exceed the bond that was locked; the bound in
-    /// `_settle` matters only once epochs were voided.
-    function testFuzz_SlashAndTermination_AreTogetherAtMostTheBond(
-        uint128 bond,
-        uint96 due,
-        uint96 credited,
-        uint96 rate,
-        uint32 ran,
-        uint32 cut
-    ) public view {
-        (rate, ran, cut) = _schedule(rate, ran, cut);
-        uint256 committed = uint256(rate) * (uint256(ran) + cut);
-        due = uint96(bound(due, 0, uint256(rate) * ran));
-        uint256 slash = math.slash(bond, due, credited, committed, 0);
-        assertLe(slash + math.termination(bond, due, rate, ran, cut), bond);
-    }
-
     // ---------------------------------------------------------------- widths
 
     /// @notice The largest value of each argument's width, alone and all at once: nothing
@@ -270,7 +217,6 @@ contract LeaseMathFuzz is Test {
         uint256 cap = uint256(work) * elapsed + uint256(work) * elapsed / 4;
         assertEq(math.creditCap(work, elapsed, type(uint256).max), cap);
         assertLe(math.returned(money, work, elapsed, due), money);
-        math.termination(money, due, work, time, cut);
         math.tolerance(due, log2);
         assertLe(math.slash(money, due, 0, work, log2), money);
     }

@@ -1,11 +1,43 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
+import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
 import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
 import {WETH} from "solady/tokens/WETH.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Fixture} from "tests/support/Fixture.sol";
+
+/// @title Reads a lease as an oracle's contract would
+contract ConditionsReader {
+    LeaseEscrow private immutable ESCROW;
+    uint256 public spent;
+
+    constructor(LeaseEscrow escrow) {
+        ESCROW = escrow;
+    }
+
+    function read(uint256 id) external {
+        address escrow = address(ESCROW);
+        bytes32 question = bytes32(ILeaseEscrow.conditions.selector);
+        uint256 weightLog2;
+        uint256 used;
+        assembly ("memory-safe") {
+            let start := gas()
+            let words := mload(0x40)
+            mstore(words, question)
+            mstore(add(words, 0x04), id)
+            if iszero(staticcall(gas(), escrow, words, 0x24, words, 0x60)) { revert(0, 0) }
+            // provider and signer are not zero
+            if iszero(mul(mload(add(words, 0x20)), mload(add(words, 0x40)))) { revert(0, 0) }
+            weightLog2 := and(shr(232, mload(words)), 0xff)
+            used := sub(start, gas())
+        }
+        require(weightLog2 == 48);
+        spent = used;
+    }
+}
 
 /// @title Gas of whole transactions, 21,000 and calldata included
 /// @notice Steady state: offers are partly filled, accounts hold tokens and leases already, and no
@@ -181,6 +213,25 @@ contract EscrowGas is Fixture {
         vm.snapshotGasLastCall("Escrow", "settle, with a refund and a slash");
     }
 
+    /// @dev What an oracle's contract needs to know of a lease, cold and with the call.
+    function test_Conditions() public {
+        uint256 id = _leases(1)[0];
+        ConditionsReader reader = new ConditionsReader(escrow);
+        reader.read(id);
+        vm.snapshotValue("Escrow", "read provider, schedule, weight and signer, cold", reader.spent());
+    }
+
+    function test_Claim() public {
+        uint256[] memory ids = _leases(2);
+        for (uint256 i; i < 2; ++i) {
+            _credit(ids[i], 24, COMMITTED / 2, COMMITTED, true);
+            escrow.settle(ids[i]);
+        }
+        vm.prank(renter);
+        escrow.claim(_ids(ids[0]), renter);
+        vm.snapshotGasLastCall("Escrow", "claim a refund and a slash");
+    }
+
     function test_SettleFirstTime() public {
         RentRequest memory r = _request();
         r.recipient = makeAddr("a first-time renter");
@@ -224,9 +275,17 @@ contract EscrowGas is Fixture {
     }
 
     function test_Deposit() public {
-        vm.prank(renter);
+        token.mint(provider.addr, 10);
+        vm.prank(provider.addr);
         escrow.deposit(address(token), 5);
         vm.snapshotGasLastCall("Escrow", "deposit");
+    }
+
+    /// @dev Which also has the account keep its balance.
+    function test_DepositFirstTime() public {
+        vm.prank(renter);
+        escrow.deposit(address(token), 5);
+        vm.snapshotGasLastCall("Escrow", "deposit, an account's first");
     }
 
     function test_Withdraw() public {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Lease, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {ERC20} from "solady/tokens/ERC20.sol";
 import {Credits} from "tests/invariant/Credits.sol";
 
 /// @title Collecting, ending early and settling
@@ -73,6 +74,53 @@ abstract contract Ends is Credits {
         _expect(l.end, end, "ends with the running epoch");
         _expect(l.ending, ending, "how it ends");
         _expect(l.settled ? 1 : 0, l.end == l.start ? 1 : 0, "settled at once before the start");
+    }
+
+    // ---------------------------------------------------------------- claim
+
+    function claim(uint256 seed) external {
+        uint256 id = _findHolding(seed);
+        if (id == 0) {
+            id = _toShorten(seed);
+            _cancelOne(seed, id);
+            // booked at the time at which it happened
+            _enter();
+            // little may return; after the window everything does
+            Lease memory l = escrow.lease(id);
+            _timeIs(l.end + registry.oracle(l.oracle).window);
+            if (!l.settled) _settleOne(id);
+            if (escrow.lease(id).held == 0) return;
+        }
+        address by = holder[id];
+        if (_draw(seed, "by") % 2 == 0) {
+            vm.prank(by);
+            escrow.approve(_clerk, id);
+            by = _clerk;
+        }
+        _claimAs(by, id);
+    }
+
+    function _claimAs(address by, uint256 id) internal {
+        Lease memory l = escrow.lease(id);
+        address to = _newPurse();
+        vm.prank(by);
+        if (l.token == address(_wrapped) && id % 2 == 0) {
+            escrow.claimNative(_only(id), to);
+            _expect(to.balance, l.held, "claimed unwrapped");
+        } else {
+            escrow.claim(_only(id), to);
+            _expect(ERC20(l.token).balanceOf(to), l.held, "claimed");
+        }
+        _expect(escrow.lease(id).held, 0, "nothing is held any more");
+    }
+
+    /// @dev To the owner, whoever calls.
+    function _pushOne(uint256 id) internal {
+        Lease memory l = escrow.lease(id);
+        uint256 before = ERC20(l.token).balanceOf(holder[id]);
+        vm.prank(stranger);
+        escrow.claimFor(_only(id));
+        _expect(ERC20(l.token).balanceOf(holder[id]), before + l.held, "pushed to the owner");
     }
 
     // ---------------------------------------------------------------- settle

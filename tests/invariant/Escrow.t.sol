@@ -24,7 +24,7 @@ import {World} from "tests/invariant/World.sol";
 contract EscrowInvariants is LeasePromises {
     function setUp() public {
         world = new World();
-        escrow = world.theEscrow();
+        (escrow, lens) = (world.theEscrow(), world.theLens());
         new ProviderHandler(world);
         new RenterHandler(world);
         new CommitteeHandler(world);
@@ -70,6 +70,7 @@ contract EscrowInvariants is LeasePromises {
     function _checkMoney(Books.Page[] memory pages) private view {
         promise_TheEscrowHoldsWhatItOwes(pages);
         promise_EveryBalanceIsWhatTheEventsSay();
+        promise_ALeaseHoldsWhatTheEventsSay(pages);
         promise_EveryBaseUnitOfALeaseIsAccountedFor(pages);
         promise_ExposureIsWhatUnsettledLeasesHeldAtRenting(pages);
     }
@@ -85,8 +86,11 @@ contract EscrowInvariants is LeasePromises {
     function _checkEnds(Books.Page[] memory pages) private view {
         promise_SilenceNeverSlashes(pages);
         promise_ACancellationReturnsWhatNoCreditCanReach(pages);
+        promise_WhatReturnsEarlyAndTheFeeAreCovered(pages);
         promise_EachSideGetsWhatIsFair(pages);
         promise_EndingEarlyGainsNothing(pages);
+        promise_StarvingIsNotCheaperThanCancelling(pages);
+        promise_TellingIsNotDearerThanVanishing(pages);
     }
 
     // ---------------------------------------------------------------- after each run
@@ -126,6 +130,7 @@ contract EscrowInvariants is LeasePromises {
         _checkAll(pages);
         for (uint256 i; i < pages.length; ++i) {
             assertTrue(pages[i].lease.settled, "everything is settled");
+            assertEq(pages[i].lease.held, 0, "everything is claimed");
         }
         for (uint256 t; t < world.tokenCount(); ++t) {
             address token = address(world.tokens(t));

@@ -54,6 +54,7 @@ contract RenterHandler is Handler {
         world.enroll(RenterHandler.rentWithPermit.selector, "renter rents with a permit");
         world.enroll(RenterHandler.renew.selector, "renter renews");
         world.enroll(RenterHandler.cancel.selector, "renter cancels");
+        world.enroll(RenterHandler.claim.selector, "holder claims");
         world.enroll(RenterHandler.setUser.selector, "renter names a user");
         world.enroll(RenterHandler.setBoxes.selector, "controller publishes boxes");
         world.enroll(RenterHandler.transfer.selector, "renter transfers a lease");
@@ -73,6 +74,10 @@ contract RenterHandler is Handler {
 
     function cancel(uint256 seed) external counted {
         WORLD.cancel(seed);
+    }
+
+    function claim(uint256 seed) external counted {
+        WORLD.claim(seed);
     }
 
     function setUser(uint256 seed) external counted {

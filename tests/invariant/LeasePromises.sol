@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {ENDING_CANCELLED, ENDING_TERMINATED, Lease, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 import {ERC721} from "solady/tokens/ERC721.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Books} from "tests/invariant/Books.sol";
 import {Fair} from "tests/invariant/Fair.sol";
 import {MoneyPromises} from "tests/invariant/MoneyPromises.sol";
@@ -41,10 +42,10 @@ abstract contract LeasePromises is MoneyPromises {
             assertGe(l.due, s.due, "due");
             assertGe(l.asOf, s.asOf, "asOf");
             assertGe(l.collectedWork, s.collectedWork, "collected");
-            assertTrue(l.last || !s.last, "last");
+            assertTrue(l.lastAt != 0 || !s.last, "last");
             assertTrue(l.settled || !s.settled, "settled");
-            assertTrue(!l.last || l.asOf == l.end, "last only at the end");
-            assertEq(pages[i].book.lastWords, l.last ? 1 : 0, "last is said once");
+            assertTrue(l.lastAt == 0 || l.asOf == l.end, "last only at the end");
+            assertEq(pages[i].book.lastWords, l.lastAt != 0 ? 1 : 0, "last is said once");
             assertLe(l.asOf, l.end, "asOf after the end");
             assertLe(l.asOf, block.timestamp, "asOf in the future");
         }
@@ -102,9 +103,8 @@ abstract contract LeasePromises is MoneyPromises {
         assertEq(world.changedAfterwards(), 0, "final");
     }
 
-    /// @notice Ownership: the holder of the NFT at that moment gets refunds and slashes, and only a
-    /// transfer changes the holder. (The handlers note at each settlement, cancellation and void
-    /// whether the holder is paid.)
+    /// @notice Ownership: only a transfer changes the holder. (The handlers note that nobody but
+    /// the holder and whom she approved claims what a lease holds.)
     function promise_TheHolderIsWhoTheTransfersSay() internal view {
         for (uint256 id = escrow.leaseCount(); id > 0; --id) {
             assertEq(ERC721(address(escrow)).ownerOf(id), world.holder(id), "holder");
@@ -112,8 +112,8 @@ abstract contract LeasePromises is MoneyPromises {
     }
 
     /// @notice Silence never slashes: unless the oracle reported due work, settling takes nothing
-    /// of a bond but for a termination before the start; and no deduction exceeds what is left of
-    /// the bond.
+    /// of a bond but half of it for a termination before the start; and no deduction exceeds what
+    /// is left of the bond.
     function promise_SilenceNeverSlashes(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -124,15 +124,23 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @notice Cancelling returns at once exactly what no credit can reach any more, with the
-    /// cancel fee set aside.
+    /// @notice Cancelling returns at once exactly what no credit can reach any more, less the fee's
+    /// percentage of it.
     function promise_ACancellationReturnsWhatNoCreditCanReach(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
-            Books.Book memory b = pages[i].book;
             bool isCancelled = l.ending == ENDING_CANCELLED;
-            assertEq(b.setAside, isCancelled ? Fair.setAside(l) : 0, "set aside");
-            assertEq(uint256(b.returned) + b.setAside, isCancelled ? Fair.unreachable(l) : 0, "returned");
+            assertEq(pages[i].book.returned, isCancelled ? Fair.early(l) : 0, "returned");
+        }
+    }
+
+    /// @notice What a cancellation returned and the fee for capacity are always covered by money
+    /// that was not released, whatever is credited or voided later.
+    function promise_WhatReturnsEarlyAndTheFeeAreCovered(Books.Page[] memory pages) internal view {
+        for (uint256 i; i < pages.length; ++i) {
+            Lease memory l = pages[i].lease;
+            uint256 fee = Fair.capacityFee(l, _voids(l));
+            assertLe(pages[i].book.returned + fee, l.payment - Fair.released(l), "covered");
         }
     }
 
@@ -142,42 +150,71 @@ abstract contract LeasePromises is MoneyPromises {
         for (uint256 i; i < pages.length; ++i) {
             if (!_isJustSettled(pages[i])) continue;
             Books.Book memory b = pages[i].book;
-            Fair.Outcome memory fair = Fair.outcome(pages[i].lease, b.rented.bond, _feeBps(pages[i].lease));
-            assertEq(uint256(b.earned) + b.cancelFee + b.bondBack, fair.provider, "provider");
+            Fair.Outcome memory fair = _outcome(pages[i], pages[i].lease.ending, pages[i].lease.due);
+            assertEq(uint256(b.earned) + b.capacityFee + b.bondBack, fair.provider, "provider");
             assertEq(b.fees, fair.payee, "payee");
-            assertEq(uint256(b.returned) + b.refund + b.slashed, fair.owner, "owner");
+            assertEq(uint256(b.returned) + b.refund + b.slashed, fair.holder, "holder");
             assertEq(b.slashed, fair.slashed, "slashed");
-            assertEq(b.cancelFee, fair.cancelFee, "cancel fee");
+            assertEq(b.capacityFee, fair.capacityFee, "fee for capacity");
         }
     }
 
-    /// @notice Ending early gains nothing. For a settled lease that ended early, each side's total
-    /// (earned, returned early, refund, slash, bond and cancel fee; without voided money) is
-    /// compared with what the same credited and due work would have brought, had the lease run as
-    /// rented. The side that cancelled has the cancel fee less, which is at most its percentage of
-    /// the returned amount and at most the released money, and is exactly the provider's gain. The
-    /// side that terminated has less by what the owner gained, which is at most the bond.
+    /// @notice Ending early gains nothing: who ends a lease never ends with more than waiting, with
+    /// nothing more delivered and nothing more due, would give. All figures without voided money,
+    /// which is the same however the lease ends.
     function promise_EndingEarlyGainsNothing(Books.Page[] memory pages) internal view {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
             if (!_isJustSettled(pages[i]) || l.ending == 0) continue;
             Books.Book memory b = pages[i].book;
-            Fair.Outcome memory waiting = Fair.outcomeOfWaiting(l, b.rented.bond, _feeBps(l));
-            uint256 provider = uint256(b.earned) + b.bondBack + b.cancelFee;
+            Fair.Outcome memory waiting = _outcome(pages[i], 0, l.due);
+            uint256 provider = uint256(b.earned) + b.bondBack + b.capacityFee;
             uint256 owner = uint256(b.returned) + b.refund + b.slashed;
             assertEq(b.fees, waiting.payee, "the oracle's fee is the same");
-            if (l.ending == ENDING_CANCELLED) {
-                assertLe(owner, waiting.owner, "who cancels gains nothing");
-                assertEq(waiting.owner - owner, b.cancelFee, "and loses the fee");
-                assertEq(provider - waiting.provider, b.cancelFee, "which is the provider's");
-                assertLe(b.cancelFee, b.setAside, "at most what was set aside");
-                assertLe(b.cancelFee, uint256(b.earned) + b.fees, "at most what was released");
-            } else {
-                assertLe(provider, waiting.provider, "who terminates gains nothing");
-                assertEq(owner - waiting.owner, waiting.provider - provider, "what he loses is the owner's");
-                assertLe(owner - waiting.owner, b.rented.bond, "at most the bond");
-            }
+            assertEq(owner + provider, waiting.holder + waiting.provider, "and so is the sum of both sides");
+            if (l.ending == ENDING_CANCELLED) assertLe(owner, waiting.holder, "who cancels gains nothing");
+            else assertLe(provider, waiting.provider, "who terminates gains nothing");
         }
+    }
+
+    /// @notice Capacity held ready has a price, however it was not used: with an oracle that states
+    /// what was due, who cancelled paid no more than waiting without asking for anything costs.
+    function promise_StarvingIsNotCheaperThanCancelling(Books.Page[] memory pages) internal view {
+        for (uint256 i; i < pages.length; ++i) {
+            Lease memory l = pages[i].lease;
+            if (!_isJustSettled(pages[i]) || l.ending != ENDING_CANCELLED || _voids(l)) continue;
+            // before the start there is no last word, and the oracle would give one at the end
+            if (l.end == l.start) l.lastAt = 1;
+            l.end = l.start + l.duration;
+            l.ending = 0;
+            Fair.Outcome memory starving = Fair.outcome(l, pages[i].book.rented.bond, _feeBps(l), false);
+            assertGe(starving.capacityFee, pages[i].book.capacityFee, "starving is not cheaper");
+        }
+    }
+
+    /// @notice Terminating never costs more of the bond than falling silent while the rest is asked
+    /// for like what went before.
+    function promise_TellingIsNotDearerThanVanishing(Books.Page[] memory pages) internal view {
+        for (uint256 i; i < pages.length; ++i) {
+            Lease memory l = pages[i].lease;
+            if (!_isJustSettled(pages[i]) || l.ending != ENDING_TERMINATED || l.end == l.start) continue;
+            uint256 due = (uint256(l.due) * l.duration + (l.end - l.start) - 1) / (l.end - l.start);
+            Fair.Outcome memory vanished = _outcome(pages[i], 0, SafeCastLib.toUint96(due));
+            assertLe(pages[i].book.slashed, vanished.slashed, "telling is not dearer");
+        }
+    }
+
+    /// @dev Had the lease ended like this, with so much due.
+    function _outcome(Books.Page memory p, uint8 ending, uint96 due) private view returns (Fair.Outcome memory o) {
+        Lease memory l = p.lease;
+        (uint8 itsEnding, uint96 itsDue) = (l.ending, l.due);
+        (l.ending, l.due) = (ending, due);
+        o = Fair.outcome(l, p.book.rented.bond, _feeBps(l), _voids(l));
+        (l.ending, l.due) = (itsEnding, itsDue);
+    }
+
+    function _voids(Lease memory l) private view returns (bool) {
+        return world.theRegistry().oracle(l.oracle).voids;
     }
 
     /// @dev A settlement never changes, so each is checked once.

@@ -69,10 +69,11 @@ abstract contract Ledger is Books {
         else if (what == ILeaseEscrow.Cancelled.selector) _enterCancellation(log, uint256(log.topics[1]));
         else if (what == ILeaseEscrow.Terminated.selector) _enterEnd(uint256(log.topics[1]));
         else if (what == ILeaseEscrow.Settled.selector) _enterSettlement(log, uint256(log.topics[1]));
+        else if (what == ILeaseEscrow.Claimed.selector) _enterClaim(log, uint256(log.topics[1]));
     }
 
     function _enterVoid(Vm.Log memory log, uint256 id) private {
-        (uint256 toOwner, uint256 toChallenger) = abi.decode(log.data, (uint256, uint256));
+        (uint256 toHolder, uint256 toChallenger) = abi.decode(log.data, (uint256, uint256));
         Book storage b = _books[id];
         Lease memory l = b.rented;
         uint32 epoch = uint256(log.topics[2]).toUint32();
@@ -80,10 +81,11 @@ abstract contract Ledger is Books {
         _isVoided[id][epoch] = true;
         uint256 left = l.bond - b.voided;
         uint256 pay = uint256(l.payment) * l.epochLength / l.duration;
-        _expect(toOwner + toChallenger, pay < left ? pay : left, "an epoch's pay, or what is left of the bond");
-        _expect(toChallenger, (toOwner + toChallenger) / 4, "a quarter to the challenger");
-        b.voided += (toOwner + toChallenger).toUint128();
-        entitled[holder[id]][l.token] += toOwner;
+        _expect(toHolder + toChallenger, pay < left ? pay : left, "an epoch's pay, or what is left of the bond");
+        _expect(toChallenger, (toHolder + toChallenger) / 4, "a quarter to the challenger");
+        b.voided += (toHolder + toChallenger).toUint128();
+        b.voidedToHolder += toHolder.toUint128();
+        b.held += toHolder.toUint128();
         entitled[_account(log, 3)][l.token] += toChallenger;
     }
 
@@ -97,11 +99,10 @@ abstract contract Ledger is Books {
     }
 
     function _enterCancellation(Vm.Log memory log, uint256 id) private {
-        (, uint256 returned, uint256 fee) = abi.decode(log.data, (uint40, uint256, uint256));
-        _expect(uint160(_account(log, 2)), uint160(holder[id]), "a cancellation pays the holder");
+        (, uint256 returned) = abi.decode(log.data, (uint256, uint256));
         Book storage b = _books[id];
-        (b.returned, b.setAside) = (returned.toUint128(), fee.toUint128());
-        entitled[holder[id]][b.rented.token] += returned;
+        b.returned = returned.toUint128();
+        b.held += returned.toUint128();
         _enterEnd(id);
     }
 
@@ -111,13 +112,25 @@ abstract contract Ledger is Books {
     }
 
     function _enterSettlement(Vm.Log memory log, uint256 id) private {
-        _expect(uint160(_account(log, 2)), uint160(holder[id]), "a settlement pays the holder");
         Book storage b = _books[id];
         _expect(b.settledAs == 0 ? 1 : 0, 1, "settled once");
-        (b.refund, b.slashed, b.bondBack, b.cancelFee) = abi.decode(log.data, (uint128, uint128, uint128, uint128));
-        b.settledAs = keccak256(abi.encode(escrow.lease(id)));
-        entitled[holder[id]][b.rented.token] += uint256(b.refund) + b.slashed;
-        entitled[b.rented.provider][b.rented.token] += uint256(b.bondBack) + b.cancelFee;
+        (b.refund, b.slashed, b.bondBack, b.capacityFee) = abi.decode(log.data, (uint128, uint128, uint128, uint128));
+        b.held += b.refund + b.slashed;
+        b.settledAs = _fingerprint(id);
+        entitled[b.rented.provider][b.rented.token] += uint256(b.bondBack) + b.capacityFee;
+    }
+
+    /// @dev Everything of a lease but what it holds, which a claim empties.
+    function _fingerprint(uint256 id) internal view override returns (bytes32) {
+        Lease memory l = escrow.lease(id);
+        l.held = 0;
+        return keccak256(abi.encode(l));
+    }
+
+    function _enterClaim(Vm.Log memory log, uint256 id) private {
+        Book storage b = _books[id];
+        _expect(abi.decode(log.data, (uint256)), b.held, "a claim takes all that is held");
+        b.held = 0;
     }
 
     function _account(Vm.Log memory log, uint256 topic) private pure returns (address) {
@@ -133,6 +146,16 @@ abstract contract Ledger is Books {
         for (uint256 i; i < count; ++i) {
             uint256 id = addmod(seed, i, count) + 1;
             if (!_seen[id].settled && wanted(escrow.lease(id))) return id;
+        }
+        return 0;
+    }
+
+    /// @dev The first lease from a random one on that holds something, settled or not, or zero.
+    function _findHolding(uint256 seed) internal view returns (uint256) {
+        uint256 count = escrow.leaseCount();
+        for (uint256 i; i < count; ++i) {
+            uint256 id = addmod(seed, i, count) + 1;
+            if (escrow.lease(id).held != 0) return id;
         }
         return 0;
     }
@@ -160,21 +183,22 @@ abstract contract Ledger is Books {
     }
 
     function _isUnsaid(Lease memory l) internal view returns (bool) {
-        return !l.settled && !l.last && block.timestamp >= l.end && !_isRogues(l);
+        return !l.settled && l.lastAt == 0 && block.timestamp >= l.end && !_isRogues(l);
     }
 
     function _isRenewable(Lease memory l) internal view returns (bool) {
-        return !l.settled && l.end > block.timestamp;
+        return !l.settled && l.end >= block.timestamp + 1 minutes;
     }
 
     function _isCollectable(Lease memory l) internal pure returns (bool) {
         return !l.settled && l.credited > l.collectedWork;
     }
 
+    /// @dev Between two actions a block passes, so that a last word stands.
     function _isSettleable(Lease memory l) internal view returns (bool) {
         return !l.settled
-            && (l.credited == uint256(l.rate) * l.duration
-                || (l.last && block.timestamp >= l.end)
+            && ((l.credited == uint256(l.rate) * l.duration && !_isRogues(l))
+                || l.lastAt != 0
                 || block.timestamp >= l.end + registry.oracle(l.oracle).window);
     }
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
+import {ILeaseLens} from "contracts/src/interfaces/ILeaseLens.sol";
 import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Test} from "forge-std/Test.sol";
 import {Books} from "tests/invariant/Books.sol";
@@ -12,10 +13,11 @@ import {World} from "tests/invariant/World.sol";
 abstract contract MoneyPromises is Test {
     World internal world;
     ILeaseEscrow internal escrow;
+    ILeaseLens internal lens;
 
     /// @notice Solvency: the escrow holds exactly what it owes plus donations. Its liabilities are
-    /// what it owes (balances, and what is left of payments and bonds of unsettled leases) plus the
-    /// withdrawals that are not reconciled yet.
+    /// what it owes (balances, what is left of payments and bonds of unsettled leases, and what
+    /// leases hold for their holders) plus the withdrawals that are not reconciled yet.
     function promise_TheEscrowHoldsWhatItOwes(Books.Page[] memory pages) internal view {
         address[] memory accounts = world.accounts();
         for (uint256 t; t < world.tokenCount(); ++t) {
@@ -24,20 +26,21 @@ abstract contract MoneyPromises is Test {
             uint256 gone;
             for (uint256 i; i < accounts.length; ++i) {
                 owed += escrow.balance(accounts[i], token);
-                gone += escrow.unreconciled(accounts[i], token);
+                gone += lens.unreconciled(accounts[i], token);
             }
             for (uint256 i; i < pages.length; ++i) {
                 if (pages[i].lease.token == token) owed += _remaining(pages[i]);
             }
+            owed += world.heldByOthers(token);
             assertEq(escrow.liabilities(token), owed + gone, "owes what it should");
             assertEq(world.tokens(t).balanceOf(address(escrow)), owed + world.donated(t), "holds what it owes");
         }
     }
 
-    /// @dev What is left of the payment (including a cancel fee set aside) and of the bond.
+    /// @dev What is left of payment and bond, and what is held.
     function _remaining(Books.Page memory p) private pure returns (uint256) {
-        if (p.lease.settled) return 0;
-        return p.lease.payment - p.book.earned - p.book.fees - p.book.returned + p.lease.bond;
+        if (p.lease.settled) return p.book.held;
+        return p.lease.payment - p.book.earned - p.book.fees - p.book.returned + p.lease.bond + p.book.held;
     }
 
     /// @notice Balances: every account may withdraw exactly what the events booked to it.
@@ -51,9 +54,16 @@ abstract contract MoneyPromises is Test {
         }
     }
 
+    /// @notice The holder's money: a lease holds exactly what its events say and nobody claimed.
+    function promise_ALeaseHoldsWhatTheEventsSay(Books.Page[] memory pages) internal pure {
+        for (uint256 i; i < pages.length; ++i) {
+            assertEq(pages[i].lease.held, pages[i].book.held, "held");
+        }
+    }
+
     /// @notice Conservation: for every lease, payment = provider's + fees + returned early + refund
-    /// + cancel fee + remainder, and bond = returned + slashed + voided + remainder; a settled
-    /// lease has no remainder.
+    /// + fee for capacity + remainder, and bond = returned + slashed + voided + remainder; a
+    /// settled lease has no remainder.
     function promise_EveryBaseUnitOfALeaseIsAccountedFor(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
@@ -61,11 +71,11 @@ abstract contract MoneyPromises is Test {
             uint256 out = uint256(b.earned) + b.fees + b.returned;
             assertEq(uint256(l.bond) + b.voided, b.rented.bond, "what was voided is gone, and nothing else");
             if (l.settled) {
-                assertEq(out + b.refund + b.cancelFee, l.payment, "payment is all distributed");
+                assertEq(out + b.refund + b.capacityFee, l.payment, "payment is all distributed");
                 assertEq(uint256(b.slashed) + b.bondBack, l.bond, "bond is all distributed");
             } else {
-                assertLe(out + b.setAside, l.payment, "not more than the payment");
-                assertEq(uint256(b.refund) + b.cancelFee + b.slashed + b.bondBack, 0, "nothing before the end");
+                assertLe(out, l.payment, "not more than the payment");
+                assertEq(uint256(b.refund) + b.capacityFee + b.slashed + b.bondBack, 0, "nothing before the end");
             }
         }
     }
@@ -83,7 +93,7 @@ abstract contract MoneyPromises is Test {
                     if (pages[i].lease.settled || l.oracle != oracles[o] || l.token != token) continue;
                     held += uint256(l.payment) + l.bond;
                 }
-                assertEq(escrow.exposure(oracles[o], token), held, "exposure");
+                assertEq(lens.exposure(oracles[o], token), held, "exposure");
             }
         }
     }
@@ -93,7 +103,7 @@ abstract contract MoneyPromises is Test {
         Books.Fill[] memory fills = world.fills();
         for (uint256 i; i < fills.length; ++i) {
             assertLe(fills[i].rented, fills[i].offered, "more than offered");
-            uint96 filled = escrow.filled(fills[i].offerHash);
+            uint96 filled = lens.filled(fills[i].offerHash);
             assertEq(filled, fills[i].cancelled ? type(uint96).max : fills[i].rented, "filled");
         }
     }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {ERC20} from "solady/tokens/ERC20.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Ledger} from "tests/invariant/Ledger.sol";
 
 /// @title Money in and out
@@ -57,7 +58,7 @@ abstract contract Purses is Ledger {
         return _draw(seed, "all") % 4 == 0 ? all : _draw(seed, "amount") % all + 1;
     }
 
-    function _newPurse() private returns (address) {
+    function _newPurse() internal returns (address) {
         return makeAddr(string.concat("purse ", vm.toString(++_purseCount)));
     }
 
@@ -67,7 +68,7 @@ abstract contract Purses is Ledger {
         uint256 amount = _part(seed, all);
         address to = _newPurse();
         vm.prank(who);
-        escrow.withdraw(address(what), to, amount);
+        escrow.withdraw(address(what), to, SafeCastLib.toUint128(amount));
         _expect(what.balanceOf(to), amount, "withdrawn");
         _expect(escrow.balance(who, address(what)), all - amount, "debited");
     }
@@ -75,7 +76,7 @@ abstract contract Purses is Ledger {
     function withdrawNative(uint256 seed) external {
         address who = _providers[_draw(seed, "provider") % 3].addr;
         if (escrow.balance(who, address(_wrapped)) == 0) _depositAs(who, tokens[2], 1e9, 1e9);
-        if (escrow.wrappedNative() == address(0)) _depositAs(who, tokens[2], 1, 1);
+        if (lens.wrappedNative() == address(0)) _depositAs(who, tokens[2], 1, 1);
         uint256 all = escrow.balance(who, address(_wrapped));
         uint256 amount = _part(seed, all);
         address to = _newPurse();
@@ -89,6 +90,11 @@ abstract contract Purses is Ledger {
         (address who, ERC20 what) = _creditor(_draw(seed, "who"));
         uint256 owed = escrow.balance(who, address(what));
         uint256 before = what.balanceOf(who);
+        // who deposited keeps the balance, unless it says otherwise
+        if (lens.keepsBalance(who)) {
+            vm.prank(who);
+            escrow.keepBalance(false);
+        }
         vm.prank(stranger);
         escrow.withdrawFor(address(what), who);
         _expect(what.balanceOf(who), before + owed, "pushed");
@@ -98,6 +104,7 @@ abstract contract Purses is Ledger {
         address[] memory all = accounts();
         for (uint256 t; t < TOKENS; ++t) {
             for (uint256 i; i < all.length; ++i) {
+                vm.prank(all[i]);
                 escrow.withdrawFor(address(tokens[t]), all[i]);
             }
         }
@@ -130,7 +137,7 @@ abstract contract Purses is Ledger {
         uint256 before = escrow.liabilities(what);
         uint256 gone;
         for (uint256 i; i < all.length; ++i) {
-            if (i == 0 || all[i] != all[i - 1]) gone += escrow.unreconciled(all[i], what);
+            if (i == 0 || all[i] != all[i - 1]) gone += lens.unreconciled(all[i], what);
         }
         vm.prank(stranger);
         escrow.reconcile(what, all);

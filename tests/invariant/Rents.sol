@@ -33,12 +33,12 @@ abstract contract Rents is Purses {
         o.epochLength = uint32(_draw(seed, "epoch") % 4 + 1) * 30 minutes;
         o.minDuration = 1 hours;
         o.maxDuration = 30 days;
-        o.notice = uint32(_draw(seed, "notice") % 2 hours);
+        o.notice = uint32(_draw(seed, "notice") % 119 minutes + 1 minutes);
         o.bondBps = uint16(_draw(seed, "bond") % 10_001);
         o.cancelBps = uint16(_draw(seed, "cancel") % (o.bondBps + 1));
         o.oracle = _oracleIds[_draw(seed, "oracle") % ORACLES];
         o.expiry = uint40(block.timestamp + 7 days);
-        o.counter = escrow.counter(seller);
+        o.counter = lens.counter(seller);
         // no two are alike, even with one seed
         o.salt = _draw(seed, vm.toString(_fills.length));
     }
@@ -46,9 +46,9 @@ abstract contract Rents is Purses {
     /// @dev The provider's latest offer while it can be filled, else a new one.
     function _openOffer(uint256 seed, address seller) internal returns (Offer memory o) {
         o = _latest[seller];
-        uint256 used = escrow.filled(lens.offerHash(o));
+        uint256 used = lens.filled(lens.offerHash(o));
         bool isSpent = used + 2 * uint256(o.minHashRate) > o.hashRate;
-        if (isSpent || o.expiry < block.timestamp || o.counter != escrow.counter(seller)) {
+        if (isSpent || o.expiry < block.timestamp || o.counter != lens.counter(seller)) {
             o = _newOffer(seed, seller);
             _latest[seller] = o;
         }
@@ -86,10 +86,10 @@ abstract contract Rents is Purses {
 
     function bumpCounter(uint256 seed) external {
         address who = _providers[_draw(seed, "provider") % 3].addr;
-        uint256 before = escrow.counter(who);
+        uint256 before = lens.counter(who);
         vm.prank(who);
         escrow.bumpCounter();
-        _expect(escrow.counter(who), before + 1, "counter");
+        _expect(lens.counter(who), before + 1, "counter");
     }
 
     function cancelOffer(uint256 seed) external {
@@ -121,13 +121,13 @@ abstract contract Rents is Purses {
     }
 
     /// @notice Starts where the old one ends.
-    /// @dev A lease that has run and is not renewed yet.
+    /// @dev A lease whose end gives notice.
     function _toRenew(uint256 seed) private returns (uint256) {
         uint256 count = escrow.leaseCount();
         for (uint256 i; i < count; ++i) {
             uint256 id = addmod(seed, i, count) + 1;
             Lease memory l = escrow.lease(id);
-            if (_isRenewable(l) && l.ending == 0 && escrow.renewedBy(id) == 0) return id;
+            if (_isRenewable(l)) return id;
         }
         return rent(seed);
     }
@@ -136,19 +136,19 @@ abstract contract Rents is Purses {
         uint256 old = _toRenew(seed);
         Lease memory l = escrow.lease(old);
         _timeIs(l.start);
+        // not before the room for the start reaches the old end
         _timeIs(l.end - 24 hours);
         Account memory seller = _providers[0];
         for (uint256 i = 1; i < 3; ++i) {
             if (_providers[i].addr == l.provider) seller = _providers[i];
         }
         Offer memory o = _newOffer(seed, seller.addr);
-        (o.algorithm, o.hashRate, o.minHashRate) = (l.algorithm, l.rate, l.rate / 2);
+        (o.algorithm, o.hashRate, o.minHashRate, o.notice) = (l.algorithm, l.rate, l.rate / 2, 1 minutes);
         Deal memory d = _deal(seed, seller, o);
         (d.request.start, d.request.continues, d.request.recipient) = (l.end, old, holder[old]);
         for (uint256 i; i < 3; ++i) {
             if (_owners[i].addr == holder[old]) d.payer = _owners[i];
         }
-        if (d.request.hashRate > l.rate) d.request.hashRate = l.rate;
         _rentOut(seed, d, false);
     }
 

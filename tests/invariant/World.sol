@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {Lease, Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Lease, Limits, Offer, Registration, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Ends} from "tests/invariant/Ends.sol";
 
 /// @title The world that the handlers act in
@@ -34,7 +35,7 @@ contract World is Ends {
 
     function registerOracle() external {
         address account = makeAddr(string.concat("oracle ", vm.toString(++_oracleCount)));
-        uint32 id = registry.registerOracle(account, WINDOW, 300, account);
+        uint32 id = _register(account, WINDOW, 300, account);
         _expect(id, registry.oracleCount(), "a new oracle");
     }
 
@@ -46,13 +47,12 @@ contract World is Ends {
         uint256 running = _running(seed);
         close();
         registry.pause();
-        _forbidden("deposit", stranger, address(escrow), abi.encodeCall(escrow.deposit, (address(tokens[0]), 1)));
         Offer memory o = _newOffer(seed, _providers[0].addr);
         _forbidden(
             "admission",
             stranger,
             address(registry),
-            abi.encodeCall(registry.admit, (o, o.minHashRate, 2 * o.epochLength))
+            abi.encodeCall(registry.admit, (o, o.minHashRate, uint40(block.timestamp), 2 * o.epochLength, jobSigner))
         );
         Statement memory s = _say(seed, running);
         _note(s);
@@ -80,6 +80,7 @@ contract World is Ends {
             escrow.setUser(id, _users[0], type(uint64).max);
         }
         _intrudeOnLease(id, escrow.lease(id), owner);
+        _intrudeOnClaims(id, escrow.lease(id), owner);
         _intrudeOnToken(id, owner);
         _intrudeOnMoney(seed, id, escrow.lease(id));
         _intrudeAsProvider(seed);
@@ -124,10 +125,21 @@ contract World is Ends {
         _refused("owner voids", owner, voiding);
         _refused("provider voids", l.provider, voiding);
         if (!_isRogues(l)) _refused("another's oracle voids", address(_rogue), voiding);
-        if (l.settled || escrow.isVoid(id, 0)) _refused("voids twice", registry.oracle(l.oracle).account, voiding);
-        // another account's credit is skipped, not refused
-        vm.prank(stranger);
-        escrow.credit(_statements(_entry(id, l.end, type(uint96).max, type(uint96).max, true)));
+        if (!_isRogues(l) || l.settled || lens.isVoid(id, 0)) {
+            _refused("a committee voids, or twice", registry.oracle(l.oracle).account, voiding);
+        }
+        Statement[] memory s = _statements(_entry(id, l.end, type(uint96).max, type(uint96).max, true));
+        _refused("stranger credits", stranger, abi.encodeCall(escrow.credit, (s)));
+    }
+
+    function _intrudeOnClaims(uint256 id, Lease memory l, address owner) private {
+        _refused("stranger claims", stranger, abi.encodeCall(escrow.claim, (_only(id), stranger)));
+        _refused("user claims", _users[0], abi.encodeCall(escrow.claim, (_only(id), _users[0])));
+        _refused("provider claims", l.provider, abi.encodeCall(escrow.claim, (_only(id), l.provider)));
+        if (l.held == 0) _refused("claims nothing", owner, abi.encodeCall(escrow.claim, (_only(id), owner)));
+        if (block.timestamp < l.end + registry.oracle(l.oracle).window + 180 days) {
+            _refused("pushed early", stranger, abi.encodeCall(escrow.claimFor, (_only(id))));
+        }
     }
 
     function _intrudeOnToken(uint256 id, address owner) private {
@@ -144,11 +156,11 @@ contract World is Ends {
     }
 
     function _intrudeOnMoney(uint256 seed, uint256 id, Lease memory l) private {
-        uint256 own = escrow.balance(stranger, l.token);
+        uint128 own = SafeCastLib.toUint128(escrow.balance(stranger, l.token));
         _refused("stranger withdraws", stranger, abi.encodeCall(escrow.withdraw, (l.token, stranger, own + 1)));
-        own = escrow.balance(l.provider, l.token);
+        own = SafeCastLib.toUint128(escrow.balance(l.provider, l.token));
         _refused("bond withdrawn", l.provider, abi.encodeCall(escrow.withdraw, (l.token, l.provider, own + 1)));
-        own = escrow.balance(stranger, address(_wrapped));
+        own = SafeCastLib.toUint128(escrow.balance(stranger, address(_wrapped)));
         _refused("unwrapped", stranger, abi.encodeCall(escrow.withdrawNative, (stranger, own + 1)));
         if (tokens[seed % TOKENS].balanceOf(address(escrow)) <= escrow.liabilities(address(tokens[seed % TOKENS]))) {
             _refused(
@@ -202,8 +214,9 @@ contract World is Ends {
         address target = address(registry);
         _forbidden("list", stranger, target, abi.encodeCall(registry.listToken, (stranger, true)));
         _forbidden("delist", stranger, target, abi.encodeCall(registry.listOracle, (committeeId, false)));
-        _forbidden("cap", stranger, target, abi.encodeCall(registry.setExposureCap, (1, address(token), 0)));
-        _forbidden("register", stranger, target, abi.encodeCall(registry.registerOracle, (stranger, WINDOW, 0, payee)));
+        _forbidden("cap", stranger, target, abi.encodeCall(registry.setLimits, (1, address(token), Limits(0, 0))));
+        Registration memory registration = _registration(stranger, WINDOW, 0, payee);
+        _forbidden("register", stranger, target, abi.encodeCall(registry.registerOracle, (registration)));
         _forbidden("pause", stranger, target, abi.encodeCall(registry.pause, ()));
         _forbidden("unpause", stranger, target, abi.encodeCall(registry.unpause, ()));
         _forbidden("treasury", stranger, target, abi.encodeCall(registry.setTreasury, (stranger)));
@@ -232,6 +245,16 @@ contract World is Ends {
             _timeIs(l.end + registry.oracle(l.oracle).window);
             registry.pause();
             _settleOne(id);
+        }
+        for (uint256 id = 1; id <= count; ++id) {
+            Lease memory l = escrow.lease(id);
+            if (l.held == 0) continue;
+            if (id % 4 == 0) {
+                _timeIs(l.end + registry.oracle(l.oracle).window + 180 days);
+                _pushOne(id);
+            } else {
+                _claimAs(holder[id], id);
+            }
         }
         pushAll();
         for (uint256 t; t < TOKENS; ++t) {

@@ -31,14 +31,4 @@ contract MetadataFaultsTest is Rented {
         uint256 spent = before - gasleft();
         assertGt(spent, 3_000_000);
     }
-
-    /// @notice Today: the expiry of a user that is nobody survives a transfer of the token.
-    /// @dev Right: a transfer clears user and expiry.
-    function test_KnownFault_TheExpiryOfNoUser_OutlivesATransfer() public {
-        vm.prank(renter);
-        escrow.setUser(id, address(0), type(uint64).max);
-        _transfer(stranger);
-        assertEq(escrow.userOf(id), address(0));
-        assertEq(escrow.userExpires(id), type(uint64).max);
-    }
 }

@@ -6,9 +6,11 @@ import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Rented} from "tests/support/Rented.sol";
 
 /// @title Fixture of the fuzz tests of a lease's life
-/// @notice A lease of the test oracle with any terms that renting allows.
+/// @notice A lease with any terms that renting allows, of the test oracle, which voids, or of one
+/// that never does.
 abstract contract DrawnTerms is Rented {
     struct Terms {
+        bool voids;
         uint96 rate;
         uint128 price;
         uint16 bondBps;
@@ -16,7 +18,16 @@ abstract contract DrawnTerms is Rented {
         uint16 epochs;
     }
 
-    /// @dev Rents with the drawn terms, brought within bounds, and makes the lease the tests' lease.
+    uint32 private _plainOracleId;
+
+    function setUp() public virtual override {
+        super.setUp();
+        _plainOracleId = _register(makeAddr("an oracle that never voids"), LONG_WINDOW, 200, testPayee);
+        _setCap(_plainOracleId, address(token), type(uint128).max);
+    }
+
+    /// @dev Rents with the drawn terms, brought within bounds, and makes the lease the tests'
+    /// lease.
     function _rentDrawn(Terms memory t, uint256 maxEpochs) internal returns (Lease memory l) {
         Offer memory o = _offer();
         RentRequest memory r = _request();
@@ -29,7 +40,7 @@ abstract contract DrawnTerms is Rented {
             SafeCastLib.toUint128(bound(t.price, 0, (uint256(1) << 120) * 1e21 / (uint256(r.hashRate) * r.duration)));
         o.bondBps = SafeCastLib.toUint16(bound(t.bondBps, 0, 10_000));
         o.cancelBps = SafeCastLib.toUint16(bound(t.cancelBps, 0, o.bondBps));
-        o.oracle = testOracleId;
+        o.oracle = t.voids ? testOracleId : _plainOracleId;
         token.mint(renter, 1 << 121);
         token.mint(provider.addr, 1 << 121);
         vm.prank(provider.addr);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Job, JobLib} from "contracts/src/libraries/JobLib.sol";
+import {Job, JobLib} from "contracts/src/verify/JobLib.sol";
 import {KeccakF} from "tests/support/KeccakF.sol";
 
 /// @title The evidence rules, written once more

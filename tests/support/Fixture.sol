@@ -2,12 +2,21 @@
 pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
-import {LeaseDescriptor} from "contracts/src/LeaseDescriptor.sol";
-import {LeaseEscrow} from "contracts/src/LeaseEscrow.sol";
-import {LeaseLens} from "contracts/src/LeaseLens.sol";
-import {Registry} from "contracts/src/Registry.sol";
-import {ALGORITHM_SHA256D, Bounds, Lease, Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
+import {
+    ALGORITHM_SHA256D,
+    Bounds,
+    Lease,
+    Limits,
+    Offer,
+    Registration,
+    RentRequest,
+    Statement
+} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
+import {LeaseDescriptor} from "contracts/src/metadata/LeaseDescriptor.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {Test} from "forge-std/Test.sol";
 import {DemoToken} from "script/DemoToken.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
@@ -66,8 +75,8 @@ abstract contract Fixture is Test {
         }
         committee = _committee(3);
         majority = _committee(2);
-        committeeId = registry.registerOracle(address(committee), WINDOW, 100, payee);
-        majorityId = registry.registerOracle(address(majority), WINDOW, 300, majorityPayee);
+        committeeId = _register(address(committee), WINDOW, 100, payee);
+        majorityId = _register(address(majority), WINDOW, 300, majorityPayee);
         _list(address(token));
         token.mint(provider.addr, DEPOSIT);
         token.mint(renter, DEPOSIT);
@@ -87,8 +96,11 @@ abstract contract Fixture is Test {
             maxDuration: 30 days,
             minEpoch: 1 minutes,
             maxEpoch: 24 hours,
+            minEpochs: 2,
+            minNotice: 1 minutes,
             maxNotice: 2 hours,
             minWindow: 1 hours,
+            minVoidingWindow: 2 hours,
             maxWindow: 30 days
         });
     }
@@ -104,8 +116,39 @@ abstract contract Fixture is Test {
 
     function _list(address listed) internal {
         registry.listToken(listed, true);
-        registry.setExposureCap(committeeId, listed, type(uint128).max);
-        registry.setExposureCap(majorityId, listed, type(uint128).max);
+        _setCap(committeeId, listed, type(uint128).max);
+        _setCap(majorityId, listed, type(uint128).max);
+    }
+
+    function _setCap(uint32 oracle, address capped, uint128 cap) internal {
+        registry.setLimits(oracle, capped, Limits({exposureCap: cap, leastPayment: 0}));
+    }
+
+    /// @dev An oracle that never voids, for all four algorithms and leases with any end and bond.
+    function _registration(address account, uint32 window, uint16 feeBps, address payee_)
+        internal
+        pure
+        returns (Registration memory r)
+    {
+        (r.account, r.window, r.feeBps, r.payee) = (account, window, feeBps, payee_);
+        r.algorithms = 30;
+    }
+
+    function _register(address account, uint32 window, uint16 feeBps, address payee_) internal returns (uint32) {
+        return registry.registerOracle(_registration(account, window, feeBps, payee_));
+    }
+
+    /// @dev One that can void epochs.
+    function _registerVoiding(address account, uint32 window, uint16 feeBps, address payee_) internal returns (uint32) {
+        Registration memory r = _registration(account, window, feeBps, payee_);
+        r.voids = true;
+        return registry.registerOracle(r);
+    }
+
+    /// @dev Lets anybody push out the balance of an account that deposited.
+    function _letPush(address account) internal {
+        vm.prank(account);
+        escrow.keepBalance(false);
     }
 
     // ---------------------------------------------------------------- offers and leases
@@ -124,7 +167,7 @@ abstract contract Fixture is Test {
         o.bondBps = 2000;
         o.cancelBps = 200;
         o.oracle = committeeId;
-        o.nodeKey = keccak256("node key");
+        o.boxKey = keccak256("box key");
         o.expiry = NOW + 30 days;
     }
 
@@ -168,13 +211,14 @@ abstract contract Fixture is Test {
     // ---------------------------------------------------------------- credit
 
     /// @dev Credits as the lease's oracle at the end of epoch `epochs`, and moves the clock there
-    /// if need be.
+    /// if need be; after a last word by another second, since it must stand for a block.
     function _credit(uint256 id, uint256 epochs, uint256 work, uint256 due, bool last) internal {
         Lease memory l = escrow.lease(id);
         uint256 asOf = l.start + epochs * l.epochLength;
         if (block.timestamp < asOf) vm.warp(asOf);
         vm.prank(registry.oracle(l.oracle).account);
         escrow.credit(_statements(_entry(id, asOf, work, due, last)));
+        if (last) skip(1);
     }
 
     function _entry(uint256 id, uint256 asOf, uint256 work, uint256 due, bool last)
@@ -213,6 +257,12 @@ abstract contract Fixture is Test {
 
     function _balance(address account) internal view returns (uint256) {
         return escrow.balance(account, address(token));
+    }
+
+    /// @dev The leases as a list.
+    function _only(uint256 id) internal pure returns (uint256[] memory ids) {
+        ids = new uint256[](1);
+        ids[0] = id;
     }
 
     function _error(bytes4 selector, uint256 a, uint256 b, uint256 c) internal pure returns (bytes memory) {

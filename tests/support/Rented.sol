@@ -28,8 +28,8 @@ abstract contract Rented is Fixture {
     function setUp() public virtual override {
         super.setUp();
         testOracle = new TestOracle(address(escrow));
-        testOracleId = registry.registerOracle(address(testOracle), LONG_WINDOW, 200, testPayee);
-        registry.setExposureCap(testOracleId, address(token), type(uint128).max);
+        testOracleId = _registerVoiding(address(testOracle), LONG_WINDOW, 200, testPayee);
+        _setCap(testOracleId, address(token), type(uint128).max);
         _begin(_offer());
     }
 
@@ -70,11 +70,16 @@ abstract contract Rented is Fixture {
 
     // ---------------------------------------------------------------- looking
 
-    /// @dev Amounts booked since the lease was rented.
-    function _expectBooked(uint256 provider_, uint256 fee, uint256 owner) internal view {
+    /// @dev Amounts booked since the lease was rented, and what the lease holds for its holder.
+    function _expectBooked(uint256 provider_, uint256 fee, uint256 holder) internal view {
         assertEq(_balance(provider.addr) - idle, provider_, "provider");
         assertEq(_balance(payee), fee, "fee");
-        assertEq(_balance(renter), owner, "owner");
+        assertEq(_held(), holder, "holder");
+    }
+
+    /// @dev What the lease holds for its holder.
+    function _held() internal view returns (uint256) {
+        return escrow.lease(id).held;
     }
 
     function _expectFigures(uint256 credited, uint256 due, uint256 asOf, bool last) internal view {
@@ -82,7 +87,7 @@ abstract contract Rented is Fixture {
         assertEq(l.credited, credited, "credited");
         assertEq(l.due, due, "due");
         assertEq(l.asOf, asOf, "asOf");
-        assertEq(l.last, last, "last");
+        assertEq(l.lastAt != 0, last, "last");
     }
 
     function _state() internal view returns (bytes32) {
@@ -90,16 +95,22 @@ abstract contract Rented is Fixture {
     }
 
     function _exposure(uint32 oracle) internal view returns (uint256) {
-        return escrow.exposure(oracle, address(token));
+        return lens.exposure(oracle, address(token));
     }
 
     /// @dev Every base unit leaves, and the books show it once they are reconciled. For tests with
     /// one lease.
     function _everybodyLeaves() internal {
+        for (uint256 i = escrow.leaseCount(); i > 0; --i) {
+            if (escrow.lease(i).held == 0) continue;
+            vm.prank(escrow.ownerOf(i));
+            escrow.claim(_only(i), makeAddr("the holder's purse"));
+        }
         address[] memory all = new address[](6);
         (all[0], all[1], all[2]) = (provider.addr, payee, renter);
         (all[3], all[4], all[5]) = (stranger, challenger, testPayee);
         for (uint256 i; i < all.length; ++i) {
+            vm.prank(all[i]);
             escrow.withdrawFor(address(token), all[i]);
         }
         assertEq(token.balanceOf(address(escrow)), 0, "nothing stays");

@@ -37,9 +37,9 @@ abstract contract Renting is Fixture {
         return keccak256(
             abi.encode(
                 escrow.leaseCount(),
-                escrow.filled(lens.offerHash(o)),
+                lens.filled(lens.offerHash(o)),
                 escrow.liabilities(address(token)),
-                escrow.exposure(o.oracle, o.token),
+                lens.exposure(o.oracle, o.token),
                 escrow.balance(o.provider, o.token),
                 token.balanceOf(renter),
                 token.balanceOf(address(escrow))

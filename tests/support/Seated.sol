@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
 import {ICommitteeOracle} from "contracts/src/interfaces/ICommitteeOracle.sol";
 import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
 import {Rented} from "tests/support/Rented.sol";
 
 /// @title Fixture of the tests of committees

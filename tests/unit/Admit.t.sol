@@ -2,19 +2,19 @@
 pragma solidity ^0.8.30;
 
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
-import {Admission, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Admission, Limits, Offer, Registration, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Renting} from "tests/support/Renting.sol";
 
 /// @notice Every refusal is seen at the registry and, with the same reason, at the escrow that asks
 /// it.
 contract AdmitTest is Renting {
     function _admit(Offer memory o, uint96 hashRate, uint32 duration) private view returns (Admission memory) {
-        return registry.admit(o, hashRate, duration);
+        return registry.admit(o, hashRate, NOW + o.notice, duration, jobSigner);
     }
 
     function _refuses(Offer memory o, uint96 hashRate, uint32 duration, bytes memory error) private {
         vm.expectRevert(error);
-        registry.admit(o, hashRate, duration);
+        registry.admit(o, hashRate, NOW + o.notice, duration, jobSigner);
         RentRequest memory r = _request();
         (r.start, r.hashRate, r.duration) = (NOW + o.notice, hashRate, duration);
         _refused(o, r, error);
@@ -27,7 +27,7 @@ contract AdmitTest is Renting {
     // ---------------------------------------------------------------- amounts
 
     function test_AFill_ComesToPaymentBondWeightAndCap() public {
-        registry.setExposureCap(committeeId, address(token), 1e9);
+        _setCap(committeeId, address(token), 1e9);
         Admission memory a = _admit(_offer(), RATE, DURATION);
         assertEq(a.payment, 106_666_666, "106,666,665.7 rounded up");
         assertEq(a.bond, 21_333_333, "a fifth, 21,333,333.2 rounded down");
@@ -60,16 +60,81 @@ contract AdmitTest is Renting {
 
     // ---------------------------------------------------------------- the offer
 
-    function test_WhenTheAlgorithmIsUnknown_Reverts() public {
+    function test_WhenTheOracleDoesNotServeTheAlgorithm_Reverts() public {
         Offer memory o = _offer();
-        o.algorithm = 0;
-        _refuses(o, _error(IRegistry.UnknownAlgorithm.selector, 0));
-        o.algorithm = 5;
-        _refuses(o, _error(IRegistry.UnknownAlgorithm.selector, 5));
+        bytes4 selector = IRegistry.AlgorithmNotServed.selector;
+        uint8[4] memory unserved = [0, 5, 32, 255];
+        for (uint256 i; i < 4; ++i) {
+            o.algorithm = unserved[i];
+            _refuses(o, _error(selector, committeeId, unserved[i]));
+        }
         for (uint8 known = 1; known < 5; ++known) {
             o.algorithm = known;
             assertEq(escrow.lease(_rent(o, _request())).algorithm, known);
         }
+        // one more than today, by an oracle that serves nothing else
+        Registration memory r = _registration(stranger, WINDOW, 0, payee);
+        r.algorithms = uint32(1) << 31;
+        o.oracle = _pin(r);
+        _refuses(o, _error(selector, o.oracle, 4));
+        o.algorithm = 31;
+        assertEq(escrow.lease(_rent(o, _request())).algorithm, 31);
+    }
+
+    function _pin(Registration memory r) private returns (uint32 id) {
+        id = registry.registerOracle(r);
+        _setCap(id, address(token), type(uint128).max);
+    }
+
+    function test_WhenTheLeaseEndsAfterTheOraclesLatest_Reverts() public {
+        Registration memory registration = _registration(stranger, WINDOW, 0, payee);
+        registration.latestEnd = END;
+        Offer memory o = _offer();
+        o.oracle = _pin(registration);
+        RentRequest memory r = _request();
+        r.start += 1;
+        _refused(o, r, _error(IRegistry.EndAfterOraclesLatest.selector, END, END + 1));
+        r.start -= 1;
+        _rent(o, r);
+    }
+
+    function test_WhenTheLeaseEndsAfterTheOffersLatest_Reverts() public {
+        Offer memory o = _offer();
+        o.latestEnd = END;
+        RentRequest memory r = _request();
+        r.start += 1;
+        _refused(o, r, _error(IRegistry.EndAfterOffersLatest.selector, END, END + 1));
+        r.start -= 1;
+        _rent(o, r);
+    }
+
+    function test_WhenTheBondIsBelowTheOraclesLeast_Reverts() public {
+        Registration memory registration = _registration(stranger, WINDOW, 0, payee);
+        registration.minBondBps = 2001;
+        Offer memory o = _offer();
+        o.oracle = _pin(registration);
+        _refuses(o, _error(IRegistry.BondBelowOraclesLeast.selector, 2001, 2000));
+        o.bondBps = 2001;
+        _rent(o, _request());
+    }
+
+    function test_WhenThePaymentIsBelowTheLeast_Reverts() public {
+        registry.setLimits(committeeId, address(token), Limits(type(uint128).max, PAYMENT + 1));
+        _refuses(_offer(), _error(IRegistry.PaymentBelowLeast.selector, PAYMENT + 1, PAYMENT));
+        Offer memory free = _offer();
+        free.price = 0;
+        _refuses(free, _error(IRegistry.PaymentBelowLeast.selector, PAYMENT + 1, 0));
+        registry.setLimits(committeeId, address(token), Limits(type(uint128).max, PAYMENT));
+        _rent();
+    }
+
+    /// @dev Everything that the lease pins reaches the registry.
+    function test_TheRegistry_SeesStartAndJobSigner() public {
+        Offer memory o = _offer();
+        bytes memory signature = _sign(o);
+        bytes memory question = abi.encodeCall(registry.admit, (o, RATE, START, DURATION, jobSigner));
+        vm.expectCall(address(registry), question);
+        _rentAs(renter, o, signature, _request());
     }
 
     function test_WhenTheTokenIsNotListed_Reverts() public {
@@ -104,19 +169,23 @@ contract AdmitTest is Renting {
         o.epochLength = 60;
         _rent(o, _request());
         o.epochLength = 86_400;
-        _rent(o, _request());
+        RentRequest memory r = _request();
+        r.duration = 2 days;
+        _rent(o, r);
     }
 
-    function test_WhenTheNoticeIsTooLong_Reverts() public {
+    function test_WhenTheNoticeIsOutOfBounds_Reverts() public {
         Offer memory o = _offer();
         o.notice = 7201;
-        _refuses(o, _error(IRegistry.NoticeOutOfBounds.selector, 7200, 7201));
+        _refuses(o, _error(IRegistry.NoticeOutOfBounds.selector, 60, 7200, 7201));
+        o.notice = 59;
+        _refuses(o, _error(IRegistry.NoticeOutOfBounds.selector, 60, 7200, 59));
         o.notice = 7200;
         RentRequest memory r = _request();
         r.start = NOW + 7200;
         _rent(o, r);
-        (o.notice, r.start) = (0, NOW);
-        assertEq(escrow.lease(_rent(o, r)).start, NOW);
+        (o.notice, r.start) = (60, NOW + 60);
+        assertEq(escrow.lease(_rent(o, r)).start, NOW + 60);
     }
 
     function test_WhenTheBondExceedsThePayment_Reverts() public {
@@ -152,6 +221,7 @@ contract AdmitTest is Renting {
         bytes4 selector = IRegistry.DurationOutOfBounds.selector;
         _refuses(o, RATE, 30 days + 1 hours, _error(selector, 1 hours, 30 days, 30 days + 1 hours));
         _refuses(o, RATE, 30 minutes, _error(selector, 1 hours, 30 days, 30 minutes));
+        o.epochLength = 30 minutes;
         _admit(o, RATE, 1 hours);
         _admit(o, RATE, 30 days);
     }
@@ -168,6 +238,16 @@ contract AdmitTest is Renting {
         bytes4 selector = IRegistry.DurationNotWholeEpochs.selector;
         _refuses(_offer(), RATE, 86_401, _error(selector, 3600, 86_401));
         _refuses(_offer(), RATE, 86_399, _error(selector, 3600, 86_399));
+    }
+
+    /// @dev A lease of one epoch has no exits.
+    function test_WhenThereAreTooFewEpochs_Reverts() public {
+        Offer memory o = _offer();
+        o.epochLength = 2 hours;
+        _refuses(o, RATE, 2 hours, _error(IRegistry.TooFewEpochs.selector, 2, 1));
+        RentRequest memory r = _request();
+        r.duration = 4 hours;
+        _rent(o, r);
     }
 
     function test_WhenThereAreTooManyEpochs_Reverts() public {
@@ -206,7 +286,7 @@ contract AdmitTest is Renting {
         r.hashRate = 17;
         assertEq(escrow.lease(_rent(o, r)).weightLog2, 0);
         // and 2 for two hours are 0.72 twenty-thousandths of the lease
-        o.epochLength = 2 hours;
+        o.epochLength = 1 hours;
         _refuses(o, 2, 2 hours, _error(IRegistry.LeaseTooSmall.selector, 14_400));
         assertEq(_admit(o, 3, 2 hours).weightLog2, 0);
     }

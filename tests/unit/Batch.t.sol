@@ -22,7 +22,7 @@ contract BatchTest is Renting {
         (calls[0], calls[1], calls[2]) = (a, b, c);
     }
 
-    function _withdraw(uint256 amount) private view returns (bytes memory) {
+    function _withdraw(uint128 amount) private view returns (bytes memory) {
         return abi.encodeCall(ILeaseEscrow.withdraw, (address(token), stranger, amount));
     }
 
@@ -162,6 +162,8 @@ contract BatchTest is Renting {
         token.approve(address(escrow), 3);
         escrow.deposit(address(token), 3);
         vm.stopPrank();
+        _letPush(stranger);
+        _letPush(provider.addr);
         greedy.become(habit);
     }
 

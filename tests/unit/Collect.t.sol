@@ -79,8 +79,8 @@ contract CollectTest is Rented {
 
     function test_WhenTheOracleTakesNoFee_TheProviderGetsEverything() public {
         Offer memory o = _offer();
-        o.oracle = registry.registerOracle(address(this), WINDOW, 0, testPayee);
-        registry.setExposureCap(o.oracle, address(token), type(uint128).max);
+        o.oracle = _register(address(this), WINDOW, 0, testPayee);
+        _setCap(o.oracle, address(token), type(uint128).max);
         _begin(o);
         _credit(id, 24, COMMITTED, COMMITTED, true);
         _collects(COMMITTED, PAYMENT, 0);
@@ -168,7 +168,7 @@ contract CollectTest is Rented {
         _credit(id, 12, COMMITTED / 2, 0, false);
         registry.listOracle(committeeId, false);
         registry.listToken(address(token), false);
-        registry.setExposureCap(committeeId, address(token), 0);
+        _setCap(committeeId, address(token), 0);
         registry.pause();
         _collects(COMMITTED / 2, 52_800_000, 533_333);
         _expectBooked(52_800_000, 533_333, 0);

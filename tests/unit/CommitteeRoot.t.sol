@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {CommitteeOracle} from "contracts/src/CommitteeOracle.sol";
 import {ICommitteeOracle} from "contracts/src/interfaces/ICommitteeOracle.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Offer, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
 import {Seated} from "tests/support/Seated.sol";
 
 contract CommitteeRootTest is Seated {
@@ -194,10 +194,25 @@ contract CommitteeRootTest is Seated {
     function test_ABadStatement_IsSkipped() public {
         Statement memory s = _statement(other);
         _post(committee, _leaf(s));
+        vm.expectRevert(abi.encodeWithSelector(ILeaseEscrow.NoLeaseOracle.selector, address(committee)));
+        committee.submitFromRoot(s, new bytes32[](0));
+        s = _statement(id);
+        s.asOf += EPOCH;
+        vm.warp(s.asOf);
+        _post(committee, _leaf(s));
+        _cancelAtOnce();
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.CreditSkipped(other, ILeaseEscrow.NotLeaseOracle.selector);
+        emit ILeaseEscrow.CreditSkipped(id, ILeaseEscrow.AsOfAfterEnd.selector);
         committee.submitFromRoot(s, new bytes32[](0));
         _nothingCame();
+    }
+
+    /// @dev In the first epoch, so that it is the last.
+    function _cancelAtOnce() private {
+        uint256 now_ = block.timestamp;
+        vm.warp(START);
+        _cancel();
+        vm.warp(now_);
     }
 
     function test_TheLastWord_ReachesTheEscrow() public {
@@ -334,9 +349,6 @@ contract CommitteeRootTest is Seated {
         _post(committee, root);
         uint256 posted = block.timestamp;
         vm.warp(START + 2 * EPOCH);
-        // posting it again does not make it younger
-        _post(committee, root);
-        assertEq(committee.postedAt(root), posted);
         vm.expectRevert(_error(ICommitteeOracle.StatementAfterRoot.selector, START + 2 * EPOCH, posted));
         committee.submitFromRoot(s, new bytes32[](0));
         s.asOf = START + EPOCH;
@@ -345,5 +357,33 @@ contract CommitteeRootTest is Seated {
         committee.submitFromRoot(s, new bytes32[](0));
         // the cap by then: 1.25 of 3.6e17
         assertEq(escrow.lease(id).credited, 4.5e17);
+    }
+
+    /// @dev Where block times lag, a root may be posted a second before what it speaks of.
+    function test_ARootPostedEarly_IsRenewedByPostingItAgain() public {
+        Statement memory s = _entry(id, START + 2 * EPOCH, 5e17, 6e17, false);
+        bytes32 root = _leaf(s);
+        vm.warp(START + 2 * EPOCH - 1);
+        _post(committee, root);
+        vm.warp(START + 2 * EPOCH + 10);
+        vm.expectEmit(address(committee));
+        emit ICommitteeOracle.RootPosted(root);
+        _post(committee, root);
+        assertEq(committee.postedAt(root), START + 2 * EPOCH + 10);
+        committee.submitFromRoot(s, new bytes32[](0));
+        assertEq(escrow.lease(id).credited, 5e17);
+    }
+
+    /// @dev A key that was replaced says nothing of later times, also by posting again.
+    function test_ARootOfReplacedKeys_IsNotRenewed() public {
+        bytes32 root = keccak256("root");
+        bytes memory signatures = _over(committee.rootDigest(root), 0, 3);
+        committee.postRoot(root, signatures);
+        vm.prank(memberOwners[1]);
+        committee.replaceKey(makeAddr("another key"));
+        skip(1);
+        vm.expectRevert(abi.encodeWithSelector(ICommitteeOracle.UnknownSigner.selector, 1, members[1].addr));
+        committee.postRoot(root, signatures);
+        assertEq(committee.postedAt(root), block.timestamp - 1);
     }
 }

@@ -66,6 +66,24 @@ contract CreditTest is Rented {
         assertEq(logs[5].data, abi.encode(2, 4));
     }
 
+    /// @dev A lease whose offer dictated the signer, too: the bit beside the ending is another's.
+    function test_TheAnswer_SaysWhatEachEntryDid() public {
+        Offer memory o = _offer();
+        o.jobSigner = jobSigner;
+        uint256 second = _rent(o, _request());
+        vm.warp(START + EPOCH);
+        Statement[] memory entries = new Statement[](4);
+        entries[0] = _entry(id, START + EPOCH, PROMISE, 0, false);
+        entries[1] = _entry(id, START + EPOCH, PROMISE, 0, false);
+        entries[2] = _entry(second, START + 2 * EPOCH, PROMISE, 0, false);
+        entries[3] = _entry(second, START + EPOCH, PROMISE, 0, false);
+        vm.prank(address(committee));
+        (uint256 changed, uint256 skipped) = escrow.credit(entries);
+        // booked, nothing new, in the future, booked
+        assertEq(changed, 9);
+        assertEq(skipped, 4);
+    }
+
     // ---------------------------------------------------------------- caps
 
     function test_Work_CountsUpToAQuarterMoreThanPromised() public {
@@ -152,9 +170,12 @@ contract CreditTest is Rented {
         emit ILeaseEscrow.LastWord(id);
         _send(_entry(id, END, PROMISE, PROMISE, true));
         _expectFigures(PROMISE, PROMISE, END, true);
+        assertEq(escrow.lease(id).lastAt, END);
+        skip(7);
         vm.recordLogs();
         _send(_entry(id, END, PROMISE, PROMISE, true));
         assertEq(vm.getRecordedLogs().length, 0);
+        assertEq(escrow.lease(id).lastAt, END, "the first time counts");
     }
 
     function test_TheLastWord_MayBeAllThatIsNew() public {
@@ -236,9 +257,6 @@ contract CreditTest is Rented {
     function test_WhenTheBatchIsTooLong_Reverts() public {
         vm.expectRevert(_error(ILeaseEscrow.BatchTooLong.selector, 100, 101));
         escrow.credit(new Statement[](101));
-        vm.recordLogs();
-        escrow.credit(new Statement[](0));
-        assertEq(vm.getRecordedLogs().length, 0);
     }
 
     // ---------------------------------------------------------------- nobody can stop it
@@ -246,7 +264,7 @@ contract CreditTest is Rented {
     function test_WhenEverythingIsDelisted_CreditStillCounts() public {
         registry.listOracle(committeeId, false);
         registry.listToken(address(token), false);
-        registry.setExposureCap(committeeId, address(token), 0);
+        _setCap(committeeId, address(token), 0);
         registry.pause();
         _credit(id, 1, PROMISE, PROMISE, false);
         _expectFigures(PROMISE, PROMISE, START + EPOCH, false);

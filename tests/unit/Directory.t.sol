@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Directory} from "contracts/src/Directory.sol";
 import {IDirectory, Posting} from "contracts/src/interfaces/IDirectory.sol";
 import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Directory} from "contracts/src/registry/Directory.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 

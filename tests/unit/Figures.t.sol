@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Human} from "contracts/src/libraries/Human.sol";
-import {TokenLabel} from "contracts/src/libraries/TokenLabel.sol";
+import {Human} from "contracts/src/metadata/Human.sol";
+import {TokenLabel} from "contracts/src/metadata/TokenLabel.sol";
 import {Test} from "forge-std/Test.sol";
 import {Utf8} from "tests/support/Utf8.sol";
 import {Xml} from "tests/support/Xml.sol";

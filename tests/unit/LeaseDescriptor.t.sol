@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LeaseDescriptor} from "contracts/src/LeaseDescriptor.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseDescriptor} from "contracts/src/metadata/LeaseDescriptor.sol";
 import {Base64} from "solady/utils/Base64.sol";
 import {LibString} from "solady/utils/LibString.sol";
 import {Fixture} from "tests/support/Fixture.sol";

@@ -3,14 +3,14 @@ pragma solidity ^0.8.30;
 
 import {Holding, OfferQuery, OfferView, OracleView, TokenState} from "contracts/src/interfaces/ILeaseLens.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
-import {Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Limits, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 import {HostileToken} from "tests/support/HostileToken.sol";
 
 /// @notice The lens's view of offers, accounts, oracles and tokens.
 contract LeaseLensMarketTest is Fixture {
-    function _query(Offer memory o) private pure returns (OfferQuery memory) {
-        return OfferQuery({offer: o, hashRate: RATE, duration: DURATION});
+    function _query(Offer memory o) private view returns (OfferQuery memory) {
+        return OfferQuery({offer: o, hashRate: RATE, start: START, duration: DURATION, jobSigner: jobSigner});
     }
 
     function _look(OfferQuery memory q) private view returns (OfferView memory) {
@@ -130,10 +130,10 @@ contract LeaseLensMarketTest is Fixture {
 
     function test_WhenTheExposureCapIsFull_ItIsNotRentable() public {
         _rent();
-        registry.setExposureCap(committeeId, address(token), 2 * (PAYMENT + BOND));
+        _setCap(committeeId, address(token), 2 * (PAYMENT + BOND));
         assertEq(_look(_offer()).exposed, PAYMENT + BOND);
         _expectRentable(_query(_offer()), true);
-        registry.setExposureCap(committeeId, address(token), 2 * (PAYMENT + BOND) - 1);
+        _setCap(committeeId, address(token), 2 * (PAYMENT + BOND) - 1);
         assertEq(_look(_offer()).admission.exposureCap, 2 * (PAYMENT + BOND) - 1);
         _expectRentable(_query(_offer()), false);
     }
@@ -153,7 +153,7 @@ contract LeaseLensMarketTest is Fixture {
     function test_WhenTheRegistryRefuses_ItsReasonIsReturned() public {
         Offer memory o = _offer();
         o.algorithm = 9;
-        _expectReason(_query(o), _error(IRegistry.UnknownAlgorithm.selector, 9));
+        _expectReason(_query(o), _error(IRegistry.AlgorithmNotServed.selector, committeeId, 9));
         OfferQuery memory q = _query(_offer());
         q.duration = 1 hours;
         _expectReason(q, _error(IRegistry.DurationOutOfBounds.selector, 2 hours, 7 days, 1 hours));
@@ -232,7 +232,7 @@ contract LeaseLensMarketTest is Fixture {
 
     function test_ATokensState_IsGivenForEachOracle() public {
         _rent();
-        registry.setExposureCap(majorityId, address(token), 5);
+        registry.setLimits(majorityId, address(token), Limits({exposureCap: 5, leastPayment: 4}));
         token.mint(address(escrow), 3);
         address[] memory tokens = new address[](2);
         tokens[0] = address(token);
@@ -247,6 +247,8 @@ contract LeaseLensMarketTest is Fixture {
         assertEq(s[0].caps.length, 2);
         assertEq(s[0].caps[0], type(uint128).max);
         assertEq(s[0].caps[1], 5);
+        assertEq(s[0].leastPayments[0], 0);
+        assertEq(s[0].leastPayments[1], 4);
         assertEq(s[0].exposures[0], PAYMENT + BOND);
         assertEq(s[0].exposures[1], 0);
         assertEq(s[1].symbol, "A?B");

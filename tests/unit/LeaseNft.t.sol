@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IERC4906} from "contracts/src/interfaces/IERC4906.sol";
+import {IERC5646} from "contracts/src/interfaces/IERC5646.sol";
 import {ILeaseDescriptor} from "contracts/src/interfaces/ILeaseDescriptor.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
@@ -52,6 +53,8 @@ contract LeaseNftTest is Rented {
         assertTrue(escrow.supportsInterface(0x5b5e139f), "its metadata");
         assertTrue(escrow.supportsInterface(0x49064906), "ERC-4906");
         assertTrue(escrow.supportsInterface(0xad092b5c), "ERC-4907");
+        assertTrue(escrow.supportsInterface(0xf5112315), "ERC-5646");
+        assertEq(type(IERC5646).interfaceId, bytes4(0xf5112315));
         assertFalse(escrow.supportsInterface(0xffffffff), "never");
         assertFalse(escrow.supportsInterface(0x780e9d63), "enumerable");
         assertFalse(escrow.supportsInterface(0x2a55205a), "royalties");
@@ -147,20 +150,23 @@ contract LeaseNftTest is Rented {
         _beginVoidable();
         vm.warp(START + EPOCH);
         testOracle.voidEpoch(id, 0, challenger);
+        vm.prank(renter);
+        escrow.claim(_only(id), payee);
+        assertEq(token.balanceOf(payee), 3_333_333, "what she claimed before is hers");
         _transfer(stranger);
         testOracle.voidEpoch(id, 1, challenger);
         _credit(id, 24, COMMITTED / 2, COMMITTED / 2, true);
         escrow.settle(id);
-        assertEq(_balance(renter), 3_333_333, "what was booked before is hers");
-        assertEq(_balance(stranger), 3_333_333 + 53_333_333);
+        vm.prank(stranger);
+        escrow.claim(_only(id), stranger);
+        assertEq(token.balanceOf(stranger), 3_333_333 + 53_333_333);
     }
 
     function test_TheRightToCancel_GoesWithIt() public {
         _transfer(stranger);
         vm.prank(stranger);
         escrow.cancel(id);
-        assertEq(_balance(stranger), PAYMENT);
-        assertEq(_balance(renter), 0);
+        assertEq(_held(), PAYMENT - 2_133_333);
     }
 
     function test_TheProvidersRights_DoNot() public {
@@ -174,6 +180,52 @@ contract LeaseNftTest is Rented {
     function _transferBack() private {
         vm.prank(provider.addr);
         escrow.transferFrom(provider.addr, renter, id);
+    }
+
+    // ---------------------------------------------------------------- fingerprint
+
+    /// @dev Hash of the token's state, expected to be another than before.
+    function _changed(bytes32 before, string memory what) private view returns (bytes32 now_) {
+        now_ = escrow.getStateFingerprint(id);
+        assertTrue(now_ != before, what);
+    }
+
+    function test_TheFingerprint_ChangesWithAllThatABuyerPaysFor() public {
+        _beginVoidable();
+        bytes32 print = escrow.getStateFingerprint(id);
+        assertTrue(print != escrow.getStateFingerprint(1), "of one token");
+        vm.prank(renter);
+        escrow.setUser(id, stranger, END);
+        print = _changed(print, "user");
+        _credit(id, 1, PROMISE, PROMISE, false);
+        print = _changed(print, "credit");
+        testOracle.voidEpoch(id, 0, challenger);
+        print = _changed(print, "void");
+        uint256 snapshot = vm.snapshotState();
+        _terminate();
+        _changed(print, "terminate");
+        vm.revertToState(snapshot);
+        _cancel();
+        print = _changed(print, "cancel");
+        _credit(id, 2, PROMISE, PROMISE, true);
+        print = _changed(print, "last word");
+        escrow.settle(id);
+        print = _changed(print, "settle");
+        vm.prank(renter);
+        escrow.claim(_only(id), renter);
+        _changed(print, "claim");
+        vm.expectRevert(_error(ILeaseEscrow.UnknownLease.selector, 99));
+        escrow.getStateFingerprint(99);
+    }
+
+    function test_TheFingerprint_StaysWhenOnlyTheOwnerOrTheProvidersMoneyMoves() public {
+        _credit(id, 1, PROMISE, PROMISE, false);
+        bytes32 print = escrow.getStateFingerprint(id);
+        escrow.collect(id);
+        vm.prank(renter);
+        escrow.approve(stranger, id);
+        _transfer(payee);
+        assertEq(escrow.getStateFingerprint(id), print);
     }
 
     // ---------------------------------------------------------------- metadata updates
@@ -208,6 +260,9 @@ contract LeaseNftTest is Rented {
         vm.warp(START + 3 * EPOCH + LONG_WINDOW);
         escrow.settle(id);
         assertEq(_updates(), 1, "settle");
+        vm.prank(renter);
+        escrow.claim(_only(id), renter);
+        assertEq(_updates(), 1, "claim");
     }
 
     function test_AnInvisibleChange_IsNoMetadataUpdate() public {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {ENDING_CANCELLED, ENDING_TERMINATED, Lease} from "contracts/src/interfaces/LeaseTypes.sol";
-import {ShareField} from "contracts/src/libraries/ShareField.sol";
+import {ShareField} from "contracts/src/metadata/ShareField.sol";
 import {LibString} from "solady/utils/LibString.sol";
 import {Described} from "tests/support/Described.sol";
 import {HostileToken} from "tests/support/HostileToken.sol";

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IERC4907} from "contracts/src/interfaces/IERC4907.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Lease, Offer, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {ERC721} from "solady/tokens/ERC721.sol";
 import {NastyToken} from "tests/support/NastyToken.sol";
 import {Renting} from "tests/support/Renting.sol";
@@ -36,11 +36,11 @@ contract ReentrancyTest is Renting {
 
     function _nastyOffer() private view returns (Offer memory o) {
         o = _offer();
-        o.token = address(nasty);
+        (o.token, o.hashRate) = (address(nasty), 100 * RATE);
     }
 
     function _guarded() private view returns (bytes[] memory calls) {
-        calls = new bytes[](8);
+        calls = new bytes[](11);
         calls[0] = abi.encodeCall(ILeaseEscrow.deposit, (address(nasty), 1));
         calls[1] = abi.encodeCall(ILeaseEscrow.withdraw, (address(nasty), treasury, 1));
         calls[2] = abi.encodeCall(ILeaseEscrow.withdrawFor, (address(nasty), address(nasty)));
@@ -54,6 +54,9 @@ contract ReentrancyTest is Renting {
         bytes[] memory one = new bytes[](1);
         one[0] = calls[1];
         calls[7] = abi.encodeCall(ILeaseEscrow.batch, (one, true));
+        calls[8] = abi.encodeCall(ILeaseEscrow.claim, (_only(1), treasury));
+        calls[9] = abi.encodeCall(ILeaseEscrow.claimNative, (_only(1), treasury));
+        calls[10] = abi.encodeCall(ILeaseEscrow.claimFor, (_only(1)));
     }
 
     function _turnedAway() private view {
@@ -69,11 +72,12 @@ contract ReentrancyTest is Renting {
         uint256 unreconciled;
         for (uint256 i; i < accounts.length; ++i) {
             owed += escrow.balance(accounts[i], address(nasty));
-            unreconciled += escrow.unreconciled(accounts[i], address(nasty));
+            unreconciled += lens.unreconciled(accounts[i], address(nasty));
         }
         for (uint256 id = 1; id <= escrow.leaseCount(); ++id) {
             Lease memory l = escrow.lease(id);
             if (!l.settled) owed += l.payment + l.bond;
+            owed += l.held;
         }
         assertEq(nasty.balanceOf(address(escrow)), owed);
         assertEq(escrow.liabilities(address(nasty)), owed + unreconciled);
@@ -93,7 +97,10 @@ contract ReentrancyTest is Renting {
             _turnedAway();
             escrow.withdrawFor(address(nasty), renter);
             _turnedAway();
-            escrow.rent(_nastyOffer(), signature, none, _request());
+            uint256 id = escrow.rent(_nastyOffer(), signature, none, _request());
+            _turnedAway();
+            escrow.cancel(id);
+            escrow.claim(_only(id), renter);
             _turnedAway();
             vm.stopPrank();
             _addsUp();
@@ -103,8 +110,8 @@ contract ReentrancyTest is Renting {
             _turnedAway();
             _addsUp();
         }
-        assertEq(escrow.leaseCount(), 9);
-        assertEq(nasty.balanceOf(treasury), 8);
+        assertEq(escrow.leaseCount(), 12);
+        assertEq(nasty.balanceOf(treasury), 11);
         assertEq(escrow.balance(address(nasty), address(nasty)), DEPOSIT);
     }
 
@@ -155,8 +162,8 @@ contract ReentrancyTest is Renting {
     function test_ACancellationInTheMiddle_AddsUp() public {
         _during(abi.encodeCall(ILeaseEscrow.cancel, (1)));
         assertTrue(escrow.lease(1).settled);
-        assertEq(escrow.balance(address(nasty), address(nasty)), DEPOSIT + PAYMENT);
-        assertEq(escrow.balance(provider.addr, address(nasty)), DEPOSIT);
+        assertEq(escrow.lease(1).held, PAYMENT - 2_133_333);
+        assertEq(escrow.balance(provider.addr, address(nasty)), DEPOSIT + 2_133_333);
         _addsUp();
     }
 
@@ -170,7 +177,7 @@ contract ReentrancyTest is Renting {
         assertTrue(nasty.accepted());
         assertTrue(escrow.lease(2).settled);
         assertEq(nasty.balanceOf(renter), DEPOSIT - 2 * PAYMENT);
-        assertEq(escrow.balance(address(nasty), address(nasty)), DEPOSIT + PAYMENT);
+        assertEq(escrow.lease(2).held, PAYMENT - 2_133_333);
         _addsUp();
         // and with a payer without tokens
         nasty.callBack(address(escrow), abi.encodeCall(ILeaseEscrow.cancel, (3)));
@@ -178,7 +185,7 @@ contract ReentrancyTest is Renting {
         vm.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
         escrow.rent(_nastyOffer(), signature, none, r);
         assertEq(escrow.leaseCount(), 2);
-        assertEq(escrow.balance(address(nasty), address(nasty)), DEPOSIT + PAYMENT);
+        assertEq(escrow.lease(2).held, PAYMENT - 2_133_333);
         _addsUp();
     }
 
@@ -195,11 +202,12 @@ contract ReentrancyTest is Renting {
     function test_ASettlementInTheMiddle_AddsUp() public {
         _credit(1, 24, COMMITTED / 2, COMMITTED, true);
         nasty.callBack(address(escrow), abi.encodeCall(ILeaseEscrow.settle, (1)));
+        vm.prank(provider.addr);
         escrow.withdrawFor(address(nasty), provider.addr);
         assertTrue(nasty.accepted());
         assertEq(nasty.balanceOf(provider.addr), DEPOSIT - BOND, "what was booked in the middle stays booked");
         assertEq(escrow.balance(provider.addr, address(nasty)), 52_800_000 + 11_733_334);
-        assertEq(escrow.balance(address(nasty), address(nasty)), DEPOSIT + 53_333_333 + 9_599_999);
+        assertEq(escrow.lease(1).held, 53_333_333 + 9_599_999);
         assertEq(escrow.balance(payee, address(nasty)), 533_333);
         _addsUp();
     }
@@ -222,10 +230,9 @@ contract ReentrancyTest is Renting {
     function test_FunctionsThatBookNothing_MayBeEntered() public {
         Offer memory own = _nastyOffer();
         own.provider = address(nasty);
-        bytes[8] memory calls = [
+        bytes[7] memory calls = [
             abi.encodeCall(ILeaseEscrow.bumpCounter, ()),
             abi.encodeCall(ILeaseEscrow.cancelOffer, (own)),
-            abi.encodeCall(ILeaseEscrow.credit, (new Statement[](0))),
             abi.encodeCall(ILeaseEscrow.permit, (address(nasty), 1, NOW, 27, 0, 0)),
             abi.encodeCall(ILeaseEscrow.setBoxes, (1, "new", "boxes")),
             abi.encodeCall(IERC4907.setUser, (1, stranger, NOW)),
@@ -249,7 +256,7 @@ contract ReentrancyTest is Renting {
         assertEq(escrow.ownerOf(2), stranger);
         vm.prank(stranger);
         escrow.cancel(2);
-        assertEq(escrow.balance(stranger, address(nasty)), PAYMENT);
+        assertEq(escrow.lease(2).held, PAYMENT - 2_133_333);
         _addsUp();
     }
 }

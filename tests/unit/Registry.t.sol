@@ -2,9 +2,10 @@
 pragma solidity ^0.8.30;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
-import {Registry} from "contracts/src/Registry.sol";
+import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
-import {Bounds, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Bounds, Limits, Oracle, Registration} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Registry} from "contracts/src/registry/Registry.sol";
 import {StdStorage, stdStorage} from "forge-std/Test.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
@@ -14,13 +15,34 @@ contract RegistryTest is Fixture {
     // ---------------------------------------------------------------- oracles
 
     function test_ARegisteredOracle_IsListedAndKeepsItsTerms() public {
+        Registration memory r = Registration({
+            account: stranger,
+            window: 7 days,
+            feeBps: 300,
+            voids: true,
+            payee: payee,
+            algorithms: 0x8000_0002,
+            latestEnd: type(uint40).max,
+            minBondBps: 10_000
+        });
         vm.expectEmit(address(registry));
-        emit IRegistry.OracleRegistered(3, stranger, 7 days, 300, payee);
+        emit IRegistry.OracleRegistered(3, stranger, r);
         vm.expectEmit(address(registry));
         emit IRegistry.OracleListed(3, true);
-        assertEq(registry.registerOracle(stranger, 7 days, 300, payee), 3);
+        assertEq(registry.registerOracle(r), 3);
         assertEq(registry.oracleCount(), 3);
-        _terms(3, Oracle({account: stranger, window: 7 days, feeBps: 300, payee: payee, listed: true}));
+        Oracle memory o = Oracle({
+            account: stranger,
+            window: 7 days,
+            feeBps: 300,
+            voids: true,
+            payee: payee,
+            algorithms: 0x8000_0002,
+            latestEnd: type(uint40).max,
+            minBondBps: 10_000,
+            listed: true
+        });
+        _terms(3, o);
     }
 
     function _terms(uint32 id, Oracle memory expected) private view {
@@ -31,8 +53,8 @@ contract RegistryTest is Fixture {
         vm.expectEmit(address(registry));
         emit IRegistry.OracleListed(committeeId, false);
         registry.listOracle(committeeId, false);
-        Oracle memory o =
-            Oracle({account: address(committee), window: WINDOW, feeBps: 100, payee: payee, listed: false});
+        Oracle memory o;
+        (o.account, o.window, o.feeBps, o.payee, o.algorithms) = (address(committee), WINDOW, 100, payee, 30);
         _terms(committeeId, o);
         vm.expectEmit(address(registry));
         emit IRegistry.OracleListed(committeeId, true);
@@ -49,42 +71,78 @@ contract RegistryTest is Fixture {
 
     function test_WhenAnAddressIsMissing_NoOracleIsRegistered() public {
         vm.expectRevert(IRegistry.ZeroAddress.selector);
-        registry.registerOracle(address(0), 1 days, 0, payee);
+        _register(address(0), 1 days, 0, payee);
         vm.expectRevert(IRegistry.ZeroAddress.selector);
-        registry.registerOracle(stranger, 1 days, 0, address(0));
+        _register(stranger, 1 days, 0, address(0));
         assertEq(registry.oracleCount(), 2);
     }
 
     function test_WhenTheAccountIsKnown_NoOracleIsRegistered() public {
         registry.listOracle(committeeId, false);
         vm.expectRevert(_error(IRegistry.AlreadyRegistered.selector, address(committee)));
-        registry.registerOracle(address(committee), 1 days, 0, payee);
+        _register(address(committee), 1 days, 0, payee);
     }
 
     function test_WhenTheWindowIsOutOfBounds_NoOracleIsRegistered() public {
         bytes4 selector = IRegistry.WindowOutOfBounds.selector;
         vm.expectRevert(_error(selector, 1 hours, 30 days, 1 hours - 1));
-        registry.registerOracle(stranger, 1 hours - 1, 0, payee);
+        _register(stranger, 1 hours - 1, 0, payee);
         vm.expectRevert(_error(selector, 1 hours, 30 days, 30 days + 1));
-        registry.registerOracle(stranger, 30 days + 1, 0, payee);
-        assertEq(registry.oracle(registry.registerOracle(stranger, 1 hours, 0, payee)).window, 1 hours);
-        assertEq(registry.oracle(registry.registerOracle(renter, 30 days, 0, payee)).window, 30 days);
+        _register(stranger, 30 days + 1, 0, payee);
+        assertEq(registry.oracle(_register(stranger, 1 hours, 0, payee)).window, 1 hours);
+        assertEq(registry.oracle(_register(renter, 30 days, 0, payee)).window, 30 days);
+    }
+
+    function test_WhenTheWindowIsTooShortForAnOracleThatVoids_ItIsNotRegistered() public {
+        vm.expectRevert(_error(IRegistry.WindowOutOfBounds.selector, 2 hours, 30 days, 2 hours - 1));
+        _registerVoiding(stranger, 2 hours - 1, 0, payee);
+        assertEq(registry.oracle(_registerVoiding(stranger, 2 hours, 0, payee)).window, 2 hours);
+    }
+
+    function test_WhenItServesNoAlgorithm_NoOracleIsRegistered() public {
+        Registration memory r = _registration(stranger, 1 days, 0, payee);
+        r.algorithms = 0;
+        vm.expectRevert(IRegistry.NoAlgorithms.selector);
+        registry.registerOracle(r);
+        // zero stands for none
+        r.algorithms = 31;
+        vm.expectRevert(IRegistry.AlgorithmZero.selector);
+        registry.registerOracle(r);
+        r.algorithms = type(uint32).max - 1;
+        registry.registerOracle(r);
+    }
+
+    function test_WhenTheLeastBondExceedsThePayment_NoOracleIsRegistered() public {
+        Registration memory r = _registration(stranger, 1 days, 0, payee);
+        r.minBondBps = 10_001;
+        vm.expectRevert(_error(IRegistry.BondBpsOutOfBounds.selector, 10_000, 10_001));
+        registry.registerOracle(r);
+    }
+
+    /// @dev Its fees could never be withdrawn.
+    function test_WhenThePayeeIsTheEscrow_NoOracleIsRegistered() public {
+        vm.expectRevert(IRegistry.PayeeIsEscrow.selector);
+        _register(stranger, 1 days, 0, address(escrow));
+        // a contract that is none, and an escrow of another registry
+        _register(stranger, 1 days, 0, address(token));
+        Registry other = new Registry(address(manager), _bounds());
+        _register(renter, 1 days, 0, address(new LeaseEscrow(address(other), stranger)));
     }
 
     /// @dev A lease stores 16 bits of an oracle's id.
     function test_WhenEveryIdIsUsed_NoOracleIsRegistered() public {
         stdstore.enable_packed_slots().target(address(registry)).sig("oracleCount()").checked_write(uint256(65_534));
-        assertEq(registry.registerOracle(stranger, 1 days, 0, payee), 65_535);
+        assertEq(_register(stranger, 1 days, 0, payee), 65_535);
         vm.expectRevert(IRegistry.TooManyOracles.selector);
-        registry.registerOracle(renter, 1 days, 0, payee);
+        _register(renter, 1 days, 0, payee);
     }
 
     function test_WhenTheFeeExceedsThreePercent_NoOracleIsRegistered() public {
         vm.expectRevert(_error(IRegistry.FeeOutOfBounds.selector, 300, 301));
-        registry.registerOracle(stranger, 1 days, 301, payee);
+        _register(stranger, 1 days, 301, payee);
         vm.expectRevert(_error(IRegistry.FeeOutOfBounds.selector, 300, type(uint16).max));
-        registry.registerOracle(stranger, 1 days, type(uint16).max, payee);
-        assertEq(registry.oracle(registry.registerOracle(stranger, 1 days, 0, payee)).feeBps, 0);
+        _register(stranger, 1 days, type(uint16).max, payee);
+        assertEq(registry.oracle(_register(stranger, 1 days, 0, payee)).feeBps, 0);
     }
 
     function test_WhenTheOracleIsUnknown_ItCannotBeListedOrCapped() public {
@@ -92,9 +150,9 @@ contract RegistryTest is Fixture {
         vm.expectRevert(error);
         registry.listOracle(9, true);
         vm.expectRevert(error);
-        registry.setExposureCap(9, address(token), 1);
+        _setCap(9, address(token), 1);
         vm.expectRevert(_error(IRegistry.OracleNotListed.selector, 0));
-        registry.setExposureCap(0, address(token), 1);
+        _setCap(0, address(token), 1);
     }
 
     // ---------------------------------------------------------------- tokens and caps
@@ -112,17 +170,17 @@ contract RegistryTest is Fixture {
         registry.listToken(address(0), true);
     }
 
-    function test_ACap_AppliesToOneOracleAndOneToken() public {
+    function test_Limits_ApplyToOneOracleAndOneToken() public {
         vm.expectEmit(address(registry));
-        emit IRegistry.ExposureCapSet(committeeId, stranger, 5);
-        registry.setExposureCap(committeeId, stranger, 5);
-        assertEq(registry.exposureCap(committeeId, stranger), 5);
-        assertEq(registry.exposureCap(majorityId, stranger), 0);
-        assertEq(registry.exposureCap(committeeId, address(token)), type(uint128).max);
-        // a delisted oracle's cap too, so that it can be lowered before the oracle returns
+        emit IRegistry.LimitsSet(committeeId, stranger, 5, 3);
+        registry.setLimits(committeeId, stranger, Limits({exposureCap: 5, leastPayment: 3}));
+        assertEq(abi.encode(registry.limits(committeeId, stranger)), abi.encode(Limits(5, 3)));
+        assertEq(abi.encode(registry.limits(majorityId, stranger)), abi.encode(Limits(0, 0)));
+        assertEq(registry.limits(committeeId, address(token)).exposureCap, type(uint128).max);
+        // a delisted oracle's too, so that they can be lowered before the oracle returns
         registry.listOracle(committeeId, false);
-        registry.setExposureCap(committeeId, stranger, 4);
-        assertEq(registry.exposureCap(committeeId, stranger), 4);
+        registry.setLimits(committeeId, stranger, Limits(4, 0));
+        assertEq(abi.encode(registry.limits(committeeId, stranger)), abi.encode(Limits(4, 0)));
     }
 
     // ---------------------------------------------------------------- native currency, treasury
@@ -159,10 +217,10 @@ contract RegistryTest is Fixture {
 
     function test_WhenTheCallerIsNotTheGovernor_Reverts() public {
         bytes[8] memory calls = [
-            abi.encodeCall(IRegistry.registerOracle, (stranger, 1 days, 0, stranger)),
+            abi.encodeCall(IRegistry.registerOracle, (_registration(stranger, 1 days, 0, stranger))),
             abi.encodeCall(IRegistry.listOracle, (committeeId, false)),
             abi.encodeCall(IRegistry.listToken, (stranger, true)),
-            abi.encodeCall(IRegistry.setExposureCap, (committeeId, address(token), 0)),
+            abi.encodeCall(IRegistry.setLimits, (committeeId, address(token), Limits(0, 0))),
             abi.encodeCall(IRegistry.pause, ()),
             abi.encodeCall(IRegistry.unpause, ()),
             abi.encodeCall(IRegistry.setWrappedNative, (stranger)),
@@ -214,7 +272,18 @@ contract RegistryTest is Fixture {
         b.maxDuration = b.minDuration - 1;
         _impossible(b);
         b = _bounds();
-        b.maxWindow = b.minWindow - 1;
+        b.minVoidingWindow = b.minWindow - 1;
+        _impossible(b);
+        b = _bounds();
+        b.maxWindow = b.minVoidingWindow - 1;
+        _impossible(b);
+        b = _bounds();
+        b.minEpochs = 0;
+        _impossible(b);
+        b.minEpochs = 8193;
+        _impossible(b);
+        b = _bounds();
+        b.maxNotice = b.minNotice - 1;
         _impossible(b);
     }
 
@@ -229,12 +298,15 @@ contract RegistryTest is Fixture {
             maxDuration: type(uint32).max,
             minEpoch: 1,
             maxEpoch: 16_777_215,
+            minEpochs: 1,
+            minNotice: 0,
             maxNotice: type(uint32).max,
             minWindow: 0,
+            minVoidingWindow: 0,
             maxWindow: type(uint32).max
         });
         assertEq(abi.encode(new Registry(address(manager), widest).bounds()), abi.encode(widest));
-        Bounds memory narrowest = Bounds(60, 60, 60, 60, 0, 10, 10);
+        Bounds memory narrowest = Bounds(60, 60, 60, 60, 8192, 5, 5, 10, 10, 10);
         assertEq(abi.encode(new Registry(address(manager), narrowest).bounds()), abi.encode(narrowest));
     }
 

@@ -5,7 +5,7 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {ALGORITHM_SCRYPT, Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Renting} from "tests/support/Renting.sol";
 
-/// @notice A lease that continues another: a new lease from a fresh offer, without notice.
+/// @notice A lease that continues another: a new lease from a fresh offer, with the offer's notice.
 contract RenewalTest is Renting {
     function _renewal() private returns (RentRequest memory r) {
         r = _request();
@@ -13,11 +13,14 @@ contract RenewalTest is Renting {
         vm.warp(START);
     }
 
+    /// @dev The last second that gives notice.
+    uint40 private constant LATEST = END - 10 minutes;
+
     // ---------------------------------------------------------------- accepted
 
-    function test_ARenewal_StartsWhereTheOldLeaseEndsWithoutNotice() public {
+    function test_ARenewal_StartsWhereTheOldLeaseEnds() public {
         RentRequest memory r = _renewal();
-        vm.warp(END - 1);
+        vm.warp(LATEST);
         Offer memory o = _offer();
         bytes memory signature = _sign(o);
         vm.expectEmit(address(escrow));
@@ -29,20 +32,29 @@ contract RenewalTest is Renting {
         assertEq(escrow.lease(1).end, END, "the old one is as it was");
     }
 
-    function test_AtTheVeryEnd_ARenewalIsAccepted() public {
+    /// @dev The offer may be for machines at another site.
+    function test_ARenewal_GivesTheOffersNotice() public {
         RentRequest memory r = _renewal();
-        vm.warp(END);
-        assertEq(escrow.lease(_rent(_offer(), r)).start, END);
+        vm.warp(LATEST + 1);
+        bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
+        _refused(_offer(), r, _error(selector, END + 1, END + 1 + 24 hours, END));
+        Offer memory o = _offer();
+        (o.notice, o.boxKey, o.salt) = (2 hours, keccak256("another site's box key"), 7);
+        _refused(o, r, _error(selector, LATEST + 1 + 2 hours, LATEST + 1 + 26 hours, END));
+        o.notice = 1 minutes;
+        assertEq(escrow.lease(_rent(o, r)).start, END);
     }
 
     function test_ARenewal_MayHaveOtherTerms() public {
         RentRequest memory r = _renewal();
-        vm.warp(END - 1);
+        vm.warp(LATEST);
         Offer memory o = _offer();
         (o.price, o.epochLength, o.oracle) = (2 * o.price, 2 hours, majorityId);
-        (r.hashRate, r.jobSigner) = (RATE / 2, stranger);
+        o.algorithm = ALGORITHM_SCRYPT;
+        (r.hashRate, r.jobSigner) = (2 * RATE, stranger);
         Lease memory l = escrow.lease(_rent(o, r));
-        assertEq(l.rate, RATE / 2);
+        assertEq(l.rate, 2 * RATE);
+        assertEq(l.algorithm, ALGORITHM_SCRYPT);
         assertEq(l.epochLength, 2 hours);
         assertEq(l.oracle, majorityId);
         assertEq(l.jobSigner, stranger);
@@ -73,7 +85,7 @@ contract RenewalTest is Renting {
         RentRequest memory r = _renewal();
         vm.prank(renter);
         escrow.transferFrom(renter, stranger, 1);
-        vm.warp(END - 1);
+        vm.warp(LATEST);
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
         r.recipient = stranger;
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
@@ -82,31 +94,21 @@ contract RenewalTest is Renting {
         assertEq(escrow.ownerOf(_rent(_offer(), r)), stranger);
     }
 
-    /// @dev The old lease's miners are free, or broken: renting them again needs notice.
-    function test_WhenTheOldLeaseWasShortened_Reverts() public {
+    function test_WhenTheOldLeaseWasShortened_ARenewalStartsAtTheNewEnd() public {
         RentRequest memory r = _renewal();
-        uint256 other = _rent(_offer(), _later());
-        vm.warp(START + 90 minutes);
+        vm.warp(START + 30 minutes);
         vm.prank(renter);
         escrow.cancel(1);
-        r.start = START + 2 hours;
-        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
-        vm.prank(provider.addr);
-        escrow.terminate(other);
-        (r.continues, r.start) = (other, START + 10 minutes + 2 hours);
-        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, other));
-    }
-
-    function _later() private view returns (RentRequest memory r) {
-        r = _request();
-        r.start = START + 10 minutes;
+        bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
+        _refused(_offer(), r, _error(selector, START + 1 hours, START + 1 hours, END));
+        r.start = START + 1 hours;
+        assertEq(escrow.lease(_rent(_offer(), r)).start, START + 1 hours);
     }
 
     function test_WhenTheOldLeaseIsSettled_ARenewalStillStartsAtItsEnd() public {
         RentRequest memory r = _renewal();
-        _credit(1, 24, COMMITTED, COMMITTED, true);
+        _credit(1, 20, COMMITTED, COMMITTED, false);
         escrow.settle(1);
-        assertEq(block.timestamp, END);
         assertEq(escrow.lease(_rent(_offer(), r)).start, END);
     }
 
@@ -125,7 +127,8 @@ contract RenewalTest is Renting {
         RentRequest memory r = _renewal();
         vm.warp(END + 1);
         bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
-        _refused(_offer(), r, _error(selector, END + 1, END + 1 + 24 hours + 10 minutes, END));
+        uint256 earliest = END + 1 + 10 minutes;
+        _refused(_offer(), r, _error(selector, earliest, earliest + 24 hours, END));
     }
 
     function test_WhenARenewalComesTooSoon_Reverts() public {
@@ -136,7 +139,8 @@ contract RenewalTest is Renting {
         (r.continues, r.start) = (id, START + 49 hours);
         vm.warp(START + 24 hours);
         bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
-        _refused(o, r, _error(selector, START + 24 hours, START + 48 hours + 10 minutes, START + 49 hours));
+        uint256 earliest = START + 24 hours + 10 minutes;
+        _refused(o, r, _error(selector, earliest, earliest + 24 hours, START + 49 hours));
         vm.warp(START + 25 hours);
         _rent(o, r);
     }
@@ -159,14 +163,6 @@ contract RenewalTest is Renting {
         _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
     }
 
-    function test_WhenARenewalIsLarger_Reverts() public {
-        RentRequest memory r = _renewal();
-        r.hashRate = RATE + 1;
-        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
-        r.hashRate = RATE;
-        _rent(_offer(), r);
-    }
-
     function test_WhenARenewalIsOfNoLease_Reverts() public {
         RentRequest memory r = _renewal();
         r.continues = 2;
@@ -184,38 +180,5 @@ contract RenewalTest is Renting {
         vm.prank(provider.addr);
         escrow.bumpCounter();
         _refused(o, r, _error(ILeaseEscrow.CounterMismatch.selector, 1, 0));
-    }
-
-    /// @dev Only the miners that work for the renter now may go on without notice.
-    function test_ALease_IsRenewedOnce() public {
-        RentRequest memory r = _renewal();
-        r.hashRate = RATE / 4;
-        vm.warp(END - 1);
-        uint256 first = _rent(_offer(), r);
-        assertEq(escrow.renewedBy(1), first);
-        _refused(_offer(), r, _error(ILeaseEscrow.AlreadyRenewed.selector, 1, first));
-        // the renewal itself can be renewed
-        (r.continues, r.start) = (first, END + DURATION);
-        vm.warp(END + DURATION);
-        assertEq(_rent(_offer(), r), 3);
-    }
-
-    /// @dev Rates of different algorithms can't be compared.
-    function test_WhenARenewalIsOfAnotherAlgorithm_Reverts() public {
-        RentRequest memory r = _renewal();
-        vm.warp(END - 1);
-        Offer memory o = _offer();
-        o.algorithm = ALGORITHM_SCRYPT;
-        _refused(o, r, _error(ILeaseEscrow.NotARenewal.selector, 1));
-    }
-
-    /// @dev A lease cancelled before its start costs nothing; if it could be renewed, skipping the
-    /// notice would cost nothing either.
-    function test_ALeaseThatHasNotStarted_CannotBeRenewed() public {
-        RentRequest memory r = _renewal();
-        vm.warp(START - 1);
-        _refused(_offer(), r, _error(ILeaseEscrow.NotARenewal.selector, 1));
-        vm.warp(START);
-        _rent(_offer(), r);
     }
 }

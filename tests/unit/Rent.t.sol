@@ -46,7 +46,7 @@ contract RentTest is Renting {
         assertEq(_balance(stranger), 0);
         assertEq(escrow.liabilities(address(token)), DEPOSIT + PAYMENT);
         assertEq(token.balanceOf(address(escrow)), DEPOSIT + PAYMENT);
-        assertEq(escrow.exposure(committeeId, address(token)), PAYMENT + BOND);
+        assertEq(lens.exposure(committeeId, address(token)), PAYMENT + BOND);
         assertEq(escrow.ownerOf(id), stranger);
         assertEq(escrow.controllerOf(id), stranger);
     }
@@ -65,7 +65,7 @@ contract RentTest is Renting {
         r.recipient = stranger;
         bytes memory signature = _sign(o);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.OraclePinned(committeeId, address(committee), WINDOW, 100, payee);
+        emit ILeaseEscrow.OraclePinned(committeeId, address(committee), WINDOW, false, 100, payee);
         vm.expectEmit(address(escrow));
         emit ILeaseEscrow.Rented(1, provider.addr, jobSigner, lens.offerHash(o), renter, stranger, 0);
         vm.expectEmit(address(escrow));
@@ -108,6 +108,21 @@ contract RentTest is Renting {
         assertEq(l.bond, 0);
         assertEq(token.balanceOf(renter), DEPOSIT);
         assertEq(_balance(provider.addr), DEPOSIT);
+    }
+
+    function test_WhenTheOfferNamesAJobSigner_TheLeaseKeepsThat() public {
+        assertFalse(escrow.lease(_rent()).signerDictated, "the renter's choice");
+        Offer memory o = _offer();
+        o.jobSigner = jobSigner;
+        Lease memory l = escrow.lease(_rent(o, _request()));
+        assertTrue(l.signerDictated);
+        assertEq(l.jobSigner, jobSigner);
+        assertEq(l.ending, 0, "the bit beside is another's");
+        vm.prank(renter);
+        escrow.cancel(2);
+        l = escrow.lease(2);
+        assertTrue(l.signerDictated, "for good");
+        assertEq(l.ending, 1);
     }
 
     function test_WhenTheOfferNamesAJobSigner_TheRenterMayNameIt() public {
@@ -173,6 +188,16 @@ contract RentTest is Renting {
         _refused(o, _request(), abi.encodeWithSelector(selector, provider.addr, jobSigner));
     }
 
+    function test_WhenTheOfferNamesATaker_OnlyThatCallerRents() public {
+        Offer memory o = _offer();
+        o.taker = _payer("taker");
+        _refused(o, _request(), abi.encodeWithSelector(ILeaseEscrow.TakerMismatch.selector, o.taker, renter));
+        // whoever gets the lease
+        uint256 id = _rentAs(o.taker, o, _sign(o), _request());
+        assertEq(escrow.ownerOf(id), renter);
+        assertEq(token.balanceOf(o.taker), DEPOSIT - PAYMENT);
+    }
+
     function test_WhenTheStartIsTooSoonOrTooFar_Reverts() public {
         RentRequest memory r = _request();
         bytes4 selector = ILeaseEscrow.StartOutOfBounds.selector;
@@ -218,7 +243,7 @@ contract RentTest is Renting {
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
         escrow.rent(o, signature, none, _request());
-        assertEq(escrow.filled(lens.offerHash(o)), 0);
+        assertEq(lens.filled(lens.offerHash(o)), 0);
         assertEq(escrow.leaseCount(), 0);
         assertEq(_balance(provider.addr), DEPOSIT);
     }

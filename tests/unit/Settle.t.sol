@@ -13,7 +13,14 @@ contract SettleTest is Rented {
     /// @dev Settles as a stranger. All amounts are spelled out: they add up to payment and bond,
     /// and all of it leaves.
     function _settles(uint256 released, uint256 fee, uint256 refund, uint256 slashed, uint256 bond) private {
-        assertEq(released + refund + slashed + bond, PAYMENT + BOND, "the example adds up");
+        _settles(released, fee, refund, slashed, bond, 0);
+    }
+
+    /// @dev With a fee for capacity that was not used.
+    function _settles(uint256 released, uint256 fee, uint256 refund, uint256 slashed, uint256 bond, uint256 capacity)
+        private
+    {
+        assertEq(released + refund + capacity + slashed + bond, PAYMENT + BOND, "the example adds up");
         vm.recordLogs();
         vm.prank(stranger);
         escrow.settle(id);
@@ -22,11 +29,10 @@ contract SettleTest is Rented {
         assertLe(at, 1, "Collected comes first, if at all");
         assertEq(logs[at].topics[0], ILeaseEscrow.Settled.selector);
         assertEq(logs[at].topics[1], bytes32(id));
-        assertEq(logs[at].topics[2], bytes32(uint256(uint160(renter))));
-        assertEq(logs[at].data, abi.encode(refund, slashed, bond, 0));
+        assertEq(logs[at].data, abi.encode(refund, slashed, bond, capacity));
         assertEq(logs[at + 1].topics[0], IERC4906.MetadataUpdate.selector);
         assertEq(logs[at + 1].data, abi.encode(id));
-        _expectBooked(released - fee + bond, fee, refund + slashed);
+        _expectBooked(released - fee + bond + capacity, fee, refund + slashed);
         assertTrue(escrow.lease(id).settled);
         assertEq(_exposure(committeeId), 0);
         assertEq(escrow.liabilities(address(token)), DEPOSIT + PAYMENT, "nothing left the escrow");
@@ -58,8 +64,25 @@ contract SettleTest is Rented {
         _credit(id, 24, 0, 0, false);
         _notYet();
         _credit(id, 24, 0, 0, true);
-        assertEq(block.timestamp, END);
-        _settles(0, 0, PAYMENT, 0, BOND);
+        assertEq(block.timestamp, END + 1);
+        // nothing was asked for: two percent of the payment
+        _settles(0, 0, 104_533_333, 0, BOND, 2_133_333);
+    }
+
+    function test_InTheBlockOfTheLastWord_Reverts() public {
+        vm.warp(END + 5);
+        _send(_entry(id, END, COMMITTED / 2, COMMITTED, true));
+        _notYet();
+        // so a higher statement beside it counts
+        _send(_entry(id, END, COMMITTED * 3 / 4, COMMITTED, false));
+        skip(1);
+        _settles(79_999_999, 799_999, 26_666_667, 4_266_666, 17_066_667);
+    }
+
+    function test_ALastWordInTheWindowsLastSecond_HoldsNobodyUp() public {
+        vm.warp(END + WINDOW);
+        _send(_entry(id, END, COMMITTED / 2, COMMITTED, true));
+        _settles(53_333_333, 533_333, 53_333_333, 9_599_999, 11_733_334);
     }
 
     function test_WhenNobodySpeaks_SettlesAfterTheWindowAndSilenceNeverSlashes() public {
@@ -76,7 +99,7 @@ contract SettleTest is Rented {
         escrow.settle(id);
         vm.warp(END + LONG_WINDOW);
         escrow.settle(id);
-        assertEq(_balance(renter), PAYMENT);
+        assertEq(_held(), PAYMENT);
     }
 
     function test_WhenTheOracleWentSilent_WhatItCreditedStays() public {
@@ -115,7 +138,7 @@ contract SettleTest is Rented {
     function test_Rounding_GoesToTheOwner() public {
         // a third is 35,555,555.3, two thirds 71,111,110.6
         _credit(id, 24, COMMITTED / 3, 0, true);
-        _settles(35_555_555, 355_555, 71_111_111, 0, BOND);
+        _settles(35_555_555, 355_555, 69_688_889, 0, BOND, 1_422_222);
     }
 
     function test_WhenTheShortfallIsTheTolerance_NothingIsSlashed() public {
@@ -154,7 +177,7 @@ contract SettleTest is Rented {
 
     function test_WorkBeyondWhatWasDue_IsPaidAndNeverHeldAgainstTheProvider() public {
         _credit(id, 24, COMMITTED / 2, COMMITTED / 4, true);
-        _settles(53_333_333, 533_333, 53_333_333, 0, BOND);
+        _settles(53_333_333, 533_333, 52_266_667, 0, BOND, 1_066_666);
     }
 
     function test_WhenTheBondIsZero_NothingIsSlashed() public {
@@ -163,7 +186,7 @@ contract SettleTest is Rented {
         _begin(o);
         _credit(id, 24, 0, COMMITTED, true);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, renter, PAYMENT, 0, 0, 0);
+        emit ILeaseEscrow.Settled(id, PAYMENT, 0, 0, 0);
         escrow.settle(id);
         _expectBooked(0, 0, PAYMENT);
         assertEq(_exposure(committeeId), PAYMENT + BOND, "the other lease's");
@@ -176,16 +199,41 @@ contract SettleTest is Rented {
         _settles(53_333_333, 533_333, 53_333_333, 9_599_999, 11_733_334);
     }
 
+    // ---------------------------------------------------------------- capacity held ready
+
+    function test_WhenOnlyHalfWasAskedFor_TheOtherHalfHasItsPrice() public {
+        _credit(id, 24, COMMITTED / 2, COMMITTED / 2, true);
+        // two percent of 53,333,333
+        _settles(53_333_333, 533_333, 52_266_667, 0, BOND, 1_066_666);
+    }
+
+    function test_WhenAllWasAskedFor_ThereIsNoFee() public {
+        _credit(id, 24, 8.64e18 - 1e17, COMMITTED, true);
+        _settles(105_432_098, 1_054_320, 1_234_568, 0, BOND);
+    }
+
+    function test_WhenThereWasNoLastWord_ThereIsNoFee() public {
+        _credit(id, 24, COMMITTED / 2, COMMITTED / 2, false);
+        vm.warp(END + WINDOW);
+        _settles(53_333_333, 533_333, 53_333_333, 0, BOND);
+    }
+
+    function test_WhereWorkIsDueByAgreement_OnlyACancellationHasAPrice() public {
+        _beginVoidable();
+        _credit(id, 24, COMMITTED / 2, 0, true);
+        vm.expectEmit(address(escrow));
+        emit ILeaseEscrow.Settled(id, 53_333_333, 0, BOND, 0);
+        escrow.settle(id);
+    }
+
     // ---------------------------------------------------------------- to whom
 
-    function test_TheRefund_GoesToTheNftsOwnerAtThatMoment() public {
+    function test_TheRefund_StaysInTheLease() public {
         _credit(id, 24, COMMITTED / 2, COMMITTED, true);
-        _transfer(stranger);
-        vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, stranger, 53_333_333, 9_599_999, 11_733_334, 0);
         escrow.settle(id);
-        assertEq(_balance(stranger), 53_333_333 + 9_599_999);
+        assertEq(_held(), 53_333_333 + 9_599_999);
         assertEq(_balance(renter), 0);
+        assertEq(token.balanceOf(renter), DEPOSIT - PAYMENT);
     }
 
     function test_TheFee_GoesToThePinnedOraclesPayee() public {
@@ -219,7 +267,7 @@ contract SettleTest is Rented {
     function test_WhenEverythingIsDelisted_SettlesAndPays() public {
         registry.listOracle(committeeId, false);
         registry.listToken(address(token), false);
-        registry.setExposureCap(committeeId, address(token), 0);
+        _setCap(committeeId, address(token), 0);
         registry.pause();
         _credit(id, 24, COMMITTED, COMMITTED, true);
         _settles(PAYMENT, 1_066_666, 0, 0, BOND);

@@ -26,7 +26,7 @@ contract SignersTest is Renting {
         _rentAs(renter, o, abi.encodePacked(r, s, v), _request());
         bytes32 vs = bytes32(uint256(s) | uint256(v - 27) << 255);
         _rentAs(renter, o, abi.encodePacked(r, vs), _request());
-        assertEq(escrow.filled(lens.offerHash(o)), 2 * RATE, "two forms, one offer");
+        assertEq(lens.filled(lens.offerHash(o)), 2 * RATE, "two forms, one offer");
     }
 
     function test_WhenTheSignatureIsNotTheProviders_Reverts() public {

@@ -25,13 +25,14 @@ contract TerminateTest is Rented {
     }
 
     /// @dev With the oracle's last word at the new end, on that many epochs' work and due work.
-    function _settles(uint256 epochs, uint256 work, uint256 due, uint256 refund, uint256 taken) private {
+    function _settles(uint256 epochs, uint256 work, uint256 due, uint256 taken, uint256 fee) private {
         _credit(id, epochs, work, due, true);
+        uint256 released = PAYMENT * uint256(escrow.lease(id).credited) / COMMITTED;
+        uint256 refund = PAYMENT - released - fee;
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, renter, refund, taken, BOND - taken, 0);
+        emit ILeaseEscrow.Settled(id, refund, taken, BOND - taken, fee);
         escrow.settle(id);
-        uint256 released = PAYMENT - refund;
-        _expectBooked(released - released / 100 + BOND - taken, released / 100, refund + taken);
+        _expectBooked(released - released / 100 + fee + BOND - taken, released / 100, refund + taken);
         assertEq(_exposure(committeeId), 0);
         _everybodyLeaves();
     }
@@ -65,7 +66,7 @@ contract TerminateTest is Rented {
 
     // ---------------------------------------------------------------- before the start
 
-    function test_BeforeTheStart_TheOwnerGetsTheWholeBond() public {
+    function test_BeforeTheStart_TheHolderGetsHalfOfTheBond() public {
         vm.warp(START - 1);
         vm.recordLogs();
         _terminate();
@@ -75,9 +76,10 @@ contract TerminateTest is Rented {
         assertEq(logs[1].topics[0], ILeaseEscrow.Terminated.selector);
         assertEq(logs[1].data, abi.encode(START));
         assertEq(logs[2].topics[0], ILeaseEscrow.Settled.selector);
-        assertEq(logs[2].data, abi.encode(PAYMENT, BOND, 0, 0));
+        // 21,333,333 / 2, rounded down
+        assertEq(logs[2].data, abi.encode(PAYMENT, 10_666_666, 10_666_667, 0));
         assertEq(logs[3].topics[0], IERC4906.MetadataUpdate.selector);
-        _expectBooked(0, 0, PAYMENT + BOND);
+        _expectBooked(10_666_667, 0, PAYMENT + 10_666_666);
         assertTrue(escrow.lease(id).settled);
         assertEq(escrow.lease(id).ending, ENDING_TERMINATED);
         assertEq(_exposure(committeeId), 0);
@@ -89,80 +91,96 @@ contract TerminateTest is Rented {
         (o.bondBps, o.cancelBps) = (0, 0);
         _begin(o);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, renter, PAYMENT, 0, 0, 0);
+        emit ILeaseEscrow.Settled(id, PAYMENT, 0, 0, 0);
         _terminate();
         _expectBooked(0, 0, PAYMENT);
     }
 
     // ---------------------------------------------------------------- what it costs
 
-    function test_WhenAllWasDueAndDelivered_ItCostsTheCancelledShareOfTheBond() public {
+    function test_WhenAllWasDueAndDelivered_ItCostsHalfOfWhatVanishingWouldCost() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        // ⌊21,333,333 × 18 / 24⌋
-        _settles(6, 6 * PROMISE, 6 * PROMISE, 80_000_000, 15_999_999);
+        // ⌊21,333,333 × (24 − 6 − 1.2) / 24 / 2⌋
+        _settles(6, 6 * PROMISE, 6 * PROMISE, 7_466_666, 0);
     }
 
-    function test_WhenHalfWasDue_ItCostsHalf() public {
+    function test_WhenHalfWasDue_ItCostsHalfAsMuchAndTheOtherHalfEarnsTheFee() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        _settles(6, 3 * PROMISE, 3 * PROMISE, 93_333_333, 7_999_999);
+        // two percent of three epochs' pay
+        _settles(6, 3 * PROMISE, 3 * PROMISE, 3_733_333, 266_666);
     }
 
-    function test_WhenNothingWasDue_ItIsFree() public {
+    function test_WhenNothingWasDue_ItIsFreeAndEarnsTheFee() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        _settles(6, 0, 0, PAYMENT, 0);
+        _settles(6, 0, 0, 0, 533_333);
     }
 
     function test_WhenNothingWasDueButWorkWasDone_ItIsPaidAndFree() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        _settles(6, 6 * PROMISE, 0, 80_000_000, 0);
+        _settles(6, 6 * PROMISE, 0, 0, 0);
     }
 
-    function test_InTheFirstEpoch_AlmostTheWholeBondIsAtStake() public {
+    function test_InTheFirstEpoch_ItCostsTheMost() public {
         _terminates(START, 1);
-        // ⌊21,333,333 × 23 / 24⌋
-        _settles(1, PROMISE, PROMISE, 102_222_222, 20_444_444);
+        // ⌊21,333,333 × (24 − 1 − 1.2) / 24 / 2⌋
+        _settles(1, PROMISE, PROMISE, 9_688_888, 0);
     }
 
-    function test_InTheLastEpochButOne_ItCostsALittle() public {
+    function test_InTheLastEpochButOne_ItIsWithinTheTolerance() public {
         _terminates(END - EPOCH - 1, 23);
-        // ⌊21,333,333 / 24⌋
-        _settles(23, 23 * PROMISE, 23 * PROMISE, 4_444_445, 888_888);
+        _settles(23, 23 * PROMISE, 23 * PROMISE, 0, 0);
     }
 
     function test_WhenTheLastEpochWasNotAskedFor_TheFinalDueCounts() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        // reported for the fifth epoch's end: five of the six epochs that the lease ran;
-        // ⌊21,333,333 × 18 / 24 × 5 / 6⌋
+        // reported for the fifth epoch's end: five of the six epochs that the lease ran, as if 20
+        // of 24; ⌊21,333,333 × (20 − 5 − 1) / 24 / 2⌋
         _credit(id, 5, 5 * PROMISE, 5 * PROMISE, false);
-        _settles(6, 0, 0, 84_444_444, 13_333_333);
+        _settles(6, 0, 0, 6_222_222, 88_888);
     }
 
     function test_DueBeyondTheNewEnd_DoesNotCount() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        _settles(6, 6 * PROMISE, COMMITTED, 80_000_000, 15_999_999);
+        _settles(6, 6 * PROMISE, COMMITTED, 7_466_666, 0);
     }
 
-    function test_AShortfall_IsSlashedOnTop() public {
+    function test_AShortfall_CostsTheMeanOfBothSlashes() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        // ⌊21,333,333 × (3 − 0.3) / 24⌋ + ⌊21,333,333 × 18 / 24⌋
-        _settles(6, 3 * PROMISE, 6 * PROMISE, 93_333_333, 2_399_999 + 15_999_999);
+        // ⌊21,333,333 × (3 − 0.3) / 24⌋ = 2,399,999 and ⌊21,333,333 × (21 − 1.2) / 24⌋ = 17,599,999
+        _settles(6, 3 * PROMISE, 6 * PROMISE, 9_999_999, 0);
     }
 
-    function test_WhenNothingWasDelivered_TheToleranceIsWhatTheProviderKeeps() public {
+    function test_WhenNothingWasDelivered_ItCostsStillLessThanVanishing() public {
         _terminates(START + 5 * EPOCH + 1, 6);
-        // 5,066,666 of the slash and 15,999,999; together at most the bond without a void epoch
-        _settles(6, 0, 6 * PROMISE, PAYMENT, 21_066_665);
+        // the mean of 5,066,666 and of the 20,266,666 that vanishing for the whole lease costs
+        _settles(6, 0, 6 * PROMISE, 12_666_666, 0);
     }
 
-    function test_SlashAndCost_AreAtMostWhatIsLeftOfTheBond() public {
+    function test_Vanishing_CostsMore() public {
+        _credit(id, 1, PROMISE, PROMISE, false);
+        uint256 snapshot = vm.snapshotState();
+        _credit(id, 24, PROMISE, 24 * uint256(PROMISE), true);
+        escrow.settle(id);
+        assertEq(_balance(provider.addr) - idle, 6_355_556, "silent");
+
+        vm.revertToState(snapshot);
+        _terminate();
+        _credit(id, 2, PROMISE, 2 * uint256(PROMISE), true);
+        escrow.settle(id);
+        assertEq(_balance(provider.addr) - idle, 15_654_484, "terminated");
+    }
+
+    function test_TheCost_IsAtMostWhatIsLeftOfTheBond() public {
         _beginVoidable();
         vm.warp(START + 5 * EPOCH + 1);
         _terminate();
-        testOracle.voidEpoch(id, 0, challenger);
+        for (uint32 i; i < 3; ++i) {
+            testOracle.voidEpoch(id, i, challenger);
+        }
         _credit(id, 6, 3 * PROMISE, 6 * PROMISE, true);
-        // 18,399,998 would be due, 21,333,333 − 4,444,444 are left
+        // 9,999,999 would be due, 21,333,333 − 3 × 4,444,444 are left
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, renter, 93_333_333, 16_888_889, 0, 0);
+        emit ILeaseEscrow.Settled(id, 93_333_333, 8_000_001, 0, 0);
         escrow.settle(id);
         assertEq(_balance(provider.addr) - idle, 13_333_333 - 266_666);
     }
@@ -175,7 +193,7 @@ contract TerminateTest is Rented {
         _terminate();
         _credit(id, 6, 0, 6 * PROMISE, true);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, renter, PAYMENT, 0, 0, 0);
+        emit ILeaseEscrow.Settled(id, PAYMENT, 0, 0, 0);
         escrow.settle(id);
         _expectBooked(0, 0, PAYMENT);
     }
@@ -184,7 +202,7 @@ contract TerminateTest is Rented {
         _terminates(START + 5 * EPOCH + 1, 6);
         vm.warp(START + 6 * EPOCH + WINDOW);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, renter, PAYMENT, 0, BOND, 0);
+        emit ILeaseEscrow.Settled(id, PAYMENT, 0, BOND, 0);
         escrow.settle(id);
         _everybodyLeaves();
     }
@@ -259,7 +277,7 @@ contract TerminateTest is Rented {
     function test_WhenEverythingIsDelisted_ItEndsTheSame() public {
         registry.listOracle(committeeId, false);
         registry.listToken(address(token), false);
-        registry.setExposureCap(committeeId, address(token), 0);
+        _setCap(committeeId, address(token), 0);
         registry.pause();
         _terminates(START, 1);
     }

@@ -14,7 +14,7 @@ contract TokensTest is Renting {
     uint256 private constant IN_NASTY = 1;
     uint256 private constant IN_DECENT = 2;
     uint256 private constant HELD = uint256(DEPOSIT) + PAYMENT;
-    uint256 private constant FREE = uint256(DEPOSIT) - BOND;
+    uint128 private constant FREE = DEPOSIT - BOND;
 
     address private treasury = makeAddr("treasury");
 
@@ -31,6 +31,7 @@ contract TokensTest is Renting {
         nasty.approve(address(escrow), type(uint256).max);
         escrow.deposit(address(nasty), DEPOSIT);
         vm.stopPrank();
+        _letPush(provider.addr);
         _rent(_nastyOffer(), _request());
         _rent();
     }
@@ -76,7 +77,7 @@ contract TokensTest is Renting {
         vm.expectRevert(failed);
         escrow.withdrawFor{gas: 1_000_000}(address(nasty), provider.addr);
         assertEq(_nastyBalance(provider.addr), FREE);
-        assertEq(escrow.unreconciled(provider.addr, address(nasty)), 0);
+        assertEq(lens.unreconciled(provider.addr, address(nasty)), 0);
     }
 
     // ---------------------------------------------------------------- fees
@@ -140,6 +141,7 @@ contract TokensTest is Renting {
         escrow.deposit(address(nasty), FREE);
         assertEq(_nastyBalance(renter), FREE);
         nasty.become(NastyToken.Habit.None);
+        vm.prank(renter);
         escrow.withdrawFor(address(nasty), renter);
         vm.expectRevert(abi.encodeWithSignature("TransferFailed()"));
         escrow.withdrawFor(address(nasty), provider.addr);
@@ -200,7 +202,7 @@ contract TokensTest is Renting {
         escrow.withdrawFor(address(nasty), payee);
         vm.expectRevert(abi.encodeWithSignature("TransferFailed()"));
         escrow.withdrawFor(address(nasty), provider.addr);
-        uint256 owed = DEPOSIT + 105_600_000;
+        uint128 owed = DEPOSIT + 105_600_000;
         assertEq(_nastyBalance(provider.addr), owed, "it stays booked");
         vm.prank(provider.addr);
         escrow.withdraw(address(nasty), provider.addr, owed - 1000);

@@ -137,6 +137,14 @@ contract UserTest is Rented {
         _isCleared(renter);
     }
 
+    function test_TheExpiryOfNoUser_EndsToo() public {
+        _setUser(address(0), type(uint64).max);
+        vm.expectEmit(address(escrow));
+        emit IERC4907.UpdateUser(id, address(0), 0);
+        _transfer(stranger);
+        _isCleared(stranger);
+    }
+
     function test_WithoutAUser_ATransferEmitsNoUserEvent() public {
         vm.recordLogs();
         _transfer(stranger);
@@ -171,12 +179,14 @@ contract UserTest is Rented {
         escrow.cancel(id);
         _revertsFor(ILeaseEscrow.NotLeaseProvider.selector, user);
         escrow.terminate(id);
+        _revertsFor(ILeaseEscrow.NotLeaseOwner.selector, user);
+        escrow.claim(_only(id), user);
         vm.expectRevert(abi.encodeWithSignature("NotOwnerNorApproved()"));
         escrow.approve(user, id);
         vm.stopPrank();
         vm.warp(END + WINDOW);
         escrow.settle(id);
         assertEq(_balance(user), 0);
-        assertEq(_balance(renter), PAYMENT);
+        assertEq(_held(), PAYMENT);
     }
 }

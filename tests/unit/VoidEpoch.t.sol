@@ -18,13 +18,13 @@ contract VoidEpochTest is Rented {
         testOracle.voidEpoch(id, epoch, challenger);
     }
 
-    function _voids(uint32 epoch, uint256 toOwner, uint256 toChallenger) private {
+    function _voids(uint32 epoch, uint256 toHolder, uint256 toChallenger) private {
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.EpochVoided(id, epoch, challenger, toOwner, toChallenger);
+        emit ILeaseEscrow.EpochVoided(id, epoch, challenger, toHolder, toChallenger);
         vm.expectEmit(address(escrow));
         emit IERC4906.MetadataUpdate(id);
         _void(epoch);
-        assertTrue(escrow.isVoid(id, epoch));
+        assertTrue(lens.isVoid(id, epoch));
     }
 
     // ---------------------------------------------------------------- effects
@@ -33,7 +33,7 @@ contract VoidEpochTest is Rented {
         uint256 owed = escrow.liabilities(address(token));
         uint256 exposed = _exposure(testOracleId);
         _voids(1, 3_333_333, 1_111_111);
-        assertEq(_balance(renter), 3_333_333);
+        assertEq(_held(), 3_333_333);
         assertEq(_balance(challenger), 1_111_111);
         assertEq(_balance(provider.addr), idle);
         Lease memory l = escrow.lease(id);
@@ -45,7 +45,7 @@ contract VoidEpochTest is Rented {
         assertEq(_exposure(testOracleId), exposed);
     }
 
-    function test_TheIndivisibleRest_GoesToTheOwner() public {
+    function test_TheIndivisibleRest_GoesToTheHolder() public {
         Offer memory o = _offer();
         // 24 × 1,003 and a bit: 1,003 = 250 + 753
         (o.oracle, o.price) = (testOracleId, 2_786_112);
@@ -59,15 +59,15 @@ contract VoidEpochTest is Rented {
 
     function test_EveryEpoch_IsVoidByItself() public {
         _void(1);
-        assertFalse(escrow.isVoid(id, 0));
-        assertTrue(escrow.isVoid(id, 1));
-        assertFalse(escrow.isVoid(id, 2));
-        assertFalse(escrow.isVoid(id - 1, 1));
+        assertFalse(lens.isVoid(id, 0));
+        assertTrue(lens.isVoid(id, 1));
+        assertFalse(lens.isVoid(id, 2));
+        assertFalse(lens.isVoid(id - 1, 1));
         _void(0);
         _void(23);
-        assertTrue(escrow.isVoid(id, 0));
-        assertTrue(escrow.isVoid(id, 23));
-        assertFalse(escrow.isVoid(id, 22));
+        assertTrue(lens.isVoid(id, 0));
+        assertTrue(lens.isVoid(id, 23));
+        assertFalse(lens.isVoid(id, 22));
     }
 
     function test_EpochsBeyondTheFirstWord_AreVoidByThemselvesToo() public {
@@ -82,24 +82,29 @@ contract VoidEpochTest is Rented {
         }
         uint256 count;
         for (uint32 i; i < 1024; ++i) {
-            if (escrow.isVoid(id, i)) ++count;
+            if (lens.isVoid(id, i)) ++count;
         }
         assertEq(count, 5);
-        assertTrue(escrow.isVoid(id, 256));
+        assertTrue(lens.isVoid(id, 256));
         vm.expectRevert(_error(ILeaseEscrow.EpochOutOfBounds.selector, 1008, 1008));
         _void(1008);
     }
 
-    function test_TheOwnersShare_GoesToTheNftsOwnerAtThatMoment() public {
-        _transfer(stranger);
+    function test_TheHoldersShare_StaysInTheLease() public {
         _void(0);
-        assertEq(_balance(stranger), 3_333_333);
-        assertEq(_balance(renter), 0);
+        _transfer(stranger);
+        assertEq(_held(), 3_333_333);
+        vm.prank(stranger);
+        escrow.claim(_only(id), stranger);
+        assertEq(token.balanceOf(stranger), 3_333_333);
+        _void(1);
+        assertEq(_held(), 3_333_333, "of the next epoch");
     }
 
     function test_AnOwnerWhoChallengesHerself_GetsBoth() public {
         testOracle.voidEpoch(id, 0, renter);
-        assertEq(_balance(renter), 4_444_444);
+        assertEq(_held(), 3_333_333);
+        assertEq(_balance(renter), 1_111_111);
     }
 
     function test_TheBond_PaysUntilItIsEmpty() public {
@@ -111,11 +116,11 @@ contract VoidEpochTest is Rented {
         _voids(4, 2_666_668, 888_889);
         assertEq(escrow.lease(id).bond, 0);
         _voids(5, 0, 0);
-        assertEq(_balance(renter), 16_000_000);
+        assertEq(_held(), 16_000_000);
         assertEq(_balance(challenger), 5_333_333);
         vm.warp(END + LONG_WINDOW);
         escrow.settle(id);
-        assertEq(_balance(renter), 16_000_000 + PAYMENT);
+        assertEq(_held(), 16_000_000 + PAYMENT);
         assertEq(_balance(provider.addr), idle);
     }
 
@@ -133,7 +138,7 @@ contract VoidEpochTest is Rented {
     function test_ADelistedOracle_VoidsAllTheSame() public {
         registry.listOracle(testOracleId, false);
         registry.listToken(address(token), false);
-        registry.setExposureCap(testOracleId, address(token), 0);
+        _setCap(testOracleId, address(token), 0);
         registry.pause();
         _voids(1, 3_333_333, 1_111_111);
     }
@@ -143,7 +148,7 @@ contract VoidEpochTest is Rented {
     function _settles(uint256 slashed, uint256 bond) private {
         vm.warp(END + LONG_WINDOW);
         vm.expectEmit(address(escrow));
-        emit ILeaseEscrow.Settled(id, renter, PAYMENT, slashed, bond, 0);
+        emit ILeaseEscrow.Settled(id, PAYMENT, slashed, bond, 0);
         escrow.settle(id);
         assertEq(_exposure(testOracleId), 0, "exposure falls by what renting added");
     }
@@ -168,7 +173,7 @@ contract VoidEpochTest is Rented {
         }
         _credit(id, 12, 0, COMMITTED / 2, false);
         _settles(8_000_001, 0);
-        assertEq(_balance(renter), 3 * 3_333_333 + 8_000_001 + PAYMENT);
+        assertEq(_held(), 3 * 3_333_333 + 8_000_001 + PAYMENT);
         assertEq(_balance(challenger), 3_333_333);
     }
 
@@ -176,9 +181,11 @@ contract VoidEpochTest is Rented {
         _void(0);
         vm.warp(START + 5 * EPOCH + 1);
         _terminate();
-        // slash 21,333,333 × (6 − 0.3) / 24 and 21,333,333 × 18 / 24 come to 21,066,665
+        _void(1);
+        _void(2);
+        // the mean of 5,066,666 and 20,266,666 is more
         _credit(id, 6, 0, 6 * PROMISE, false);
-        _settles(16_888_889, 0);
+        _settles(8_000_001, 0);
         assertEq(_balance(provider.addr), idle);
     }
 
@@ -244,10 +251,16 @@ contract VoidEpochTest is Rented {
         _void(0);
     }
 
+    function test_WhenTheOracleNeverVoids_Reverts() public {
+        vm.expectRevert(_error(ILeaseEscrow.OracleNeverVoids.selector, committeeId));
+        vm.prank(address(committee));
+        escrow.voidEpoch(1, 0, challenger);
+    }
+
     function test_WhenTheChallengerIsZero_Reverts() public {
         vm.expectRevert(ILeaseEscrow.ZeroAddress.selector);
         testOracle.voidEpoch(id, 0, address(0));
-        assertFalse(escrow.isVoid(id, 0));
+        assertFalse(lens.isVoid(id, 0));
     }
 
     function test_WhenTheLeaseIsSettled_Reverts() public {

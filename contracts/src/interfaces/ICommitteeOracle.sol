@@ -31,9 +31,9 @@ interface ICommitteeOracle {
     /// EIP-712 digest of `Batch(Statement[] statements)`, low-s, packed, in ascending order of
     /// member index.
     function submit(Statement[] calldata statements, bytes calldata signatures) external;
-    /// @notice Stores a signed root. `signatures` as for `submit`, over the EIP-712 digest of
-    /// `Root(bytes32 root)`. Leaves of the tree are statement hashes, hashed once more; its pairs
-    /// are sorted.
+    /// @notice Stores a signed root and the time; posting it again renews the time. `signatures` as
+    /// for `submit`, over the EIP-712 digest of `Root(bytes32 root)`. Leaves of the tree are
+    /// statement hashes, hashed once more; its pairs are sorted.
     function postRoot(bytes32 root, bytes calldata signatures) external;
     /// @notice Credits one lease out of a posted root; the statement's `asOf` must not be later
     /// than the posting. Anyone may call at any time.
@@ -56,6 +56,6 @@ interface ICommitteeOracle {
     function batchDigest(Statement[] calldata statements) external view returns (bytes32);
     /// @notice The EIP-712 digest of a root that members sign.
     function rootDigest(bytes32 root) external view returns (bytes32);
-    /// @notice Time at which a root was first posted, Unix seconds; zero if it was not.
+    /// @notice Time at which a root was last posted, Unix seconds; zero if it was not.
     function postedAt(bytes32 root) external view returns (uint256);
 }

@@ -2,12 +2,13 @@
 pragma solidity ^0.8.30;
 
 import {Lease, Offer, Oracle, RentRequest, Statement} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Schedule} from "contracts/src/libraries/Packed.sol";
 
 /// @title The escrow of hash power leases
 /// @notice Holds a renter's payment and a provider's bond per lease, releases the payment pro rata
 /// to the work that the lease's oracle credits, and returns the rest without asking anyone. Each
-/// lease is an ERC-721 token, whose owner gets every refund. Only the rules below change a lease:
-/// no owner, no governor, no upgrade.
+/// lease is an ERC-721 token, whose owner of the moment claims every refund. Only the rules below
+/// change a lease: no owner, no governor, no upgrade.
 interface ILeaseEscrow {
     // ---------------------------------------------------------------- events
 
@@ -39,9 +40,10 @@ interface ILeaseEscrow {
     event CounterBumped(address indexed provider, uint256 counter);
     /// @notice The provider cancelled one offer.
     event OfferCancelled(address indexed provider, bytes32 indexed offerHash);
-    /// @notice The registry's account, window, fee and payee of an oracle were copied, and stay as
-    /// they are.
-    event OraclePinned(uint32 indexed oracle, address indexed account, uint32 window, uint16 feeBps, address payee);
+    /// @notice What an oracle was registered with was copied from the registry, and stays as it is.
+    event OraclePinned(
+        uint32 indexed oracle, address indexed account, uint32 window, bool voids, uint16 feeBps, address payee
+    );
 
     /// @notice The lease's cumulative figures after a credit, and the oracle's evidence chain for
     /// them.
@@ -50,23 +52,24 @@ interface ILeaseEscrow {
     event LastWord(uint256 indexed lease);
     /// @notice An entry of `credit` was skipped; `reason` is the selector of the named error.
     event CreditSkipped(uint256 indexed lease, bytes4 reason);
-    /// @notice The oracle voided an epoch. The bond paid `toOwner` to the NFT's owner and
-    /// `toChallenger` to the challenger.
+    /// @notice The oracle voided an epoch. Of the bond, the lease holds `toHolder` more for its
+    /// holder, and `toChallenger` was booked to the challenger.
     event EpochVoided(
-        uint256 indexed lease, uint32 indexed epoch, address indexed challenger, uint256 toOwner, uint256 toChallenger
+        uint256 indexed lease, uint32 indexed epoch, address indexed challenger, uint256 toHolder, uint256 toChallenger
     );
     /// @notice Released money was booked: `amount` to the provider, `fee` to the oracle's payee.
     event Collected(uint256 indexed lease, uint96 credited, uint256 amount, uint256 fee);
-    /// @notice The owner's side moved the end closer. `returned` was booked to the NFT's owner;
-    /// `fee` is set aside until the lease is settled.
-    event Cancelled(uint256 indexed lease, address indexed owner, uint256 end, uint256 returned, uint256 fee);
+    /// @notice The owner's side moved the end closer. The lease holds `returned` more of the
+    /// payment for its holder.
+    event Cancelled(uint256 indexed lease, uint256 end, uint256 returned);
     /// @notice The provider moved the end closer.
     event Terminated(uint256 indexed lease, uint256 end);
-    /// @notice The lease is over. The NFT's owner got `refund` of the payment and `slashed` of the
-    /// bond; the provider got `bond` and `fee`, its part of a cancel fee.
-    event Settled(
-        uint256 indexed lease, address indexed owner, uint256 refund, uint256 slashed, uint256 bond, uint256 fee
-    );
+    /// @notice The lease is over. It holds `refund` more of the payment and `slashed` of the bond
+    /// for its holder; the provider got `bond` and `fee`, the latter for capacity that was held
+    /// ready and not used.
+    event Settled(uint256 indexed lease, uint256 refund, uint256 slashed, uint256 bond, uint256 fee);
+    /// @notice All that the lease held for its holder was paid out to `to`.
+    event Claimed(uint256 indexed lease, address indexed to, uint256 amount);
     /// @notice A call of `batch` failed with `reason`; the others took effect.
     event CallFailed(uint256 indexed index, bytes reason);
 
@@ -75,7 +78,6 @@ interface ILeaseEscrow {
     error ZeroAddress();
     error InvalidRecipient(address to);
     error BalanceIsKept(address account);
-    error TokenNotListed(address token);
     error NativeNotTaken(address token);
     error InsufficientBalance(uint256 available, uint256 needed);
     error LiabilitiesOverflow(uint256 liabilities);
@@ -93,15 +95,18 @@ interface ILeaseEscrow {
     error RecipientIsZero();
     error BoxTooLong(uint256 maximum, uint256 actual);
     error JobSignerMismatch(address expected, address actual);
+    error TakerMismatch(address expected, address actual);
     error StartOutOfBounds(uint256 earliest, uint256 latest, uint40 actual);
     error NotARenewal(uint256 lease);
-    error AlreadyRenewed(uint256 lease, uint256 by);
     error PaymentAboveMaximum(uint256 maximum, uint256 actual);
     error ExposureCapExceeded(uint256 cap, uint256 exposure);
 
     error UnknownLease(uint256 lease);
     error AlreadySettled(uint256 lease);
     error NotLeaseOracle(uint256 lease, address caller);
+    /// @notice The caller is the oracle of none of the leases that it speaks of.
+    error NoLeaseOracle(address caller);
+    error OracleNeverVoids(uint32 oracle);
     error AsOfNotEpochEnd(uint40 asOf);
     error AsOfInFuture(uint40 asOf);
     error AsOfAfterEnd(uint40 asOf);
@@ -115,24 +120,27 @@ interface ILeaseEscrow {
     error NotController(uint256 lease, address caller);
     error AlreadyEnding(uint256 lease);
     error NothingToShorten(uint256 lease, uint256 end);
+    error NothingToClaim(uint256 lease);
+    /// @notice Until `from` only the holder takes what the lease holds.
+    error NotPushable(uint256 lease, uint256 from);
     error CallOutOfGas(uint256 index, uint256 share);
 
     // ---------------------------------------------------------------- money in and out
 
-    /// @notice Adds `amount` of a listed token to the caller's balance, from which bonds are
-    /// locked. If native currency is sent along, exactly `amount` of it is wrapped instead of
-    /// pulling tokens.
+    /// @notice Adds `amount` of a token to the caller's balance, from which bonds are locked, and
+    /// has the caller keep its balance. If native currency is sent along, exactly `amount` of it is
+    /// wrapped instead of pulling tokens.
     function deposit(address token, uint256 amount) external payable;
     /// @notice Pays `amount` of the caller's balance to `to`.
-    function withdraw(address token, address to, uint256 amount) external;
+    function withdraw(address token, address to, uint128 amount) external;
     /// @notice Pays `amount` of the caller's balance in wrapped native currency to `to`, unwrapped.
     function withdrawNative(address to, uint256 amount) external;
     /// @notice Pays the whole balance of `account` to `account`. Anyone may call, unless the
     /// account keeps its balance.
     function withdrawFor(address token, address account) external;
-    /// @notice Sets whether only the caller can withdraw its balances. A provider needs this: bonds
-    /// are locked out of its balance, so anyone who pushes it out stops its offers from being
-    /// rented.
+    /// @notice Sets whether only the caller can withdraw its balances. Depositing sets it, because
+    /// bonds are locked out of the balance: whoever pushed it out would stop the provider's offers
+    /// from being rented.
     function keepBalance(bool kept) external;
     /// @notice Uses the caller's ERC-2612 permit for this contract. A failing permit (used already,
     /// or unknown to the token) is ignored: the calls that follow in the same `batch` need the
@@ -177,64 +185,67 @@ interface ILeaseEscrow {
     /// @notice Takes cumulative figures from the leases' oracle. Each stored figure becomes the
     /// maximum of old and new; `work` counts up to `min(committed, 1.25 × rate × (asOf − start))`,
     /// `due` up to `rate × (asOf − start)`. An entry with bad values is skipped with an event and
-    /// the others count; an entry with bad encoding reverts the whole call.
-    function credit(Statement[] calldata statements) external;
-    /// @notice Voids the claim of an epoch; for the lease's oracle, once per epoch. One epoch's
-    /// pay, at most what is left of the bond, goes to the NFT's owner (three quarters) and to the
-    /// challenger (one quarter).
+    /// the others count; an entry with bad encoding reverts the whole call, and so does a caller
+    /// that is the oracle of none of the leases.
+    /// @return changed Bit `n` is set if entry `n` gave its lease new figures.
+    /// @return skipped Bit `n` is set if entry `n` was skipped. An entry with neither bit said
+    /// nothing new.
+    function credit(Statement[] calldata statements) external returns (uint256 changed, uint256 skipped);
+    /// @notice Voids the claim of an epoch; for the lease's oracle if it is one that can, once per
+    /// epoch. One epoch's pay, at most what is left of the bond, goes to the holder (three
+    /// quarters) and to the challenger (one quarter).
     function voidEpoch(uint256 lease, uint32 epoch, address challenger) external;
     /// @notice Books the money that was released since the last collection to the provider, less
     /// the fee. Anyone may call.
     function collect(uint256 lease) external;
     /// @notice Ends the lease with the running epoch, or at once if it has not started; for the
     /// NFT's owner and approved accounts. The part of the payment that no credit can reach any more
-    /// returns to the owner, less the cancel fee.
+    /// can be claimed at once, less its part of the fee for capacity held ready.
     function cancel(uint256 lease) external;
     /// @notice Ends the lease with the running epoch, or at once if it has not started; for the
-    /// provider. It costs the bond's share of the cancelled time, as far as work was asked for, and
-    /// before the start the whole bond.
+    /// provider. It costs the mean of what missing work costs of the bond so far, and of what it
+    /// would cost at the end as rented, if the rest were asked for like what went before and
+    /// nothing more were delivered. Before the start it costs half of the bond.
     function terminate(uint256 lease) external;
-    /// @notice Settles a lease once everything is credited, its oracle gave its last word and the
-    /// end has passed, or the credit window has passed. Anyone may call; no other contract is
-    /// asked.
+    /// @notice Settles a lease once its oracle gave its last word in an earlier block, everything
+    /// is credited (by an oracle that never voids), or the credit window has passed. Anyone may
+    /// call; no other contract is asked.
     function settle(uint256 lease) external;
+    /// @notice Pays all that the leases hold for their holder (refunds, slashes, parts of void
+    /// epochs, what a cancellation returned at once) to `to`. For the owner of each NFT and
+    /// approved accounts.
+    function claim(uint256[] calldata leases, address to) external;
+    /// @notice The same of leases in wrapped native currency, unwrapped.
+    function claimNative(uint256[] calldata leases, address to) external;
+    /// @notice Pays all that each of the leases holds to the owner of its NFT. Anyone may call,
+    /// from 180 days after the end of the lease's credit window on.
+    function claimFor(uint256[] calldata leases) external;
 
     // ---------------------------------------------------------------- views
 
     /// @notice The state of a lease. Reverts with `UnknownLease`.
     function lease(uint256 id) external view returns (Lease memory);
+    /// @notice What a lease is, for contracts: the packed schedule, which includes rate, times,
+    /// algorithm and weight, and whose keys sign. Reverts with `UnknownLease`.
+    function conditions(uint256 lease) external view returns (Schedule schedule, address provider, address jobSigner);
+    /// @notice Words of this contract's storage; `EscrowSlots` says where they lie. `LeaseLens`
+    /// reads by it what has no getter here.
+    function extsload(bytes32[] calldata slots) external view returns (bytes32[] memory words);
     /// @notice Number of leases; ids run from 1.
     function leaseCount() external view returns (uint256);
     /// @notice Account that may publish boxes: the user until it expires, else the NFT's owner.
     function controllerOf(uint256 lease) external view returns (address);
-    /// @notice Whether the oracle voided an epoch.
-    function isVoid(uint256 lease, uint32 epoch) external view returns (bool);
-    /// @notice The lease that renews this one; zero if none.
-    function renewedBy(uint256 lease) external view returns (uint256);
-    /// @notice Whether only the account itself can withdraw its balances.
-    function keepsBalance(address account) external view returns (bool);
     /// @notice Base units that the account can withdraw.
     function balance(address account, address token) external view returns (uint256);
-    /// @notice Base units that the account withdrew and `liabilities` still contains.
-    function unreconciled(address account, address token) external view returns (uint256);
     /// @notice Upper bound of what the escrow owes in this token: balances, payments and bonds of
-    /// unsettled leases, and withdrawals that are not reconciled yet.
+    /// unsettled leases, what leases hold for their holders, and withdrawals that are not
+    /// reconciled yet.
     function liabilities(address token) external view returns (uint256);
-    /// @notice Hashes per second of an offer already rented; all ones once the offer is cancelled.
-    function filled(bytes32 offerHash) external view returns (uint96);
-    /// @notice Counter that a provider's offers must carry.
-    function counter(address provider) external view returns (uint256);
-    /// @notice Payments and bonds of unsettled leases of the oracle in the token, as they were at
-    /// renting.
-    function exposure(uint32 oracle, address token) external view returns (uint256);
-    /// @notice An oracle as the escrow copied it at its first lease; all zero before. `listed` has
-    /// no meaning here.
+    /// @notice An oracle as the escrow copied it at its first lease: account, window, whether it
+    /// voids, payee and fee. All zero before; the other fields are always zero.
     function pinnedOracle(uint32 id) external view returns (Oracle memory);
     /// @notice Registry that admits new leases.
     function registry() external view returns (address);
     /// @notice Contract that draws the NFT's metadata.
     function descriptor() external view returns (address);
-    /// @notice Wrapped native currency; zero until the first payment or withdrawal in native
-    /// currency.
-    function wrappedNative() external view returns (address);
 }

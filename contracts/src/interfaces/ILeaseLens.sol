@@ -12,17 +12,18 @@ enum Status {
     Settled
 }
 
-/// @notice Amounts that `settle` would book with today's credit, base units. All zero once settled.
+/// @notice How a lease's money is split, base units: as `settle` would with the figures that stand
+/// now, or, once settled, as it did.
 /// @param possible Whether `settle` works now.
 /// @param from First second at which it works if nothing more is credited; zero once settled or if
 /// all is credited.
 /// @param amount Released money not collected yet, to the provider.
 /// @param fee The oracle's fee on it, to the payee.
-/// @param refund Of the payment, to the NFT's owner.
-/// @param slashed Of the bond, to the NFT's owner.
+/// @param refund Of the payment, to the holder; includes what a cancellation returned at once.
+/// @param slashed Of the bond, to the holder; void epochs are not in it.
 /// @param bond The rest of the bond, to the provider.
-/// @param cancelFee Part of a cancel fee that goes to the provider.
-struct Settlement {
+/// @param capacityFee Of the payment, to the provider for capacity held ready and not used.
+struct SettlementView {
     bool possible;
     uint256 from;
     uint256 amount;
@@ -30,7 +31,7 @@ struct Settlement {
     uint256 refund;
     uint256 slashed;
     uint256 bond;
-    uint256 cancelFee;
+    uint256 capacityFee;
 }
 
 /// @notice Everything about one lease.
@@ -38,7 +39,7 @@ struct Settlement {
 /// @param exists Whether the lease exists; if not, all fields below are zero.
 /// @param status By this block's time.
 /// @param lease The escrow's own record.
-/// @param owner Owner of the NFT, who gets every refund.
+/// @param owner Owner of the NFT, who can claim what the lease holds.
 /// @param user The ERC-4907 user until it expires, else zero.
 /// @param userExpires Last second of the user that was set last.
 /// @param controller Account that may publish boxes.
@@ -47,8 +48,8 @@ struct Settlement {
 /// @param collectable Amount that `collect` would book to the provider now.
 /// @param collectableFee Amount that it would book to the oracle's payee.
 /// @param settleAfter First second at which the lease can be settled whatever the oracle does.
-/// @param settlement Amounts that settling would book.
-/// @param oracle The pinned oracle; `listed` has no meaning here.
+/// @param settlement How payment and bond are split.
+/// @param oracle The pinned oracle as `ILeaseEscrow.pinnedOracle` returns it.
 struct LeaseView {
     uint256 id;
     bool exists;
@@ -63,7 +64,7 @@ struct LeaseView {
     uint256 collectable;
     uint256 collectableFee;
     uint256 settleAfter;
-    Settlement settlement;
+    SettlementView settlement;
     Oracle oracle;
 }
 
@@ -84,10 +85,12 @@ struct Holding {
 struct OfferQuery {
     Offer offer;
     uint96 hashRate;
+    uint40 start;
     uint32 duration;
+    address jobSigner;
 }
 
-/// @notice An offer as the escrow sees it, its signature and start unchecked.
+/// @notice An offer as the escrow sees it, its signature, taker, job signer and notice unchecked.
 /// @param hash EIP-712 struct hash.
 /// @param filled Hashes per second already rented; all ones if cancelled.
 /// @param remaining Hashes per second left; zero if cancelled.
@@ -99,8 +102,8 @@ struct OfferQuery {
 /// @param admitted Whether the registry admits the fill.
 /// @param admission Amounts of the fill; zero if it is not admitted.
 /// @param reason The registry's error if it is not admitted.
-/// @param rentable Whether `rent` would accept this fill from a caller with the payment, a valid
-/// signature and a valid start.
+/// @param rentable Whether `rent` would accept this fill, with a valid signature, from a taker with
+/// the payment, if the start gives notice and the offer accepts the job signer.
 struct OfferView {
     bytes32 hash;
     uint96 filled;
@@ -130,6 +133,7 @@ struct OracleView {
 /// @param liabilities Upper bound of what the escrow owes.
 /// @param held Amount that the escrow holds.
 /// @param caps By oracle, from oracle 1 on: the most that its unsettled leases may hold.
+/// @param leastPayments By oracle, from oracle 1 on: the least payment of a new lease.
 /// @param exposures By oracle, from oracle 1 on: the amount that they hold.
 struct TokenState {
     address token;
@@ -139,6 +143,7 @@ struct TokenState {
     uint256 liabilities;
     uint256 held;
     uint128[] caps;
+    uint128[] leastPayments;
     uint256[] exposures;
 }
 
@@ -153,6 +158,27 @@ interface ILeaseLens {
     function offerDigest(Offer calldata offer) external view returns (bytes32);
     /// @notice Digest of `OfferRoot(bytes32 root)`, which signs many offers at once.
     function offerRootDigest(bytes32 root) external view returns (bytes32);
+
+    // -------------------------------------------------------- what the escrow has no getter for
+
+    /// @notice Whether the oracle voided an epoch.
+    function isVoid(uint256 lease, uint32 epoch) external view returns (bool);
+    /// @notice Whether only the account itself can withdraw its balances.
+    function keepsBalance(address account) external view returns (bool);
+    /// @notice Base units that the account withdrew and `liabilities` still contains.
+    function unreconciled(address account, address token) external view returns (uint256);
+    /// @notice Hashes per second of an offer already rented; all ones once the offer is cancelled.
+    function filled(bytes32 offerHash) external view returns (uint96);
+    /// @notice Counter that a provider's offers must carry.
+    function counter(address provider) external view returns (uint256);
+    /// @notice Payments and bonds of unsettled leases of the oracle in the token, as they were at
+    /// renting.
+    function exposure(uint32 oracle, address token) external view returns (uint256);
+    /// @notice Wrapped native currency; zero until the first payment or withdrawal in native
+    /// currency.
+    function wrappedNative() external view returns (address);
+
+    // ---------------------------------------------------------------- many at once
 
     /// @notice The leases of these ids, in this order. `exists` is false for an unknown id.
     function leases(uint256[] calldata ids) external view returns (LeaseView[] memory);

@@ -24,12 +24,14 @@ uint8 constant ENDING_TERMINATED = 2;
 /// @param minDuration Shortest lease, seconds.
 /// @param maxDuration Longest lease, seconds.
 /// @param notice Seconds between renting and the earliest start.
+/// @param latestEnd Latest end of a lease, Unix seconds; zero for none.
 /// @param bondBps Bond in basis points of the payment.
-/// @param cancelBps Cancel fee in basis points of the amount that a cancellation returns; at most
-/// `bondBps`.
+/// @param cancelBps Fee for capacity that was held ready and not used, in basis points of what it
+/// would have earned; at most `bondBps`.
 /// @param oracle Registered oracle that credits the lease.
 /// @param jobSigner The only job signer accepted; zero leaves the choice to the renter.
-/// @param nodeKey X25519 public key of the provider's node, to which the node's box is sealed.
+/// @param taker The only caller of `rent` accepted, whoever gets the NFT; zero for anyone.
+/// @param boxKey X25519 public key of the provider's node, to which the node's box is sealed.
 /// @param expiry Last second at which the offer can be filled.
 /// @param counter Must equal the provider's counter; raising the counter voids every offer below
 /// it.
@@ -45,11 +47,13 @@ struct Offer {
     uint40 minDuration;
     uint40 maxDuration;
     uint32 notice;
+    uint40 latestEnd;
     uint16 bondBps;
     uint16 cancelBps;
     uint32 oracle;
     address jobSigner;
-    bytes32 nodeKey;
+    address taker;
+    bytes32 boxKey;
     uint40 expiry;
     uint256 counter;
     uint256 salt;
@@ -62,10 +66,9 @@ struct Offer {
 /// @param duration Seconds, a whole number of epochs.
 /// @param maxPayment Largest payment that the caller agrees to, base units.
 /// @param jobSigner Address of the key that signs this lease's jobs.
-/// @param continues Lease that this one renews; zero if none. The recipient must own that lease and
-/// the caller may act for its owner. It must be of the same provider and algorithm, have at least
-/// this hash rate, have started, end as rented, and not be renewed yet. The new lease starts where
-/// it ends and needs no notice.
+/// @param continues Lease that this one renews; zero if none. It must be of the same provider, the
+/// recipient must own it and the caller may act for its owner. The new lease starts where it ends,
+/// and needs the offer's notice like any other.
 /// @param nodeBox Sealed to the node: the gateway's address and the access token. At most 512
 /// bytes.
 /// @param gatewayBox Sealed to the gateway: the pool's URL, worker and password. At most 512 bytes.
@@ -82,8 +85,10 @@ struct RentRequest {
 }
 
 /// @notice The escrow's whole record of a lease.
-/// @dev `committed = rate × duration`; `bond` is what voided epochs left of it; `ending` is one of
-/// the `ENDING_*` values.
+/// @dev `committed = rate × duration`; `bond` is what voided epochs left of it, settled or not;
+/// `held` is what the holder can claim now; `ending` is one of the `ENDING_*` values;
+/// `signerDictated` says that the offer, not the renter, chose the job signer; `lastAt` is when the
+/// oracle gave its last word, zero before.
 struct Lease {
     address provider;
     address token;
@@ -92,6 +97,7 @@ struct Lease {
     uint8 algorithm;
     uint8 weightLog2;
     uint8 ending;
+    bool signerDictated;
     uint96 rate;
     uint40 start;
     uint40 end;
@@ -101,11 +107,12 @@ struct Lease {
     uint16 bondBps;
     uint128 payment;
     uint128 bond;
+    uint128 held;
     uint96 credited;
     uint96 due;
     uint40 asOf;
+    uint40 lastAt;
     uint96 collectedWork;
-    bool last;
     bool settled;
 }
 
@@ -127,29 +134,64 @@ struct Statement {
     bool last;
 }
 
-/// @notice A registered oracle. Everything but `listed` is fixed at registration.
-/// @param account The contract that may call `credit` and `voidEpoch`.
+/// @notice What an oracle is registered with. Nothing of it ever changes.
+/// @param account The contract that may call `credit` and, if `voids`, `voidEpoch`.
 /// @param window Seconds after a lease's end after which it can be settled without the oracle's
 /// last word.
 /// @param feeBps Fee in basis points of released money.
+/// @param voids Whether it can void epochs.
 /// @param payee Account that gets the fee.
-/// @param listed Whether new leases may pin it.
+/// @param algorithms Algorithms that it can check: bit `n` stands for the algorithm numbered `n`.
+/// Bit 0 stands for none and is never set.
+/// @param latestEnd Latest end of a lease that it can check, Unix seconds; zero for none.
+/// @param minBondBps Least bond of a lease, basis points of the payment.
+struct Registration {
+    address account;
+    uint32 window;
+    uint16 feeBps;
+    bool voids;
+    address payee;
+    uint32 algorithms;
+    uint40 latestEnd;
+    uint16 minBondBps;
+}
+
+/// @notice A registered oracle in two words.
+/// @dev The fields are those of `Registration`.
+/// @param listed Whether new leases may pin it; the only field that ever changes.
 struct Oracle {
     address account;
     uint32 window;
     uint16 feeBps;
+    bool voids;
     address payee;
+    uint32 algorithms;
+    uint40 latestEnd;
+    uint16 minBondBps;
     bool listed;
 }
 
+/// @notice What the governor sets for leases of one oracle in one token, base units.
+/// @param exposureCap The most that unsettled leases may hold.
+/// @param leastPayment The least payment of a lease, so that its fee pays for its checking.
+struct Limits {
+    uint128 exposureCap;
+    uint128 leastPayment;
+}
+
 /// @notice Bounds of what can be rented and registered, seconds; constants of a deployment.
+/// @param minEpochs Least number of epochs of a lease.
+/// @param minVoidingWindow Least window of an oracle that can void epochs.
 struct Bounds {
     uint32 minDuration;
     uint32 maxDuration;
     uint32 minEpoch;
     uint32 maxEpoch;
+    uint32 minEpochs;
+    uint32 minNotice;
     uint32 maxNotice;
     uint32 minWindow;
+    uint32 minVoidingWindow;
     uint32 maxWindow;
 }
 

@@ -54,18 +54,6 @@ library LeaseMath {
         return amount - FixedPointMathLib.divUp(amount * creditCap(rate, ran, committed), committed);
     }
 
-    /// @notice The part of the bond that the owner gets when the provider cancels `cut` of `ran +
-    /// cut` seconds: `floor(bond × cut / (ran + cut) × due / (rate × ran))`, or the whole bond if
-    /// nothing ran. Fits 256 bits: 128 + 32 + 96.
-    function termination(uint256 bond, uint256 due, uint256 rate, uint256 ran, uint256 cut)
-        internal
-        pure
-        returns (uint256)
-    {
-        if (ran == 0) return bond;
-        return bond * cut * due / ((ran + cut) * rate * ran);
-    }
-
     /// @notice Work that may be missing without a slash: `max(due / 20, floor(3.1 × √(weight ×
     /// due)))`.
     function tolerance(uint256 due, uint256 log2) internal pure returns (uint256) {
@@ -74,17 +62,20 @@ library LeaseMath {
         return FixedPointMathLib.max(due / 20, root);
     }
 
-    /// @notice The part of the bond that the owner gets for missing work: `bond × (short −
-    /// tolerance) / committed`, at most the bond, where `short = max(due − credited, 0)`. Silence
-    /// never slashes: an oracle that reports nothing leaves `due` at zero, and only reported due
-    /// work can be short.
+    /// @notice Due work that is missing beyond the tolerance; `max(due − credited, 0)` is short.
+    function missing(uint256 due, uint256 credited, uint256 log2) internal pure returns (uint256) {
+        uint256 short = FixedPointMathLib.zeroFloorSub(due, credited);
+        return FixedPointMathLib.zeroFloorSub(short, tolerance(due, log2));
+    }
+
+    /// @notice The part of the bond that missing work costs: `floor(bond × missing / committed)`,
+    /// at most the bond. Silence never slashes: an oracle that reports nothing leaves `due` at
+    /// zero, and only reported due work can be short.
     function slash(uint256 bond, uint256 due, uint256 credited, uint256 committed, uint256 log2)
         internal
         pure
         returns (uint256)
     {
-        uint256 short = FixedPointMathLib.zeroFloorSub(due, credited);
-        uint256 beyond = FixedPointMathLib.zeroFloorSub(short, tolerance(due, log2));
-        return FixedPointMathLib.min(bond, bond * beyond / committed);
+        return FixedPointMathLib.min(bond, bond * missing(due, credited, log2) / committed);
     }
 }

@@ -8,8 +8,9 @@ import {MerkleLib} from "contracts/src/libraries/MerkleLib.sol";
 library OfferLib {
     bytes32 internal constant TYPEHASH = keccak256(
         "Offer(address provider,uint8 algorithm,address token,uint128 price,uint96 hashRate,uint96 minHashRate,"
-        "uint32 epochLength,uint40 minDuration,uint40 maxDuration,uint32 notice,uint16 bondBps,uint16 cancelBps,"
-        "uint32 oracle,address jobSigner,bytes32 nodeKey,uint40 expiry,uint256 counter,uint256 salt)"
+        "uint32 epochLength,uint40 minDuration,uint40 maxDuration,uint32 notice,uint40 latestEnd,uint16 bondBps,"
+        "uint16 cancelBps,uint32 oracle,address jobSigner,address taker,bytes32 boxKey,uint40 expiry,"
+        "uint256 counter,uint256 salt)"
     );
     bytes32 internal constant ROOT_TYPEHASH = keccak256("OfferRoot(bytes32 root)");
 

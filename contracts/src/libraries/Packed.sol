@@ -5,12 +5,13 @@ import {ENDING_CANCELLED, ENDING_TERMINATED} from "contracts/src/interfaces/Leas
 
 /// @notice The times and terms of a lease that `credit` reads. From the lowest bit up: `rate` 96
 /// bits, `start` 40, `end` 40, `epochLength` 24, `epochs` as rented 16, `oracle` 16, `weightLog2`
-/// 8, `algorithm` 8, `ending` 8. Only `end` and `ending` ever change.
+/// 8, `algorithm` 8, `ending` 7, `signerDictated` 1. Only `end` and `ending` ever change.
 type Schedule is uint256;
 
 /// @notice The oracle's figures of a lease so far. From the lowest bit up: `credited` 96 bits,
-/// `due` 96, `asOf` 40, `last` 8, `settled` 8. A single word, because a struct would be written in
-/// two steps.
+/// `due` 96, `time` 40, `last` 1, `settled` 1, 6 unused, `voided` 16. `time` is the end of the
+/// newest epoch with figures and, once the oracle gave its last word, the time of that. A single
+/// word, because a struct would be written in two steps.
 type Progress is uint256;
 
 /// @notice An account in one token: `balance` 128 bits, then `withdrawn` since the last
@@ -23,7 +24,8 @@ using PurseLib for Purse global;
 
 /// @title Reading and writing `Schedule`
 library ScheduleLib {
-    uint256 private constant UNCHANGING = ~(uint256(type(uint40).max) << 136 | uint256(type(uint8).max) << 248);
+    uint256 private constant SIGNER_DICTATED = 1 << 255;
+    uint256 private constant UNCHANGING = ~(uint256(type(uint40).max) << 136 | uint256(0x7f) << 248);
 
     /// @notice Each value must fit its bits.
     function pack(
@@ -74,7 +76,12 @@ library ScheduleLib {
     }
 
     function ending(Schedule s) internal pure returns (uint8) {
-        return uint8(Schedule.unwrap(s) >> 248);
+        return uint8(Schedule.unwrap(s) >> 248) & 0x7f;
+    }
+
+    /// @notice Whether the offer, not the renter, chose the job signer.
+    function isSignerDictated(Schedule s) internal pure returns (bool) {
+        return Schedule.unwrap(s) & SIGNER_DICTATED != 0;
     }
 
     function isCancelled(Schedule s) internal pure returns (bool) {
@@ -111,6 +118,11 @@ library ScheduleLib {
         }
     }
 
+    /// @notice The same lease, marked as one whose offer chose the job signer.
+    function dictateSigner(Schedule s) internal pure returns (Schedule) {
+        return Schedule.wrap(Schedule.unwrap(s) | SIGNER_DICTATED);
+    }
+
     /// @notice The same lease with an earlier end, which must fit 40 bits.
     function shorten(Schedule s, uint256 end_, uint8 ending_) internal pure returns (Schedule) {
         return Schedule.wrap(Schedule.unwrap(s) & UNCHANGING | end_ << 136 | uint256(ending_) << 248);
@@ -120,12 +132,18 @@ library ScheduleLib {
 /// @title Reading and writing `Progress`
 library ProgressLib {
     uint256 private constant LAST = 1 << 232;
-    uint256 private constant SETTLED = 1 << 240;
+    uint256 private constant SETTLED = 1 << 233;
+    uint256 private constant ONE_VOID = 1 << 240;
+    uint256 private constant FLAGS = ~uint256(0) << 232;
 
-    /// @notice Each value must fit its bits.
-    function pack(uint256 credited_, uint256 due_, uint256 asOf_, bool last) internal pure returns (Progress) {
-        uint256 word = credited_ | due_ << 96 | asOf_ << 192;
-        return Progress.wrap(last ? word | LAST : word);
+    /// @notice New figures beside the flags of before. Each value must fit its bits.
+    function advance(Progress p, uint256 credited_, uint256 due_, uint256 time_, bool saysLast)
+        internal
+        pure
+        returns (Progress)
+    {
+        uint256 word = Progress.unwrap(p) & FLAGS | credited_ | due_ << 96 | time_ << 192;
+        return Progress.wrap(saysLast ? word | LAST : word);
     }
 
     function credited(Progress p) internal pure returns (uint96) {
@@ -136,7 +154,8 @@ library ProgressLib {
         return uint96(Progress.unwrap(p) >> 96);
     }
 
-    function asOf(Progress p) internal pure returns (uint40) {
+    /// @notice End of the newest epoch with figures; after the last word, the time of that word.
+    function time(Progress p) internal pure returns (uint40) {
         return uint40(Progress.unwrap(p) >> 192);
     }
 
@@ -148,8 +167,17 @@ library ProgressLib {
         return Progress.unwrap(p) & SETTLED != 0;
     }
 
+    /// @notice Number of void epochs: at most 8,192, the most that a lease has.
+    function voided(Progress p) internal pure returns (uint256) {
+        return Progress.unwrap(p) >> 240;
+    }
+
     function settle(Progress p) internal pure returns (Progress) {
         return Progress.wrap(Progress.unwrap(p) | SETTLED);
+    }
+
+    function addVoid(Progress p) internal pure returns (Progress) {
+        return Progress.wrap(Progress.unwrap(p) + ONE_VOID);
     }
 }
 
@@ -175,7 +203,9 @@ library PurseLib {
 
     /// @notice `amount` must be at most the balance, and the sum of all withdrawals fit 128 bits.
     function withdraw(Purse p, uint256 amount) internal pure returns (Purse) {
-        return Purse.wrap(Purse.unwrap(p) - amount + (amount << 128));
+        unchecked {
+            return Purse.wrap(Purse.unwrap(p) - amount + (amount << 128));
+        }
     }
 
     function reconcile(Purse p) internal pure returns (Purse) {

@@ -33,14 +33,22 @@ library StatementLib {
 
     /// @notice Hash of `Batch(statements)`.
     function hashBatch(Statement[] calldata statements) internal pure returns (bytes32) {
-        uint256 count = statements.length;
-        bytes32[] memory hashes = new bytes32[](count);
-        for (uint256 i; i < count; ++i) {
-            hashes[i] = hash(statements[i]);
-        }
+        bytes32 typehash = STATEMENT_TYPEHASH;
         bytes32 content;
         assembly ("memory-safe") {
-            content := keccak256(add(hashes, 0x20), mul(count, 0x20))
+            // type hash and fields of one statement, over and over; then the list of their hashes
+            let encoded := mload(0x40)
+            mstore(encoded, typehash)
+            let fields := add(encoded, 0x20)
+            let hashes := add(encoded, 0xe0)
+            let next := hashes
+            let from := statements.offset
+            for { let end := add(from, mul(statements.length, 0xc0)) } lt(from, end) { from := add(from, 0xc0) } {
+                calldatacopy(fields, from, 0xc0)
+                mstore(next, keccak256(encoded, 0xe0))
+                next := add(next, 0x20)
+            }
+            content := keccak256(hashes, sub(next, hashes))
         }
         return keccak256(abi.encode(BATCH_TYPEHASH, content));
     }

@@ -19,9 +19,9 @@ use std::{
 
 /// Contracts with bindings, and the source each is in.
 const CONTRACTS: [(&str, &str); 4] = [
-    ("LeaseEscrow", "contracts/src/LeaseEscrow.sol"),
-    ("Registry", "contracts/src/Registry.sol"),
-    ("CommitteeOracle", "contracts/src/CommitteeOracle.sol"),
+    ("LeaseEscrow", "contracts/src/escrow/LeaseEscrow.sol"),
+    ("Registry", "contracts/src/registry/Registry.sol"),
+    ("CommitteeOracle", "contracts/src/oracles/CommitteeOracle.sol"),
     ("DemoToken", "script/DemoToken.sol"),
 ];
 

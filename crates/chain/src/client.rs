@@ -142,7 +142,8 @@ impl Chain {
             due: Work::from(found.due),
             as_of: UnixSeconds::new(found.asOf.to::<u64>()),
             collected: Work::from(found.collectedWork),
-            last: found.last,
+            last: !found.lastAt.is_zero(),
+            last_at: UnixSeconds::new(found.lastAt.to::<u64>()),
             settled: found.settled,
         })
     }

@@ -132,7 +132,8 @@ impl Money {
     pub(super) fn adds_up(&self) -> bool {
         let expected = &self.expected;
         let unused = self.deposit.saturating_sub(self.bond);
-        let provider = U256::from(unused) + U256::from(expected.provider) + U256::from(expected.bond);
+        let earned = expected.provider.saturating_add(expected.capacity_fee);
+        let provider = U256::from(unused) + U256::from(earned) + U256::from(expected.bond);
         let renter = U256::from(expected.refund) + U256::from(expected.slashed);
         self.left_in_escrow.is_zero()
             && self.liabilities.is_zero()
@@ -148,31 +149,32 @@ pub(super) async fn withdraw_all(world: &World, lease: &Lease, deposit: u128) ->
     let (chain, actors) = (&world.chain, &world.actors);
     let deployment = chain.deployment();
     actors.withdraw(chain, &actors.provider).await?;
-    actors.withdraw(chain, &actors.renter).await?;
+    actors.claim(chain, lease.terms.id).await?;
     let push = LeaseEscrow::withdrawForCall { token: deployment.token, account: world.payee };
     let sender = Sender::new(chain.clone(), actors.renter.clone());
     sender.call(deployment.escrow, &push).await?;
-    let accounts = vec![actors.provider.address(), actors.renter.address(), world.payee];
+    let accounts = vec![actors.provider.address(), world.payee];
     let reconcile = LeaseEscrow::reconcileCall { token: deployment.token, accounts };
     sender.call(deployment.escrow, &reconcile).await?;
     let token = DemoToken::new(deployment.token, chain.provider().clone());
     let balance = async |account: Address| token.balanceOf(account).call().await;
-    let fee_bps = chain.escrow().pinnedOracle(deployment.oracle_id).call().await?.feeBps;
+    let oracle = chain.escrow().pinnedOracle(deployment.oracle_id).call().await?;
     let terms = &lease.terms;
     let agreed = chain.escrow().lease(U256::from(terms.id.0)).call().await?;
     let mut life = escrow::Life::rented(escrow::Conditions {
         payment: lease.payment,
         bond_bps: agreed.bondBps,
         cancel_bps: agreed.cancelBps,
-        fee_bps,
+        fee_bps: oracle.feeBps,
         rate: terms.rate,
         weight: terms.weight,
         start: terms.start.get(),
         epoch_length: terms.epoch_length,
         epochs: terms.duration.checked_div(terms.epoch_length).unwrap_or_default(),
         window: lease.window,
+        voids: oracle.voids,
     });
-    (life.credited, life.due) = (lease.credited, lease.due);
+    (life.credited, life.due, life.last) = (lease.credited, lease.due, lease.last);
     // the renter had nothing but the payment, the provider nothing but the deposit
     Ok(Money {
         payment: lease.payment,

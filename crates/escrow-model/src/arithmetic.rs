@@ -65,13 +65,80 @@ pub fn tolerance(due: Work, weight: Work) -> Work {
     Work::capped((due.hashes() / 20).max(root))
 }
 
-/// `floor(bond × (short − tolerance) / committed)` with `short = due − min(credited, due)`, at most
-/// the bond.
+/// Due work that is missing beyond the tolerance: `due − credited − tolerance`, or zero.
+#[must_use]
+pub fn missing(due: Work, credited: Work, weight: Work) -> Work {
+    due.saturating_sub(credited.min(due)).saturating_sub(tolerance(due, weight))
+}
+
+/// Part of the bond that missing work costs: `floor(bond × missing / committed)`, at most the bond.
 #[must_use]
 pub fn slash(bond: u128, due: Work, credited: Work, committed: Work, weight: Work) -> u128 {
-    let short = due.saturating_sub(credited.min(due));
-    let beyond = short.saturating_sub(tolerance(due, weight));
-    mul_div(bond, beyond.hashes(), committed.hashes()).min(bond)
+    mul_div(bond, missing(due, credited, weight).hashes(), committed.hashes()).min(bond)
+}
+
+/// What a termination costs of the bond: half of it before the start; else the mean of the slash for
+/// what was due, and of the slash had the rest been asked for like what went before, with nothing
+/// more delivered.
+#[must_use]
+pub fn termination(bond: u128, due: Work, credited: Work, run: Run, weight: Work) -> u128 {
+    if run.ran == 0 {
+        return bond / 2;
+    }
+    let foreseen = due.hashes().saturating_mul(run.duration.into()).checked_div(run.ran.into());
+    let foreseen = Work::capped(foreseen.unwrap_or_default());
+    let of = |due| slash(bond, due, credited, run.committed(), weight);
+    // each is at most the bond, and half a base unit is the provider's
+    of(due).midpoint(of(foreseen))
+}
+
+/// Fee for capacity held ready, from work that was not asked for: `floor(payment × unasked ×
+/// cancelBps / (committed × 10,000))`.
+#[must_use]
+pub fn capacity_fee(payment: u128, unasked: Work, committed: Work, bps: u16) -> u128 {
+    let product =
+        U512::from(payment).saturating_mul(U512::from(unasked.hashes())).saturating_mul(U512::from(bps));
+    let whole = U512::from(committed.hashes()).saturating_mul(U512::from(10_000u16));
+    // without committed work there was no capacity
+    product.checked_div(whole).unwrap_or_default().saturating_to()
+}
+
+/// Work that a cancellation cut off, as far as the provider delivered until then: `min(rate × cut,
+/// committed − credited) × min(1, credited / (rate × ran))`, rounded down; all of it if nothing ran.
+#[must_use]
+pub fn cut_off(credited: Work, run: Run) -> Work {
+    let (promised, committed) = (run.promised(), run.committed());
+    if run.ran == 0 {
+        return committed;
+    }
+    let cut = committed.saturating_sub(promised).min(committed.saturating_sub(credited));
+    let share = credited.min(promised);
+    Work::capped(mul_div(cut.hashes(), share.hashes(), promised.hashes()))
+}
+
+/// How long a lease was rented for, and how long it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Hashes per second.
+    pub rate: HashRate,
+    /// Seconds rented.
+    pub duration: u32,
+    /// Seconds from the start to the end, at most the duration.
+    pub ran: u64,
+}
+
+impl Run {
+    /// Work rented.
+    #[must_use]
+    pub fn committed(&self) -> Work {
+        self.rate.over(u64::from(self.duration))
+    }
+
+    /// Work of the seconds that it ran.
+    #[must_use]
+    pub fn promised(&self) -> Work {
+        self.rate.over(self.ran)
+    }
 }
 
 /// Payment that no credit can reach any more, once a cancelled lease runs for `ran` seconds in all:
@@ -84,23 +151,6 @@ pub fn returned(payment: u128, rate: HashRate, ran: u64, duration: u32) -> u128 
     let rounded_up = product.saturating_add(committed.saturating_sub(U256::ONE)).checked_div(committed);
     // at most the payment, so it fits 128 bits; without committed work the whole payment returns
     payment.saturating_sub(rounded_up.unwrap_or_default().saturating_to())
-}
-
-/// Part of the bond that a termination costs: the whole bond if nothing ran, else `floor(bond × cut
-/// × due / (duration × rate × ran))`, with `cut` and `ran` the seconds after and before the new
-/// end.
-#[must_use]
-pub fn termination(bond: u128, due: Work, rate: HashRate, ran: u64, cut: u64) -> u128 {
-    if ran == 0 {
-        return bond;
-    }
-    let share = U512::from(bond).saturating_mul(U512::from(cut)).saturating_mul(U512::from(due.hashes()));
-    let whole = U512::from(ran)
-        .saturating_add(U512::from(cut))
-        .saturating_mul(U512::from(rate.per_second()))
-        .saturating_mul(U512::from(ran));
-    // without a rate nothing was due, and nothing is lost
-    share.checked_div(whole).unwrap_or_default().saturating_to()
 }
 
 /// Part of the bond that a void epoch costs: one epoch's pay, `floor(payment / epochs)`, or nothing

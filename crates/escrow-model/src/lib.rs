@@ -11,6 +11,7 @@ mod arithmetic;
 mod life;
 
 pub use arithmetic::{
-    PRICE_UNIT, bond, credit_cap, epoch_pay, fee, payment, released, returned, slash, termination, tolerance,
+    PRICE_UNIT, Run, bond, capacity_fee, credit_cap, cut_off, epoch_pay, fee, missing, payment, released,
+    returned, slash, termination, tolerance,
 };
 pub use life::{Booked, Conditions, Ending, EscrowError, Life, Settlement, StatementFigures};

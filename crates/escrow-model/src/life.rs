@@ -1,6 +1,9 @@
 //! A lease from its renting to its settlement.
 
-use crate::arithmetic::{bond, credit_cap, epoch_pay, fee, released, returned, slash, termination};
+use crate::arithmetic::{
+    Run, bond, capacity_fee, credit_cap, cut_off, epoch_pay, fee, missing, released, returned, slash,
+    termination,
+};
 use hashlease_primitives::{HashRate, SettlementWeight, Work};
 use std::collections::BTreeSet;
 
@@ -12,7 +15,7 @@ pub struct Conditions {
     pub payment: u128,
     /// Bond, basis points of the payment.
     pub bond_bps: u16,
-    /// Cancel fee, basis points of what a cancellation returns.
+    /// Fee for capacity held ready, basis points of what it would have earned.
     pub cancel_bps: u16,
     /// Fee of released money, basis points.
     pub fee_bps: u16,
@@ -28,6 +31,8 @@ pub struct Conditions {
     pub epochs: u32,
     /// Credit window, seconds.
     pub window: u32,
+    /// Whether the oracle can void epochs.
+    pub voids: bool,
 }
 
 impl Conditions {
@@ -69,10 +74,10 @@ pub struct StatementFigures {
 /// Base units that were booked to each side, summed up over the lease's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Booked {
-    /// Released money after the fee, the rest of the bond, and the cancel fee.
+    /// Released money after the fee, the rest of the bond, and the fee for capacity.
     pub provider: u128,
-    /// Refunds and slashes.
-    pub owner: u128,
+    /// Refunds, slashes and parts of void epochs: the holder's, who claims them from the lease.
+    pub holder: u128,
     /// Fee of released money.
     pub payee: u128,
     /// Quarters of void epochs' pay.
@@ -83,7 +88,7 @@ impl Booked {
     /// All money that left the lease.
     #[must_use]
     pub const fn total(&self) -> u128 {
-        self.provider.saturating_add(self.owner).saturating_add(self.payee).saturating_add(self.challenger)
+        self.provider.saturating_add(self.holder).saturating_add(self.payee).saturating_add(self.challenger)
     }
 }
 
@@ -94,14 +99,14 @@ pub struct Settlement {
     pub provider: u128,
     /// Fee of it: the oracle's payee's.
     pub fee: u128,
-    /// Payment that was not released, without the cancel fee: the owner's.
+    /// Payment that was not released, without the fee for capacity: the holder's.
     pub refund: u128,
-    /// Out of the bond to the owner.
+    /// Out of the bond to the holder.
     pub slashed: u128,
     /// Out of the bond back to the provider.
     pub bond: u128,
-    /// Part of the cancel fee that goes to the provider.
-    pub cancel_fee: u128,
+    /// Fee for capacity that was held ready and not used: the provider's.
+    pub capacity_fee: u128,
 }
 
 /// Why a call has no effect, named like the contract's error.
@@ -131,6 +136,9 @@ pub enum EscrowError {
     /// The running epoch is the last.
     #[error("NothingToShorten")]
     NothingToShorten,
+    /// The oracle can't void epochs.
+    #[error("OracleNeverVoids")]
+    OracleNeverVoids,
     /// No such epoch.
     #[error("EpochOutOfBounds")]
     EpochOutOfBounds,
@@ -158,6 +166,8 @@ pub struct Life {
     pub as_of: u64,
     /// The oracle said that no later statement follows.
     pub last: bool,
+    /// When it said so, Unix seconds; 0 before.
+    pub said_at: u64,
     /// Work whose money was collected.
     pub collected: Work,
     /// The lease is over.
@@ -179,6 +189,7 @@ impl Life {
             due: Work::ZERO,
             as_of: 0,
             last: false,
+            said_at: 0,
             collected: Work::ZERO,
             settled: false,
             booked: Booked::default(),
@@ -218,7 +229,9 @@ impl Life {
         self.credited = self.credited.max(work);
         self.due = self.due.max(said.due.min(rate.over(elapsed)));
         self.as_of = self.as_of.max(said.as_of);
-        self.last |= said.last && said.as_of == self.end;
+        if said.last && said.as_of == self.end && !self.last {
+            (self.last, self.said_at) = (true, now);
+        }
         Ok(before != *self)
     }
 
@@ -228,6 +241,9 @@ impl Life {
     /// Why the epoch can't be voided.
     pub fn void_epoch(&mut self, epoch: u32) -> Result<(), EscrowError> {
         self.open()?;
+        if !self.conditions.voids {
+            return Err(EscrowError::OracleNeverVoids);
+        }
         let ran = self.ran().checked_div(u64::from(self.conditions.epoch_length)).unwrap_or_default();
         if u64::from(epoch) >= ran {
             return Err(EscrowError::EpochOutOfBounds);
@@ -239,7 +255,7 @@ impl Life {
         self.bond = self.bond.saturating_sub(taken);
         let quarter = taken / 4;
         self.booked.challenger = self.booked.challenger.saturating_add(quarter);
-        self.booked.owner = self.booked.owner.saturating_add(taken.saturating_sub(quarter));
+        self.booked.holder = self.booked.holder.saturating_add(taken.saturating_sub(quarter));
         Ok(())
     }
 
@@ -275,7 +291,7 @@ impl Life {
     /// Why the lease can't be cancelled.
     pub fn cancel(&mut self, now: u64) -> Result<(), EscrowError> {
         self.shorten(now, Ending::Cancelled)?;
-        self.booked.owner = self.booked.owner.saturating_add(self.returned_at_once());
+        self.booked.holder = self.booked.holder.saturating_add(self.returned_at_once());
         self.settle_if_unstarted();
         Ok(())
     }
@@ -317,16 +333,13 @@ impl Life {
         }
     }
 
-    /// Payment freed by a cancellation, and the cancel fee that is set aside from it.
-    fn freed(&self) -> (u128, u128) {
+    /// What a cancellation returns at once: the payment that no credit can reach any more, less its
+    /// part of the fee.
+    #[must_use]
+    pub fn returned_at_once(&self) -> u128 {
         let Conditions { payment, rate, cancel_bps, .. } = self.conditions;
         let freed = returned(payment, rate, self.ran(), self.conditions.duration());
-        (freed, fee(freed, cancel_bps))
-    }
-
-    fn returned_at_once(&self) -> u128 {
-        let (freed, aside) = self.freed();
-        freed.saturating_sub(aside)
+        freed.saturating_sub(fee(freed, cancel_bps))
     }
 
     /// Ends the lease.
@@ -335,8 +348,9 @@ impl Life {
     /// [`EscrowError::NotSettleable`] if it is too early, or [`EscrowError::AlreadySettled`].
     pub fn settle(&mut self, now: u64) -> Result<(), EscrowError> {
         self.open()?;
-        let all_credited = self.credited >= self.conditions.committed();
-        let last_word = self.last && now >= self.end;
+        let all_credited = self.credited >= self.conditions.committed() && !self.conditions.voids;
+        // a higher statement in the block of the last word must not be lost
+        let last_word = self.last && now > self.said_at;
         let window_over = now >= self.end.saturating_add(u64::from(self.conditions.window));
         if !(all_credited || last_word || window_over) {
             return Err(EscrowError::NotSettleable);
@@ -345,44 +359,71 @@ impl Life {
         Ok(())
     }
 
+    const fn run(&self) -> Run {
+        Run { rate: self.conditions.rate, duration: self.conditions.duration(), ran: self.ran() }
+    }
+
+    /// Work that the provider was ready for and that was not asked for.
+    fn unasked(&self) -> Work {
+        let run = self.run();
+        let by_provider = self.ending == Some(Ending::Terminated);
+        if self.conditions.voids {
+            // work is due by agreement only there, so its absence says nothing
+            return if self.ending == Some(Ending::Cancelled) {
+                cut_off(self.credited, run)
+            } else {
+                Work::ZERO
+            };
+        }
+        let ready = if by_provider { run.promised() } else { run.committed() };
+        let asked = self.due.max(self.credited);
+        ready.saturating_sub(asked.min(ready))
+    }
+
+    /// Fee for capacity held ready: none to a provider that was short beyond the tolerance, and none
+    /// before the last word unless the lease never started.
+    fn capacity_fee(&self) -> u128 {
+        let Conditions { payment, cancel_bps, weight, .. } = self.conditions;
+        let is_short = missing(self.due, self.credited, weight.work()) != Work::ZERO;
+        if is_short || !(self.last || self.ran() == 0) {
+            return 0;
+        }
+        capacity_fee(payment, self.unasked(), self.conditions.committed(), cancel_bps)
+    }
+
     /// The amounts if the lease were settled now, including all earlier collections and refunds.
     #[must_use]
     pub fn settlement(&self) -> Settlement {
-        let Conditions { payment, bond_bps, fee_bps, rate, weight, .. } = self.conditions;
+        let Conditions { payment, bond_bps, fee_bps, weight, .. } = self.conditions;
         let locked = bond(payment, bond_bps);
         let committed = self.conditions.committed();
         let paid = released(payment, self.credited, committed);
         let fees = fee(paid, fee_bps);
-        let mut lost = slash(locked, self.due, self.credited, committed, weight.work());
-        let mut cancel_fee = 0;
-        match self.ending {
-            None => {}
-            Some(Ending::Cancelled) => cancel_fee = self.freed().1.min(paid),
-            Some(Ending::Terminated) => {
-                let ran = self.ran();
-                let cut = u64::from(self.conditions.duration()).saturating_sub(ran);
-                lost = lost.saturating_add(termination(locked, self.due, rate, ran, cut));
-            }
-        }
+        let lost = if self.ending == Some(Ending::Terminated) {
+            termination(locked, self.due, self.credited, self.run(), weight.work())
+        } else {
+            slash(locked, self.due, self.credited, committed, weight.work())
+        };
         let slashed = lost.min(self.bond);
+        let capacity_fee = self.capacity_fee();
         Settlement {
             provider: paid.saturating_sub(fees),
             fee: fees,
-            refund: payment.saturating_sub(paid).saturating_sub(cancel_fee),
+            refund: payment.saturating_sub(paid).saturating_sub(capacity_fee),
             slashed,
             bond: self.bond.saturating_sub(slashed),
-            cancel_fee,
+            capacity_fee,
         }
     }
 
     fn book_all(&mut self) {
         self.settled = true;
         self.book_credit();
-        let Settlement { refund, slashed, bond, cancel_fee, .. } = self.settlement();
+        let Settlement { refund, slashed, bond, capacity_fee, .. } = self.settlement();
         let early = if self.ending == Some(Ending::Cancelled) { self.returned_at_once() } else { 0 };
-        let to_owner = refund.saturating_sub(early).saturating_add(slashed);
-        self.booked.owner = self.booked.owner.saturating_add(to_owner);
-        self.booked.provider = self.booked.provider.saturating_add(bond).saturating_add(cancel_fee);
+        let to_holder = refund.saturating_sub(early).saturating_add(slashed);
+        self.booked.holder = self.booked.holder.saturating_add(to_holder);
+        self.booked.provider = self.booked.provider.saturating_add(bond).saturating_add(capacity_fee);
     }
 }
 
@@ -394,8 +435,8 @@ mod tests {
 
     fn conditions() -> impl Strategy<Value = Conditions> {
         let money = (0..=u128::MAX, 0u16..=10_000, 0u16..=10_000, 0u16..=300);
-        (money, 1u64..1 << 50, 1u32..=86_400, 1u32..=300).prop_map(
-            |((payment, bond_bps, cancel_bps, fee_bps), rate, epoch_length, epochs)| Conditions {
+        (money, 1u64..1 << 50, 1u32..=86_400, 1u32..=300, any::<bool>()).prop_map(
+            |((payment, bond_bps, cancel_bps, fee_bps), rate, epoch_length, epochs, voids)| Conditions {
                 payment,
                 bond_bps,
                 cancel_bps: cancel_bps.min(bond_bps),
@@ -406,6 +447,7 @@ mod tests {
                 epoch_length,
                 epochs,
                 window: 1_000,
+                voids,
             },
         )
     }
@@ -446,7 +488,7 @@ mod tests {
                 let before = life.booked;
                 happen(&mut life, &mut now, event);
                 prop_assert!(life.booked.total() <= terms.payment + bonded);
-                prop_assert!(life.booked.provider >= before.provider && life.booked.owner >= before.owner);
+                prop_assert!(life.booked.provider >= before.provider && life.booked.holder >= before.holder);
             }
             let _ = life.settle(u64::MAX);
             prop_assert!(life.settled);
@@ -480,6 +522,7 @@ mod tests {
             epoch_length: 100,
             epochs: 10,
             window: 500,
+            voids: false,
         }
     }
 
@@ -490,7 +533,7 @@ mod tests {
         // return, less the 12,500 set aside
         life.cancel(1_250).unwrap();
         assert_eq!(life.end, 1_300);
-        assert_eq!(life.booked.owner, 612_500);
+        assert_eq!(life.booked.holder, 612_500);
         // the work due in three epochs is credited: 300,000 of the payment
         let said = StatementFigures {
             as_of: 1_300,
@@ -499,14 +542,16 @@ mod tests {
             last: true,
         };
         assert_eq!(life.credit(1_400, &said), Ok(true));
-        life.settle(1_400).unwrap();
+        assert_eq!(life.settle(1_400), Err(EscrowError::NotSettleable), "in the block of the last word");
+        life.settle(1_401).unwrap();
+        // seven epochs were not asked for: two percent of 700,000
         let all =
-            Booked { provider: 297_000 + 200_000 + 12_500, owner: 687_500, payee: 3_000, challenger: 0 };
+            Booked { provider: 297_000 + 200_000 + 14_000, holder: 686_000, payee: 3_000, challenger: 0 };
         assert_eq!(life.booked, all);
     }
 
     #[test]
-    fn a_provider_who_leaves_half_way_loses_half_of_the_bond() {
+    fn a_provider_who_leaves_half_way_pays_half_of_what_vanishing_would_cost() {
         let mut life = Life::rented(example());
         life.terminate(1_499).unwrap();
         let said = StatementFigures {
@@ -516,8 +561,9 @@ mod tests {
             last: true,
         };
         life.credit(1_500, &said).unwrap();
-        life.settle(1_500).unwrap();
+        life.settle(1_501).unwrap();
+        // five more epochs of the same would be short by 500 less a tolerance of 50: 90,000
         let split = life.settlement();
-        assert_eq!((split.refund, split.slashed, split.bond), (500_000, 100_000, 100_000));
+        assert_eq!((split.refund, split.slashed, split.bond), (500_000, 45_000, 155_000));
     }
 }

@@ -8,8 +8,8 @@
 
 use alloy_primitives::{U256, keccak256};
 use hashlease_escrow_model::{
-    Conditions, Ending, EscrowError, Life, StatementFigures, bond, credit_cap, epoch_pay, fee, payment,
-    released, returned, slash, termination, tolerance,
+    Conditions, Ending, EscrowError, Life, StatementFigures, bond, credit_cap, epoch_pay, fee, missing,
+    payment, released, returned, slash, tolerance,
 };
 use hashlease_primitives::{HashRate, SettlementWeight, Work};
 use serde_json::{Value, json};
@@ -85,7 +85,6 @@ fn amounts() {
         let rate = HashRate::capped(draw.bits(96 - 22).max(1));
         let committed = rate.over(u64::from(duration));
         let ran = u64::try_from(draw.below(u128::from(duration) + 1)).unwrap();
-        let cut = u64::from(duration) - ran;
         let due = Work::capped(draw.below(rate.over(ran).hashes() + 1));
         let credited = Work::capped(draw.below(committed.hashes() + 1));
         let weight = SettlementWeight::of_lease(rate, epoch_length, duration);
@@ -114,7 +113,7 @@ fn amounts() {
             tolerance(due, w).hashes(),
             slash(money, due, credited, committed, w),
             returned(money, rate, ran, duration),
-            termination(money, due, rate, ran, cut),
+            missing(due, credited, w).hashes(),
             epoch_pay(money, epochs.max(1)),
         ]));
     }
@@ -139,7 +138,7 @@ fn amounts() {
         "tolerance",
         "slash",
         "returned",
-        "termination",
+        "missing",
         "epochPay",
     ];
     let text = serde_json::to_string(&json!({ "columns": columns, "rows": rows })).unwrap();
@@ -149,6 +148,7 @@ fn amounts() {
 // ------------------------------------------------------------------ whole lives
 
 const RENTED_AT: u64 = 1_760_000_000;
+const NOTICE: u64 = 60;
 const WINDOW: u32 = 172_800;
 const FEE_BPS: u16 = 100;
 
@@ -178,6 +178,7 @@ fn outcome(result: Result<bool, EscrowError>) -> u128 {
             EscrowError::NothingToShorten => 9,
             EscrowError::EpochOutOfBounds => 10,
             EscrowError::EpochIsVoid => 11,
+            EscrowError::OracleNeverVoids => 12,
         },
     }
 }
@@ -187,13 +188,13 @@ fn conditions(draw: &mut Draw) -> (Conditions, u128) {
     loop {
         let epoch_length = u32::try_from(draw.below(86_341) + 60).unwrap();
         let most = (2_592_000 / epoch_length).min(40);
-        let epochs = u32::try_from(draw.below(most.into()) + 1).unwrap();
+        let epochs = u32::try_from(draw.below(most.into()) + 2).unwrap().min(2_592_000 / epoch_length);
         let duration = epoch_length * epochs;
         let rate = HashRate::capped(draw.bits(70));
         let price = draw.bits(120);
         let bond_bps = u16::try_from(if draw.one_in(4) { 0 } else { draw.below(10_001) }).unwrap();
         let cancel_bps = u16::try_from(draw.below(u128::from(bond_bps) + 1)).unwrap();
-        let start = RENTED_AT + u64::try_from(draw.below(80_000)).unwrap();
+        let start = RENTED_AT + NOTICE + u64::try_from(draw.below(80_000)).unwrap();
         let (Some(weight), Some(paid)) =
             (SettlementWeight::of_lease(rate, epoch_length, duration), payment(price, rate, duration))
         else {
@@ -216,6 +217,7 @@ fn conditions(draw: &mut Draw) -> (Conditions, u128) {
             epoch_length,
             epochs,
             window: WINDOW,
+            voids: draw.one_in(2),
         };
         return (terms, price);
     }
@@ -273,7 +275,7 @@ fn life(seed: &str) -> Value {
         let booked = life.booked;
         steps.extend([u128::from(now)].into_iter().chain(tried).chain([
             booked.provider,
-            booked.owner,
+            booked.holder,
             booked.payee,
             booked.challenger,
             life.credited.hashes(),
@@ -297,6 +299,7 @@ fn life(seed: &str) -> Value {
             terms.epoch_length.into(),
             terms.epochs.into(),
             terms.weight.log2().into(),
+            terms.voids.into(),
         ]),
         "steps": numbers(steps),
     })
@@ -306,13 +309,15 @@ fn life(seed: &str) -> Value {
 fn lines(lives: &[Value]) -> String {
     let head = json!({
         "rentedAt": RENTED_AT,
+        "notice": NOTICE,
         "window": WINDOW,
         "feeBps": FEE_BPS,
         "termsColumns": [
             "price", "payment", "bondBps", "cancelBps", "rate", "start", "epochLength", "epochs", "weightLog2",
+            "voids",
         ],
         "stepColumns": [
-            "now", "what", "a", "b", "c", "d", "outcome", "provider", "owner", "payee", "challenger", "credited",
+            "now", "what", "a", "b", "c", "d", "outcome", "provider", "holder", "payee", "challenger", "credited",
             "due", "asOf", "end", "ending", "last", "settled", "bond",
         ],
     });
@@ -343,7 +348,7 @@ fn whole_lives() {
     for what in 1..=6 {
         assert!(steps.iter().any(|step| step[1] == what && step[6] == 1), "event {what} never succeeds");
     }
-    for refusal in 2..=11 {
+    for refusal in 2..=12 {
         assert!(steps.iter().any(|step| step[6] == refusal), "refusal {refusal} never seen");
     }
     if let Ok(count) = std::env::var("HASHLEASE_LIVES") {

@@ -59,6 +59,8 @@ pub struct Lease {
     pub collected: Work,
     /// The oracle said that no later statement follows.
     pub last: bool,
+    /// When it said so; 0 before. The lease can be settled from the next block on.
+    pub last_at: UnixSeconds,
     /// The lease is closed for good.
     pub settled: bool,
 }

@@ -19,11 +19,13 @@ alloy_sol_types::sol! {
         uint40 minDuration;
         uint40 maxDuration;
         uint32 notice;
+        uint40 latestEnd;
         uint16 bondBps;
         uint16 cancelBps;
         uint32 oracle;
         address jobSigner;
-        bytes32 nodeKey;
+        address taker;
+        bytes32 boxKey;
         uint40 expiry;
         uint256 counter;
         uint256 salt;

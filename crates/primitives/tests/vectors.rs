@@ -69,11 +69,13 @@ fn offer() -> Value {
         minDuration: U40::from(3_600u64),
         maxDuration: U40::from(2_592_000u64),
         notice: 600,
+        latestEnd: U40::from(1_790_000_000u64),
         bondBps: 2_000,
         cancelBps: 200,
         oracle: 1,
         jobSigner: Address::repeat_byte(0x15),
-        nodeKey: B256::repeat_byte(0x25),
+        taker: Address::repeat_byte(0x35),
+        boxKey: B256::repeat_byte(0x25),
         expiry: U40::from(1_800_000_000u64),
         counter: U256::from(3),
         salt: U256::MAX,
@@ -89,11 +91,13 @@ fn offer() -> Value {
         "minDuration": typed.minDuration.to_string(),
         "maxDuration": typed.maxDuration.to_string(),
         "notice": typed.notice.to_string(),
+        "latestEnd": typed.latestEnd.to_string(),
         "bondBps": typed.bondBps.to_string(),
         "cancelBps": typed.cancelBps.to_string(),
         "oracle": typed.oracle.to_string(),
         "jobSigner": typed.jobSigner,
-        "nodeKey": typed.nodeKey,
+        "taker": typed.taker,
+        "boxKey": typed.boxKey,
         "expiry": typed.expiry.to_string(),
         "counter": typed.counter.to_string(),
         "salt": typed.salt.to_string(),
@@ -296,8 +300,9 @@ fn the_types_are_those_of_the_design() {
         (
             "Offer",
             "Offer(address provider,uint8 algorithm,address token,uint128 price,uint96 hashRate,uint96 minHashRate,\
-             uint32 epochLength,uint40 minDuration,uint40 maxDuration,uint32 notice,uint16 bondBps,uint16 cancelBps,\
-             uint32 oracle,address jobSigner,bytes32 nodeKey,uint40 expiry,uint256 counter,uint256 salt)",
+             uint32 epochLength,uint40 minDuration,uint40 maxDuration,uint32 notice,uint40 latestEnd,uint16 bondBps,\
+             uint16 cancelBps,uint32 oracle,address jobSigner,address taker,bytes32 boxKey,uint40 expiry,\
+             uint256 counter,uint256 salt)",
         ),
         (
             "Job",

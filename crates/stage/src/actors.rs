@@ -124,11 +124,13 @@ impl Actors {
             minDuration: U40::from(duration),
             maxDuration: U40::from(duration),
             notice: 0,
+            latestEnd: U40::ZERO,
             bondBps: wanted.bond_bps,
             cancelBps: 0,
             oracle: oracle_id,
             jobSigner: Address::ZERO,
-            nodeKey: self.node_key.public().into(),
+            taker: Address::ZERO,
+            boxKey: self.node_key.public().into(),
             expiry: U40::saturating_from(now.plus(3_600).get()),
             counter: U256::ZERO,
             salt: U256::from_be_bytes(rand::random::<[u8; 32]>()),
@@ -185,10 +187,23 @@ impl Actors {
         let Deployment { escrow, token, .. } = *chain.deployment();
         let amount = chain.balance(key.address(), token).await?;
         if !amount.is_zero() {
-            let call = LeaseEscrow::withdrawCall { token, to: key.address(), amount };
+            let call = LeaseEscrow::withdrawCall { token, to: key.address(), amount: amount.saturating_to() };
             Sender::new(chain.clone(), key.clone()).call(escrow, &call).await?;
         }
         Ok(amount)
+    }
+
+    /// The renter claims all that a lease holds for its holder.
+    ///
+    /// # Errors
+    /// Errors of the chain.
+    pub async fn claim(&self, chain: &Chain, lease: LeaseId) -> Result<()> {
+        let sender = Sender::new(chain.clone(), self.renter.clone());
+        let call = LeaseEscrow::claimCall { leases: vec![U256::from(lease.0)], to: sender.address() };
+        if chain.escrow().lease(U256::from(lease.0)).call().await?.held != 0 {
+            sender.call(chain.deployment().escrow, &call).await?;
+        }
+        Ok(())
     }
 }
 
@@ -205,11 +220,13 @@ fn binding(offer: typed::Offer) -> LeaseEscrow::Offer {
         minDuration: offer.minDuration,
         maxDuration: offer.maxDuration,
         notice: offer.notice,
+        latestEnd: offer.latestEnd,
         bondBps: offer.bondBps,
         cancelBps: offer.cancelBps,
         oracle: offer.oracle,
         jobSigner: offer.jobSigner,
-        nodeKey: offer.nodeKey,
+        taker: offer.taker,
+        boxKey: offer.boxKey,
         expiry: offer.expiry,
         counter: offer.counter,
         salt: offer.salt,

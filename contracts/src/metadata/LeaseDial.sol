@@ -3,9 +3,9 @@ pragma solidity ^0.8.30;
 
 import {Status} from "contracts/src/interfaces/ILeaseLens.sol";
 import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
-import {Human} from "contracts/src/libraries/Human.sol";
 import {Facts, LeaseState} from "contracts/src/libraries/LeaseState.sol";
-import {ShareField} from "contracts/src/libraries/ShareField.sol";
+import {Human} from "contracts/src/metadata/Human.sol";
+import {ShareField} from "contracts/src/metadata/ShareField.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibString} from "solady/utils/LibString.sol";
 

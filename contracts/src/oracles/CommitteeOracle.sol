@@ -62,7 +62,7 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
         // forwarded as received: re-encoding would cost as much as a slot for each statement
         bytes memory data =
             abi.encodePacked(ILeaseEscrow.credit.selector, uint256(0x20), statements.length, _raw(statements));
-        // `credit` returns nothing
+        // what each entry did is in the escrow's events
         // slither-disable-next-line unused-return
         LibCall.callContract(escrow, data);
     }
@@ -70,7 +70,7 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
     /// @inheritdoc ICommitteeOracle
     function postRoot(bytes32 root, bytes calldata signatures) external {
         _checkSignatures(rootDigest(root), signatures);
-        if (postedAt[root] != 0) return;
+        // the signatures were just checked under the keys of today, so a later posting is as good
         postedAt[root] = block.timestamp;
         emit RootPosted(root);
     }
@@ -85,6 +85,8 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
         require(statement.asOf <= posted, StatementAfterRoot(statement.asOf, posted));
         Statement[] memory statements = new Statement[](1);
         statements[0] = statement;
+        // the same
+        // slither-disable-next-line unused-return
         ILeaseEscrow(escrow).credit(statements);
     }
 

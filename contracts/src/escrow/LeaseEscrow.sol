@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Balances} from "contracts/src/Balances.sol";
-import {LeaseLife} from "contracts/src/LeaseLife.sol";
-import {LeaseToken} from "contracts/src/LeaseToken.sol";
+import {Balances} from "contracts/src/escrow/Balances.sol";
+import {LeaseLife} from "contracts/src/escrow/LeaseLife.sol";
+import {LeaseToken} from "contracts/src/escrow/LeaseToken.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Admission, ENDING_AS_RENTED, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Admission, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
 import {Schedule, ScheduleLib} from "contracts/src/libraries/Packed.sol";
@@ -33,7 +33,8 @@ contract LeaseEscrow is LeaseLife, EIP712 {
     ) external payable nonReentrant returns (uint256 id) {
         bytes32 hash = _checkOffer(offer, signature, proof);
         _checkRequest(offer, request);
-        Admission memory admitted = REGISTRY.admit(offer, request.hashRate, request.duration);
+        Admission memory admitted =
+            REGISTRY.admit(offer, request.hashRate, request.start, request.duration, request.jobSigner);
         require(admitted.payment <= request.maxPayment, PaymentAboveMaximum(request.maxPayment, admitted.payment));
         _fill(hash, offer, request.hashRate);
         _debit(offer.provider, offer.token, admitted.bond);
@@ -41,7 +42,7 @@ contract LeaseEscrow is LeaseLife, EIP712 {
 
         id = ++_leaseCount;
         _meters[id].schedule = _schedule(offer, request, admitted.weightLog2);
-        _funds[id] = Funds({payment: admitted.payment, bond: admitted.bond});
+        _funds[id] = Funds({payment: admitted.payment, held: 0});
         _particulars[id] = Particulars({
             jobSigner: request.jobSigner,
             provider: _sellerNumber(offer.provider),
@@ -49,7 +50,6 @@ contract LeaseEscrow is LeaseLife, EIP712 {
             cancelBps: offer.cancelBps,
             bondBps: offer.bondBps
         });
-        if (request.continues != 0) renewedBy[request.continues] = id;
         _mint(request.recipient, id);
         emit Rented(id, offer.provider, request.jobSigner, hash, msg.sender, request.recipient, request.continues);
         _logBoxes(id, request.nodeBox, request.gatewayBox);
@@ -61,9 +61,9 @@ contract LeaseEscrow is LeaseLife, EIP712 {
     function _schedule(Offer calldata offer, RentRequest calldata request, uint8 weightLog2)
         private
         pure
-        returns (Schedule)
+        returns (Schedule schedule)
     {
-        return ScheduleLib.pack({
+        schedule = ScheduleLib.pack({
             rate_: request.hashRate,
             start_: request.start,
             end_: request.start + request.duration,
@@ -73,6 +73,7 @@ contract LeaseEscrow is LeaseLife, EIP712 {
             weightLog2_: weightLog2,
             algorithm_: offer.algorithm
         });
+        if (offer.jobSigner != address(0)) schedule = schedule.dictateSigner();
     }
 
     /// @dev Checks expiry, counter and signature; `Registry.admit` checks the terms.
@@ -93,55 +94,53 @@ contract LeaseEscrow is LeaseLife, EIP712 {
 
     function _checkRequest(Offer calldata offer, RentRequest calldata request) private view {
         require(request.recipient != address(0), RecipientIsZero());
+        require(offer.taker == address(0) || offer.taker == msg.sender, TakerMismatch(offer.taker, msg.sender));
         require(
             request.jobSigner != address(0) && (offer.jobSigner == address(0) || offer.jobSigner == request.jobSigner),
             JobSignerMismatch(offer.jobSigner, request.jobSigner)
         );
         uint256 earliest = block.timestamp + offer.notice;
         uint256 latest = earliest + MAX_AHEAD;
-        if (request.continues != 0) {
-            // the same provider goes on for the same renter, at no higher rate: no notice needed
-            Schedule old = _scheduleOf(request.continues);
-            require(
-                _providers[_particulars[request.continues].provider] == offer.provider
-                    && ownerOf(request.continues) == request.recipient
-                    && _isApprovedOrOwner(msg.sender, request.continues) && request.hashRate <= old.rate()
-                    && offer.algorithm == old.algorithm() && old.ending() == ENDING_AS_RENTED
-                    && block.timestamp >= old.start(),
-                NotARenewal(request.continues)
-            );
-            uint256 by = renewedBy[request.continues];
-            require(by == 0, AlreadyRenewed(request.continues, by));
-            require(request.start == old.end(), StartOutOfBounds(old.end(), old.end(), request.start));
-            earliest = block.timestamp;
-        }
         require(request.start >= earliest && request.start <= latest, StartOutOfBounds(earliest, latest, request.start));
+        if (request.continues != 0) _checkRenewal(request.continues, offer, request);
+    }
+
+    /// @dev The same provider goes on for the same renter, from where the old lease ends.
+    function _checkRenewal(uint256 old, Offer calldata offer, RentRequest calldata request) private view {
+        uint256 end = _scheduleOf(old).end();
+        require(request.start == end, StartOutOfBounds(end, end, request.start));
+        require(
+            _providers[_particulars[old].provider] == offer.provider && ownerOf(old) == request.recipient
+                && _isApprovedOrOwner(msg.sender, old),
+            NotARenewal(old)
+        );
     }
 
     /// @dev Expects a checked offer whose struct hash is `hash`.
     function _fill(bytes32 hash, Offer calldata offer, uint96 hashRate) private {
         require(hashRate >= offer.minHashRate, HashRateBelowMinimum(offer.minHashRate, hashRate));
-        uint96 used = filled[hash];
+        uint96 used = _filled[hash];
         require(used != CANCELLED, OfferIsCancelled(hash));
         // a signed rate never shrinks, and no fill exceeds it
         uint96 remaining = offer.hashRate - used;
         require(hashRate <= remaining, OfferExhausted(remaining, hashRate));
-        filled[hash] = used + hashRate;
+        _filled[hash] = used + hashRate;
     }
 
     /// @dev Adds to the pair's exposure and returns the token's number. The pair's first lease
     /// assigns the number and pins the oracle.
     function _expose(uint32 oracleId, address token, Admission memory admitted) private returns (uint24 number) {
-        Pair memory pair = _pairs[oracleId][token];
+        Pair storage pair = _pairs[oracleId][token];
         uint256 exposed = uint256(pair.exposure) + admitted.payment + admitted.bond;
         require(exposed <= admitted.exposureCap, ExposureCapExceeded(admitted.exposureCap, exposed));
         number = pair.token;
         if (number == 0) {
             number = _tokenNumber(token);
+            pair.token = number;
             _pinOracle(oracleId);
         }
         // an exposure cap has 128 bits
-        _pairs[oracleId][token] = Pair({exposure: Fits.u128(exposed), token: number});
+        pair.exposure = Fits.u128(exposed);
     }
 
     function _tokenNumber(address token) private returns (uint24 number) {
@@ -154,10 +153,11 @@ contract LeaseEscrow is LeaseLife, EIP712 {
     }
 
     function _sellerNumber(address provider) private returns (uint40 number) {
-        number = _sellers[provider].number;
+        Seller storage seller = _sellers[provider];
+        number = seller.number;
         if (number == 0) {
             number = ++_providerCount;
-            _sellers[provider].number = number;
+            seller.number = number;
             _providers[number] = provider;
         }
     }
@@ -165,8 +165,9 @@ contract LeaseEscrow is LeaseLife, EIP712 {
     function _pinOracle(uint32 id) private {
         if (_oracles[id].account != address(0)) return;
         Oracle memory o = REGISTRY.oracle(id);
-        _oracles[id] = PinnedOracle({account: o.account, window: o.window, payee: o.payee, feeBps: o.feeBps});
-        emit OraclePinned(id, o.account, o.window, o.feeBps, o.payee);
+        _oracles[id] =
+            PinnedOracle({account: o.account, window: o.window, voids: o.voids, payee: o.payee, feeBps: o.feeBps});
+        emit OraclePinned(id, o.account, o.window, o.voids, o.feeBps, o.payee);
     }
 
     // ---------------------------------------------------------------- cancelling offers
@@ -181,7 +182,7 @@ contract LeaseEscrow is LeaseLife, EIP712 {
     function cancelOffer(Offer calldata offer) external {
         require(msg.sender == offer.provider, NotOfferProvider(offer.provider, msg.sender));
         bytes32 hash = OfferLib.hash(offer);
-        filled[hash] = CANCELLED;
+        _filled[hash] = CANCELLED;
         emit OfferCancelled(msg.sender, hash);
     }
 

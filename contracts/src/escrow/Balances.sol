@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {LeaseStorage} from "contracts/src/LeaseStorage.sol";
+import {Guard} from "contracts/src/escrow/Guard.sol";
+import {LeaseStorage} from "contracts/src/escrow/LeaseStorage.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Purse} from "contracts/src/libraries/Packed.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
-import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 interface IPermit {
@@ -21,10 +21,11 @@ interface IWrappedNative {
 }
 
 /// @title Money in and out
-/// @notice `liabilities` counts every base unit that arrives at once. A unit that leaves stops
-/// counting when its account is reconciled, so `liabilities` is never less than what is owed, and a
-/// withdrawal writes one slot of this contract.
-abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
+/// @notice `liabilities` counts every base unit that arrives at once. A unit that is withdrawn
+/// stops counting when its account is reconciled (what a lease held, when it is claimed), so
+/// `liabilities` is never less than what is owed, and a withdrawal writes one slot of this
+/// contract.
+abstract contract Balances is LeaseStorage, Guard {
     /// @dev Gas share of a call in a lenient batch; above what any call here needs with a token of
     /// usual cost.
     uint256 private constant MIN_SHARE = 300_000;
@@ -38,16 +39,17 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
 
     /// @dev Only unwrapping sends native currency here.
     receive() external payable {
-        require(msg.sender == wrappedNative, NotWrappedNative(msg.sender));
+        require(msg.sender == _wrappedNative, NotWrappedNative(msg.sender));
     }
 
     // ---------------------------------------------------------------- in
 
     /// @inheritdoc ILeaseEscrow
     function deposit(address token, uint256 amount) external payable nonReentrant {
-        require(REGISTRY.isTokenListed(token), TokenNotListed(token));
         _owe(token, amount);
         _book(msg.sender, token, amount);
+        // bonds are locked out of it, so nobody else may push it out
+        if (!_sellers[msg.sender].keepsBalance) _keepBalance(true);
         emit Deposited(msg.sender, token, amount);
         _pull(token, amount);
     }
@@ -76,11 +78,11 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     }
 
     /// @dev Copies the address from the registry when it is first needed and keeps it.
-    function _native() private returns (address token) {
-        token = wrappedNative;
+    function _native() internal returns (address token) {
+        token = _wrappedNative;
         if (token == address(0)) {
             token = REGISTRY.wrappedNative();
-            wrappedNative = token;
+            _wrappedNative = token;
         }
     }
 
@@ -95,17 +97,17 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     // ---------------------------------------------------------------- out
 
     /// @inheritdoc ILeaseEscrow
-    function withdraw(address token, address to, uint256 amount) external nonReentrant {
+    function withdraw(address token, address to, uint128 amount) external nonReentrant {
         _debitWithdrawal(msg.sender, token, to, amount);
-        SafeTransferLib.safeTransfer(token, to, amount);
+        _send(token, to, amount);
     }
 
     /// @inheritdoc ILeaseEscrow
     function withdrawFor(address token, address account) external nonReentrant {
         require(msg.sender == account || !_sellers[account].keepsBalance, BalanceIsKept(account));
-        uint256 amount = _purses[account][token].balance();
+        uint256 amount = _purses[account][token].purse.balance();
         _debitWithdrawal(account, token, account, amount);
-        SafeTransferLib.safeTransfer(token, account, amount);
+        _send(token, account, amount);
     }
 
     /// @inheritdoc ILeaseEscrow
@@ -113,35 +115,56 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
         address token = _native();
         require(token != address(0), NativeNotTaken(token));
         _debitWithdrawal(msg.sender, token, to, amount);
-        IWrappedNative(token).withdraw(amount);
-        SafeTransferLib.safeTransferETH(to, amount);
+        _sendNative(token, to, amount);
     }
 
     /// @inheritdoc ILeaseEscrow
     function keepBalance(bool kept) external {
+        _keepBalance(kept);
+    }
+
+    function _keepBalance(bool kept) private {
         _sellers[msg.sender].keepsBalance = kept;
         emit BalanceKept(msg.sender, kept);
     }
 
-    /// @dev The caller pays `amount` out to `to` afterwards.
+    /// @dev The caller sends `amount` to `to` afterwards.
     function _debitWithdrawal(address account, address token, address to, uint256 amount) private {
-        require(to != address(0) && to != address(this), InvalidRecipient(to));
-        Purse purse = _purses[account][token];
+        _checkRecipient(to);
+        PurseSlot storage slot = _purses[account][token];
+        Purse purse = slot.purse;
         require(purse.balance() >= amount, InsufficientBalance(purse.balance(), amount));
-        _purses[account][token] = purse.withdraw(amount);
+        slot.purse = purse.withdraw(amount);
         emit Withdrawn(account, token, to, amount);
     }
 
+    function _checkRecipient(address to) internal view {
+        require(to != address(0) && to != address(this), InvalidRecipient(to));
+    }
+
+    /// @dev Nothing else leaves the escrow but surplus. Callers book first.
+    function _send(address token, address to, uint256 amount) internal {
+        SafeTransferLib.safeTransfer(token, to, amount);
+    }
+
+    function _sendNative(address token, address to, uint256 amount) internal {
+        IWrappedNative(token).withdraw(amount);
+        SafeTransferLib.safeTransferETH(to, amount);
+    }
+
     function _debit(address account, address token, uint256 amount) internal {
-        Purse purse = _purses[account][token];
+        PurseSlot storage slot = _purses[account][token];
+        Purse purse = slot.purse;
         require(purse.balance() >= amount, InsufficientBalance(purse.balance(), amount));
-        _purses[account][token] = purse.debit(amount);
+        slot.purse = purse.debit(amount);
     }
 
     /// @dev Expects `amount` to be counted in `liabilities` already, which keeps a balance within
     /// 128 bits.
     function _book(address account, address token, uint256 amount) internal {
-        if (amount != 0) _purses[account][token] = _purses[account][token].book(amount);
+        if (amount == 0) return;
+        PurseSlot storage slot = _purses[account][token];
+        slot.purse = slot.purse.book(amount);
     }
 
     // ---------------------------------------------------------------- surplus
@@ -150,9 +173,9 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     function reconcile(address token, address[] calldata accounts) external nonReentrant {
         uint256 owed = liabilities[token];
         for (uint256 i; i < accounts.length; ++i) {
-            Purse purse = _purses[accounts[i]][token];
-            owed -= purse.withdrawn();
-            _purses[accounts[i]][token] = purse.reconcile();
+            PurseSlot storage slot = _purses[accounts[i]][token];
+            owed -= slot.purse.withdrawn();
+            slot.purse = slot.purse.reconcile();
         }
         liabilities[token] = owed;
         emit Reconciled(token, owed);
@@ -195,9 +218,5 @@ abstract contract Balances is LeaseStorage, ReentrancyGuardTransient {
     /// @inheritdoc ILeaseEscrow
     function registry() external view returns (address) {
         return address(REGISTRY);
-    }
-
-    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
-        return false;
     }
 }

@@ -3,13 +3,17 @@ pragma solidity ^0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
-import {Admission, Bounds, Offer, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Admission, Bounds, Limits, Offer, Oracle, Registration} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 
+interface IHasRegistry {
+    function registry() external view returns (address);
+}
+
 /// @title What new leases may use
-/// @notice The escrow asks it at renting and depositing, for the treasury, and once for the wrapped
-/// native currency. Of a registered oracle only `listed` ever changes.
+/// @notice The escrow asks it at renting, for the treasury, and once for the wrapped native
+/// currency. Of a registered oracle only `listed` ever changes.
 contract Registry is IRegistry, AccessManaged {
     uint16 private constant MAX_FEE_BPS = 300;
     uint16 private constant MAX_BPS = 10_000;
@@ -20,8 +24,11 @@ contract Registry is IRegistry, AccessManaged {
     uint32 private immutable MAX_DURATION;
     uint32 private immutable MIN_EPOCH;
     uint32 private immutable MAX_EPOCH;
+    uint32 private immutable MIN_EPOCHS;
+    uint32 private immutable MIN_NOTICE;
     uint32 private immutable MAX_NOTICE;
     uint32 private immutable MIN_WINDOW;
+    uint32 private immutable MIN_VOIDING_WINDOW;
     uint32 private immutable MAX_WINDOW;
 
     /// @inheritdoc IRegistry
@@ -34,8 +41,7 @@ contract Registry is IRegistry, AccessManaged {
     address public treasury;
     /// @inheritdoc IRegistry
     mapping(address token => bool) public isTokenListed;
-    /// @inheritdoc IRegistry
-    mapping(uint32 oracle => mapping(address token => uint128)) public exposureCap;
+    mapping(uint32 oracle => mapping(address token => Limits)) private _limits;
     mapping(uint32 id => Oracle) private _oracles;
     mapping(address account => uint32) private _oracleOf;
 
@@ -46,37 +52,62 @@ contract Registry is IRegistry, AccessManaged {
         // the escrow stores an epoch's length in 24 bits and an end in 40
         require(
             b.minEpoch != 0 && b.minEpoch <= b.maxEpoch && b.maxEpoch <= type(uint24).max && b.minDuration >= b.minEpoch
-                && b.minDuration <= b.maxDuration && b.minWindow <= b.maxWindow,
+                && b.minDuration <= b.maxDuration && b.minEpochs != 0 && b.minEpochs <= MAX_EPOCHS
+                && b.minNotice <= b.maxNotice && b.minWindow <= b.minVoidingWindow && b.minVoidingWindow <= b.maxWindow,
             BadBounds()
         );
         MIN_DURATION = b.minDuration;
         MAX_DURATION = b.maxDuration;
         MIN_EPOCH = b.minEpoch;
         MAX_EPOCH = b.maxEpoch;
+        MIN_EPOCHS = b.minEpochs;
+        MIN_NOTICE = b.minNotice;
         MAX_NOTICE = b.maxNotice;
         MIN_WINDOW = b.minWindow;
+        MIN_VOIDING_WINDOW = b.minVoidingWindow;
         MAX_WINDOW = b.maxWindow;
     }
 
     // ---------------------------------------------------------------- governor
 
     /// @inheritdoc IRegistry
-    function registerOracle(address account, uint32 window, uint16 feeBps, address payee)
-        external
-        restricted
-        returns (uint32 id)
-    {
-        require(account != address(0) && payee != address(0), ZeroAddress());
-        require(_oracleOf[account] == 0, AlreadyRegistered(account));
-        require(window >= MIN_WINDOW && window <= MAX_WINDOW, WindowOutOfBounds(MIN_WINDOW, MAX_WINDOW, window));
-        require(feeBps <= MAX_FEE_BPS, FeeOutOfBounds(MAX_FEE_BPS, feeBps));
+    function registerOracle(Registration calldata r) external restricted returns (uint32 id) {
+        require(r.account != address(0) && r.payee != address(0), ZeroAddress());
+        require(_oracleOf[r.account] == 0, AlreadyRegistered(r.account));
+        uint32 shortest = r.voids ? MIN_VOIDING_WINDOW : MIN_WINDOW;
+        require(r.window >= shortest && r.window <= MAX_WINDOW, WindowOutOfBounds(shortest, MAX_WINDOW, r.window));
+        require(r.feeBps <= MAX_FEE_BPS, FeeOutOfBounds(MAX_FEE_BPS, r.feeBps));
+        require(r.algorithms != 0, NoAlgorithms());
+        require(r.algorithms & 1 == 0, AlgorithmZero());
+        require(r.minBondBps <= MAX_BPS, BondBpsOutOfBounds(MAX_BPS, r.minBondBps));
+        require(!_isEscrow(r.payee), PayeeIsEscrow());
         // a lease stores 16 bits of the id
         require(oracleCount < type(uint16).max, TooManyOracles());
         id = ++oracleCount;
-        _oracleOf[account] = id;
-        _oracles[id] = Oracle({account: account, window: window, feeBps: feeBps, payee: payee, listed: true});
-        emit OracleRegistered(id, account, window, feeBps, payee);
+        _oracleOf[r.account] = id;
+        _oracles[id] = Oracle({
+            account: r.account,
+            window: r.window,
+            feeBps: r.feeBps,
+            voids: r.voids,
+            payee: r.payee,
+            algorithms: r.algorithms,
+            latestEnd: r.latestEnd,
+            minBondBps: r.minBondBps,
+            listed: true
+        });
+        emit OracleRegistered(id, r.account, r);
         emit OracleListed(id, true);
+    }
+
+    /// @dev Whether the account is an escrow of this registry.
+    function _isEscrow(address account) private view returns (bool) {
+        if (account.code.length == 0) return false;
+        try IHasRegistry(account).registry() returns (address registry) {
+            return registry == address(this);
+        } catch {
+            return false;
+        }
     }
 
     /// @inheritdoc IRegistry
@@ -94,10 +125,10 @@ contract Registry is IRegistry, AccessManaged {
     }
 
     /// @inheritdoc IRegistry
-    function setExposureCap(uint32 oracleId, address token, uint128 cap) external restricted {
+    function setLimits(uint32 oracleId, address token, Limits calldata limits_) external restricted {
         require(_oracles[oracleId].account != address(0), OracleNotListed(oracleId));
-        exposureCap[oracleId][token] = cap;
-        emit ExposureCapSet(oracleId, token, cap);
+        _limits[oracleId][token] = limits_;
+        emit LimitsSet(oracleId, token, limits_.exposureCap, limits_.leastPayment);
     }
 
     /// @inheritdoc IRegistry
@@ -133,7 +164,8 @@ contract Registry is IRegistry, AccessManaged {
     // ---------------------------------------------------------------- admission
 
     /// @inheritdoc IRegistry
-    function admit(Offer calldata offer, uint96 hashRate, uint32 duration)
+    /// @dev No rule needs the job signer yet; a later registry may, and the escrow can't change.
+    function admit(Offer calldata offer, uint96 hashRate, uint40 start, uint32 duration, address)
         external
         view
         returns (Admission memory admitted)
@@ -141,30 +173,50 @@ contract Registry is IRegistry, AccessManaged {
         require(block.timestamp >= pausedUntil, RentingPaused(pausedUntil));
         _checkOffer(offer);
         _checkDuration(offer, duration);
+        _checkOracle(offer, uint256(start) + duration);
         uint256 committed = uint256(hashRate) * duration;
         require(committed <= type(uint96).max, WorkOverflow(committed));
         (uint256 log2, uint256 smallest) = LeaseMath.weightLog2(hashRate, offer.epochLength, duration);
         require(smallest != 0, LeaseTooSmall(committed));
         uint256 payment = LeaseMath.payment(offer.price, committed);
         require(payment <= type(uint128).max, PaymentOverflow(payment));
+        Limits memory limit = _limits[offer.oracle][offer.token];
+        require(payment >= limit.leastPayment, PaymentBelowLeast(limit.leastPayment, payment));
         // payment checked above; bond ≤ payment; log2 of a uint96 fits uint8
         admitted.payment = Fits.u128(payment);
         admitted.bond = Fits.u128(LeaseMath.portion(payment, offer.bondBps));
         admitted.weightLog2 = Fits.u8(log2);
-        admitted.exposureCap = exposureCap[offer.oracle][offer.token];
+        admitted.exposureCap = limit.exposureCap;
     }
 
     function _checkOffer(Offer calldata offer) private view {
-        require(offer.algorithm != 0 && offer.algorithm <= 4, UnknownAlgorithm(offer.algorithm));
         require(isTokenListed[offer.token], TokenNotListed(offer.token));
-        require(_oracles[offer.oracle].listed, OracleNotListed(offer.oracle));
         require(
             offer.epochLength >= MIN_EPOCH && offer.epochLength <= MAX_EPOCH,
             EpochLengthOutOfBounds(MIN_EPOCH, MAX_EPOCH, offer.epochLength)
         );
-        require(offer.notice <= MAX_NOTICE, NoticeOutOfBounds(MAX_NOTICE, offer.notice));
+        require(
+            offer.notice >= MIN_NOTICE && offer.notice <= MAX_NOTICE,
+            NoticeOutOfBounds(MIN_NOTICE, MAX_NOTICE, offer.notice)
+        );
         require(offer.bondBps <= MAX_BPS, BondBpsOutOfBounds(MAX_BPS, offer.bondBps));
         require(offer.cancelBps <= offer.bondBps, CancelBpsOutOfBounds(offer.bondBps, offer.cancelBps));
+    }
+
+    /// @dev What the oracle can serve: read from the slot of `listed`.
+    function _checkOracle(Offer calldata offer, uint256 end) private view {
+        Oracle storage o = _oracles[offer.oracle];
+        (bool listed, uint256 algorithms, uint256 latest, uint16 least) =
+            (o.listed, o.algorithms, o.latestEnd, o.minBondBps);
+        require(listed, OracleNotListed(offer.oracle));
+        // numbers from 32 on have no bit
+        require(
+            offer.algorithm < 32 && algorithms >> offer.algorithm & 1 == 1,
+            AlgorithmNotServed(offer.oracle, offer.algorithm)
+        );
+        require(latest == 0 || end <= latest, EndAfterOraclesLatest(latest, end));
+        require(offer.latestEnd == 0 || end <= offer.latestEnd, EndAfterOffersLatest(offer.latestEnd, end));
+        require(offer.bondBps >= least, BondBelowOraclesLeast(least, offer.bondBps));
     }
 
     function _checkDuration(Offer calldata offer, uint32 duration) private view {
@@ -173,6 +225,7 @@ contract Registry is IRegistry, AccessManaged {
         require(duration >= shortest && duration <= longest, DurationOutOfBounds(shortest, longest, duration));
         require(duration % offer.epochLength == 0, DurationNotWholeEpochs(offer.epochLength, duration));
         uint256 epochs = duration / offer.epochLength;
+        require(epochs >= MIN_EPOCHS, TooFewEpochs(MIN_EPOCHS, epochs));
         require(epochs <= MAX_EPOCHS, TooManyEpochs(MAX_EPOCHS, epochs));
     }
 
@@ -184,14 +237,22 @@ contract Registry is IRegistry, AccessManaged {
     }
 
     /// @inheritdoc IRegistry
+    function limits(uint32 oracleId, address token) external view returns (Limits memory) {
+        return _limits[oracleId][token];
+    }
+
+    /// @inheritdoc IRegistry
     function bounds() external view returns (Bounds memory) {
         return Bounds({
             minDuration: MIN_DURATION,
             maxDuration: MAX_DURATION,
             minEpoch: MIN_EPOCH,
             maxEpoch: MAX_EPOCH,
+            minEpochs: MIN_EPOCHS,
+            minNotice: MIN_NOTICE,
             maxNotice: MAX_NOTICE,
             minWindow: MIN_WINDOW,
+            minVoidingWindow: MIN_VOIDING_WINDOW,
             maxWindow: MAX_WINDOW
         });
     }

@@ -5,10 +5,10 @@ import {ILeaseDescriptor} from "contracts/src/interfaces/ILeaseDescriptor.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Status} from "contracts/src/interfaces/ILeaseLens.sol";
 import {ENDING_CANCELLED, ENDING_TERMINATED, Lease} from "contracts/src/interfaces/LeaseTypes.sol";
-import {Human} from "contracts/src/libraries/Human.sol";
-import {LeasePicture} from "contracts/src/libraries/LeasePicture.sol";
 import {Facts, LeaseState} from "contracts/src/libraries/LeaseState.sol";
-import {TokenLabel} from "contracts/src/libraries/TokenLabel.sol";
+import {Human} from "contracts/src/metadata/Human.sol";
+import {LeasePicture} from "contracts/src/metadata/LeasePicture.sol";
+import {TokenLabel} from "contracts/src/metadata/TokenLabel.sol";
 import {Base64} from "solady/utils/Base64.sol";
 import {LibString} from "solady/utils/LibString.sol";
 

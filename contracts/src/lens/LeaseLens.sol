@@ -12,29 +12,25 @@ import {
     OfferQuery,
     OfferView,
     OracleView,
-    Settlement,
+    SettlementView,
     TokenState
 } from "contracts/src/interfaces/ILeaseLens.sol";
 import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
-import {
-    Admission,
-    ENDING_CANCELLED,
-    ENDING_TERMINATED,
-    Lease,
-    Offer,
-    Oracle
-} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Admission, Lease, Limits, Offer} from "contracts/src/interfaces/LeaseTypes.sol";
+import {EscrowSlots} from "contracts/src/libraries/EscrowSlots.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
-import {TokenLabel} from "contracts/src/libraries/TokenLabel.sol";
+import {Progress, Purse, Schedule} from "contracts/src/libraries/Packed.sol";
+import {Settlement, Split, Stakes} from "contracts/src/libraries/Settlement.sol";
+import {TokenLabel} from "contracts/src/metadata/TokenLabel.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {MetadataReaderLib} from "solady/utils/MetadataReaderLib.sol";
 
 /// @title Reads for pages and nodes
-/// @notice No state, no rights. Predictions use the escrow's own formulas.
+/// @notice No state, no rights. `Settlement` is the escrow's own arithmetic.
 contract LeaseLens is ILeaseLens {
     uint96 private constant CANCELLED = type(uint96).max;
     /// @dev Gas that one token may burn in a call about many.
@@ -88,40 +84,69 @@ contract LeaseLens is ILeaseLens {
         v.oracle = ILeaseEscrow(escrow).pinnedOracle(v.lease.oracle);
         v.settleAfter = uint256(v.lease.end) + v.oracle.window;
         v.released = LeaseMath.released(v.lease.payment, v.lease.credited, v.committed);
-        if (v.lease.settled) return v;
-        (v.collectable, v.collectableFee) = _collectable(v);
         v.settlement = _settlement(v);
+        (v.collectable, v.collectableFee) = (v.settlement.amount, v.settlement.fee);
     }
 
-    /// @dev Mirrors `LeaseLife._collect`.
-    function _collectable(LeaseView memory v) private pure returns (uint256 amount, uint256 fee) {
-        uint256 earlier = LeaseMath.released(v.lease.payment, v.lease.collectedWork, v.committed);
-        uint256 feeBps = v.oracle.feeBps;
-        fee = LeaseMath.portion(v.released, feeBps) - LeaseMath.portion(earlier, feeBps);
-        amount = v.released - earlier - fee;
-    }
-
-    /// @dev Mirrors `LeaseLife._settle`.
-    function _settlement(LeaseView memory v) private view returns (Settlement memory s) {
+    function _settlement(LeaseView memory v) private view returns (SettlementView memory s) {
         Lease memory l = v.lease;
-        if (l.credited < v.committed) s.from = l.last ? l.end : v.settleAfter;
-        s.possible = block.timestamp >= s.from;
-        (s.amount, s.fee) = (v.collectable, v.collectableFee);
-
-        uint256 locked = LeaseMath.portion(l.payment, l.bondBps);
-        uint256 ran = l.end - l.start;
-        s.refund = l.payment - v.released;
-        s.slashed = LeaseMath.slash(locked, l.due, l.credited, v.committed, l.weightLog2);
-        if (l.ending == ENDING_CANCELLED) {
-            uint256 returned = LeaseMath.returned(l.payment, l.rate, ran, v.committed);
-            uint256 fee = LeaseMath.portion(returned, l.cancelBps);
-            s.cancelFee = FixedPointMathLib.min(fee, v.released);
-            s.refund -= returned - fee + s.cancelFee;
-        } else if (l.ending == ENDING_TERMINATED) {
-            s.slashed += LeaseMath.termination(locked, l.due, l.rate, ran, l.duration - ran);
+        Schedule schedule = Schedule.wrap(_word(EscrowSlots.schedule(v.id)));
+        Progress progress = Progress.wrap(_word(EscrowSlots.progress(v.id)));
+        Split memory split =
+            Settlement.split(schedule, progress, Stakes(l.payment, l.bondBps, l.cancelBps, v.oracle.voids));
+        (s.refund, s.slashed) = (split.refund, split.slashed);
+        (s.bond, s.capacityFee) = (split.bond, split.fee);
+        (s.amount, s.fee) = Settlement.collection(schedule, l.payment, l.credited, l.collectedWork, v.oracle.feeBps);
+        if (l.settled) return s;
+        if (v.oracle.voids || l.credited < v.committed) {
+            s.from = l.lastAt != 0 ? FixedPointMathLib.min(uint256(l.lastAt) + 1, v.settleAfter) : v.settleAfter;
         }
-        s.slashed = FixedPointMathLib.min(s.slashed, l.bond);
-        s.bond = l.bond - s.slashed;
+        s.possible = block.timestamp >= s.from;
+    }
+
+    // -------------------------------------------------------- what the escrow has no getter for
+
+    /// @dev A word of the escrow's storage.
+    function _word(bytes32 slot) private view returns (uint256) {
+        bytes32[] memory slots = new bytes32[](1);
+        slots[0] = slot;
+        return uint256(ILeaseEscrow(escrow).extsload(slots)[0]);
+    }
+
+    /// @inheritdoc ILeaseLens
+    function isVoid(uint256 id, uint32 epoch) external view returns (bool) {
+        return _word(EscrowSlots.void(id, epoch >> 8)) >> (epoch & 0xff) & 1 == 1;
+    }
+
+    /// @inheritdoc ILeaseLens
+    function keepsBalance(address account) external view returns (bool) {
+        return _word(EscrowSlots.seller(account)) >> 248 != 0;
+    }
+
+    /// @inheritdoc ILeaseLens
+    function unreconciled(address account, address token) public view returns (uint256) {
+        return Purse.wrap(_word(EscrowSlots.purse(account, token))).withdrawn();
+    }
+
+    /// @inheritdoc ILeaseLens
+    function filled(bytes32 hash) public view returns (uint96) {
+        // the slot has nothing else
+        return Fits.u96(_word(EscrowSlots.filled(hash)));
+    }
+
+    /// @inheritdoc ILeaseLens
+    function counter(address provider) public view returns (uint256) {
+        return _word(EscrowSlots.seller(provider)) << 8 >> 48;
+    }
+
+    /// @inheritdoc ILeaseLens
+    function exposure(uint32 oracle, address token) public view returns (uint256) {
+        return uint128(_word(EscrowSlots.pair(oracle, token)));
+    }
+
+    /// @inheritdoc ILeaseLens
+    function wrappedNative() external view returns (address) {
+        return address(uint160(_word(EscrowSlots.leaseCount()) >> 96));
     }
 
     // ---------------------------------------------------------------- accounts
@@ -134,7 +159,7 @@ contract LeaseLens is ILeaseLens {
             holdings[i] = Holding({
                 token: token,
                 escrowed: ILeaseEscrow(escrow).balance(account, token),
-                unreconciled: ILeaseEscrow(escrow).unreconciled(account, token),
+                unreconciled: unreconciled(account, token),
                 wallet: _ask(token, abi.encodeCall(IERC20.balanceOf, (account))),
                 allowance: _ask(token, abi.encodeCall(IERC20.allowance, (account, escrow)))
             });
@@ -159,14 +184,16 @@ contract LeaseLens is ILeaseLens {
     function _offer(OfferQuery calldata query) private view returns (OfferView memory v) {
         Offer calldata offer = query.offer;
         v.hash = OfferLib.hash(offer);
-        v.filled = ILeaseEscrow(escrow).filled(v.hash);
+        v.filled = filled(v.hash);
         v.cancelled = v.filled == CANCELLED;
         v.remaining = v.cancelled ? 0 : offer.hashRate - v.filled;
-        v.counterMatches = ILeaseEscrow(escrow).counter(offer.provider) == offer.counter;
+        v.counterMatches = counter(offer.provider) == offer.counter;
         v.expired = block.timestamp > offer.expiry;
         v.deposited = ILeaseEscrow(escrow).balance(offer.provider, offer.token);
-        v.exposed = ILeaseEscrow(escrow).exposure(offer.oracle, offer.token);
-        try REGISTRY.admit(offer, query.hashRate, query.duration) returns (Admission memory admission) {
+        v.exposed = exposure(offer.oracle, offer.token);
+        try REGISTRY.admit(offer, query.hashRate, query.start, query.duration, query.jobSigner) returns (
+            Admission memory admission
+        ) {
             (v.admitted, v.admission) = (true, admission);
         } catch (bytes memory reason) {
             v.reason = reason;
@@ -236,10 +263,11 @@ contract LeaseLens is ILeaseLens {
         s.liabilities = ILeaseEscrow(escrow).liabilities(token);
         s.held = _ask(token, abi.encodeCall(IERC20.balanceOf, (escrow)));
         uint32 count = REGISTRY.oracleCount();
-        (s.caps, s.exposures) = (new uint128[](count), new uint256[](count));
+        (s.caps, s.leastPayments, s.exposures) = (new uint128[](count), new uint128[](count), new uint256[](count));
         for (uint32 id = 1; id <= count; ++id) {
-            s.caps[id - 1] = REGISTRY.exposureCap(id, token);
-            s.exposures[id - 1] = ILeaseEscrow(escrow).exposure(id, token);
+            Limits memory limits = REGISTRY.limits(id, token);
+            (s.caps[id - 1], s.leastPayments[id - 1]) = (limits.exposureCap, limits.leastPayment);
+            s.exposures[id - 1] = exposure(id, token);
         }
     }
 }

@@ -12,9 +12,9 @@ import {
     ENDING_TERMINATED,
     Lease
 } from "contracts/src/interfaces/LeaseTypes.sol";
-import {Human} from "contracts/src/libraries/Human.sol";
-import {LeaseDial} from "contracts/src/libraries/LeaseDial.sol";
 import {Facts, LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {Human} from "contracts/src/metadata/Human.sol";
+import {LeaseDial} from "contracts/src/metadata/LeaseDial.sol";
 import {DateTimeLib} from "solady/utils/DateTimeLib.sol";
 import {DynamicBufferLib} from "solady/utils/DynamicBufferLib.sol";
 import {LibString} from "solady/utils/LibString.sol";
