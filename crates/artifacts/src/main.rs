@@ -72,7 +72,8 @@ fn strangers(folder: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        let is_known = name.strip_suffix(".json").is_some_and(|name| CONTRACTS.iter().any(|(of, _)| *of == name));
+        let is_known =
+            name.strip_suffix(".json").is_some_and(|name| CONTRACTS.iter().any(|(of, _)| *of == name));
         if !is_known && name != "README.md" {
             found.push(name);
         }

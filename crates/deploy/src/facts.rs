@@ -65,9 +65,8 @@ impl Facts {
         let native = self.wrapped_native.iter().map(|address| ("wrapped_native", address.as_str()));
         let token = |token: &Token| token.address.is_some();
         let tokens = self.tokens.iter().filter(move |one| token(one));
-        native.chain(
-            tokens.map(|token| (token.symbol.as_str(), token.address.as_deref().unwrap_or_default())),
-        )
+        native
+            .chain(tokens.map(|token| (token.symbol.as_str(), token.address.as_deref().unwrap_or_default())))
     }
 }
 

@@ -273,7 +273,11 @@ mod tests {
             ("HASHLEASE_COMMITTEE_THRESHOLD", "two", "a whole number from 1 to 3, got two"),
             ("HASHLEASE_ORACLE_PAYEE", &zero, "an address other than zero"),
             ("HASHLEASE_ORACLE_PAYEE", "0x12", "an address (0x and 40 hex digits, checksum right), got 0x12"),
-            ("HASHLEASE_ORACLE_PAYEE", wrong_checksum, "an address (0x and 40 hex digits, checksum right), got 0xA0b8"),
+            (
+                "HASHLEASE_ORACLE_PAYEE",
+                wrong_checksum,
+                "an address (0x and 40 hex digits, checksum right), got 0xA0b8",
+            ),
             ("HASHLEASE_ORACLE_WINDOW", "86399", "a whole number from 86400 to 2592000, got 86399"),
             ("HASHLEASE_ORACLE_WINDOW", "2592001", "a whole number from 86400 to 2592000, got 2592001"),
             ("HASHLEASE_ORACLE_FEE_BPS", "301", "a whole number from 0 to 300, got 301"),

@@ -1,8 +1,6 @@
 //! What is asked for: told at once where it is senseless, and never other than what is registered.
 
-use crate::stand::{
-    DEPLOYER, EVIL, GOVERNOR, OTHER_DEPLOYER, SEPOLIA, Stand, handed_over,
-};
+use crate::stand::{DEPLOYER, EVIL, GOVERNOR, OTHER_DEPLOYER, SEPOLIA, Stand, handed_over};
 use alloy_primitives::Address;
 use anyhow::{Result, ensure};
 use hashlease_deploy::{Place, Request, deploy, preflight, problems};
@@ -98,9 +96,15 @@ async fn the_command_checks_deploys_and_writes() -> Result<()> {
     tokio::task::block_in_place(|| deploy(&stand.tools, &stand.environment(), &request))?;
     stand.is_sound().await?;
     let folder = stand.file().with_extension("");
-    for name in
-        ["AccessManager", "CommitteeOracle", "Directory", "LeaseDescriptor", "LeaseEscrow", "LeaseLens", "Registry"]
-    {
+    for name in [
+        "AccessManager",
+        "CommitteeOracle",
+        "Directory",
+        "LeaseDescriptor",
+        "LeaseEscrow",
+        "LeaseLens",
+        "Registry",
+    ] {
         let input = fs::read_to_string(folder.join(format!("{name}.json")))?;
         let input: serde_json::Value = serde_json::from_str(&input)?;
         ensure!(input["settings"]["viaIR"] == true && input["sources"].is_object(), "{name}");
@@ -146,7 +150,9 @@ async fn only_a_run_that_sends_writes_and_never_over_a_deployment_that_exists() 
     let escrow = stand.deployment()?.escrow;
     stand.set("HASHLEASE_ORACLE_PAYEE", escrow.to_string());
     let (done, said) = stand.deploy().await?;
-    let told = format!("HASHLEASE_ORACLE_PAYEE: expected an account outside of the deployment, got LeaseEscrow {escrow}");
+    let told = format!(
+        "HASHLEASE_ORACLE_PAYEE: expected an account outside of the deployment, got LeaseEscrow {escrow}"
+    );
     ensure!(!done && said.contains(&told), "{said}");
     Ok(())
 }
@@ -158,7 +164,11 @@ async fn a_registration_that_differs_from_what_is_asked_fails() -> Result<()> {
     let changes = [
         ("HASHLEASE_ORACLE_WINDOW", "86400".to_owned(), "172800, with which"),
         ("HASHLEASE_ORACLE_FEE_BPS", "300".to_owned(), "100, with which"),
-        ("HASHLEASE_ORACLE_PAYEE", EVIL.to_string(), "0x1111111111111111111111111111111111111111, with which"),
+        (
+            "HASHLEASE_ORACLE_PAYEE",
+            EVIL.to_string(),
+            "0x1111111111111111111111111111111111111111, with which",
+        ),
         ("HASHLEASE_ORACLE_ALGORITHMS", "sha256d".to_owned(), "sha256d, scrypt, ethash, etchash, with which"),
         ("HASHLEASE_ORACLE_LATEST_END", "4000000000".to_owned(), "0, with which"),
         ("HASHLEASE_ORACLE_MIN_BOND_BPS", "1".to_owned(), "0, with which"),
@@ -170,8 +180,12 @@ async fn a_registration_that_differs_from_what_is_asked_fails() -> Result<()> {
     let (done, said) = stand.deploy().await?;
     ensure!(!done, "{said}");
     for (name, value, expected) in &changes {
-        let line = told(&said).into_iter().find(|line| line.starts_with(&format!("{name}: expected {expected}")));
-        ensure!(line.is_some_and(|line| line.ends_with(&format!("got {value}"))), "{name}: {expected}\n{said}");
+        let line =
+            told(&said).into_iter().find(|line| line.starts_with(&format!("{name}: expected {expected}")));
+        ensure!(
+            line.is_some_and(|line| line.ends_with(&format!("got {value}"))),
+            "{name}: {expected}\n{said}"
+        );
     }
     ensure!(before == stand.written()?);
     Ok(())

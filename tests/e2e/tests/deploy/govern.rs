@@ -51,13 +51,17 @@ async fn a_call_is_planned_announced_and_put_into_effect_two_days_later() -> Res
     let before = stand.written()?;
     let list = ["listToken(address,bool)", &TOKEN.to_string(), "true"];
     let nonce = stand.anvil.rpc("eth_getTransactionCount", json!([GOVERNOR, "latest"])).await?;
-    stand.takes("plan", &list, "New leases may be paid in 0x7777777777777777777777777777777777777777.").await?;
+    stand
+        .takes("plan", &list, "New leases may be paid in 0x7777777777777777777777777777777777777777.")
+        .await?;
     stand.takes("plan", &list, "It can take effect 48 hours after it was scheduled.").await?;
     stand.takes("plan", &list, "schedule 0x").await?;
     ensure!(nonce == stand.anvil.rpc("eth_getTransactionCount", json!([GOVERNOR, "latest"])).await?);
     stand.refuses("execute", GOVERNOR, &list, "it is not scheduled").await?;
     stand.refuses("cancel", GOVERNOR, &list, "nothing to cancel").await?;
-    stand.refuses("schedule", EVIL, &list, "pass --sender 0x1212121212121212121212121212121212121212").await?;
+    stand
+        .refuses("schedule", EVIL, &list, "pass --sender 0x1212121212121212121212121212121212121212")
+        .await?;
     stand.refuses("enact", GOVERNOR, &list, "expected plan, schedule, execute or cancel, got enact").await?;
     stand.takes("schedule", &list, "Scheduled.").await?;
     stand.refuses("schedule", GOVERNOR, &list, "it is scheduled already").await?;
@@ -83,7 +87,9 @@ async fn every_decision_takes_effect_and_the_check_expects_it() -> Result<()> {
     let (token, oracle) = (TOKEN.to_string(), ORACLE.to_string());
     stand.set("HASHLEASE_ORACLE_WINDOW", "86400");
     let register = ["registerVoidingOracle(address)", &oracle];
-    stand.refuses("plan", GOVERNOR, &register, "expected a whole number from 691200 to 2592000, got 86400").await?;
+    stand
+        .refuses("plan", GOVERNOR, &register, "expected a whole number from 691200 to 2592000, got 86400")
+        .await?;
     stand.set("HASHLEASE_ORACLE_WINDOW", "");
     stand.set("HASHLEASE_ORACLE_ALGORITHMS", "sha256d");
     stand.takes("schedule", &register, "An oracle that can void epochs is registered").await?;
@@ -93,7 +99,9 @@ async fn every_decision_takes_effect_and_the_check_expects_it() -> Result<()> {
     stand.takes("execute", &register, "algorithms sha256d, window 691200 s, latest end none").await?;
     stand.refuses("plan", GOVERNOR, &register, "it is registered as oracle 2, for good").await?;
     stand.decides(&limits, "may hold 1000 base units (now 0 base units)").await?;
-    stand.decides(&["listOracle(uint32,bool)", "1", "false"], "New leases may no longer pin oracle 1").await?;
+    stand
+        .decides(&["listOracle(uint32,bool)", "1", "false"], "New leases may no longer pin oracle 1")
+        .await?;
     let usdc = "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238";
     stand.decides(&["listToken(address,bool)", usdc, "false"], "may no longer be paid in").await?;
     stand.decides(&["setTreasury(address)", &oracle], "Surplus goes to 0x8888").await?;

@@ -182,8 +182,12 @@ impl Stand {
 
     /// `schedule(address target, bytes data, uint48 when)` with the shortest delay.
     pub(crate) async fn announce(&self, to: Address, data: &[u8]) -> Result<bool> {
-        self.send(GOVERNOR, self.deployment()?.access_manager, &wrapped("schedule(address,bytes,uint48)", to, data))
-            .await
+        self.send(
+            GOVERNOR,
+            self.deployment()?.access_manager,
+            &wrapped("schedule(address,bytes,uint48)", to, data),
+        )
+        .await
     }
 
     /// What the governor can do without the script: announce, wait, and do.
