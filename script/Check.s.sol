@@ -350,8 +350,14 @@ contract Check is Plan, DeploymentFile {
         if (ready == 0 || !_isNew(abi.encode("scheduled", log.topics[1]))) return;
         (,, address target, bytes memory data) = abi.decode(log.data, (uint48, address, address, bytes));
         console2.log("note   the governor has scheduled, from this time on:", ready);
-        console2.log("      ", target == address(_registry) ? _function(bytes4(data)) : vm.toString(target));
+        console2.log("      ", target == address(_registry) ? _function(_selector(data)) : vm.toString(target));
         console2.log("      ", vm.toString(data));
+    }
+
+    function _selector(bytes memory data) private pure returns (bytes4) {
+        // the arguments follow it
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return bytes4(data);
     }
 
     function _toRole(bytes32 topic) private pure returns (uint64) {

@@ -10,6 +10,7 @@ import {
     Registration
 } from "contracts/src/interfaces/LeaseTypes.sol";
 import {Chains} from "script/Chains.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
 /// @title What the environment asks for
 /// @notice Every variable is read here, and everything that is wrong with them is told at once.
@@ -82,16 +83,13 @@ abstract contract Settings is Chains {
         uint256 shortest = voids ? b.minVoidingWindow : b.minWindow;
         r.voids = voids;
         r.payee = _address("HASHLEASE_ORACLE_PAYEE");
-        // the bounds keep each number within its type
-        // forge-lint: disable-next-line(unsafe-typecast)
-        r.window = uint32(_number("HASHLEASE_ORACLE_WINDOW", voids ? "691200" : "172800", shortest, b.maxWindow));
-        // forge-lint: disable-next-line(unsafe-typecast)
-        r.feeBps = uint16(_number("HASHLEASE_ORACLE_FEE_BPS", "100", 0, MAX_FEE_BPS));
+        r.window = SafeCastLib.toUint32(
+            _number("HASHLEASE_ORACLE_WINDOW", voids ? "691200" : "172800", shortest, b.maxWindow)
+        );
+        r.feeBps = SafeCastLib.toUint16(_number("HASHLEASE_ORACLE_FEE_BPS", "100", 0, MAX_FEE_BPS));
         r.algorithms = _algorithms("HASHLEASE_ORACLE_ALGORITHMS");
-        // forge-lint: disable-next-line(unsafe-typecast)
-        r.latestEnd = uint40(_number("HASHLEASE_ORACLE_LATEST_END", "0", 0, type(uint40).max));
-        // forge-lint: disable-next-line(unsafe-typecast)
-        r.minBondBps = uint16(_number("HASHLEASE_ORACLE_MIN_BOND_BPS", "0", 0, MAX_BPS));
+        r.latestEnd = SafeCastLib.toUint40(_number("HASHLEASE_ORACLE_LATEST_END", "0", 0, type(uint40).max));
+        r.minBondBps = SafeCastLib.toUint16(_number("HASHLEASE_ORACLE_MIN_BOND_BPS", "0", 0, MAX_BPS));
         if (r.latestEnd != 0 && r.latestEnd <= block.timestamp) {
             _wrong("HASHLEASE_ORACLE_LATEST_END", "0 or a time to come", vm.toString(r.latestEnd));
         }
