@@ -8,10 +8,10 @@ use hashlease_stage::DEPLOY;
 use serde_json::json;
 use std::{fs, time::SystemTime};
 
-/// Lines in which the script or the preflight says what is wrong.
+/// Lines in which the script says what is wrong, out of its error: a trace has them too.
 fn told(said: &str) -> Vec<&str> {
-    let lines = said.lines().map(|line| line.trim_start_matches("Error: script failed: "));
-    lines.filter(|line| line.contains(": expected ") && line.contains(", got ")).collect()
+    let (_, error) = said.split_once("Error: script failed: ").unwrap_or_default();
+    error.lines().filter(|line| line.contains(": expected ") && line.contains(", got ")).collect()
 }
 
 #[tokio::test]
