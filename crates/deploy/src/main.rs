@@ -9,12 +9,12 @@ use std::process::ExitCode;
 
 /// Deploys the contracts, or whatever is missing of them.
 ///
-/// Checks the variables `HASHLEASE_*` (`script/Settings.sol` lists them) and the chain first, in a
+/// Checks the variables `HASHLEASE_*` (docs/deploying.md lists them) and the chain first, in a
 /// second; then compiles, and shows what would be sent. With `--broadcast` it sends it, compares
 /// the chain with what was asked, and writes the file of the deployment and the inputs for
 /// explorers into `script/deployments`. Run it again after an interruption.
 #[derive(Parser)]
-#[command(name = "cargo xtask deploy")]
+#[command(name = "cargo xtask deploy", bin_name = "cargo xtask deploy")]
 struct Args {
     /// URL of the chain's RPC endpoint.
     #[arg(long, value_name = "URL")]
