@@ -1,12 +1,13 @@
 //! What is asked for: told at once where it is senseless, and never other than what is registered.
 
 use crate::stand::{DEPLOYER, EVIL, GOVERNOR, OTHER_DEPLOYER, SEPOLIA, Stand, handed_over};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, hex, keccak256};
 use anyhow::{Result, ensure};
 use hashlease_deploy::{Place, Request, deploy, preflight, problems};
 use hashlease_stage::DEPLOY;
-use serde_json::json;
-use std::{fs, time::SystemTime};
+use serde_json::{Value, json};
+use std::{fs, process::Stdio, time::SystemTime};
+use tokio::process::Command;
 
 /// Lines in which the script says what is wrong, out of its error: a trace has them too.
 fn told(said: &str) -> Vec<&str> {
@@ -106,9 +107,10 @@ async fn the_command_checks_deploys_and_writes() -> Result<()> {
         "Registry",
     ] {
         let input = fs::read_to_string(folder.join(format!("{name}.json")))?;
-        let input: serde_json::Value = serde_json::from_str(&input)?;
+        let input: Value = serde_json::from_str(&input)?;
         ensure!(input["settings"]["viaIR"] == true && input["sources"].is_object(), "{name}");
     }
+    compiles_to_the_deployed_code(&stand, "Registry").await?;
     // the contract's own address is known from the file
     let escrow = stand.deployment()?.escrow.to_string();
     stand.set("HASHLEASE_ORACLE_PAYEE", escrow.as_str());
@@ -119,6 +121,24 @@ async fn the_command_checks_deploys_and_writes() -> Result<()> {
     request.rpc_url = "http://127.0.0.1:9".into();
     let wrong = ask(&stand, &request).unwrap_err().to_string();
     ensure!(wrong.contains(&told) && wrong.contains("--rpc-url http://127.0.0.1:9"), "{wrong}");
+    Ok(())
+}
+
+/// Compiled alone, as an explorer does it, the input gives the code that was deployed.
+async fn compiles_to_the_deployed_code(stand: &Stand, name: &str) -> Result<()> {
+    let input = fs::File::open(stand.file().with_extension("").join(format!("{name}.json")))?;
+    let mut solc = Command::new("node");
+    solc.args(["contracts/tools/solc.js", "--standard-json"]).current_dir(stand.tools.root());
+    let output = solc.stdin(Stdio::from(input)).output().await?;
+    let output: Value = serde_json::from_slice(&output.stdout)?;
+    let contracts = output["contracts"].as_object().unwrap();
+    let compiled = contracts.values().find_map(|file| file.get(name)).unwrap();
+    let mut code = hex::decode(compiled["evm"]["bytecode"]["object"].as_str().unwrap())?;
+    let written = stand.written()?;
+    let (_, entry) = written.split_once(&format!("[contracts.{name}]")).unwrap();
+    let field = |key: &str| entry.split_once(&format!("\n{key} = \"")).unwrap().1.split_once('"').unwrap().0;
+    code.extend(hex::decode(field("constructor_arguments"))?);
+    ensure!(keccak256(code).to_string() == field("initcode_hash"), "{name}: other code");
     Ok(())
 }
 
