@@ -54,7 +54,7 @@ contract Deploy is Plan, DeploymentFile {
         _record(p, asked, found);
     }
 
-    // ---------------------------------------------------------------- checking, before anything is sent
+    // ---------------------------------------------------------------- checking
 
     function _asked(Parts memory p) private returns (Asked memory asked) {
         asked.oracle = _registration(false);
