@@ -2,60 +2,170 @@
 pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {ALGORITHM_ETCHASH, ALGORITHM_SHA256D, Limits, Registration} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Limits, Oracle, Registration} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Registry} from "contracts/src/registry/Registry.sol";
 import {console2} from "forge-std/console2.sol";
 import {DemoToken} from "script/DemoToken.sol";
+import {DeploymentFile} from "script/DeploymentFile.sol";
 import {Plan} from "script/Plan.sol";
-import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
 /// @title Deploys everything, or whatever is missing
 /// @notice Run it again after an interruption, for a new token in `script/chains`, or for a further
-/// committee: it leaves existing contracts alone. Reads from the environment
-/// `HASHLEASE_COMMITTEE_OWNERS`, `HASHLEASE_COMMITTEE_KEYS` (comma-separated addresses),
-/// `HASHLEASE_COMMITTEE_THRESHOLD`, `HASHLEASE_ORACLE_WINDOW` (seconds, default 48 h),
-/// `HASHLEASE_ORACLE_FEE_BPS` (default 100), `HASHLEASE_ORACLE_PAYEE`; on public chains also
-/// `HASHLEASE_GOVERNOR` (gets the AccessManager with a timelock of two days), `HASHLEASE_GUARDIAN`
-/// (may pause renting), `HASHLEASE_TREASURY`, which on a local chain default to the sender. Writes
-/// `script/deployments/<chain id>.toml`, or `<HASHLEASE_DEPLOYMENT_NAME>.toml`.
-contract Deploy is Plan {
-    /// @notice Accounts that get rights.
-    struct People {
-        address governor;
-        address guardian;
-        address treasury;
-        address payee;
+/// committee: it leaves existing contracts alone. `Settings` lists the variables that it reads.
+/// The governor gets the AccessManager with a timelock of two days, and the guardian may pause
+/// renting. A run that sends transactions writes the deployment's file.
+contract Deploy is Plan, DeploymentFile {
+    /// @notice All that was asked for.
+    struct Asked {
+        Registration oracle;
+        People people;
+        ChainFacts facts;
+    }
+
+    /// @notice What was there before this run.
+    struct Found {
+        uint256 height;
+        bool hasManager;
+        bool isHandedOver;
     }
 
     function run() external {
-        uint256 firstBlock = block.number;
+        Found memory found;
+        found.height = _height();
         Parts memory p = _parts(msg.sender, _committee());
-        ChainFacts memory facts = _chainFacts();
-        People memory people = _people();
+        found.hasManager = p.manager.at.code.length != 0;
+        found.isHandedOver = found.hasManager && !_isAdmin(p.manager.at, msg.sender);
+        Asked memory asked = _asked(p);
+        _checkChain(asked.facts);
+        _checkAccounts(p, asked);
+        if (p.registry.at.code.length != 0) _checkRegistered(Registry(p.registry.at), asked);
+        if (found.isHandedOver) _checkGovernor(p.manager.at, asked.people.governor);
+        _tellProblems();
+        _keepDeployed(p.escrow.at);
+
         vm.startBroadcast();
+        _createAll(p, asked.facts);
+        if (!found.isHandedOver) {
+            _configure(Registry(p.registry.at), asked);
+            _handOver(AccessManager(p.manager.at), p.registry.at, asked.people);
+        }
+        vm.stopBroadcast();
+        if (found.isHandedOver) _leaveToGovernor(Registry(p.registry.at), asked);
+        _record(p, asked, found);
+    }
+
+    // ---------------------------------------------------------------- checking
+
+    function _asked(Parts memory p) private returns (Asked memory asked) {
+        asked.oracle = _registration(false);
+        asked.oracle.account = p.oracle.at;
+        asked.people = _people(msg.sender);
+        asked.facts = _chainFacts();
+        _checkName();
+    }
+
+    function _checkChain(ChainFacts memory facts) private {
+        bool isLocal = block.chainid == LOCAL;
+        if (!isLocal && keccak256(bytes(_text("FOUNDRY_PROFILE"))) != keccak256("release")) {
+            _wrong("FOUNDRY_PROFILE", "release", _text("FOUNDRY_PROFILE"));
+        }
+        if (_sends() && block.basefee != 0 && msg.sender.balance == 0) {
+            _wrong(string.concat("deployer ", vm.toString(msg.sender)), "native currency for gas", "");
+        }
+        _checkCode("CREATE2 factory", CREATE2_FACTORY);
+        if (facts.wrappedNative != address(0)) _checkCode("wrapped_native", facts.wrappedNative);
+        for (uint256 i; i < facts.tokens.length; ++i) {
+            TokenFact memory token = facts.tokens[i];
+            if (isLocal && token.at == address(0)) token.at = _demoToken().at;
+            else _checkCode(token.symbol, token.at);
+        }
+    }
+
+    function _checkCode(string memory name, address at) private {
+        if (at.code.length == 0) _wrong(name, string.concat("a contract at ", vm.toString(at)), "no code");
+    }
+
+    /// @dev No contract of a deployment can use what it would be given.
+    function _checkAccounts(Parts memory p, Asked memory asked) private {
+        Part[] memory list = _list(p);
+        for (uint256 i; i < list.length; ++i) {
+            _checkOutside("HASHLEASE_ORACLE_PAYEE", asked.oracle.payee, list[i]);
+            _checkOutside("HASHLEASE_GOVERNOR", asked.people.governor, list[i]);
+            _checkOutside("HASHLEASE_GUARDIAN", asked.people.guardian, list[i]);
+            _checkOutside("HASHLEASE_TREASURY", asked.people.treasury, list[i]);
+        }
+    }
+
+    function _checkOutside(string memory name, address account, Part memory part) private {
+        if (account != part.at) return;
+        _wrong(name, "an account outside of the deployment", string.concat(part.name, " ", vm.toString(account)));
+    }
+
+    /// @dev What can never be changed must be what was asked.
+    function _checkRegistered(Registry registry, Asked memory asked) private {
+        address native = registry.wrappedNative();
+        if (native != address(0) && native != asked.facts.wrappedNative) {
+            _wrong(
+                "wrapped_native",
+                string.concat(vm.toString(native), ", set for good"),
+                vm.toString(asked.facts.wrappedNative)
+            );
+        }
+        Registration memory r = asked.oracle;
+        uint32 id = _oracleId(registry, r.account);
+        if (id == 0) return;
+        Oracle memory o = registry.oracle(id);
+        _checkSame("HASHLEASE_ORACLE_WINDOW", vm.toString(o.window), vm.toString(r.window));
+        _checkSame("HASHLEASE_ORACLE_FEE_BPS", vm.toString(o.feeBps), vm.toString(r.feeBps));
+        _checkSame("HASHLEASE_ORACLE_PAYEE", vm.toString(o.payee), vm.toString(r.payee));
+        _checkSame("HASHLEASE_ORACLE_ALGORITHMS", _names(o.algorithms), _names(r.algorithms));
+        _checkSame("HASHLEASE_ORACLE_LATEST_END", vm.toString(o.latestEnd), vm.toString(r.latestEnd));
+        _checkSame("HASHLEASE_ORACLE_MIN_BOND_BPS", vm.toString(o.minBondBps), vm.toString(r.minBondBps));
+    }
+
+    function _checkSame(string memory name, string memory registered, string memory asked) private {
+        if (keccak256(bytes(registered)) == keccak256(bytes(asked))) return;
+        _wrong(name, string.concat(registered, ", with which the committee is registered for good"), asked);
+    }
+
+    function _checkGovernor(address manager, address governor) private {
+        if (_isAdmin(manager, governor)) return;
+        _wrong(
+            "HASHLEASE_GOVERNOR", "an administrator of the AccessManager, which was handed over", vm.toString(governor)
+        );
+    }
+
+    /// @dev A file whose escrow exists is worth more than one whose escrow does not exist yet.
+    function _keepDeployed(address escrow) private view {
+        if (!vm.isFile(_file())) return;
+        address earlier = vm.parseTomlAddress(_readFile(), ".escrow");
+        require(
+            earlier.code.length == 0 || escrow.code.length != 0,
+            string.concat(
+                _file(),
+                " describes a deployment that exists, with escrow ",
+                vm.toString(earlier),
+                ": name this one with HASHLEASE_DEPLOYMENT_NAME"
+            )
+        );
+    }
+
+    function _isAdmin(address manager, address account) private view returns (bool isAdmin) {
+        (isAdmin,) = AccessManager(manager).hasRole(AccessManager(manager).ADMIN_ROLE(), account);
+    }
+
+    // ---------------------------------------------------------------- creating
+
+    function _createAll(Parts memory p, ChainFacts memory facts) private {
         Part[] memory list = _list(p);
         for (uint256 i; i < list.length; ++i) {
             _create(list[i]);
         }
-        if (block.chainid == LOCAL) facts = _withDemoToken(facts);
-        AccessManager manager = AccessManager(p.manager.at);
-        (bool isAdmin,) = manager.hasRole(manager.ADMIN_ROLE(), msg.sender);
-        if (isAdmin) {
-            _configure(p, facts, people);
-            _handOver(manager, p.registry.at, people);
-        } else {
-            console2.log("The governor has taken over: nothing was configured. The governor sets what is missing.");
+        Part memory demo = _demoToken();
+        for (uint256 i; i < facts.tokens.length; ++i) {
+            if (facts.tokens[i].at == demo.at) _create(demo);
         }
-        vm.stopBroadcast();
-        if (_oracleId(Registry(p.registry.at), p.oracle.at) == 0) {
-            // nodes would read a file that names a committee which no lease can pin
-            console2.log("The committee is not registered: nothing was written. The governor registers it first.");
-            return;
-        }
-        _write(p, facts, firstBlock);
     }
-
-    // ---------------------------------------------------------------- creating
 
     function _create(Part memory part) private {
         if (part.at.code.length != 0) {
@@ -67,65 +177,30 @@ contract Deploy is Plan {
         console2.log("created", part.name, part.at);
     }
 
-    /// @dev The token is worth nothing and refuses to exist on any other chain.
-    function _withDemoToken(ChainFacts memory facts) private returns (ChainFacts memory) {
-        bytes memory code = type(DemoToken).creationCode;
-        address at = vm.computeCreate2Address(SALT, keccak256(code), CREATE2_FACTORY);
-        _create(Part("DemoToken", code, "", at));
-        facts.tokens = new TokenFact[](1);
-        facts.tokens[0] = TokenFact("DEMO", at, type(uint128).max);
-        return facts;
+    /// @dev The token is worth nothing and refuses to exist on any chain that isn't local.
+    function _demoToken() private pure returns (Part memory) {
+        return _part("DemoToken", type(DemoToken).creationCode, "");
     }
 
     // ---------------------------------------------------------------- configuring
 
-    function _people() private view returns (People memory people) {
-        people.payee = vm.envAddress("HASHLEASE_ORACLE_PAYEE");
-        if (block.chainid == LOCAL) {
-            people.governor = vm.envOr("HASHLEASE_GOVERNOR", msg.sender);
-            people.guardian = vm.envOr("HASHLEASE_GUARDIAN", msg.sender);
-            people.treasury = vm.envOr("HASHLEASE_TREASURY", msg.sender);
-        } else {
-            people.governor = vm.envAddress("HASHLEASE_GOVERNOR");
-            require(people.governor != msg.sender, "HASHLEASE_GOVERNOR is the deployer: there would be no timelock");
-            people.guardian = vm.envAddress("HASHLEASE_GUARDIAN");
-            people.treasury = vm.envAddress("HASHLEASE_TREASURY");
+    function _configure(Registry registry, Asked memory asked) private {
+        if (registry.treasury() != asked.people.treasury) registry.setTreasury(asked.people.treasury);
+        if (registry.wrappedNative() != asked.facts.wrappedNative) {
+            registry.setWrappedNative(asked.facts.wrappedNative);
+        }
+        uint32 id = _oracleId(registry, asked.oracle.account);
+        if (id == 0) id = registry.registerOracle(asked.oracle);
+        TokenFact[] memory tokens = asked.facts.tokens;
+        for (uint256 i; i < tokens.length; ++i) {
+            if (!registry.isTokenListed(tokens[i].at)) registry.listToken(tokens[i].at, true);
+            if (!_hasLimits(registry, id, tokens[i])) registry.setLimits(id, tokens[i].at, tokens[i].limits);
         }
     }
 
-    function _configure(Parts memory p, ChainFacts memory facts, People memory people) private {
-        Registry registry = Registry(p.registry.at);
-        if (registry.treasury() != people.treasury) registry.setTreasury(people.treasury);
-        if (facts.wrappedNative != address(0) && registry.wrappedNative() == address(0)) {
-            _requireCode("wrapped_native", facts.wrappedNative);
-            registry.setWrappedNative(facts.wrappedNative);
-        }
-        uint32 oracleId = _oracleId(registry, p.oracle.at);
-        if (oracleId == 0) {
-            oracleId = registry.registerOracle(_registration(p.oracle.at, people.payee));
-        }
-        for (uint256 i; i < facts.tokens.length; ++i) {
-            TokenFact memory token = facts.tokens[i];
-            _requireCode(token.symbol, token.at);
-            if (!registry.isTokenListed(token.at)) registry.listToken(token.at, true);
-            if (registry.limits(oracleId, token.at).exposureCap != token.cap) {
-                registry.setLimits(oracleId, token.at, Limits(SafeCastLib.toUint128(token.cap), 0));
-            }
-        }
-    }
-
-    /// @dev A committee checks every algorithm there is, of leases with any bond and end.
-    function _registration(address committee, address payee) private view returns (Registration memory r) {
-        (r.account, r.payee) = (committee, payee);
-        r.window = SafeCastLib.toUint32(vm.envOr("HASHLEASE_ORACLE_WINDOW", uint256(48 hours)));
-        r.feeBps = SafeCastLib.toUint16(vm.envOr("HASHLEASE_ORACLE_FEE_BPS", uint256(100)));
-        for (uint256 n = ALGORITHM_SHA256D; n <= ALGORITHM_ETCHASH; ++n) {
-            r.algorithms |= SafeCastLib.toUint32(2 ** n);
-        }
-    }
-
-    function _requireCode(string memory name, address at) private view {
-        require(at.code.length != 0, string.concat(name, ": no contract at ", vm.toString(at)));
+    function _hasLimits(Registry registry, uint32 oracle, TokenFact memory token) private view returns (bool) {
+        Limits memory limits = registry.limits(oracle, token.at);
+        return limits.exposureCap == token.limits.exposureCap && limits.leastPayment == token.limits.leastPayment;
     }
 
     /// @dev The guardian pauses at once; everything else takes the governor and two days of notice.
@@ -144,6 +219,30 @@ contract Deploy is Plan {
         console2.log("handed over to the governor", people.governor);
     }
 
+    /// @dev Says what only the governor can still do, as calls of `Govern.s.sol`.
+    function _leaveToGovernor(Registry registry, Asked memory asked) private view {
+        console2.log("The governor has taken over, and does what is left to do with script/Govern.s.sol:");
+        uint32 id = _oracleId(registry, asked.oracle.account);
+        if (id == 0) console2.log("--sig 'registerOracle(address)'", asked.oracle.account);
+        if (registry.treasury() != asked.people.treasury) {
+            console2.log("--sig 'setTreasury(address)'", asked.people.treasury);
+        }
+        TokenFact[] memory tokens = asked.facts.tokens;
+        for (uint256 i; i < tokens.length; ++i) {
+            TokenFact memory token = tokens[i];
+            if (!registry.isTokenListed(token.at)) console2.log("--sig 'listToken(address,bool)'", token.at, true);
+            if (id == 0 || _hasLimits(registry, id, token)) continue;
+            string memory amounts = string.concat(
+                vm.toString(token.at),
+                " ",
+                vm.toString(token.limits.exposureCap),
+                " ",
+                vm.toString(token.limits.leastPayment)
+            );
+            console2.log("--sig 'setLimits(uint32,address,uint128,uint128)'", id, amounts);
+        }
+    }
+
     function _oracleId(Registry registry, address account) private view returns (uint32) {
         for (uint32 id = registry.oracleCount(); id > 0; --id) {
             if (registry.oracle(id).account == account) return id;
@@ -153,7 +252,47 @@ contract Deploy is Plan {
 
     // ---------------------------------------------------------------- writing
 
-    function _write(Parts memory p, ChainFacts memory facts, uint256 firstBlock) private {
+    function _record(Parts memory p, Asked memory asked, Found memory found) private {
+        uint32 id = _oracleId(Registry(p.registry.at), p.oracle.at);
+        if (id == 0) {
+            // nodes would read a file that names a committee which no lease can pin
+            console2.log("Nothing was written: the committee is not registered.");
+            return;
+        }
+        if (!_sends()) {
+            console2.log("Nothing was written: this run sends no transaction.");
+            return;
+        }
+        Expected memory expected;
+        if (!vm.isFile(_file())) {
+            if (found.hasManager) console2.log("The file was lost: set its block to that of the first transaction.");
+        } else {
+            string memory toml = _readFile();
+            if (vm.parseTomlAddress(toml, ".escrow") == p.escrow.at) {
+                // from here on the governor's calls write the expectation
+                if (found.isHandedOver) return;
+                expected = _readExpected(toml);
+                // logs are read from the first block on
+                if (found.hasManager) found.height = vm.parseTomlUint(toml, ".block");
+            }
+        }
+        _expect(expected, asked, id);
+        _write(p, asked.facts, found.height, expected);
+    }
+
+    function _expect(Expected memory e, Asked memory asked, uint32 id) private view {
+        (e.governor, e.guardian, e.treasury) = (asked.people.governor, asked.people.guardian, asked.people.treasury);
+        e.timelock = e.governor == msg.sender ? 0 : TIMELOCK;
+        e.wrappedNative = asked.facts.wrappedNative;
+        _setOracle(e, id, _listed(asked.oracle));
+        TokenFact[] memory tokens = asked.facts.tokens;
+        for (uint256 i; i < tokens.length; ++i) {
+            _setToken(e, tokens[i].at, true);
+            _setLimits(e, id, tokens[i].at, tokens[i].limits);
+        }
+    }
+
+    function _write(Parts memory p, ChainFacts memory facts, uint256 firstBlock, Expected memory expected) private {
         string memory contracts;
         Part[] memory list = _list(p);
         for (uint256 i; i < list.length; ++i) {
@@ -166,7 +305,7 @@ contract Deploy is Plan {
         }
         string memory o = "deployment";
         vm.serializeUint(o, "chain_id", block.chainid);
-        vm.serializeUint(o, "block", _firstBlock(firstBlock));
+        vm.serializeUint(o, "block", firstBlock);
         vm.serializeAddress(o, "escrow", p.escrow.at);
         vm.serializeAddress(o, "registry", p.registry.at);
         vm.serializeAddress(o, "lens", p.lens.at);
@@ -176,15 +315,7 @@ contract Deploy is Plan {
         if (facts.tokens.length != 0) vm.serializeAddress(o, "token", facts.tokens[0].at);
         vm.serializeAddress(o, "access_manager", p.manager.at);
         vm.serializeAddress(o, "deployer", msg.sender);
+        vm.serializeString(o, "expected", _expectedJson(expected));
         vm.writeToml(vm.serializeString(o, "contracts", contracts), _file());
-    }
-
-    /// @dev A later run keeps the first block, because logs are read from there.
-    function _firstBlock(uint256 now_) private view returns (uint256) {
-        if (!vm.isFile(_file())) return now_;
-        string memory toml = vm.readFile(_file());
-        if (vm.parseTomlUint(toml, ".chain_id") != block.chainid || block.chainid == LOCAL) return now_;
-        uint256 earlier = vm.parseTomlUint(toml, ".block");
-        return earlier < now_ ? earlier : now_;
     }
 }

@@ -3,25 +3,20 @@ pragma solidity ^0.8.30;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {LeaseEscrow} from "contracts/src/escrow/LeaseEscrow.sol";
-import {Bounds} from "contracts/src/interfaces/LeaseTypes.sol";
 import {LeaseLens} from "contracts/src/lens/LeaseLens.sol";
 import {LeaseDescriptor} from "contracts/src/metadata/LeaseDescriptor.sol";
 import {CommitteeOracle} from "contracts/src/oracles/CommitteeOracle.sol";
 import {Directory} from "contracts/src/registry/Directory.sol";
 import {Registry} from "contracts/src/registry/Registry.sol";
-import {Script} from "forge-std/Script.sol";
+import {Settings} from "script/Settings.sol";
 
 /// @title The parts of a deployment
 /// @notice CREATE2 creates every contract with one salt, and no constructor takes a value specific
 /// to one chain. So the same deployer and committee get the same addresses on every public chain.
 /// What differs between chains (the wrapped native currency, tokens, caps) is set by calls and read
 /// from `script/chains/<chain id>.toml`.
-abstract contract Plan is Script {
-    uint256 internal constant LOCAL = 31_337;
+abstract contract Plan is Settings {
     bytes32 internal constant SALT = "Hashlease 1";
-    /// @dev Delay between a decision of the governor and its effect.
-    uint32 internal constant TIMELOCK = 2 days;
-    uint64 internal constant GUARDIAN = 1;
 
     /// @notice One contract of a deployment.
     struct Part {
@@ -29,27 +24,6 @@ abstract contract Plan is Script {
         bytes creationCode;
         bytes arguments;
         address at;
-    }
-
-    /// @notice A token in `script/chains`.
-    struct TokenFact {
-        string symbol;
-        address at;
-        uint256 cap;
-    }
-
-    /// @notice Facts about a chain.
-    struct ChainFacts {
-        string name;
-        address wrappedNative;
-        TokenFact[] tokens;
-    }
-
-    /// @notice The committee that is registered with the deployment.
-    struct Committee {
-        address[] owners;
-        address[] keys;
-        uint256 threshold;
     }
 
     /// @notice The parts, in order of creation.
@@ -80,7 +54,7 @@ abstract contract Plan is Script {
     }
 
     function _part(string memory name, bytes memory creationCode, bytes memory arguments)
-        private
+        internal
         pure
         returns (Part memory)
     {
@@ -92,62 +66,5 @@ abstract contract Plan is Script {
         list = new Part[](7);
         (list[0], list[1], list[2], list[3]) = (p.manager, p.registry, p.descriptor, p.escrow);
         (list[4], list[5], list[6]) = (p.lens, p.directory, p.oracle);
-    }
-
-    /// @dev The same on every public chain; seconds on a local one, so that nobody needs to move
-    /// its clock.
-    function _bounds() internal view returns (Bounds memory) {
-        bool isLocal = block.chainid == LOCAL;
-        return Bounds({
-            minDuration: isLocal ? 30 : 1 hours,
-            maxDuration: 30 days,
-            minEpoch: isLocal ? 10 : 10 minutes,
-            maxEpoch: 24 hours,
-            minEpochs: isLocal ? 2 : 6,
-            minNotice: isLocal ? 0 : 10 minutes,
-            maxNotice: 2 hours,
-            minWindow: isLocal ? 10 : 24 hours,
-            minVoidingWindow: isLocal ? 10 : 192 hours,
-            maxWindow: 30 days
-        });
-    }
-
-    // ---------------------------------------------------------------- facts
-
-    function _chainFacts() internal view returns (ChainFacts memory facts) {
-        string memory path = string.concat("script/chains/", vm.toString(block.chainid), ".toml");
-        require(vm.isFile(path), string.concat(path, " is missing: it has the facts about this chain"));
-        string memory toml = vm.readFile(path);
-        facts.name = vm.parseTomlString(toml, ".name");
-        if (vm.keyExistsToml(toml, ".wrapped_native")) {
-            facts.wrappedNative = vm.parseTomlAddress(toml, ".wrapped_native");
-        }
-        uint256 count;
-        while (vm.keyExistsToml(toml, _token(count))) ++count;
-        facts.tokens = new TokenFact[](count);
-        for (uint256 i; i < count; ++i) {
-            facts.tokens[i] = TokenFact(
-                vm.parseTomlString(toml, string.concat(_token(i), ".symbol")),
-                vm.parseTomlAddress(toml, string.concat(_token(i), ".address")),
-                vm.parseTomlUint(toml, string.concat(_token(i), ".exposure_cap"))
-            );
-        }
-    }
-
-    function _token(uint256 index) private pure returns (string memory) {
-        return string.concat(".tokens[", vm.toString(index), "]");
-    }
-
-    function _committee() internal view returns (Committee memory) {
-        return Committee(
-            vm.envAddress("HASHLEASE_COMMITTEE_OWNERS", ","),
-            vm.envAddress("HASHLEASE_COMMITTEE_KEYS", ","),
-            vm.envUint("HASHLEASE_COMMITTEE_THRESHOLD")
-        );
-    }
-
-    function _file() internal view returns (string memory) {
-        string memory name = vm.envOr("HASHLEASE_DEPLOYMENT_NAME", vm.toString(block.chainid));
-        return string.concat("script/deployments/", name, ".toml");
     }
 }

@@ -1,5 +1,5 @@
-//! Builds the ABIs that the Rust bindings in `crates/chain/abi` are made from, or checks that the
-//! committed ones are those of the contracts. A developer's command: nothing in the product depends
+//! Builds the ABIs in `contracts/abi`, for pages, scripts and the Rust bindings, or checks that the
+//! committed ones are those of the contracts. A developer's command: nothing of the product depends
 //! on it, so the product builds without a Solidity compiler.
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,15 +17,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Contracts with bindings, and the source each is in.
-const CONTRACTS: [(&str, &str); 4] = [
-    ("LeaseEscrow", "contracts/src/escrow/LeaseEscrow.sol"),
-    ("Registry", "contracts/src/registry/Registry.sol"),
+/// Contracts of a deployment, with the demo's token, and the source each is in.
+const CONTRACTS: [(&str, &str); 8] = [
+    ("AccessManager", "contracts/node_modules/@openzeppelin/contracts/access/manager/AccessManager.sol"),
     ("CommitteeOracle", "contracts/src/oracles/CommitteeOracle.sol"),
     ("DemoToken", "script/DemoToken.sol"),
+    ("Directory", "contracts/src/registry/Directory.sol"),
+    ("LeaseDescriptor", "contracts/src/metadata/LeaseDescriptor.sol"),
+    ("LeaseEscrow", "contracts/src/escrow/LeaseEscrow.sol"),
+    ("LeaseLens", "contracts/src/lens/LeaseLens.sol"),
+    ("Registry", "contracts/src/registry/Registry.sol"),
 ];
 
-/// Builds the ABIs of the contracts into `crates/chain/abi`.
+/// Builds the ABIs of the contracts into `contracts/abi`.
 #[derive(Parser)]
 struct Args {
     /// Only compare: exit 1 when a committed ABI is not the contract's.
@@ -40,9 +44,10 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let root = args.root.canonicalize().context("repository root")?;
     ensure!(root.join("foundry.toml").is_file(), "{} holds no foundry.toml: pass --root", root.display());
-    let mut differing = Vec::new();
+    let folder = root.join("contracts/abi");
+    let mut differing = strangers(&folder)?;
     for (name, abi) in abis(&root)? {
-        let path = root.join("crates/chain/abi").join(format!("{name}.json"));
+        let path = folder.join(format!("{name}.json"));
         if fs::read_to_string(&path).ok().as_deref() == Some(abi.as_str()) {
             continue;
         }
@@ -55,11 +60,25 @@ fn main() -> Result<()> {
     }
     if !differing.is_empty() {
         bail!(
-            "bindings differ from the contracts: {}; run `cargo xtask bindings` and commit",
+            "contracts/abi differs from the contracts: {}; run `cargo xtask bindings`, remove what is no contract's, and commit",
             differing.join(", ")
         );
     }
     Ok(())
+}
+
+/// Files that are no contract's ABI.
+fn strangers(folder: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let is_known =
+            name.strip_suffix(".json").is_some_and(|name| CONTRACTS.iter().any(|(of, _)| *of == name));
+        if !is_known && name != "README.md" {
+            found.push(name);
+        }
+    }
+    Ok(found)
 }
 
 /// Compiles, ABIs only, so that no code is generated and the compiler takes seconds.

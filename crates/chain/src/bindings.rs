@@ -1,26 +1,26 @@
-//! Bindings made from the ABIs in `crates/chain/abi`, which `cargo xtask bindings` writes from the
+//! Bindings made from the ABIs in `contracts/abi`, which `cargo xtask bindings` writes from the
 //! contracts.
 
 alloy::sol!(
     #[sol(rpc, all_derives)]
     LeaseEscrow,
-    "abi/LeaseEscrow.json"
+    "../../contracts/abi/LeaseEscrow.json"
 );
 
 alloy::sol!(
     #[sol(rpc, all_derives)]
     Registry,
-    "abi/Registry.json"
+    "../../contracts/abi/Registry.json"
 );
 
 alloy::sol!(
     #[sol(rpc, all_derives)]
     CommitteeOracle,
-    "abi/CommitteeOracle.json"
+    "../../contracts/abi/CommitteeOracle.json"
 );
 
 alloy::sol!(
     #[sol(rpc, all_derives)]
     DemoToken,
-    "abi/DemoToken.json"
+    "../../contracts/abi/DemoToken.json"
 );

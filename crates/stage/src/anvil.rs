@@ -3,14 +3,10 @@
 use alloy_primitives::{Address, U256};
 use anyhow::{Context as _, Result, bail, ensure};
 use hashlease_chain::Deployment;
+use hashlease_deploy::{forge_script, lock};
 use hashlease_toolchain::Toolchain;
 use serde_json::{Value, json};
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{path::Path, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -66,13 +62,14 @@ impl Anvil {
         Self::spawn(tools, &arguments).await
     }
 
-    /// Starts a chain with id `chain_id` and a block for each transaction, on a free port of the
-    /// loopback interface.
+    /// Starts a chain with id `chain_id` whose blocks count from `first`, and a block for each
+    /// transaction, on a free port of the loopback interface.
     ///
     /// # Errors
     /// If anvil does not start.
-    pub async fn posing_as(tools: &Toolchain, chain_id: u64) -> Result<Self> {
-        Self::spawn(tools, &["--port", "0", "--chain-id", &chain_id.to_string()]).await
+    pub async fn posing_as(tools: &Toolchain, chain_id: u64, first: u64) -> Result<Self> {
+        let arguments = ["--port", "0", "--chain-id", &chain_id.to_string(), "--number", &first.to_string()];
+        Self::spawn(tools, &arguments).await
     }
 
     async fn spawn(tools: &Toolchain, arguments: &[&str]) -> Result<Self> {
@@ -155,55 +152,32 @@ impl Anvil {
             ("HASHLEASE_ORACLE_PAYEE", options.payee.to_string()),
             ("HASHLEASE_DEPLOYMENT_NAME", options.name.to_owned()),
         ];
-        let (succeeded, said) = self.script(tools, "script/Deploy.s.sol", &env, &DEPLOY).await?;
+        let (succeeded, said) = run_script(tools, &self.url, "script/Deploy.s.sol", &env, &DEPLOY).await?;
         std::fs::write(log, &said).with_context(|| log.display().to_string())?;
         ensure!(succeeded, "forge script failed:\n{said}");
         let path = tools.root().join("script/deployments").join(format!("{}.toml", options.name));
         Deployment::read(&path).context("deployment")
     }
-
-    /// Runs a forge script of the release profile against this chain. Returns whether it succeeded,
-    /// and its output.
-    ///
-    /// # Errors
-    /// If forge does not start.
-    pub async fn script(
-        &self,
-        tools: &Toolchain,
-        script: &str,
-        env: &[(&str, String)],
-        arguments: &[&str],
-    ) -> Result<(bool, String)> {
-        // forge rewrites its cache on each run, and compiles everything if it reads a half-written
-        // one
-        let _alone = lock(tools.root().join("cache/deploy.lock")).await?;
-        let output = Command::new(tools.tool("forge")?)
-            .args(["script", script, "--rpc-url", self.url.as_str()])
-            .args(arguments)
-            .envs(env.iter().map(|(name, value)| (name, value)))
-            .env("FOUNDRY_PROFILE", "release")
-            // a separate directory: other commands may leave artifacts without bytecode in `out`
-            .env("FOUNDRY_OUT", "cache/deploy/out")
-            .env("FOUNDRY_CACHE_PATH", "cache/deploy")
-            .current_dir(tools.root())
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .context("starting forge")?;
-        let said = [output.stdout, output.stderr].concat();
-        Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
-    }
 }
 
-/// Waits for a lock between processes. Dropping the file releases it.
-async fn lock(path: PathBuf) -> Result<File> {
-    let locked = tokio::task::spawn_blocking(move || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        }
-        let file = File::create(&path).with_context(|| path.display().to_string())?;
-        file.lock().with_context(|| path.display().to_string())?;
-        Ok(file)
-    });
-    locked.await.context("waiting for another forge script")?
+/// Runs a forge script of the release profile against a chain. Returns whether it succeeded, and
+/// its output.
+///
+/// # Errors
+/// If forge does not start.
+pub async fn run_script(
+    tools: &Toolchain,
+    rpc: &Url,
+    script: &str,
+    env: &[(&str, String)],
+    arguments: &[&str],
+) -> Result<(bool, String)> {
+    let root = tools.root().to_owned();
+    let waiting = tokio::task::spawn_blocking(move || lock(&root));
+    let _alone = waiting.await.context("waiting for another forge script")??;
+    let mut forge = Command::from(forge_script(tools, rpc.as_str(), script)?);
+    forge.args(arguments).envs(env.iter().map(|(name, value)| (name, value)));
+    let output = forge.stdin(Stdio::null()).output().await.context("starting forge")?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
 }

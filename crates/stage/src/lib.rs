@@ -9,7 +9,7 @@ mod relay;
 mod world;
 
 pub use actors::{Actors, Renting, secret};
-pub use anvil::{Anvil, DEPLOY, DeployOptions};
+pub use anvil::{Anvil, DEPLOY, DeployOptions, run_script};
 pub use process::Role;
 pub use relay::Relay;
 pub use world::{BLOCK_TIME, Upstream, World, WorldOptions};

@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 use graph::Show;
 use hashlease_toolchain::Toolchain;
 use std::process::ExitCode;
-use step::{say_when_slow, step};
+use step::{say_when_slow, step, succeed};
 use workshop::Workshop;
 
 /// Developer commands of Hashlease. Missing tools are installed into the checkout.
@@ -50,7 +50,7 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Writes the ABIs of the contracts into `crates/chain/abi`.
+    /// Writes the ABIs of the contracts into `contracts/abi`.
     Bindings,
     /// Writes the gas snapshot into `snapshots`.
     Gas,
@@ -70,6 +70,13 @@ enum Task {
         /// Seconds for each target.
         #[arg(long, default_value_t = 60)]
         seconds: u64,
+    },
+    /// Deploys the contracts: `cargo xtask deploy --help`.
+    #[command(disable_help_flag = true)]
+    Deploy {
+        /// Options, and those of forge after `--`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Runs slither over the contracts; needs Python 3.
     Slither,
@@ -107,6 +114,10 @@ fn run(task: Task) -> Result<()> {
         Task::Instructions => step("instructions", || instructions::run(workshop.root())),
         Task::Fuzz { target, seconds } => {
             step("fuzz", || fuzz::run(workshop.root(), seconds, target.as_deref()))
+        }
+        Task::Deploy { arguments } => {
+            let deploy = ["run", "--quiet", "--locked", "-p", "hashlease-deploy", "--"];
+            succeed(workshop.cargo(&deploy).args(arguments))
         }
         Task::Slither => step("slither", || slither::run(&workshop)),
         Task::Lives { count } => step("lives", || lives::run(&workshop, count)),

@@ -61,7 +61,9 @@ fn beside_cargo(workshop: &Workshop, quick: bool) -> Result<()> {
         return Ok(());
     }
     step("compiling the deployment", || {
-        let mut build = workshop.forge(&["build", "script/Deploy.s.sol", "script/Check.s.sol"])?;
+        let scripts = ["Deploy", "Check", "Govern"].map(|name| format!("script/{name}.s.sol"));
+        let mut build = workshop.forge(&["build"])?;
+        build.args(scripts);
         // as the end-to-end tests do it
         build.env("FOUNDRY_PROFILE", "release").env("FOUNDRY_OUT", "cache/deploy/out");
         succeed_aside(build.env("FOUNDRY_CACHE_PATH", "cache/deploy"))
