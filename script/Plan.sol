@@ -68,7 +68,7 @@ abstract contract Plan is Script {
     function _parts(address deployer, Committee memory c) internal view returns (Parts memory p) {
         p.manager = _part("AccessManager", type(AccessManager).creationCode, abi.encode(deployer));
         p.registry = _part("Registry", type(Registry).creationCode, abi.encode(p.manager.at, _bounds()));
-        p.descriptor = _part("LeaseDescriptor", type(LeaseDescriptor).creationCode, "");
+        p.descriptor = _part("LeaseDescriptor", type(LeaseDescriptor).creationCode, abi.encode(_externalUrl()));
         p.escrow = _part("LeaseEscrow", type(LeaseEscrow).creationCode, abi.encode(p.registry.at, p.descriptor.at));
         p.lens = _part("LeaseLens", type(LeaseLens).creationCode, abi.encode(p.escrow.at));
         p.directory = _part("Directory", type(Directory).creationCode, "");
@@ -144,6 +144,11 @@ abstract contract Plan is Script {
             vm.envAddress("HASHLEASE_COMMITTEE_KEYS", ","),
             vm.envUint("HASHLEASE_COMMITTEE_THRESHOLD")
         );
+    }
+
+    /// @dev The page that the NFTs link to: the same on every chain, since addresses depend on it.
+    function _externalUrl() private view returns (string memory) {
+        return vm.envOr("HASHLEASE_EXTERNAL_URL", string(""));
     }
 
     function _file() internal view returns (string memory) {
