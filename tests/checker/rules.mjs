@@ -12,10 +12,12 @@ import { commonBits, CountingTrie } from './trie.mjs';
 
 const WINDOW_SECONDS = 600n;
 const WINDOW_LIMIT = 2n ** 40n;
-const COINBASE_LIMIT = 1024;
+const COINBASE_LIMIT = 4096;
 const INNER_NODE_LENGTH = 64;
-const TAIL_LIMIT = 32;
+const SHORTEST_TAIL = 2;
+const LONGEST_TAIL = 32;
 const BRANCH_LIMIT = 16;
+const FIXED_VERSION_BITS = ~0x1fffffe0;
 const NONCE_PREFIX_LIMIT = 6;
 const LAST_DAG = 2047n;
 const DAGS_PER_FILE = 4;
@@ -39,10 +41,8 @@ function possibleTerms({ terms, epoch }) {
   return most > 0n && terms.weightLog2 === floorLog2(most);
 }
 
-/** The lease's epoch that contains a time, or null outside the lease. */
-function epochOf(terms, time) {
-  return time >= terms.start && time < terms.end ? (time - terms.start) / terms.epochLength : null;
-}
+/** The epoch that contains a time from the lease's start on; null if the epochs have no length. */
+const epochOf = (terms, time) => terms.epochLength === 0n ? null : (time - terms.start) / terms.epochLength;
 
 // --- Jobs ---
 
@@ -65,6 +65,7 @@ function checkJobs({ terms, jobs }) {
 
 function jobReason(terms, job) {
   if (job.notBefore > job.notAfter || job.notAfter - job.notBefore > WINDOW_SECONDS || job.notAfter >= WINDOW_LIMIT) return 'job-window';
+  if (job.notBefore < terms.start || job.notAfter >= terms.start + terms.duration) return 'job-outside-lease';
   const reason = isEthash(terms.algorithm) ? ethashJobReason(terms, job) : headerJobReason(job);
   if (reason !== null) return reason;
   if (job.signature.every((byte) => byte === 0)) return 'job-unsigned';
@@ -75,13 +76,14 @@ function jobReason(terms, job) {
 function headerJobReason(job) {
   const coinbaseLength = job.prefix.length + job.tailLength + job.suffix.length;
   if (coinbaseLength > COINBASE_LIMIT || coinbaseLength === INNER_NODE_LENGTH) return 'job-coinbase';
-  if (job.tailLength > TAIL_LIMIT) return 'job-tail';
+  if (job.tailLength < SHORTEST_TAIL || job.tailLength > LONGEST_TAIL) return 'job-tail';
   if (job.branch.length > BRANCH_LIMIT) return 'job-branch';
+  if ((job.versionMask & FIXED_VERSION_BITS) !== 0) return 'job-version-mask';
   return null;
 }
 
 function ethashJobReason(terms, job) {
-  if (job.noncePrefix.length > NONCE_PREFIX_LIMIT) return 'job-nonce-prefix';
+  if (job.noncePrefix.length === 0 || job.noncePrefix.length > NONCE_PREFIX_LIMIT) return 'job-nonce-prefix';
   if (dagOf(terms.algorithm, job.block).number > LAST_DAG) return 'job-block';
   const epoch = epochOf(terms, job.notBefore);
   if (epoch === null || epoch !== epochOf(terms, job.notAfter)) return 'job-outside-epoch';
@@ -111,7 +113,7 @@ function checkShare(evidence, judgedJobs, share, lastKey) {
   if (!entry) return refused('unknown-job');
   if (entry.reason !== null) return refused(entry.reason);
 
-  const work = isEthash(terms.algorithm) ? ethashWork(entry, share) : headerWork(terms, entry.job, share);
+  const work = isEthash(terms.algorithm) ? ethashWork(terms, entry, share) : headerWork(terms, entry.job, share);
   if (work.reason) return refused(work.reason);
 
   const { key } = work;
@@ -127,7 +129,7 @@ function headerWork(terms, job, share) {
   if (time < job.notBefore) return { reason: 'ntime-too-early' };
   if (time > job.notAfter) return { reason: 'ntime-too-late' };
   const epoch = epochOf(terms, time);
-  if (epoch === null) return { reason: 'outside-epoch' };
+  if (epoch === null || time >= terms.end) return { reason: 'outside-epoch' };
 
   const header = blockHeader(job, share);
   const key = sha256d(header);
@@ -155,12 +157,13 @@ function blockHeader(job, share) {
   return header;
 }
 
-function ethashWork({ job, dag, epoch }, share) {
+function ethashWork(terms, { job, dag, epoch }, share) {
   const nonce = new Uint8Array(8);
   new DataView(nonce.buffer).setBigUint64(0, share.nonce, false);
   const prefix = job.noncePrefix;
   if (prefix.some((byte, i) => byte !== nonce[i])) return { reason: 'nonce-outside-prefix' };
   if (BigInt(nonce[prefix.length]) !== epoch % 256n) return { reason: 'nonce-of-other-epoch' };
+  if (job.notAfter >= terms.end) return { reason: 'outside-epoch' };
 
   const key = keccak_256(concatBytes(job.sealHash, nonce));
   const hash = () => {

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Job} from "contracts/src/verify/JobLib.sol";
+import {EthashJob, Job} from "contracts/src/verify/JobLib.sol";
+import {LeaseTerms} from "contracts/src/verify/JobRules.sol";
+import {HeaderShare, ShareRules} from "contracts/src/verify/ShareRules.sol";
 import {Test} from "forge-std/Test.sol";
-import {EvidenceRules} from "tests/support/EvidenceRules.sol";
+import {LibBit} from "solady/utils/LibBit.sol";
 import {KeccakF} from "tests/support/KeccakF.sol";
+import {Reasons} from "tests/support/Reasons.sol";
 
 /// @notice Nodes judge jobs and shares by the rules as written in Solidity:
 /// `tests/vectors/shares.json`, written by `crates/share/tests/vectors.rs`.
 contract SharesDifferential is Test {
     string private json;
+    Reasons private reasons;
 
     function setUp() public {
+        reasons = new Reasons();
         json = vm.readFile("tests/vectors/shares.json");
     }
 
@@ -33,15 +38,17 @@ contract SharesDifferential is Test {
         return vm.parseJsonStringArray(json, string.concat(".", set, column));
     }
 
-    function _lease(string memory set) private view returns (EvidenceRules.Lease memory l) {
+    function _lease(string memory set) private view returns (LeaseTerms memory l) {
         string memory at = string.concat(".", set, ".lease.");
         l.id = vm.parseJsonUint(json, string.concat(at, "id"));
+        l.algorithm = uint8(vm.parseJsonUint(json, string.concat(at, "algorithm")));
         l.start = vm.parseJsonUint(json, string.concat(at, "start"));
         l.end = vm.parseJsonUint(json, string.concat(at, "end"));
+        l.duration = vm.parseJsonUint(json, string.concat(at, "duration"));
         l.epochLength = vm.parseJsonUint(json, string.concat(at, "epochLength"));
-        l.weightLog2 = vm.parseJsonUint(json, string.concat(at, "weightLog2"));
+        l.weightLog2 = uint8(vm.parseJsonUint(json, string.concat(at, "weightLog2")));
         l.jobSigner = vm.parseJsonAddress(json, string.concat(at, "jobSigner"));
-        l.separator = keccak256(
+        l.domain = keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
                 keccak256("Hashlease"),
@@ -93,7 +100,7 @@ contract SharesDifferential is Test {
         assertEq(from, branch.length, "all branches are read");
     }
 
-    function _ethashJobs(string memory set) private view returns (EvidenceRules.EthashJob[] memory jobs) {
+    function _ethashJobs(string memory set) private view returns (EthashJob[] memory jobs) {
         uint256[][5] memory n = [
             _numbers(set, ".jobs.lease"),
             _numbers(set, ".jobs.sequence"),
@@ -103,9 +110,9 @@ contract SharesDifferential is Test {
         ];
         bytes32[] memory sealHash = _words(set, ".jobs.sealHash");
         bytes[] memory prefix = _bytes(set, ".jobs.noncePrefix");
-        jobs = new EvidenceRules.EthashJob[](sealHash.length);
+        jobs = new EthashJob[](sealHash.length);
         for (uint256 i; i < jobs.length; ++i) {
-            jobs[i] = EvidenceRules.EthashJob({
+            jobs[i] = EthashJob({
                 lease: n[0][i],
                 sequence: uint64(n[1][i]),
                 sealHash: sealHash[i],
@@ -117,14 +124,14 @@ contract SharesDifferential is Test {
         }
     }
 
-    function _headerShares(string memory set) private view returns (EvidenceRules.HeaderShare[] memory shares) {
+    function _headerShares(string memory set) private view returns (HeaderShare[] memory shares) {
         bytes[] memory tail = _bytes(set, ".shares.tail");
         uint256[] memory ntime = _numbers(set, ".shares.ntime");
         uint256[] memory nonce = _numbers(set, ".shares.nonce");
         uint256[] memory version = _numbers(set, ".shares.version");
-        shares = new EvidenceRules.HeaderShare[](tail.length);
+        shares = new HeaderShare[](tail.length);
         for (uint256 i; i < shares.length; ++i) {
-            shares[i] = EvidenceRules.HeaderShare(tail[i], uint32(ntime[i]), uint32(nonce[i]), uint32(version[i]));
+            shares[i] = HeaderShare(tail[i], uint32(ntime[i]), uint32(nonce[i]), uint32(version[i]));
         }
     }
 
@@ -154,27 +161,30 @@ contract SharesDifferential is Test {
     function test_TheVerdictsOnJobs_AreThoseOfTheRules() public view {
         string[2] memory sets = ["sha256d", "scrypt"];
         for (uint256 s; s < 2; ++s) {
-            EvidenceRules.Lease memory l = _lease(sets[s]);
+            LeaseTerms memory l = _lease(sets[s]);
             Job[] memory jobs = _headerJobs(sets[s]);
             bytes[] memory signature = _bytes(sets[s], ".jobs.signature");
             string[] memory refused = _texts(sets[s], ".jobs.refused");
             string[] memory name = _texts(sets[s], ".jobs.name");
-            assertGt(jobs.length, 40);
+            assertGt(jobs.length, 50);
             for (uint256 i; i < jobs.length; ++i) {
-                assertEq(EvidenceRules.ofJob(l, jobs[i], signature[i]), refused[i], name[i]);
+                assertEq(reasons.ofJob(l, jobs[i], signature[i]), refused[i], name[i]);
             }
         }
     }
 
     function test_TheVerdictsOnEthashJobs_AreThoseOfTheRules() public view {
-        EvidenceRules.Lease memory l = _lease("ethash");
-        EvidenceRules.EthashJob[] memory jobs = _ethashJobs("ethash");
-        bytes[] memory signature = _bytes("ethash", ".jobs.signature");
-        string[] memory refused = _texts("ethash", ".jobs.refused");
-        string[] memory name = _texts("ethash", ".jobs.name");
-        assertGt(jobs.length, 25);
-        for (uint256 i; i < jobs.length; ++i) {
-            assertEq(EvidenceRules.ofEthashJob(l, jobs[i], signature[i]), refused[i], name[i]);
+        string[2] memory sets = ["ethash", "etchash"];
+        for (uint256 s; s < 2; ++s) {
+            LeaseTerms memory l = _lease(sets[s]);
+            EthashJob[] memory jobs = _ethashJobs(sets[s]);
+            bytes[] memory signature = _bytes(sets[s], ".jobs.signature");
+            string[] memory refused = _texts(sets[s], ".jobs.refused");
+            string[] memory name = _texts(sets[s], ".jobs.name");
+            assertGt(jobs.length, 35);
+            for (uint256 i; i < jobs.length; ++i) {
+                assertEq(reasons.ofJob(l, jobs[i], signature[i]), refused[i], name[i]);
+            }
         }
     }
 
@@ -188,47 +198,61 @@ contract SharesDifferential is Test {
     }
 
     function _headers(string memory set, bool scrypt) private view {
-        EvidenceRules.Lease memory l = _lease(set);
+        LeaseTerms memory l = _lease(set);
         Job[] memory jobs = _headerJobs(set);
-        EvidenceRules.HeaderShare[] memory shares = _headerShares(set);
+        HeaderShare[] memory shares = _headerShares(set);
         Verdicts memory v = _verdicts(set);
         assertGt(shares.length, 500);
         for (uint256 i; i < shares.length; ++i) {
             string memory at = string.concat(set, " share ", vm.toString(i));
             Job memory job = jobs[v.job[i]];
-            string memory rule = EvidenceRules.ofShare(l, job, shares[i]);
+            (string memory rule, uint256 epoch) = reasons.ofShare(l, job, shares[i]);
             if (bytes(rule).length == 0) {
-                bytes32 digest = EvidenceRules.sha256d(EvidenceRules.header(job, shares[i]));
+                bytes32 digest = ShareRules.sha256d(ShareRules.header(job, shares[i]));
                 assertEq(v.key[i], digest, at);
-                if (!scrypt) assertEq(v.hash[i], EvidenceRules.littleEndian(digest), at);
-                assertEq(v.epoch[i], EvidenceRules.epochOf(l, shares[i].ntime), at);
-                rule = EvidenceRules.ofHash(l, v.hash[i]);
+                if (!scrypt) assertEq(v.hash[i], ShareRules.toNumber(digest), at);
+                assertEq(v.epoch[i], epoch, at);
+                rule = reasons.ofWork(l, v.hash[i]);
             }
             assertEq(v.refused[i], rule, at);
         }
     }
 
-    /// @dev The EVM has no dataset, so the mix comes from the file.
     function test_TheVerdictsOfEthash_AreThoseOfTheRules() public view {
-        EvidenceRules.Lease memory l = _lease("ethash");
-        EvidenceRules.EthashJob[] memory jobs = _ethashJobs("ethash");
-        uint256[] memory nonces = _numbers("ethash", ".shares.nonce");
-        bytes32[] memory mix = _words("ethash", ".shares.mix");
-        Verdicts memory v = _verdicts("ethash");
+        _seals("ethash");
+    }
+
+    function test_TheVerdictsOfEtchash_AreThoseOfTheRules() public view {
+        _seals("etchash");
+    }
+
+    /// @dev The EVM has no dataset, so the mix comes from the file.
+    function _seals(string memory set) private view {
+        LeaseTerms memory l = _lease(set);
+        EthashJob[] memory jobs = _ethashJobs(set);
+        uint256[] memory nonces = _numbers(set, ".shares.nonce");
+        bytes32[] memory mix = _words(set, ".shares.mix");
+        Verdicts memory v = _verdicts(set);
         assertGt(nonces.length, 100);
         for (uint256 i; i < nonces.length; ++i) {
-            string memory at = string.concat("ethash share ", vm.toString(i));
-            EvidenceRules.EthashJob memory job = jobs[v.job[i]];
+            string memory at = string.concat(set, " share ", vm.toString(i));
+            EthashJob memory job = jobs[v.job[i]];
             uint64 nonce = uint64(nonces[i]);
-            string memory rule = EvidenceRules.ofEthashShare(l, job, nonce);
+            (string memory rule, uint256 epoch) = reasons.ofShare(l, job, nonce);
             if (bytes(rule).length == 0) {
-                assertEq(v.key[i], EvidenceRules.ethashKey(job.sealHash, nonce), at);
-                assertEq(v.hash[i], EvidenceRules.ethashResult(job.sealHash, nonce, mix[i]), at);
-                assertEq(v.epoch[i], EvidenceRules.epochOf(l, job.notAfter), at);
-                rule = EvidenceRules.ofHash(l, v.hash[i]);
+                assertEq(v.key[i], ShareRules.ethashKey(job.sealHash, nonce), at);
+                assertEq(v.hash[i], _ethashResult(job.sealHash, nonce, mix[i]), at);
+                assertEq(v.epoch[i], epoch, at);
+                rule = reasons.ofWork(l, v.hash[i]);
             }
             assertEq(v.refused[i], rule, at);
         }
+    }
+
+    /// @dev The number of a mix that the target is compared with.
+    function _ethashResult(bytes32 sealHash, uint64 nonce, bytes32 mix) private pure returns (uint256) {
+        bytes8 reversed = bytes8(bytes32(LibBit.reverseBytes(nonce)));
+        return uint256(keccak256(bytes.concat(KeccakF.keccak512(bytes.concat(sealHash, reversed)), mix)));
     }
 
     /// @dev The same steps that compute Keccak-512 give the EVM's own Keccak-256.

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {ALGORITHM_SHA256D, Lease} from "contracts/src/interfaces/LeaseTypes.sol";
+import {ALGORITHM_SHA256D, Lease, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 import {LeaseDescriptor} from "contracts/src/metadata/LeaseDescriptor.sol";
 import {Test} from "forge-std/Test.sol";
 import {Base64} from "solady/utils/Base64.sol";
@@ -24,7 +24,9 @@ abstract contract Described is Test {
     address internal usdc;
 
     function setUp() public virtual {
-        descriptor = new LeaseDescriptor();
+        descriptor = new LeaseDescriptor("https://leases.example/");
+        Oracle memory oracle;
+        vm.mockCall(ESCROW, abi.encodeCall(ILeaseEscrow.pinnedOracle, (3)), abi.encode(oracle));
         usdc = _token("USDC");
         vm.warp(START + 12 hours);
     }

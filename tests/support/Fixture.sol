@@ -26,6 +26,7 @@ import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 /// lease whose amounts the tests spell out: 100 TH/s for 24 h at a price that leaves a remainder.
 abstract contract Fixture is Test {
     uint40 internal constant NOW = 1_760_000_000;
+    string internal constant EXTERNAL_URL = "https://leases.example/";
 
     uint96 internal constant RATE = 1e14;
     uint32 internal constant EPOCH = 1 hours;
@@ -66,7 +67,7 @@ abstract contract Fixture is Test {
         provider = makeAccount("provider");
         manager = new AccessManager(address(this));
         registry = new Registry(address(manager), _bounds());
-        escrow = new LeaseEscrow(address(registry), address(new LeaseDescriptor()));
+        escrow = new LeaseEscrow(address(registry), address(new LeaseDescriptor(EXTERNAL_URL)));
         lens = new LeaseLens(address(escrow));
         token = new DemoToken();
         for (uint256 i; i < 3; ++i) {

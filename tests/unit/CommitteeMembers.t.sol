@@ -152,6 +152,11 @@ contract CommitteeMembersTest is Seated {
         _isMember(3, address(0), address(0));
     }
 
+    function test_ItsName_IsItsThreshold() public view {
+        assertEq(committee.name(), "Committee, 3 of 3");
+        assertEq(majority.name(), "Committee, 2 of 3");
+    }
+
     function test_TheFirstKeys_AreInEventsToo() public {
         for (uint256 i; i < 3; ++i) {
             vm.expectEmit();

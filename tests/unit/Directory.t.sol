@@ -5,9 +5,14 @@ import {IDirectory, Posting} from "contracts/src/interfaces/IDirectory.sol";
 import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Directory} from "contracts/src/registry/Directory.sol";
 import {Vm} from "forge-std/Vm.sol";
+import {LibString} from "solady/utils/LibString.sol";
 import {Fixture} from "tests/support/Fixture.sol";
 
 contract DirectoryTest is Fixture {
+    string private constant LINK = "stratum+ssl://gateway.example:3334";
+    string private constant API = "https://gateway.example/api";
+    bytes32 private constant BOX_KEY = keccak256("box key");
+
     Directory private directory;
 
     function setUp() public override {
@@ -96,13 +101,42 @@ contract DirectoryTest is Fixture {
         directory.postOffers(postings);
     }
 
-    // ---------------------------------------------------------------- gateways
+    // ---------------------------------------------------------------- gateways and providers
+
+    /// @dev A URL of `length` bytes.
+    function _url(string memory scheme, uint256 length) private pure returns (string memory) {
+        return string.concat(scheme, LibString.repeat("a", length - bytes(scheme).length));
+    }
+
+    function _expectGateway(string memory link, string memory api) private {
+        vm.expectEmit(address(directory));
+        emit IDirectory.GatewayAnnounced(jobSigner, link, api, BOX_KEY);
+        vm.prank(jobSigner);
+        directory.announceGateway(link, api, BOX_KEY);
+    }
+
+    function _expectProvider(string memory api) private {
+        vm.expectEmit(address(directory));
+        emit IDirectory.ProviderAnnounced(provider.addr, api);
+        vm.prank(provider.addr);
+        directory.announceProvider(api);
+    }
+
+    function _expectNoLink(string memory link) private {
+        vm.expectRevert(abi.encodeWithSelector(IDirectory.NotALink.selector, link));
+        directory.announceGateway(link, API, BOX_KEY);
+    }
+
+    function _expectNoApi(string memory api) private {
+        bytes memory error = abi.encodeWithSelector(IDirectory.NotAnApi.selector, api);
+        vm.expectRevert(error);
+        directory.announceGateway(LINK, api, BOX_KEY);
+        vm.expectRevert(error);
+        directory.announceProvider(api);
+    }
 
     function test_AGateway_IsAnnouncedByItsJobSigner() public {
-        vm.expectEmit(address(directory));
-        emit IDirectory.GatewayAnnounced(jobSigner, "https://gateway.example:3334", keccak256("box key"));
-        vm.prank(jobSigner);
-        directory.announceGateway("https://gateway.example:3334", keccak256("box key"));
+        _expectGateway(LINK, API);
     }
 
     function test_AGateway_CanBeWithdrawn() public {
@@ -112,18 +146,147 @@ contract DirectoryTest is Fixture {
         directory.withdrawGateway();
     }
 
-    function test_WhenTheUrlIsEmptyOrTooLong_Reverts() public {
-        vm.expectRevert(abi.encodeWithSelector(IDirectory.UrlIsEmpty.selector));
-        directory.announceGateway("", keccak256("box key"));
-        vm.expectRevert(_error(IDirectory.UrlTooLong.selector, 256, 257));
-        directory.announceGateway(string(new bytes(257)), keccak256("box key"));
+    function test_AProvider_AnnouncesItsApi() public {
+        _expectProvider(API);
+    }
+
+    function test_AProvider_CanBeWithdrawn() public {
         vm.expectEmit(address(directory));
-        emit IDirectory.GatewayAnnounced(address(this), string(new bytes(256)), keccak256("box key"));
-        directory.announceGateway(string(new bytes(256)), keccak256("box key"));
+        emit IDirectory.ProviderWithdrawn(provider.addr);
+        vm.prank(provider.addr);
+        directory.withdrawProvider();
+    }
+
+    function test_ReadersFindAnAccount_ByItsTopic() public {
+        vm.recordLogs();
+        vm.startPrank(stranger);
+        directory.announceGateway(LINK, API, BOX_KEY);
+        directory.withdrawGateway();
+        directory.announceProvider(API);
+        directory.withdrawProvider();
+        directory.announceNodeKey(jobSigner);
+        directory.withdrawNodeKey();
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        assertEq(logs.length, 6);
+        for (uint256 i; i < 6; ++i) {
+            assertEq(logs[i].topics[1], bytes32(uint256(uint160(stranger))));
+        }
+    }
+
+    // ---------------------------------------------------------------- URLs
+
+    function test_ALink_IsOfStratum() public {
+        _expectGateway("stratum+tcp://gateway.example:3334", API);
+        _expectGateway("stratum+ssl://gateway.example:3334", API);
+        string[7] memory others = [
+            "",
+            "stratum+tcp://",
+            "stratum+ssl://",
+            "gateway.example:3334",
+            "https://gateway.example",
+            "stratum://gateway.example:3334",
+            " stratum+tcp://gateway.example:3334"
+        ];
+        for (uint256 i; i < others.length; ++i) {
+            _expectNoLink(others[i]);
+        }
+    }
+
+    function test_AnApi_IsOfHttps() public {
+        vm.chainId(1);
+        _expectProvider("https://a");
+        string[6] memory others =
+            ["", "https://", "HTTPS://gateway.example", "gateway.example", "http://a", "javascript:alert(1)//"];
+        for (uint256 i; i < others.length; ++i) {
+            _expectNoApi(others[i]);
+        }
+    }
+
+    function test_OnALocalChain_AnApiMayBeOfHttp() public {
+        vm.chainId(31_337);
+        _expectProvider("http://127.0.0.1:8645");
+        _expectGateway(LINK, "http://127.0.0.1:8645");
+        _expectGateway(LINK, "https://gateway.example");
+        _expectNoApi("http://");
+        _expectNoApi("ftp://127.0.0.1");
+    }
+
+    function test_WhenAUrlIsTooLong_Reverts() public {
+        bytes memory error = _error(IDirectory.UrlTooLong.selector, 256, 257);
+        vm.expectRevert(error);
+        directory.announceGateway(_url("stratum+tcp://", 257), API, BOX_KEY);
+        vm.expectRevert(error);
+        directory.announceGateway(LINK, _url("https://", 257), BOX_KEY);
+        vm.expectRevert(error);
+        directory.announceProvider(_url("https://", 257));
+        _expectGateway(_url("stratum+tcp://", 256), _url("https://", 256));
+        _expectProvider(_url("https://", 256));
     }
 
     function test_WhenTheBoxKeyIsZero_Reverts() public {
-        vm.expectRevert(abi.encodeWithSelector(IDirectory.BoxKeyIsZero.selector));
-        directory.announceGateway("https://gateway.example", 0);
+        vm.expectRevert(IDirectory.BoxKeyIsZero.selector);
+        directory.announceGateway(LINK, API, 0);
+    }
+
+    // ---------------------------------------------------------------- node keys
+
+    function _expectNodeKey(uint40 time, address nodeKey) private view {
+        assertEq(directory.nodeKeyAt(provider.addr, time), nodeKey, vm.toString(time));
+    }
+
+    function test_ANodeKey_HoldsFromItsSecondOn() public {
+        address first = makeAddr("first node");
+        address second = makeAddr("second node");
+        _expectNodeKey(NOW, address(0));
+        vm.startPrank(provider.addr);
+        vm.expectEmit(address(directory));
+        emit IDirectory.NodeKeyAnnounced(provider.addr, first);
+        directory.announceNodeKey(first);
+        vm.warp(NOW + 100);
+        vm.expectEmit(address(directory));
+        emit IDirectory.NodeKeyAnnounced(provider.addr, second);
+        directory.announceNodeKey(second);
+        _expectNodeKey(NOW - 1, address(0));
+        _expectNodeKey(NOW, first);
+        _expectNodeKey(NOW + 99, first);
+        _expectNodeKey(NOW + 100, second);
+        _expectNodeKey(type(uint40).max, second);
+    }
+
+    function test_ANodeKey_CanBeWithdrawn() public {
+        address nodeKey = makeAddr("node");
+        vm.startPrank(provider.addr);
+        directory.announceNodeKey(nodeKey);
+        vm.warp(NOW + 100);
+        vm.expectEmit(address(directory));
+        emit IDirectory.NodeKeyWithdrawn(provider.addr);
+        directory.withdrawNodeKey();
+        _expectNodeKey(NOW + 99, nodeKey);
+        _expectNodeKey(NOW + 100, address(0));
+        vm.warp(NOW + 200);
+        directory.announceNodeKey(nodeKey);
+        _expectNodeKey(NOW + 199, address(0));
+        _expectNodeKey(NOW + 200, nodeKey);
+    }
+
+    function test_WithinASecond_TheLastNodeKeyCounts() public {
+        vm.startPrank(provider.addr);
+        directory.announceNodeKey(makeAddr("first node"));
+        directory.announceNodeKey(makeAddr("second node"));
+        _expectNodeKey(NOW, makeAddr("second node"));
+        directory.withdrawNodeKey();
+        _expectNodeKey(NOW, address(0));
+    }
+
+    function test_ANodeKey_IsItsProvidersAlone() public {
+        vm.prank(stranger);
+        directory.announceNodeKey(makeAddr("node"));
+        _expectNodeKey(NOW, address(0));
+        assertEq(directory.nodeKeyAt(stranger, NOW), makeAddr("node"));
+    }
+
+    function test_WhenTheNodeKeyIsZero_Reverts() public {
+        vm.expectRevert(IDirectory.NodeKeyIsZero.selector);
+        directory.announceNodeKey(address(0));
     }
 }

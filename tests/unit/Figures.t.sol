@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Harmless} from "contracts/src/metadata/Harmless.sol";
 import {Human} from "contracts/src/metadata/Human.sol";
-import {TokenLabel} from "contracts/src/metadata/TokenLabel.sol";
 import {Test} from "forge-std/Test.sol";
 import {Utf8} from "tests/support/Utf8.sol";
 import {Xml} from "tests/support/Xml.sol";
@@ -93,12 +93,12 @@ contract FiguresTest is Test {
     // ---------------------------------------------------------------- labels
 
     function test_ALabel_HasTwelveHarmlessCharactersAtMost() public pure {
-        assertEq(TokenLabel.clean(""), "token");
-        assertEq(TokenLabel.clean(" ~"), " ~");
-        assertEq(TokenLabel.clean("123456789012"), "123456789012");
-        assertEq(TokenLabel.clean("1234567890123"), unicode"123456789012…");
+        assertEq(Harmless.text("", 12), "");
+        assertEq(Harmless.text(" ~", 12), " ~");
+        assertEq(Harmless.text("123456789012", 12), "123456789012");
+        assertEq(Harmless.text("1234567890123", 12), unicode"123456789012…");
         assertEq(
-            TokenLabel.clean(unicode"₮₮₮₮₮₮₮₮₮₮₮₮"),
+            Harmless.text(unicode"₮₮₮₮₮₮₮₮₮₮₮₮", 12),
             unicode"₮₮₮₮₮₮₮₮₮₮₮₮"
         );
     }
@@ -119,7 +119,7 @@ contract FiguresTest is Test {
         ];
         string[9] memory shown = ["??", "??", "??", "???", "????", "??", "??", "??A", "???"];
         for (uint256 i; i < 9; ++i) {
-            assertEq(TokenLabel.clean(string(raw[i])), shown[i]);
+            assertEq(Harmless.text(string(raw[i]), 12), shown[i]);
         }
     }
 
@@ -130,7 +130,7 @@ contract FiguresTest is Test {
         for (uint256 i; i < raw.length; ++i) {
             raw[i] = uint8(seed[i]) % 4 == 0 ? seed[i] : parts[uint8(seed[i]) % 6];
         }
-        Utf8.check(TokenLabel.clean(string(raw)));
+        Utf8.check(Harmless.text(string(raw), 12));
     }
 
     // ---------------------------------------------------------------- the tests' own checks

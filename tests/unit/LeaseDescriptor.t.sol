@@ -2,7 +2,9 @@
 pragma solidity ^0.8.30;
 
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Lease, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {Human} from "contracts/src/metadata/Human.sol";
 import {LeaseDescriptor} from "contracts/src/metadata/LeaseDescriptor.sol";
 import {Base64} from "solady/utils/Base64.sol";
 import {LibString} from "solady/utils/LibString.sol";
@@ -97,15 +99,16 @@ contract LeaseDescriptorTest is Fixture {
         _expect("Settled", "no");
         _expect("Provider", vm.toString(provider.addr));
         _expect("Job signer", vm.toString(jobSigner));
-        _expect("Self-attributed", "no");
+        _expect("Signer", "chosen by the renter");
         _expectNumber("date", "Start", START);
         _expectNumber("date", "End", END);
-        _expectNumber("number", "Epoch seconds", 3600);
-        _expectNumber("number", "Bond basis points", 2000);
-        _expectNumber("number", "Oracle", committeeId);
+        _expect("Epoch", "1 h");
+        _expect("Bond", "20 %");
+        _expect("Oracle", vm.toString(address(committee)));
+        _expect("Oracle name", "Committee, 3 of 3");
         assertEq(vm.parseJsonUint(json, _path("Delivered %", "max_value")), 100);
-        assertTrue(vm.keyExistsJson(json, ".attributes[15]"));
-        assertFalse(vm.keyExistsJson(json, ".attributes[16]"));
+        assertTrue(vm.keyExistsJson(json, ".attributes[16]"));
+        assertFalse(vm.keyExistsJson(json, ".attributes[17]"));
     }
 
     function test_DeliveredWork_IsRoundedDown() public {
@@ -119,14 +122,53 @@ contract LeaseDescriptorTest is Fixture {
         _expectShown("16.66 % behind");
     }
 
-    function test_WhenTheProviderSignsItsJobs_TheAttributesSaySo() public {
+    function test_WhoChoseTheSigner_IsSaid() public {
+        _read(_rent());
+        _expect("Signer", "chosen by the renter");
+        _expectDrawn("chosen by", false);
+        Offer memory o = _offer();
+        o.jobSigner = jobSigner;
+        _read(_rent(o, _request()));
+        _expect("Signer", "chosen by the provider");
+        _expectDrawn('>signer chosen<tspan x="940" dy="27">by the provider</tspan><', true);
+    }
+
+    function test_WhenTheProviderSignsItsJobs_TheMetadataSaysSo() public {
         RentRequest memory r = _request();
         r.jobSigner = provider.addr;
         _read(_rent(_offer(), r));
-        _expect("Self-attributed", "yes");
+        _expect("Signer", "self-attributed");
         _expectShown("self-attributed");
-        _read(_rent());
-        _expectDrawn("self-attributed", false);
+        Offer memory o = _offer();
+        o.jobSigner = provider.addr;
+        _read(_rent(o, r));
+        _expect("Signer", "self-attributed");
+    }
+
+    function _readWithOracle(bytes memory name) private {
+        address account = makeAddr("named oracle");
+        vm.mockCall(account, abi.encodeWithSignature("name()"), name);
+        Oracle memory oracle;
+        oracle.account = account;
+        vm.mockCall(address(escrow), abi.encodeCall(ILeaseEscrow.pinnedOracle, (committeeId)), abi.encode(oracle));
+        _readMade(_made());
+        _expect("Oracle", vm.toString(account));
+    }
+
+    function test_AnOracleWithAName_IsNamed() public {
+        _readWithOracle(abi.encode("Committee, 2 of 3"));
+        _expect("Oracle name", "Committee, 2 of 3");
+        _readWithOracle(abi.encode(LibString.repeat("x", 50)));
+        _expect("Oracle name", string.concat(LibString.repeat("x", 40), unicode"…"));
+        _readWithOracle(abi.encode('"},{"trait_type":"Provider"'));
+        _expect("Oracle name", '"},{"trait_type":"Provider"');
+    }
+
+    function test_AnOracleWithoutAName_IsItsAddress() public {
+        _readWithOracle("");
+        assertFalse(LibString.contains(json, "Oracle name"));
+        _readWithOracle(abi.encode(""));
+        assertFalse(LibString.contains(json, "Oracle name"));
     }
 
     function test_EachAlgorithm_HasItsName() public {
@@ -143,6 +185,45 @@ contract LeaseDescriptorTest is Fixture {
     function test_AnUnknownLease_HasNone() public {
         vm.expectRevert(_error(ILeaseEscrow.UnknownLease.selector, 2));
         escrow.tokenURI(2);
+    }
+
+    // ---------------------------------------------------------------- collection and links
+
+    function _contractUri(LeaseDescriptor from) private view returns (string memory) {
+        return string(_decoded(from.contractURI(address(escrow)), "data:application/json;base64,"));
+    }
+
+    function test_TheCollection_IsDescribed() public {
+        json = _contractUri(descriptor);
+        assertEq(vm.parseJsonString(json, ".name"), escrow.name());
+        assertEq(vm.parseJsonString(json, ".symbol"), escrow.symbol());
+        assertGt(bytes(vm.parseJsonString(json, ".description")).length, 100);
+        svg = string(_decoded(vm.parseJsonString(json, ".image"), "data:image/svg+xml;base64,"));
+        Xml.check(svg);
+        assertEq(LibString.indicesOf(svg, '="http').length, 1, "only the namespace");
+    }
+
+    function test_TheLinks_NameChainEscrowAndLease() public {
+        vm.chainId(8453);
+        string memory page = string.concat(EXTERNAL_URL, "8453/", vm.toString(address(escrow)));
+        assertEq(vm.parseJsonString(_contractUri(descriptor), ".external_link"), page);
+        _readMade(_made());
+        assertEq(vm.parseJsonString(json, ".external_url"), string.concat(page, "/7"));
+        assertEq(descriptor.externalUrl(), EXTERNAL_URL);
+    }
+
+    function test_AnyPage_KeepsTheMetadataValid() public {
+        LeaseDescriptor odd = new LeaseDescriptor('https://"\\\n.example/');
+        string memory link = vm.parseJsonString(_contractUri(odd), ".external_link");
+        assertTrue(LibString.startsWith(link, 'https://"\\\n.example/31337/'));
+    }
+
+    function test_WithoutAPage_ThereIsNoLink() public {
+        LeaseDescriptor bare = new LeaseDescriptor("");
+        assertFalse(LibString.contains(_contractUri(bare), "external"));
+        uint256 id = _rent();
+        _read(bare.tokenURI(address(escrow), id));
+        assertFalse(LibString.contains(json, "external"));
     }
 
     // ---------------------------------------------------------------- status
@@ -241,6 +322,100 @@ contract LeaseDescriptorTest is Fixture {
         _expectShown("ENDED");
     }
 
+    // ---------------------------------------------------------------- the holder's money
+
+    function _expectNoTrait(string memory trait) private view {
+        assertFalse(LibString.contains(json, string.concat('"', trait, '"')), trait);
+    }
+
+    function _claim(uint256 id) private {
+        uint256[] memory ids = new uint256[](1);
+        ids[0] = id;
+        vm.prank(renter);
+        escrow.claim(ids, renter);
+    }
+
+    function test_BeforeTheEnd_NothingIsForeseen() public {
+        uint256 id = _rent();
+        _credit(id, 12, COMMITTED / 4, COMMITTED / 2, false);
+        _read(id);
+        _expectNoTrait("Refund");
+        _expectNoTrait("Refund if settled now");
+        _expectNoTrait("To be claimed");
+        _expectShown("PAYMENT");
+    }
+
+    /// @dev Half is missing, a twentieth of the due work is tolerated: 45 % of the bond.
+    function test_FromTheEndOn_TheHoldersPartIsForeseen() public {
+        uint256 id = _rent();
+        _credit(id, 24, COMMITTED / 2, COMMITTED, false);
+        _read(id);
+        _expect("Refund if settled now", "53.333333 DEMO");
+        _expect("Slash if settled now", "9.599999 DEMO");
+        _expectNoTrait("Refund");
+        _expectNoTrait("To be claimed");
+    }
+
+    function test_OnceSettled_TheHoldersPartIsToldUntilItIsClaimed() public {
+        uint256 id = _rent();
+        _credit(id, 24, COMMITTED / 2, COMMITTED, true);
+        vm.warp(END + 1);
+        escrow.settle(id);
+        assertEq(escrow.lease(id).held, 53_333_333 + 9_599_999);
+        _read(id);
+        _expect("Refund", "53.333333 DEMO");
+        _expect("Slash", "9.599999 DEMO");
+        _expect("To be claimed", "62.933332 DEMO");
+        _expectShown("TO CLAIM");
+        _expectShown("62.933332");
+        _expectShown(unicode"DEMO · paid 106.666666");
+        _claim(id);
+        _read(id);
+        _expect("Refund", "53.333333 DEMO");
+        _expect("Slash", "9.599999 DEMO");
+        _expect("To be claimed", "0 DEMO");
+        _expectShown("TO CLAIM");
+    }
+
+    function test_WhatACancellationReturns_IsToBeClaimedAtOnce() public {
+        uint256 id = _rent();
+        vm.warp(START + 30 minutes);
+        vm.prank(renter);
+        escrow.cancel(id);
+        _read(id);
+        _expectNoTrait("Refund if settled now");
+        string memory held = Human.decimal(escrow.lease(id).held, 6);
+        assertGt(escrow.lease(id).held, PAYMENT * 9 / 10);
+        _expect("To be claimed", string.concat(held, " DEMO"));
+        _expectShown("TO CLAIM");
+        _expectShown(held);
+    }
+
+    /// @dev Of each end, what is foreseen is what settling gives.
+    /// forge-config: default.fuzz.runs = 64
+    function testFuzz_WhatIsForeseen_IsWhatSettlingGives(uint256 work, uint256 due, uint8 ending, bool last) public {
+        uint256 id = _rent();
+        uint256 epochs = 24;
+        if (ending % 3 != 0) {
+            vm.warp(START + 11 hours + 30 minutes);
+            vm.prank(ending % 3 == 1 ? renter : provider.addr);
+            ending % 3 == 1 ? escrow.cancel(id) : escrow.terminate(id);
+            epochs = 12;
+        }
+        due = bound(due, 0, epochs * RATE * EPOCH);
+        work = bound(work, 0, epochs * RATE * EPOCH * 5 / 4);
+        _credit(id, epochs, work, due, last);
+        vm.warp(START + epochs * EPOCH + 1 + (last ? 0 : WINDOW));
+        Lease memory l = escrow.lease(id);
+        (uint256 refund, uint256 slashed) = LeaseState.holdersPart(l, false);
+        escrow.settle(id);
+        l = escrow.lease(id);
+        assertEq(l.held, refund + slashed);
+        (uint256 refunded, uint256 taken) = LeaseState.holdersPart(l, false);
+        assertEq(refunded, refund);
+        assertEq(taken, slashed);
+    }
+
     // ---------------------------------------------------------------- extremes
 
     function test_EnormousFigures_StayShort() public {
@@ -287,6 +462,8 @@ contract LeaseDescriptorTest is Fixture {
         l.end = l.start + uint40(bound(l.end, 0, l.duration));
         l.credited = uint96(bound(l.credited, 0, uint256(l.rate) * l.duration));
         l.asOf = uint40(bound(l.asOf, 0, l.end));
+        (l.bondBps, l.cancelBps) = (l.bondBps % 10_001, l.cancelBps % 10_001);
+        (l.weightLog2, l.ending, l.oracle) = (l.weightLog2 % 96, l.ending % 3, l.oracle % 65_536);
         vm.warp(now_);
         _readMade(l);
     }

@@ -68,6 +68,14 @@ contract LeaseNftTest is Rented {
         assertEq(escrow.tokenURI(id), "data:drawn");
     }
 
+    function test_TheDescriptor_DescribesTheCollection() public {
+        address descriptor = escrow.descriptor();
+        bytes memory question = abi.encodeCall(ILeaseDescriptor.contractURI, (address(escrow)));
+        vm.mockCall(descriptor, question, abi.encode("data:all of them"));
+        vm.expectCall(descriptor, question);
+        assertEq(escrow.contractURI(), "data:all of them");
+    }
+
     function test_WhenTheLeaseIsUnknown_Reverts() public {
         vm.expectRevert(_error(ILeaseEscrow.UnknownLease.selector, 2));
         escrow.tokenURI(2);

@@ -5,6 +5,7 @@ import {LeaseStorage} from "contracts/src/escrow/LeaseStorage.sol";
 import {IERC4906} from "contracts/src/interfaces/IERC4906.sol";
 import {IERC4907} from "contracts/src/interfaces/IERC4907.sol";
 import {IERC5646} from "contracts/src/interfaces/IERC5646.sol";
+import {IERC7572} from "contracts/src/interfaces/IERC7572.sol";
 import {ILeaseDescriptor} from "contracts/src/interfaces/ILeaseDescriptor.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
@@ -17,7 +18,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 /// @title A lease as an NFT
 /// @notice ERC-721 with a user beside the owner (ERC-4907) and a fingerprint of its state
 /// (ERC-5646). The user controls only the destination of the work, until a transfer.
-abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907, IERC5646 {
+abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907, IERC5646, IERC7572 {
     uint256 internal constant MAX_BOX = 512;
 
     struct User {
@@ -137,6 +138,11 @@ abstract contract LeaseToken is LeaseStorage, ERC721, IERC4906, IERC4907, IERC56
 
     function symbol() public pure override returns (string memory) {
         return "LEASE";
+    }
+
+    /// @inheritdoc IERC7572
+    function contractURI() external view returns (string memory) {
+        return ILeaseDescriptor(descriptor).contractURI(address(this));
     }
 
     function tokenURI(uint256 id) public view override returns (string memory) {

@@ -12,10 +12,17 @@ struct Posting {
     bytes32[] proof;
 }
 
-/// @title A notice board for offers and gateways
-/// @notice Whatever is posted becomes a log and nothing else, so a page finds it without a server.
-/// No state, no rights, and checks of lengths only. Anyone may post an offer of somebody else, or a
-/// false one: readers check the signature, and that the offer can be filled, before they show it.
+/// @title A notice board for offers, gateways and providers
+/// @notice Whatever is posted becomes a log, so a page finds it without a server. Nobody has rights
+/// here, and only lengths and the schemes of URLs are checked. Anyone may post an offer of somebody
+/// else, or a false one: readers check the signature, and that the offer can be filled, before they
+/// show it. Each account announces for itself alone; of each kind of announcement the latest
+/// counts, and a withdrawal ends it. Node keys are kept too, because roots and commits are judged
+/// by the key of an earlier time.
+///
+/// URLs begin with their scheme in lower case and have at most 256 bytes. Links are
+/// `stratum+tcp://` or `stratum+ssl://`. APIs are `https://`; `http://` is for chain 31337 only,
+/// the id of local chains.
 interface IDirectory {
     /// @notice An offer was posted. `offerHash` is its EIP-712 struct hash, which the escrow uses
     /// for fills and cancellations.
@@ -27,26 +34,55 @@ interface IDirectory {
         bytes signature,
         bytes32[] proof
     );
-    /// @notice A job signer announced its gateway's URL and the X25519 key that boxes for it are
-    /// sealed to. A later announcement replaces an earlier one.
-    event GatewayAnnounced(address indexed jobSigner, string url, bytes32 boxKey);
+    /// @notice A job signer announced its gateway: where nodes connect, where its API is, and the
+    /// X25519 key to which boxes for it are sealed.
+    event GatewayAnnounced(address indexed jobSigner, string link, string api, bytes32 boxKey);
     /// @notice The job signer's gateway takes no new leases.
     event GatewayWithdrawn(address indexed jobSigner);
+    /// @notice A provider announced where its API is.
+    event ProviderAnnounced(address indexed provider, string api);
+    /// @notice The provider's API is no longer served.
+    event ProviderWithdrawn(address indexed provider);
+    /// @notice A provider announced the key of its node, which signs roots and sends for it.
+    event NodeKeyAnnounced(address indexed provider, address indexed nodeKey);
+    /// @notice No node key signs or sends for the provider.
+    event NodeKeyWithdrawn(address indexed provider);
 
     error SignatureTooLong(uint256 maximum, uint256 actual);
     error ProofTooLong(uint256 maximum, uint256 actual);
     error UrlTooLong(uint256 maximum, uint256 actual);
-    error UrlIsEmpty();
+    /// @notice The URL has another scheme, or nothing after it.
+    error NotALink(string url);
+    /// @notice The URL has another scheme, or nothing after it.
+    error NotAnApi(string url);
     error BoxKeyIsZero();
+    error NodeKeyIsZero();
 
     /// @notice Posts an offer of the caller or of somebody else. The signature has at most 1,024
     /// bytes, the proof at most 24 words.
     function postOffer(Offer calldata offer, bytes calldata signature, bytes32[] calldata proof) external;
     /// @notice Posts several offers, all of them or none.
     function postOffers(Posting[] calldata postings) external;
-    /// @notice Announces the gateway of the caller, who is its job signer. `url` has 1 to 256
-    /// bytes; readers check whether it is a URL.
-    function announceGateway(string calldata url, bytes32 boxKey) external;
-    /// @notice Withdraws the caller's announcement.
+
+    /// @notice Announces the gateway of the caller, who is its job signer.
+    /// @param link Where nodes connect.
+    /// @param api Where the gateway's API is.
+    /// @param boxKey X25519 key to which boxes for it are sealed.
+    function announceGateway(string calldata link, string calldata api, bytes32 boxKey) external;
+    /// @notice Withdraws the caller's gateway.
     function withdrawGateway() external;
+
+    /// @notice Announces the API of the caller, who is the provider.
+    function announceProvider(string calldata api) external;
+    /// @notice Withdraws the caller's API.
+    function withdrawProvider() external;
+
+    /// @notice Announces the key that signs roots and sends for the caller, who is the provider,
+    /// from this second on. It moves no money, so the provider's own key can stay cold.
+    function announceNodeKey(address nodeKey) external;
+    /// @notice Withdraws the caller's node key from this second on.
+    function withdrawNodeKey() external;
+    /// @notice The provider's node key at `time`, Unix seconds; zero if there was none. While
+    /// blocks of that second may still come, the answer may change.
+    function nodeKeyAt(address provider, uint40 time) external view returns (address);
 }

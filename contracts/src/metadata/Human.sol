@@ -5,7 +5,8 @@ import {
     ALGORITHM_ETCHASH,
     ALGORITHM_ETHASH,
     ALGORITHM_SCRYPT,
-    ALGORITHM_SHA256D
+    ALGORITHM_SHA256D,
+    Lease
 } from "contracts/src/interfaces/LeaseTypes.sol";
 import {LibString} from "solady/utils/LibString.sol";
 
@@ -18,6 +19,12 @@ library Human {
         if (value == ALGORITHM_ETHASH) return "Ethash";
         if (value == ALGORITHM_ETCHASH) return "Etchash";
         return "unknown";
+    }
+
+    /// @notice Who chose the job signer, whom the renter trusts for what the figures mean.
+    function signer(Lease memory lease) internal pure returns (string memory) {
+        if (lease.jobSigner == lease.provider) return "self-attributed";
+        return lease.signerDictated ? "chosen by the provider" : "chosen by the renter";
     }
 
     /// @notice `hundredths(1230)` is "12.3".

@@ -4,45 +4,102 @@ pragma solidity ^0.8.30;
 import {ILeaseDescriptor} from "contracts/src/interfaces/ILeaseDescriptor.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Status} from "contracts/src/interfaces/ILeaseLens.sol";
-import {ENDING_CANCELLED, ENDING_TERMINATED, Lease} from "contracts/src/interfaces/LeaseTypes.sol";
-import {Facts, LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {ENDING_CANCELLED, ENDING_TERMINATED, Lease, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
+import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {Facts} from "contracts/src/metadata/Facts.sol";
+import {Harmless} from "contracts/src/metadata/Harmless.sol";
 import {Human} from "contracts/src/metadata/Human.sol";
 import {LeasePicture} from "contracts/src/metadata/LeasePicture.sol";
 import {TokenLabel} from "contracts/src/metadata/TokenLabel.sol";
 import {Base64} from "solady/utils/Base64.sol";
 import {LibString} from "solady/utils/LibString.sol";
+import {MetadataReaderLib} from "solady/utils/MetadataReaderLib.sol";
 
-/// @title Metadata of a lease's NFT
-/// @notice Built from the lease's record alone. The payment token supplies symbol and decimals, and
-/// is trusted for nothing.
+/// @title Metadata of the leases' NFTs
+/// @notice Built from the escrow's record. The payment token supplies symbol and decimals, the
+/// oracle its name; neither is trusted for anything.
 contract LeaseDescriptor is ILeaseDescriptor {
     using LibString for uint256;
 
+    uint256 private constant NAME_GAS = 100_000;
+    uint256 private constant MAX_NAME_READ = 128;
+    uint256 private constant MAX_NAME = 40;
+    string private constant COLLECTION_PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1000 1000"><rect width="1000" height="1000" fill="#0b0c12"/>'
+        '<g fill="none" stroke-width="44" transform="rotate(-90 500 440)"><circle cx="500" cy="440" r="250" stroke="#fff"'
+        ' stroke-opacity=".12"/><circle cx="500" cy="440" r="250" stroke="#f7a13c" stroke-dasharray="1100 1600"/></g>'
+        '<text x="507" y="850" text-anchor="middle" font-family="ui-sans-serif,system-ui,sans-serif" font-size="84"'
+        ' font-weight="600" letter-spacing="14" fill="#fff">HASHLEASE</text></svg>';
+
+    LeasePicture private immutable PICTURE;
+    /// @inheritdoc ILeaseDescriptor
+    string public externalUrl;
+
+    constructor(string memory externalUrl_) {
+        PICTURE = new LeasePicture();
+        externalUrl = externalUrl_;
+    }
+
     /// @inheritdoc ILeaseDescriptor
     function tokenURI(address escrow, uint256 id) external view returns (string memory) {
-        Facts memory f = _facts(escrow, id);
-        // shown, never hashed
-        // slither-disable-next-line encode-packed-collision
-        bytes memory json = abi.encodePacked(
-            '{"name":"Hashlease #',
-            id.toString(),
-            '","description":"',
-            _description(f),
-            '","image":"data:image/svg+xml;base64,',
-            Base64.encode(bytes(LeasePicture.svg(f))),
-            '","attributes":[',
-            _work(f),
-            _life(f),
-            _parties(f),
-            "]}"
+        Lease memory lease = ILeaseEscrow(escrow).lease(id);
+        Oracle memory oracle = ILeaseEscrow(escrow).pinnedOracle(lease.oracle);
+        Facts memory f = _facts(escrow, id, lease, oracle);
+        string memory image = Base64.encode(bytes(PICTURE.svg(f)));
+        return _json(
+            string.concat(
+                '{"name":"Hashlease #',
+                id.toString(),
+                '","description":"',
+                _description(f),
+                '"',
+                _link("external_url", string.concat(_page(escrow), "/", id.toString())),
+                ',"image":"data:image/svg+xml;base64,',
+                image,
+                '","attributes":[',
+                string.concat(_work(f), _life(f), _split(f), _claimable(f), _parties(lease), _oracle(oracle.account)),
+                "]}"
+            )
         );
-        return string.concat("data:application/json;base64,", Base64.encode(json));
+    }
+
+    /// @inheritdoc ILeaseDescriptor
+    function contractURI(address escrow) external view returns (string memory) {
+        return _json(
+            string.concat(
+                '{"name":"Hashlease","symbol":"LEASE","description":"Leases of hash power, paid out of escrow only for ',
+                "work that was proven to be done. The owner of a lease gets back what was not delivered.",
+                '","image":"data:image/svg+xml;base64,',
+                Base64.encode(bytes(COLLECTION_PICTURE)),
+                '"',
+                _link("external_link", _page(escrow)),
+                "}"
+            )
+        );
+    }
+
+    function _json(string memory json) private pure returns (string memory) {
+        return string.concat("data:application/json;base64,", Base64.encode(bytes(json)));
+    }
+
+    /// @dev Empty if no page was named at deployment.
+    function _link(string memory key, string memory url) private view returns (string memory) {
+        return bytes(externalUrl).length == 0 ? "" : string.concat(',"', key, '":"', url, '"');
+    }
+
+    /// @dev Where the escrow's leases are shown.
+    function _page(address escrow) private view returns (string memory) {
+        return string.concat(
+            LibString.escapeJSON(externalUrl), block.chainid.toString(), "/", LibString.toHexStringChecksummed(escrow)
+        );
     }
 
     // ---------------------------------------------------------------- facts
 
-    function _facts(address escrow, uint256 id) private view returns (Facts memory f) {
-        Lease memory lease = ILeaseEscrow(escrow).lease(id);
+    function _facts(address escrow, uint256 id, Lease memory lease, Oracle memory oracle)
+        private
+        view
+        returns (Facts memory f)
+    {
         (f.escrow, f.id, f.lease) = (escrow, id, lease);
         f.status = LeaseState.status(lease);
         f.label = _label(f.status, lease.ending);
@@ -51,10 +108,12 @@ contract LeaseDescriptor is ILeaseDescriptor {
         (string memory number, string memory prefix) = Human.si(lease.rate);
         (f.rate, f.unit) = (number, string.concat(prefix, "H/s"));
         (f.symbol, f.decimals) = (TokenLabel.symbol(lease.token), TokenLabel.decimals(lease.token));
+        if (f.status == Status.Ended || f.status == Status.Settled) {
+            (f.refund, f.slashed) = LeaseState.holdersPart(lease, oracle.voids);
+        }
     }
 
-    /// @dev A shortened lease is labelled by its ending, because its owner at that time was already
-    /// paid what it returned.
+    /// @dev A shortened lease is labelled by its ending, whatever came after.
     function _label(Status status, uint8 ending) private pure returns (string memory) {
         if (ending == ENDING_CANCELLED) return "Cancelled";
         if (ending == ENDING_TERMINATED) return "Terminated";
@@ -89,29 +148,51 @@ contract LeaseDescriptor is ILeaseDescriptor {
             ',"max_value":100}',
             _text("Committed work", _hashes(f.committed)),
             _text("Credited work", _hashes(f.lease.credited)),
-            _text("Payment", _payment(f))
+            _text("Payment", _amount(f, f.lease.payment))
         );
     }
 
     function _life(Facts memory f) private pure returns (string memory) {
         Lease memory l = f.lease;
         return string.concat(
-            _number("date", "Start", l.start),
-            _number("date", "End", l.end),
-            _number("number", "Epoch seconds", l.epochLength),
-            _number("number", "Bond basis points", l.bondBps),
-            _number("number", "Oracle", l.oracle),
+            _date("Start", l.start),
+            _date("End", l.end),
+            _text("Epoch", Human.duration(l.epochLength)),
+            _text("Bond", string.concat(Human.hundredths(l.bondBps), " %")),
             _text("Settled", l.settled ? "yes" : "no")
         );
     }
 
-    function _parties(Facts memory f) private pure returns (string memory) {
-        Lease memory l = f.lease;
+    /// @dev What the holder gets is foreseen from the end on; the settlement makes it final.
+    function _split(Facts memory f) private pure returns (string memory) {
+        if (f.status != Status.Ended && f.status != Status.Settled) return "";
+        bool settled = f.status == Status.Settled;
+        return string.concat(
+            _text(settled ? "Refund" : "Refund if settled now", _amount(f, f.refund)),
+            _text(settled ? "Slash" : "Slash if settled now", _amount(f, f.slashed))
+        );
+    }
+
+    /// @dev A cancellation or a void epoch leaves something to claim before the settlement.
+    function _claimable(Facts memory f) private pure returns (string memory) {
+        if (f.status != Status.Settled && f.lease.held == 0) return "";
+        return _text("To be claimed", _amount(f, f.lease.held));
+    }
+
+    function _parties(Lease memory l) private pure returns (string memory) {
         return string.concat(
             _text("Provider", LibString.toHexStringChecksummed(l.provider)),
             _text("Job signer", LibString.toHexStringChecksummed(l.jobSigner)),
-            _text("Self-attributed", l.jobSigner == l.provider ? "yes" : "no")
+            _text("Signer", Human.signer(l))
         );
+    }
+
+    /// @dev An oracle need not have a name.
+    function _oracle(address account) private view returns (string memory) {
+        string memory name = Harmless.text(MetadataReaderLib.readName(account, MAX_NAME_READ, NAME_GAS), MAX_NAME);
+        string memory text = _text("Oracle", LibString.toHexStringChecksummed(account));
+        if (bytes(name).length == 0) return text;
+        return string.concat(text, _text("Oracle name", LibString.escapeJSON(name)));
     }
 
     function _rate(Facts memory f) private pure returns (string memory) {
@@ -123,8 +204,8 @@ contract LeaseDescriptor is ILeaseDescriptor {
         return string.concat(number, " ", prefix, "H");
     }
 
-    function _payment(Facts memory f) private pure returns (string memory) {
-        return string.concat(Human.decimal(f.lease.payment, f.decimals), " ", LibString.escapeJSON(f.symbol));
+    function _amount(Facts memory f, uint256 amount) private pure returns (string memory) {
+        return string.concat(Human.decimal(amount, f.decimals), " ", LibString.escapeJSON(f.symbol));
     }
 
     function _first(string memory trait, string memory value) private pure returns (string memory) {
@@ -135,7 +216,7 @@ contract LeaseDescriptor is ILeaseDescriptor {
         return string.concat(",", _first(trait, value));
     }
 
-    function _number(string memory kind, string memory trait, uint256 value) private pure returns (string memory) {
-        return string.concat(',{"display_type":"', kind, '","trait_type":"', trait, '","value":', value.toString(), "}");
+    function _date(string memory trait, uint256 time) private pure returns (string memory) {
+        return string.concat(',{"display_type":"date","trait_type":"', trait, '","value":', time.toString(), "}");
     }
 }

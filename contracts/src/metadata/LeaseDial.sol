@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import {Status} from "contracts/src/interfaces/ILeaseLens.sol";
 import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
-import {Facts, LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {Facts} from "contracts/src/metadata/Facts.sol";
 import {Human} from "contracts/src/metadata/Human.sol";
 import {ShareField} from "contracts/src/metadata/ShareField.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";

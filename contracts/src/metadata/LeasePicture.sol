@@ -12,7 +12,7 @@ import {
     ENDING_TERMINATED,
     Lease
 } from "contracts/src/interfaces/LeaseTypes.sol";
-import {Facts, LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {Facts} from "contracts/src/metadata/Facts.sol";
 import {Human} from "contracts/src/metadata/Human.sol";
 import {LeaseDial} from "contracts/src/metadata/LeaseDial.sol";
 import {DateTimeLib} from "solady/utils/DateTimeLib.sol";
@@ -20,8 +20,9 @@ import {DynamicBufferLib} from "solady/utils/DynamicBufferLib.sol";
 import {LibString} from "solady/utils/LibString.sol";
 
 /// @title The picture of a lease
-/// @notice Figures and words of this library only, except for the token's symbol, which is escaped.
-library LeasePicture {
+/// @notice Figures and words of this contract only, except for the token's symbol, which is
+/// escaped. A contract of its own, because words and picture together exceed the limit of one.
+contract LeasePicture {
     using DynamicBufferLib for DynamicBufferLib.DynamicBuffer;
     using LibString for uint256;
 
@@ -32,7 +33,8 @@ library LeasePicture {
         uint256 second;
     }
 
-    function svg(Facts memory f) internal view returns (string memory) {
+    /// @notice The picture as SVG.
+    function svg(Facts memory f) external view returns (string memory) {
         uint256 seed = uint256(keccak256(abi.encode(f.escrow, f.id, f.lease.provider, f.lease.rate, f.lease.start)));
         Colours memory c = _colours(f.lease.algorithm, seed >> 64);
         DynamicBufferLib.DynamicBuffer memory out;
@@ -104,9 +106,19 @@ library LeasePicture {
             '">#',
             id,
             "</text>",
-            f.lease.jobSigner == f.lease.provider
-                ? '<text x="940" y="127" text-anchor="end" font-size="21" fill="#ffc46b">self-attributed</text>'
-                : ""
+            _signer(f.lease)
+        );
+    }
+
+    /// @dev Told where the provider can say what the figures mean. The ring leaves room for short
+    /// lines only.
+    function _signer(Lease memory l) private pure returns (string memory) {
+        bool isProvider = l.jobSigner == l.provider;
+        if (!isProvider && !l.signerDictated) return "";
+        return string.concat(
+            '<text x="940" y="127" text-anchor="end" font-size="21" fill="#ffc46b">',
+            isProvider ? "self-attributed" : 'signer chosen<tspan x="940" dy="27">by the provider</tspan>',
+            "</text>"
         );
     }
 
@@ -142,7 +154,9 @@ library LeasePicture {
                 "60", _hsl(c.first, "92%,72%"), "DELIVERED", string.concat(Human.fixed2(f.delivered), " %"), _pace(f)
             ),
             _figure("380", "#fff", label, value, note),
-            _figure("680", "#fff", "PAYMENT", Human.short(f.lease.payment, f.decimals), _money(f))
+            f.status == Status.Settled || f.lease.held != 0
+                ? _figure("680", "#fff", "TO CLAIM", Human.short(f.lease.held, f.decimals), _paid(f))
+                : _figure("680", "#fff", "PAYMENT", Human.short(f.lease.payment, f.decimals), _money(f))
         );
     }
 
@@ -167,6 +181,15 @@ library LeasePicture {
         // a long symbol fills the line
         if (bytes(f.symbol).length > 7) return symbol;
         return string.concat(symbol, unicode" · bond ", Human.hundredths(f.lease.bondBps), " %");
+    }
+
+    /// @dev What there is to claim is seen beside what was paid.
+    function _paid(Facts memory f) private pure returns (string memory) {
+        string memory symbol = LibString.escapeHTML(f.symbol);
+        string memory payment = Human.short(f.lease.payment, f.decimals);
+        // a line has room for 22 characters
+        if (bytes(f.symbol).length + bytes(payment).length > 14) return symbol;
+        return string.concat(symbol, unicode" · paid ", payment);
     }
 
     /// @dev Compares with what was promised by the oracle's last report; without one, or once

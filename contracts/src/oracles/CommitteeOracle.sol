@@ -9,6 +9,7 @@ import {StatementLib} from "contracts/src/libraries/StatementLib.sol";
 import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
+import {LibString} from "solady/utils/LibString.sol";
 
 /// @title A committee of M of N
 /// @notice Its address identifies the committee: owners and threshold never change, and only an
@@ -109,6 +110,11 @@ contract CommitteeOracle is ICommitteeOracle, EIP712 {
     /// @inheritdoc ICommitteeOracle
     function member(uint256 index) external view returns (address owner, address key) {
         return (_owners[index], _keys[index]);
+    }
+
+    /// @inheritdoc ICommitteeOracle
+    function name() external view returns (string memory) {
+        return string.concat("Committee, ", LibString.toString(threshold), " of ", LibString.toString(memberCount));
     }
 
     /// @inheritdoc ICommitteeOracle

@@ -17,11 +17,26 @@ struct Job {
     bytes32[] branch;
 }
 
-/// @title EIP-712 struct hash of a job
+/// @notice A signed Ethash or Etchash job, as openings will contain it.
+struct EthashJob {
+    uint256 lease;
+    uint64 sequence;
+    bytes32 sealHash;
+    uint64 blockNumber;
+    bytes noncePrefix;
+    uint40 notBefore;
+    uint40 notAfter;
+}
+
+/// @title EIP-712 struct hashes of jobs
 library JobLib {
     bytes32 internal constant TYPEHASH = keccak256(
         "Job(uint256 lease,uint64 sequence,bytes32 prevHash,uint32 nBits,uint32 version,uint32 versionMask,"
         "uint40 notBefore,uint40 notAfter,bytes coinbasePrefix,uint8 tailLength,bytes coinbaseSuffix,bytes32[] branch)"
+    );
+    bytes32 internal constant ETHASH_TYPEHASH = keccak256(
+        "EthashJob(uint256 lease,uint64 sequence,bytes32 sealHash,uint64 blockNumber,bytes noncePrefix,"
+        "uint40 notBefore,uint40 notAfter)"
     );
 
     /// @notice EIP-712 struct hash of a job.
@@ -44,5 +59,21 @@ library JobLib {
             keccak256(abi.encodePacked(job.branch))
         );
         return keccak256(bytes.concat(head, tail));
+    }
+
+    /// @notice EIP-712 struct hash of an Ethash job.
+    function hash(EthashJob memory job) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                ETHASH_TYPEHASH,
+                job.lease,
+                job.sequence,
+                job.sealHash,
+                job.blockNumber,
+                keccak256(job.noncePrefix),
+                job.notBefore,
+                job.notAfter
+            )
+        );
     }
 }

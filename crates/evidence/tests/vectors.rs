@@ -60,6 +60,14 @@ fn terms(algorithm: Algorithm) -> Terms {
     }
 }
 
+/// A lease of three epochs, cancelled to two.
+fn cancelled(algorithm: Algorithm) -> Terms {
+    let mut terms = terms(algorithm);
+    terms.duration = 3 * EPOCH;
+    terms.weight = SettlementWeight::of_lease(terms.rate, EPOCH, terms.duration).unwrap();
+    terms
+}
+
 fn hash(seed: u64) -> B256 {
     keccak256(seed.to_be_bytes())
 }
@@ -171,7 +179,8 @@ fn bad_signatures(terms: &Terms, job: impl Fn(u64) -> Job, from: u64) -> Vec<Sig
 }
 
 fn headers_refused(algorithm: Algorithm) -> Evidence {
-    let terms = terms(algorithm);
+    let terms = cancelled(algorithm);
+    let rented = terms.as_rented().end;
     let jobs: Vec<Job> = (1..=3).map(|sequence| header_job(sequence).into()).collect();
     let mut evidence = good(&terms, &jobs, 6);
     let with = |sequence: u64, change: &dyn Fn(&mut HeaderJob)| {
@@ -182,22 +191,28 @@ fn headers_refused(algorithm: Algorithm) -> Evidence {
     let mut bad = vec![
         with(10, &|job| job.not_after = job.not_before + 601),
         with(11, &|job| job.not_after = job.not_before - 1),
-        with(12, &|job| job.coinbase_prefix = vec![5; 959].into()),
+        with(12, &|job| job.coinbase_prefix = vec![5; 4_031].into()),
         with(13, &|job| {
             job.coinbase_prefix = vec![6; 28].into();
             job.coinbase_suffix = vec![7; 30].into();
         }),
         with(14, &|job| job.tail_length = 33),
         with(15, &|job| job.branch = (0..17).map(hash).collect()),
+        with(16, &|job| job.tail_length = 1),
+        with(17, &|job| job.version_mask |= 1 << 29),
+        with(18, &|job| (job.not_before, job.not_after) = (terms.start - 1, terms.start + 9)),
+        with(19, &|job| (job.not_before, job.not_after) = (rented - 9, rented)),
     ];
     bad.extend(bad_signatures(&terms, |sequence| header_job(sequence).into(), 20));
     with_bad_jobs(&mut evidence, bad);
     // good jobs at the limits
     evidence.head.jobs.push(with(24, &|job| job.not_after = job.not_before + 600));
-    evidence.head.jobs.push(with(25, &|job| job.coinbase_prefix = vec![5; 958].into()));
+    evidence.head.jobs.push(with(25, &|job| job.coinbase_prefix = vec![5; 4_030].into()));
     evidence.head.jobs.push(with(26, &|job| job.branch = (0..16).map(hash).collect()));
     evidence.head.jobs.push(with(27, &|job| job.tail_length = 32));
-    // around the bounds of epoch and lease, where the job's own window allows more
+    evidence.head.jobs.push(with(28, &|job| job.tail_length = 2));
+    evidence.head.jobs.push(with(29, &|job| job.version_mask = 0x1fff_ffe0));
+    // around the begin of the epoch and the end as cancelled, where the window allows more
     let edge = |sequence: u64, from: UnixSeconds| {
         with(sequence, &|job| (job.not_before, job.not_after) = (from, from + 9))
     };
@@ -246,7 +261,8 @@ fn headers_refused(algorithm: Algorithm) -> Evidence {
 }
 
 fn ethash_refused() -> Evidence {
-    let terms = terms(Algorithm::Ethash);
+    let terms = cancelled(Algorithm::Ethash);
+    let rented = terms.as_rented().end;
     let jobs: Vec<Job> = (1..=2).map(|sequence| ethash_job(sequence).into()).collect();
     let mut evidence = good(&terms, &jobs, 3);
     let with = |sequence: u64, change: &dyn Fn(&mut EthashJob)| {
@@ -260,7 +276,9 @@ fn ethash_refused() -> Evidence {
         with(11, &|job| job.nonce_prefix = vec![1; 7].into()),
         with(12, &|job| job.block_number = 2_048 * 30_000),
         with(13, &|job| job.not_before = UnixSeconds::new(FROM - 1)),
-        with(14, &|job| (job.not_before, job.not_after) = (terms.end - 1, terms.end)),
+        with(14, &|job| (job.not_before, job.not_after) = (rented - 1, rented)),
+        with(15, &|job| job.nonce_prefix = vec![].into()),
+        with(16, &|job| (job.not_before, job.not_after) = (terms.start - 1, terms.start)),
     ];
     let unsigned = |sequence| EthashJob { sequence, ..ethash_job(2) }.into();
     bad.extend(bad_signatures(&terms, unsigned, 20));
@@ -273,11 +291,18 @@ fn ethash_refused() -> Evidence {
     evidence.shares.retain(|share| ![30, 31, 32, 33, 36, 40].contains(&share.job));
     // a job of another epoch of the lease
     let earlier = with(50, &|job| {
-        job.nonce_prefix = vec![].into();
         (job.not_before, job.not_after) = (UnixSeconds::new(FROM - 60), UnixSeconds::new(FROM - 1));
     });
     evidence.head.jobs.push(earlier);
-    evidence.shares.push(EvidenceShare { job: 50, share: EthashShare { nonce: 5 }.into() });
+    evidence
+        .shares
+        .push(EvidenceShare { job: 50, share: EthashShare { nonce: 0x0100_0000_0000_0005 }.into() });
+    // a good job behind the end as cancelled
+    let later = with(51, &|job| (job.not_before, job.not_after) = (terms.end, terms.end + 9));
+    evidence.head.jobs.push(later);
+    evidence
+        .shares
+        .push(EvidenceShare { job: 51, share: EthashShare { nonce: 0x0102_0000_0000_0005 }.into() });
     let spoil = |at: usize, change: &dyn Fn(&mut EvidenceShare)| {
         let mut share = evidence.shares[at].clone();
         change(&mut share);
@@ -421,9 +446,11 @@ fn the_files_and_their_verdicts_are_frozen() {
         "job-dag",
         "job-nonce-prefix",
         "job-outside-epoch",
+        "job-outside-lease",
         "job-signature",
         "job-tail",
         "job-unsigned",
+        "job-version-mask",
         "job-window",
         "nonce-of-other-epoch",
         "nonce-outside-prefix",

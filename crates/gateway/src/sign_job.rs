@@ -5,15 +5,13 @@ use crate::{
     signer::JobSigner,
 };
 use alloy_primitives::Bytes;
-use hashlease_primitives::{HeaderJob, HeaderTimeError, Job, SignedJob, Terms, UnixSeconds};
-use hashlease_share::{EvidenceReason, MAX_JOB_WINDOW, MAX_TAIL, VerifiedJob};
+use hashlease_primitives::{HeaderJob, Job, SignedJob, Terms, UnixSeconds};
+use hashlease_share::{EvidenceReason, MAX_JOB_WINDOW, MAX_TAIL, MIN_TAIL, VerifiedJob};
 use hashlease_stratum::Notify;
 use std::{path::Path, sync::Arc};
 
 /// How far a pool's time may be ahead of our clock, seconds (as Bitcoin nodes accept).
 const MAX_AHEAD: u64 = 7_200;
-/// Shortest free part of the extranonce that a node can divide among miners, bytes.
-const MIN_TAIL: usize = 2;
 
 /// Why a pool's job can't be handed out.
 #[derive(Debug, thiserror::Error)]

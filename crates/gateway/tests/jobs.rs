@@ -143,7 +143,7 @@ async fn unusable_pools_are_explained_in_words() {
     let (_, trouble) = trouble_of(Script { notify: ahead, ..Script::default() }).await;
     assert!(trouble.contains("more than 7200 s ahead"), "{trouble}");
     let mut long = notify("l", 1, true);
-    long[3] = json!("bb".repeat(1_020));
+    long[3] = json!("bb".repeat(4_096));
     let (_, trouble) = trouble_of(Script { notify: long, ..Script::default() }).await;
     assert!(trouble.contains("job coinbase of"), "{trouble}");
     let refused = json!({"result": null, "error": [24, format!("bad password {PASSWORD}"), null]});

@@ -56,7 +56,7 @@ fn ethash() -> Evidence {
 /// Evidence with `count` shares of a SHA-256d lease.
 fn sha256d(count: usize) -> Evidence {
     let terms = terms(Algorithm::Sha256d);
-    let job = HeaderJob { tail_length: 0, branch: vec![], ..header_job(&terms, 1, 1_000..=1_099) };
+    let job = HeaderJob { tail_length: 2, branch: vec![], ..header_job(&terms, 1, 1_000..=1_099) };
     let job = verified(&terms, job);
     let shares: Vec<_> = mine(&job, 1_000).take(count).collect();
     evidence(&terms, 0, &[job.signed().clone()], &shares)
@@ -333,9 +333,9 @@ fn errors_name_the_place_in_the_file() {
     let mut algorithm = bytes.clone();
     algorithm[10 + 16 + 80] = 9;
     assert_eq!(read(&algorithm), "evidence file at byte 106: algorithm: expected 1 to 4, got 9");
-    // a share has 21 bytes here: job, no tail, time, nonce, version
-    let shares = bytes.len() - 32 - 100 * 21;
-    let cut = shares + 50 * 21 + 10;
+    // a share has 23 bytes here: job, a tail of two, time, nonce, version
+    let shares = bytes.len() - 32 - 100 * 23;
+    let cut = shares + 50 * 23 + 12;
     assert_eq!(
         read(&bytes[..cut]),
         format!("evidence file at byte {}: share's ntime: expected 4 bytes, got 1 left", cut - 1)
@@ -363,7 +363,7 @@ fn errors_name_the_place_in_the_file() {
     assert!(read(&promising).contains("share's"), "{}", read(&promising));
     // a cut beyond the first read
     let long = sha256d(60_000).encode().unwrap();
-    let cut = long.len() - 32 - 5_000 * 21 + 10;
+    let cut = long.len() - 32 - 5_000 * 23 + 12;
     assert!(cut > 1 << 20);
     assert_eq!(
         read(&long[..cut]),

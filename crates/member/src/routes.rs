@@ -35,7 +35,6 @@ impl IntoResponse for RequestRefusal {
             Self::UnknownLease(_) => (StatusCode::NOT_FOUND, "unknown-lease"),
             Self::Job(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
             Self::JobSequence { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "job-sequence"),
-            Self::JobOutsideLease { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "job-outside-lease"),
             // not 429, because a retry can't succeed
             Self::TooManyJobs { .. } => (StatusCode::CONFLICT, "job-limit"),
             Self::LeaseOver(_) => (StatusCode::CONFLICT, "lease-over"),

@@ -65,8 +65,6 @@ pub(crate) enum RequestRefusal {
     Job(#[from] EvidenceReason),
     #[error("job sequence {sequence} was used for another job before")]
     JobSequence { sequence: u64 },
-    #[error("job is for {not_before} to {not_after}: expected within {start} to {end}, the end excluded")]
-    JobOutsideLease { not_before: UnixSeconds, not_after: UnixSeconds, start: UnixSeconds, end: UnixSeconds },
     #[error("epoch {epoch} has {most} jobs already: expected no more")]
     TooManyJobs { epoch: u32, most: u64 },
     #[error("lease {0} is over")]
@@ -164,11 +162,8 @@ impl State {
         }
         let verified = VerifiedJob::verify(terms, signed)?;
         let signed = verified.signed().clone();
-        let (not_before, not_after) = (signed.job.not_before(), signed.job.not_after());
-        let Some(epoch) = terms.epoch_of(not_before).ok().filter(|_| terms.is_active(not_after)) else {
-            let Terms { start, end, .. } = *terms;
-            return Err(RequestRefusal::JobOutsideLease { not_before, not_after, start, end });
-        };
+        // a good job's window lies inside the lease as rented
+        let epoch = terms.as_rented().epoch_of(signed.job.not_before()).unwrap_or_default();
         let mut figures = self.figures();
         let known = figures.entry(terms.id).or_default();
         let sequence = signed.job.sequence();

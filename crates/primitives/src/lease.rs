@@ -82,6 +82,12 @@ impl Terms {
         self.rate.over(u64::from(self.duration))
     }
 
+    /// The terms before any cancellation.
+    #[must_use]
+    pub fn as_rented(&self) -> Self {
+        Self { end: self.start.plus(u64::from(self.duration)), ..self.clone() }
+    }
+
     /// The epoch that a time belongs to: `i` for `[start + i·L, start + (i+1)·L)`.
     ///
     /// # Errors

@@ -10,19 +10,25 @@ use hashlease_primitives::{
 };
 use std::sync::Arc;
 
-/// Longest window of a job, seconds. A verifier on chain needs the same limits:
-/// `tests/vectors/shares.json`.
+// `contracts/src/verify/JobRules.sol` has the same limits: `tests/vectors/shares.json`.
+
+/// Longest window of a job, seconds.
 pub const MAX_JOB_WINDOW: u64 = 600;
 /// Latest time in a signed job, a `uint40`: all later times would have the same signature.
 const LAST_TIME: UnixSeconds = UnixSeconds::new((1 << 40) - 1);
 /// Longest coinbase, bytes; one of 64 is refused as well.
-pub const MAX_COINBASE: usize = 1_024;
+pub const MAX_COINBASE: usize = 4_096;
 /// Longest Merkle branch, hashes.
 pub const MAX_BRANCH: usize = 16;
-/// Longest free part of the extranonce, bytes.
+/// Shortest free part of the extranonce, bytes.
+pub const MIN_TAIL: usize = 2;
+/// Longest free part of the extranonce, bytes. A longer one could close the coinbase's script early
+/// and write outputs of its own.
 pub const MAX_TAIL: usize = 32;
+/// Version bits that miners may be given (BIP 323).
+pub const VERSION_BITS: u32 = 0x1fff_ffe0;
 /// Longest signed prefix of an Ethash nonce, bytes: it leaves one byte for the epoch and one for
-/// the miner.
+/// the miner. At least one byte is the gateway's own.
 pub const MAX_NONCE_PREFIX: usize = 6;
 
 /// A job whose signature and shape were verified for a lease. Only [`VerifiedJob::verify`] makes
@@ -53,7 +59,8 @@ pub(crate) struct SealWork {
 
 impl VerifiedJob {
     /// Checks a job by the evidence rules: it is of this lease, its job signer signed it, and it is
-    /// within the limits of the verifier on chain.
+    /// within the limits of the verifier on chain. The lease counts as rented: an end that a
+    /// cancellation brought closer makes no job bad, it cuts the job's shares.
     ///
     /// # Errors
     /// The [`EvidenceReason`] of the first rule that fails.
@@ -67,9 +74,14 @@ impl VerifiedJob {
         if !ordered || not_after.since(not_before) > MAX_JOB_WINDOW {
             return Err(EvidenceReason::JobWindow { not_before, not_after, max: MAX_JOB_WINDOW });
         }
+        let rented = terms.as_rented();
+        if !rented.is_active(not_before) || !rented.is_active(not_after) {
+            let Terms { start, end, .. } = rented;
+            return Err(EvidenceReason::JobOutsideLease { not_before, not_after, start, end });
+        }
         let work = match (terms.algorithm, job) {
             (Algorithm::Sha256d | Algorithm::Scrypt, Job::Header(job)) => header_work(job)?,
-            (Algorithm::Ethash | Algorithm::Etchash, Job::Ethash(job)) => seal_work(terms, job)?,
+            (Algorithm::Ethash | Algorithm::Etchash, Job::Ethash(job)) => seal_work(&rented, job)?,
             (algorithm, _) => return Err(EvidenceReason::JobKind(algorithm)),
         };
         if signed.signature == [0; 65] {
@@ -132,11 +144,14 @@ fn header_work(job: &HeaderJob) -> Result<JobWork, EvidenceReason> {
     if length > MAX_COINBASE || length == 64 {
         return Err(EvidenceReason::JobCoinbase { length, max: MAX_COINBASE });
     }
-    if tail > MAX_TAIL {
-        return Err(EvidenceReason::JobTail { length: tail, max: MAX_TAIL });
+    if !(MIN_TAIL..=MAX_TAIL).contains(&tail) {
+        return Err(EvidenceReason::JobTail { length: tail, min: MIN_TAIL, max: MAX_TAIL });
     }
     if job.branch.len() > MAX_BRANCH {
         return Err(EvidenceReason::JobBranch { length: job.branch.len(), max: MAX_BRANCH });
+    }
+    if job.version_mask & !VERSION_BITS != 0 {
+        return Err(EvidenceReason::JobVersionMask { mask: job.version_mask, allowed: VERSION_BITS });
     }
     let HeaderJob { coinbase_prefix, coinbase_suffix, branch, prev_hash, n_bits, .. } = job;
     Ok(JobWork::Header(HeaderTemplate::new(
@@ -149,19 +164,18 @@ fn header_work(job: &HeaderJob) -> Result<JobWork, EvidenceReason> {
     )))
 }
 
-fn seal_work(terms: &Terms, job: &EthashJob) -> Result<JobWork, EvidenceReason> {
-    if job.nonce_prefix.len() > MAX_NONCE_PREFIX {
+fn seal_work(rented: &Terms, job: &EthashJob) -> Result<JobWork, EvidenceReason> {
+    if !(1..=MAX_NONCE_PREFIX).contains(&job.nonce_prefix.len()) {
         return Err(EvidenceReason::JobNoncePrefix { length: job.nonce_prefix.len(), max: MAX_NONCE_PREFIX });
     }
     let block = job.block_number;
-    let dag = match terms.algorithm {
+    let dag = match rented.algorithm {
         Algorithm::Etchash => EthashEpoch::of_etchash_block(block),
         _ => EthashEpoch::of_ethash_block(block),
     };
     let dag = dag.map_err(|_| EvidenceReason::JobBlock { block })?;
     // the header's own time is hidden in the seal hash, so the window must determine the epoch
-    let (first, last) = (terms.epoch_of(job.not_before), terms.epoch_of(job.not_after));
-    match (first, last) {
+    match (rented.epoch_of(job.not_before), rented.epoch_of(job.not_after)) {
         (Ok(epoch), Ok(last)) if epoch == last => Ok(JobWork::Ethash(SealWork { dag, epoch, cache: None })),
         _ => Err(EvidenceReason::JobOutsideEpoch { not_before: job.not_before, not_after: job.not_after }),
     }

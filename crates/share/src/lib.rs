@@ -16,7 +16,9 @@ mod share;
 mod share_rules;
 pub mod wire;
 
-pub use job_rules::{MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, VerifiedJob};
+pub use job_rules::{
+    MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, MIN_TAIL, VERSION_BITS, VerifiedJob,
+};
 pub use reason::EvidenceReason;
 pub use share::{EthashShare, HeaderShare, OpenedShare, Share, SubmittedHeader, VerifiedShare};
 pub use share_rules::open_many;

@@ -34,6 +34,18 @@ pub enum EvidenceReason {
         /// Longest window, seconds.
         max: u64,
     },
+    /// The window of header times is not inside the lease as rented.
+    #[error("job window {not_before} to {not_after}: expected inside {start} to {end}, the end excluded")]
+    JobOutsideLease {
+        /// First header time.
+        not_before: UnixSeconds,
+        /// Last header time.
+        not_after: UnixSeconds,
+        /// First second of the lease.
+        start: UnixSeconds,
+        /// First second after the lease as rented.
+        end: UnixSeconds,
+    },
     /// The coinbase is too long, or 64 bytes, which could be taken for an inner Merkle node.
     #[error("job coinbase of {length} bytes: expected at most {max} and not 64")]
     JobCoinbase {
@@ -42,11 +54,13 @@ pub enum EvidenceReason {
         /// Longest coinbase, bytes.
         max: usize,
     },
-    /// The free part of the extranonce is too long.
-    #[error("job tail of {length} bytes: expected at most {max}")]
+    /// The free part of the extranonce is too short or too long.
+    #[error("job tail of {length} bytes: expected {min} to {max}")]
     JobTail {
         /// The job's tail length, bytes.
         length: usize,
+        /// Shortest tail, bytes.
+        min: usize,
         /// Longest tail, bytes.
         max: usize,
     },
@@ -58,11 +72,19 @@ pub enum EvidenceReason {
         /// Longest branch.
         max: usize,
     },
+    /// The mask lets miners choose version bits that are not theirs.
+    #[error("job version mask {mask:08x}: expected bits of {allowed:08x} only")]
+    JobVersionMask {
+        /// The job's mask.
+        mask: u32,
+        /// Bits that a mask may have.
+        allowed: u32,
+    },
     /// The job is of the kind of another algorithm.
     #[error("job is not one for {0}")]
     JobKind(Algorithm),
-    /// The lease's part of the nonce leaves no room for the epoch and the miner.
-    #[error("job nonce prefix of {length} bytes: expected at most {max}")]
+    /// The gateway's part of the nonce is empty, or leaves no room for the epoch and the miner.
+    #[error("job nonce prefix of {length} bytes: expected 1 to {max}")]
     JobNoncePrefix {
         /// Length of the prefix, bytes.
         length: usize,
@@ -125,11 +147,13 @@ pub enum EvidenceReason {
         /// Last time allowed.
         not_after: UnixSeconds,
     },
-    /// The header time lies in no epoch of the lease.
-    #[error("ntime {ntime} is outside the lease")]
+    /// The share's time is not before the end of the lease.
+    #[error("time {time} is after the lease's end: expected before {end}")]
     OutsideEpoch {
-        /// The share's time.
-        ntime: UnixSeconds,
+        /// The header's time; for Ethash the last of the job's window.
+        time: UnixSeconds,
+        /// First second after the lease.
+        end: UnixSeconds,
     },
     /// The share is of another epoch than the one that is being counted.
     #[error("share is of epoch {actual}: expected {expected}")]
@@ -213,9 +237,11 @@ impl EvidenceReason {
             Self::JobUnsigned => "job-unsigned",
             Self::JobSignature => "job-signature",
             Self::JobWindow { .. } => "job-window",
+            Self::JobOutsideLease { .. } => "job-outside-lease",
             Self::JobCoinbase { .. } => "job-coinbase",
             Self::JobTail { .. } => "job-tail",
             Self::JobBranch { .. } => "job-branch",
+            Self::JobVersionMask { .. } => "job-version-mask",
             Self::JobKind(_) => "job-kind",
             Self::JobNoncePrefix { .. } => "job-nonce-prefix",
             Self::JobBlock { .. } => "job-block",

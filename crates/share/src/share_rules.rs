@@ -78,7 +78,7 @@ impl<'a> HeaderToHash<'a> {
             return Err(EvidenceReason::NtimeTooLate { ntime, not_after: job.not_after });
         }
         let epoch = terms.epoch_of(ntime).ok().filter(|_| ntime < end);
-        let epoch = epoch.ok_or(EvidenceReason::OutsideEpoch { ntime })?;
+        let epoch = epoch.ok_or(EvidenceReason::OutsideEpoch { time: ntime, end })?;
         Ok(Self { terms, job, template, share, epoch })
     }
 
@@ -132,12 +132,9 @@ impl<'a> SealToHash<'a> {
                 });
             }
         }
-        // a cancellation may have ended the lease after the job was verified
+        // a cancellation may have brought the end closer
         if job.not_after >= end {
-            return Err(EvidenceReason::JobOutsideEpoch {
-                not_before: job.not_before,
-                not_after: job.not_after,
-            });
+            return Err(EvidenceReason::OutsideEpoch { time: job.not_after, end });
         }
         let cache = work.cache.as_deref().ok_or(EvidenceReason::CacheNotReady { epoch: work.dag.index() })?;
         Ok(Self { terms, job, cache, share, epoch: work.epoch })
@@ -163,6 +160,7 @@ impl VerifiedJob {
     /// Checks every evidence rule except proof of work.
     fn check<'a>(&'a self, share: &'a Share, end: UnixSeconds) -> Result<ToHash<'a>, EvidenceReason> {
         let terms = &self.terms;
+        let end = end.min(terms.end);
         match (self.job(), &self.work, share) {
             (Job::Header(job), JobWork::Header(template), Share::Header(share)) => {
                 HeaderToHash::new(terms, job, template, share, end).map(ToHash::Header)

@@ -178,13 +178,15 @@ fn a_share_after_the_end_as_it_is_now_is_refused() {
     let ntime = u64::from(share.ntime);
     let open =
         |end: u64| verified.open(&share.clone().into(), UnixSeconds::new(end)).map(|opened| opened.epoch());
+    let outside =
+        EvidenceReason::OutsideEpoch { time: UnixSeconds::new(ntime), end: UnixSeconds::new(ntime) };
     assert_eq!(open(terms.end.get()), Ok(0));
     assert_eq!(open(ntime + 1), Ok(0));
-    assert_eq!(open(ntime), Err(EvidenceReason::OutsideEpoch { ntime: UnixSeconds::new(ntime) }));
+    assert_eq!(open(ntime), Err(outside.clone()));
     let ended = Terms { end: UnixSeconds::new(ntime), ..terms.clone() };
     let verified = VerifiedJob::verify(&ended, verified.signed().clone()).unwrap();
     let refused = verified.open(&share.into(), UnixSeconds::new(u64::MAX)).unwrap_err();
-    assert_eq!(refused, EvidenceReason::OutsideEpoch { ntime: UnixSeconds::new(ntime) });
+    assert_eq!(refused, outside);
 }
 
 /// Every job that differs from this one in one bit covered by the header or the signature.

@@ -150,6 +150,8 @@ fn every_rule_on_jobs_has_its_name() {
     assert_eq!(refused(EthashJob { not_after: UnixSeconds::new(TIME - 1), ..job() }).code(), "job-window");
     let long = EthashJob { nonce_prefix: vec![0; MAX_NONCE_PREFIX + 1].into(), ..job() };
     assert_eq!(refused(long), EvidenceReason::JobNoncePrefix { length: 7, max: 6 });
+    let unmarked = EthashJob { nonce_prefix: vec![].into(), ..job() };
+    assert_eq!(refused(unmarked), EvidenceReason::JobNoncePrefix { length: 0, max: 6 });
     let absurd = EthashJob { block_number: u64::MAX, ..job() };
     assert_eq!(refused(absurd), EvidenceReason::JobBlock { block: u64::MAX });
     // up to the last second of the epoch, and one second longer
@@ -158,7 +160,7 @@ fn every_rule_on_jobs_has_its_name() {
     let across = EthashJob { not_before, not_after: epoch_end, ..job() };
     assert_eq!(refused(across), EvidenceReason::JobOutsideEpoch { not_before, not_after: epoch_end });
     let early = EthashJob { not_before: terms.start - 1, not_after: terms.start + 1, ..job() };
-    assert_eq!(refused(early).code(), "job-outside-epoch");
+    assert_eq!(refused(early).code(), "job-outside-lease");
 
     let mut unsigned = sign(&terms, job());
     unsigned.signature = [0; 65];
@@ -203,7 +205,10 @@ fn every_rule_on_shares_has_its_name() {
     );
     // after a cancellation the job's epoch lies behind the end
     let ended = Terms { end: terms.epoch_start(u32::from(expected)), ..terms.clone() };
-    assert_eq!(good.open(&block.share(), ended.end).unwrap_err().code(), "job-outside-epoch");
+    assert_eq!(good.open(&block.share(), ended.end).unwrap_err().code(), "outside-epoch");
+    // also of a job that was verified after the cancellation
+    let late = verified(&ended, job).with_cache(cache);
+    assert_eq!(late.open(&block.share(), terms.end).unwrap_err().code(), "outside-epoch");
     assert!(good.open(&block.share(), terms.end).is_ok());
     assert!(u64::from(EPOCH) > 600, "otherwise no window could be tried");
 }

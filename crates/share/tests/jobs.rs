@@ -6,7 +6,9 @@ mod common;
 use common::terms;
 use hashlease_fixtures::sign;
 use hashlease_primitives::{Algorithm, EthashJob, HeaderJob, Job, UnixSeconds};
-use hashlease_share::{EvidenceReason, HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, SubmittedHeader, VerifiedJob};
+use hashlease_share::{
+    EvidenceReason, HeaderShare, MAX_JOB_WINDOW, MAX_TAIL, MIN_TAIL, SubmittedHeader, VerifiedJob,
+};
 use proptest::prelude::*;
 
 const TIME: u64 = 1_700_000_000;
@@ -82,14 +84,50 @@ fn a_job_later_than_its_signature_can_cover_is_refused() {
 }
 
 #[test]
-fn a_tail_too_long_is_reported_as_a_fault_of_the_job() {
+fn a_tail_too_short_or_too_long_is_told_as_the_jobs() {
     let with = |tail_length: u8| refused(Algorithm::Scrypt, TIME, HeaderJob { tail_length, ..header_job() });
-    assert_eq!(with(32), None);
+    assert_eq!((with(2), with(32)), (None, None));
+    assert_eq!(with(1).unwrap(), EvidenceReason::JobTail { length: 1, min: MIN_TAIL, max: MAX_TAIL });
     let reason = with(40).unwrap();
-    assert_eq!(reason, EvidenceReason::JobTail { length: 40, max: MAX_TAIL });
+    assert_eq!(reason, EvidenceReason::JobTail { length: 40, min: MIN_TAIL, max: MAX_TAIL });
     assert_eq!(
         (reason.code(), reason.to_string().as_str()),
-        ("job-tail", "job tail of 40 bytes: expected at most 32")
+        ("job-tail", "job tail of 40 bytes: expected 2 to 32")
+    );
+}
+
+#[test]
+fn a_mask_is_told_with_the_bits_that_it_may_have() {
+    let with =
+        |version_mask: u32| refused(Algorithm::Sha256d, TIME, HeaderJob { version_mask, ..header_job() });
+    assert_eq!((with(0), with(0x1fff_ffe0)), (None, None));
+    let reason = with(0x3fff_e000).unwrap();
+    assert_eq!(
+        (reason.code(), reason.to_string().as_str()),
+        ("job-version-mask", "job version mask 3fffe000: expected bits of 1fffffe0 only")
+    );
+}
+
+/// A cancellation makes no job bad that was signed before it.
+#[test]
+fn a_job_is_judged_by_the_lease_as_rented() {
+    let mut cancelled = terms(Algorithm::Sha256d, 1, TIME, 0);
+    cancelled.end = cancelled.start + 600;
+    assert!(TIME >= cancelled.end.get());
+    assert!(VerifiedJob::verify(&cancelled, sign(&cancelled, header_job())).is_ok());
+    let last = cancelled.as_rented().end - 1;
+    let to_the_last = HeaderJob { not_before: last - 9, not_after: last, ..header_job() };
+    assert!(VerifiedJob::verify(&cancelled, sign(&cancelled, to_the_last.clone())).is_ok());
+    let beyond = HeaderJob { not_after: last + 1, ..to_the_last };
+    let reason = VerifiedJob::verify(&cancelled, sign(&cancelled, beyond)).unwrap_err();
+    assert_eq!(
+        reason,
+        EvidenceReason::JobOutsideLease {
+            not_before: last - 9,
+            not_after: last + 1,
+            start: cancelled.start,
+            end: last + 1
+        }
     );
 }
 

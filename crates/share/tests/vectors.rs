@@ -24,9 +24,10 @@ fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/shares.json")
 }
 
-/// A lease of three hours; `NOW` is the middle of epoch 1.
+/// A lease of three hours, cancelled to two; `NOW` is the middle of epoch 1.
 fn lease(algorithm: Algorithm) -> Terms {
-    Terms { algorithm, weight: weight(LOG2), ..terms(NOW - 5_400, 3 * 3_600, 3_600) }
+    let rented = terms(NOW - 5_400, 3 * 3_600, 3_600);
+    Terms { algorithm, weight: weight(LOG2), end: rented.end - 3_600, ..rented }
 }
 
 fn hash(seed: u32) -> B256 {
@@ -106,6 +107,7 @@ fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         with(&|job| (job.not_before, job.not_after) = (UnixSeconds::new(from), UnixSeconds::new(to)))
     };
     let mask = |mask: u32| with(&|job| job.version_mask = mask);
+    let (start, end, rented) = (terms.start.get(), terms.end.get(), terms.as_rented().end.get());
     let mut jobs = vec![
         ("as pools make them", sign(terms, header_job())),
         ("no branch", branches(0)),
@@ -115,23 +117,32 @@ fn header_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
         ("coinbase of 63", coinbase(30, 8, 25)),
         ("coinbase of 64", coinbase(30, 8, 26)),
         ("coinbase of 65", coinbase(30, 8, 27)),
-        ("coinbase of 1,024", coinbase(512, 32, 480)),
-        ("coinbase of 1,025", coinbase(513, 32, 480)),
+        ("coinbase of 4,096", coinbase(2_048, 32, 2_016)),
+        ("coinbase of 4,097", coinbase(2_049, 32, 2_016)),
         ("tail of 0", coinbase(120, 0, 80)),
+        ("tail of 1", coinbase(120, 1, 80)),
+        ("tail of 2", coinbase(120, 2, 80)),
         ("tail of 32", coinbase(120, 32, 80)),
         ("tail of 33", coinbase(120, 33, 80)),
         ("nothing but a tail", coinbase(0, 4, 0)),
         ("an empty coinbase", coinbase(0, 0, 0)),
         ("no version bits", mask(0)),
         ("version bits of BIP 323", mask(0x1fff_ffe0)),
+        ("one bit above", mask(0x2000_0000)),
+        ("one bit below", mask(0x0000_0010)),
         ("all version bits", mask(u32::MAX)),
         ("a window of one second", window(NOW, NOW)),
         ("a window of 600 seconds", window(NOW, NOW + 600)),
         ("a window of 601 seconds", window(NOW, NOW + 601)),
         ("a window backwards", window(NOW + 1, NOW)),
-        ("around the lease's start", window((terms.start - 2).get(), (terms.start + 2).get())),
-        ("around an epoch's start", window((terms.start + 3_598).get(), (terms.start + 3_602).get())),
-        ("around the lease's end", window((terms.end - 2).get(), (terms.end + 2).get())),
+        ("from the lease's begin", window(start, start + 4)),
+        ("around the lease's begin", window(start - 1, start + 3)),
+        ("around an epoch's begin", window(start + 3_598, start + 3_602)),
+        ("around the end as cancelled", window(end - 2, end + 2)),
+        ("behind the end as cancelled", window(end, end + 4)),
+        ("to the last second as rented", window(rented - 5, rented - 1)),
+        ("around the end as rented", window(rented - 5, rented)),
+        ("behind the end as rented", window(rented, rented + 4)),
         ("of another lease", with(&|job| job.lease = LeaseId(2))),
         ("of the lease in 64 bits", with(&|job| job.lease = LeaseId(u64::MAX))),
     ];
@@ -206,23 +217,32 @@ fn ethash_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
     let window = |from: u64, to: u64| {
         with(&|job| (job.not_before, job.not_after) = (UnixSeconds::new(from), UnixSeconds::new(to)))
     };
+    let dag = |block: u64| with(&|job| job.block_number = block);
+    let (start, end, rented) = (terms.start.get(), terms.end.get(), terms.as_rented().end.get());
     let mut jobs = vec![
         ("as pools make them", sign(terms, ethash_job())),
         ("no prefix", prefix(0)),
+        ("a prefix of 1", prefix(1)),
         ("a prefix of 6", prefix(6)),
         ("a prefix of 7", prefix(7)),
         ("a window of one second", window(NOW, NOW)),
+        ("a window of 600 seconds", window(NOW, NOW + 600)),
         ("a window of 601 seconds", window(NOW, NOW + 601)),
         ("a window backwards", window(NOW + 1, NOW)),
-        ("from the lease's start", window(terms.start.get(), (terms.start + 9).get())),
-        ("around the lease's start", window((terms.start - 1).get(), (terms.start + 9).get())),
-        ("to an epoch's last second", window((terms.start + 3_590).get(), (terms.start + 3_599).get())),
-        ("around an epoch's start", window((terms.start + 3_590).get(), (terms.start + 3_600).get())),
-        ("to the lease's last second", window((terms.end - 9).get(), (terms.end - 1).get())),
-        ("around the lease's end", window((terms.end - 9).get(), terms.end.get())),
+        ("from the lease's begin", window(start, start + 9)),
+        ("around the lease's begin", window(start - 1, start + 9)),
+        ("to an epoch's last second", window(start + 3_590, start + 3_599)),
+        ("around an epoch's begin", window(start + 3_590, start + 3_600)),
+        ("to the last second as cancelled", window(end - 9, end - 1)),
+        ("around the end as cancelled", window(end - 9, end)),
+        ("behind the end as cancelled", window(end, end + 9)),
+        ("to the last second as rented", window(rented - 9, rented - 1)),
+        ("around the end as rented", window(rented - 9, rented)),
         ("of another lease", with(&|job| job.lease = LeaseId(2))),
-        ("of the last DAG", with(&|job| job.block_number = 2_048 * 30_000 - 1)),
-        ("of a DAG too large", with(&|job| job.block_number = 2_048 * 30_000)),
+        ("of Ethash's last DAG", dag(2_048 * 30_000 - 1)),
+        ("of a DAG too large for Ethash", dag(2_048 * 30_000)),
+        ("of Etchash's last DAG", dag(2_048 * 60_000 - 1)),
+        ("of a DAG too large for Etchash", dag(2_048 * 60_000)),
     ];
     let tampered = |change: &dyn Fn(&mut EthashJob)| {
         let signature = sign(terms, ethash_job()).signature;
@@ -245,7 +265,7 @@ fn ethash_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
 
 fn ethash_shares(terms: &Terms, job: &EthashJob) -> Vec<EthashShare> {
     let length = job.nonce_prefix.len();
-    let epoch = terms.epoch_of(job.not_before).unwrap() as u8;
+    let epoch = terms.as_rented().epoch_of(job.not_before).unwrap() as u8;
     let nonce = |change: usize, last: u8| {
         let mut nonce = [0; 8];
         nonce[..length].copy_from_slice(&job.nonce_prefix);
@@ -293,7 +313,7 @@ fn code(reason: Option<&EvidenceReason>) -> &'static str {
 
 fn lease_fields(terms: &Terms) -> Value {
     json!({
-        "algorithm": terms.algorithm,
+        "algorithm": (terms.algorithm as u8).to_string(),
         "id": terms.id.0.to_string(),
         "chainId": terms.domain.chain_id.to_string(),
         "escrow": terms.domain.contract,
@@ -301,6 +321,7 @@ fn lease_fields(terms: &Terms) -> Value {
         "weightLog2": LOG2.to_string(),
         "start": terms.start.to_string(),
         "end": terms.end.to_string(),
+        "duration": terms.duration.to_string(),
         "epochLength": terms.epoch_length.to_string(),
     })
 }
@@ -392,8 +413,9 @@ fn header_set(algorithm: Algorithm) -> Value {
     json!({ "lease": lease_fields(&terms), "jobs": columns, "shares": shares })
 }
 
-fn ethash_set() -> Value {
-    let terms = lease(Algorithm::Ethash);
+/// The jobs' blocks are of the first DAG, which both algorithms have.
+fn ethash_set(algorithm: Algorithm) -> Value {
+    let terms = lease(algorithm);
     let cache = Arc::new(LightCache::build(EthashEpoch::of_ethash_block(0).unwrap()));
     let jobs = ethash_jobs(&terms);
     let verdicts: Vec<_> = jobs
@@ -434,7 +456,8 @@ fn vectors() -> Value {
     json!({
         "sha256d": header_set(Algorithm::Sha256d),
         "scrypt": header_set(Algorithm::Scrypt),
-        "ethash": ethash_set(),
+        "ethash": ethash_set(Algorithm::Ethash),
+        "etchash": ethash_set(Algorithm::Etchash),
     })
 }
 
@@ -466,9 +489,11 @@ fn the_verdicts_are_frozen() {
         "",
         "job-branch",
         "job-coinbase",
+        "job-outside-lease",
         "job-signature",
         "job-tail",
         "job-unsigned",
+        "job-version-mask",
         "job-window",
         "other-lease",
     ];
@@ -485,21 +510,20 @@ fn the_verdicts_are_frozen() {
         assert_eq!(told(set, "jobs"), of_jobs);
         assert_eq!(told(set, "shares"), of_shares);
     }
-    assert_eq!(
-        told("ethash", "jobs"),
-        [
-            "",
-            "job-block",
-            "job-nonce-prefix",
-            "job-outside-epoch",
-            "job-signature",
-            "job-unsigned",
-            "job-window",
-            "other-lease"
-        ]
-    );
-    assert_eq!(
-        told("ethash", "shares"),
-        ["", "above-target", "nonce-of-other-epoch", "nonce-outside-prefix"]
-    );
+    let of_jobs = [
+        "",
+        "job-block",
+        "job-nonce-prefix",
+        "job-outside-epoch",
+        "job-outside-lease",
+        "job-signature",
+        "job-unsigned",
+        "job-window",
+        "other-lease",
+    ];
+    let of_shares = ["", "above-target", "nonce-of-other-epoch", "nonce-outside-prefix", "outside-epoch"];
+    for set in ["ethash", "etchash"] {
+        assert_eq!(told(set, "jobs"), of_jobs);
+        assert_eq!(told(set, "shares"), of_shares);
+    }
 }

@@ -80,8 +80,6 @@ enum Jobs {
     Honest,
     /// The link is up but silent: only members get the jobs.
     MembersOnly,
-    /// A free extranonce of one byte.
-    NoRoom,
     /// Sequences from 2^32 on.
     LargeSequence,
 }
@@ -101,7 +99,7 @@ impl Jobs {
             not_before,
             not_after,
             coinbase_prefix: Bytes::from([&[2, 0, 0, 0, 1], &[0xaa; 40][..], &number_bytes].concat()),
-            tail_length: if self == Self::NoRoom { 1 } else { 8 },
+            tail_length: 8,
             coinbase_suffix: Bytes::from(vec![0xbb; 70]),
             branch: vec![B256::repeat_byte(7)],
         });
@@ -203,7 +201,7 @@ async fn known_fault_job_signer_takes_the_bond() -> Result<()> {
     let http = HttpClient::new(Tcp::shared());
     let members: Vec<_> = urls.into_iter().map(|url| MemberClient::new(url, http.clone())).collect();
     let mut running = Vec::new();
-    for jobs in [Jobs::Honest, Jobs::MembersOnly, Jobs::NoRoom, Jobs::LargeSequence] {
+    for jobs in [Jobs::Honest, Jobs::MembersOnly, Jobs::LargeSequence] {
         let (address, push) = gateway().await?;
         let lease = rent(&world, Some(address), (2, EPOCH), 15).await?;
         tokio::spawn(jobs.send(lease.terms.clone(), signer.clone(), push, members.clone()));

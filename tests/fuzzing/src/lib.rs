@@ -68,14 +68,14 @@ pub fn header_job(u: &mut Unstructured<'_>) -> Result<HeaderJob> {
         prev_hash: B256::new(u.arbitrary()?),
         n_bits: u.arbitrary()?,
         version: u.arbitrary()?,
-        version_mask: u.arbitrary()?,
+        version_mask: u.arbitrary::<u32>()? & if u.ratio(7, 8)? { 0x1fff_ffe0 } else { u32::MAX },
         not_before: UnixSeconds::new(not_before),
         not_after: UnixSeconds::new(
             not_before.saturating_add(u.int_in_range(0..=620)?).saturating_sub(u.int_in_range(0..=2)?),
         ),
         tail_length: u.int_in_range(0..=34)?,
-        coinbase_prefix: bytes(u, 600)?.into(),
-        coinbase_suffix: bytes(u, 600)?.into(),
+        coinbase_prefix: bytes(u, 2_100)?.into(),
+        coinbase_suffix: bytes(u, 2_100)?.into(),
         branch: (0..u.int_in_range(0..=17)?)
             .map(|_| Ok(B256::repeat_byte(u.arbitrary()?)))
             .collect::<Result<_>>()?,

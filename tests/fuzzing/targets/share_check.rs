@@ -55,10 +55,13 @@ fn job_holds(terms: &Terms, job: &HeaderJob) -> bool {
     job.lease == terms.id
         && job.not_before <= job.not_after
         && job.not_after - job.not_before.get() <= UnixSeconds::new(600)
-        && length <= 1_024
+        && job.not_before >= terms.start
+        && job.not_after < terms.start + u64::from(terms.duration)
+        && length <= 4_096
         && length != 64
-        && job.tail_length <= 32
+        && (2..=32).contains(&job.tail_length)
         && job.branch.len() <= 16
+        && job.version_mask & !0x1fff_ffe0 == 0
 }
 
 fn share_holds(terms: &Terms, job: &HeaderJob, share: &HeaderShare) -> bool {

@@ -123,13 +123,13 @@ async fn a_time_far_from_the_clock_is_refused_even_inside_the_window() {
 }
 
 #[tokio::test]
-async fn a_time_outside_the_lease_is_refused() {
+async fn a_time_after_the_lease_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let now = unix_seconds();
     let world = World::start(dir.path(), [Terms { start: now - 10, end: now + 200, ..terms(1) }]).await;
     world.offer(job(&world.terms(1), 1)).await;
     let (mut miner, job) = world.working().await;
-    for ntime in [now - 11, now + 200] {
+    for ntime in [now + 200, now + 300] {
         let mut outside = job.clone();
         outside.ntime = u32::try_from(ntime).unwrap();
         world.refuses(&mut miner, &job, &outside.mine(), 20, "outside-epoch").await;

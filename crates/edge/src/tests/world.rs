@@ -43,7 +43,8 @@ pub(super) fn terms(id: u64) -> Terms {
     }
 }
 
-/// A job with a free extranonce of 8 bytes and a window that ends later than the clock allows.
+/// A job with a free extranonce of 8 bytes and a window that ends later than the clock allows. It
+/// begins with the lease at the earliest.
 pub(super) fn job(terms: &Terms, sequence: u64) -> HeaderJob {
     let now = now().get();
     HeaderJob {
@@ -52,7 +53,7 @@ pub(super) fn job(terms: &Terms, sequence: u64) -> HeaderJob {
         tail_length: 8,
         coinbase_suffix: Bytes::from(vec![0xbb; 70]),
         branch: vec![B256::repeat_byte(7), B256::repeat_byte(8)],
-        ..header_job(terms, sequence, now - 60..=now + 420)
+        ..header_job(terms, sequence, terms.start.get().max(now - 60)..=now + 420)
     }
 }
 

@@ -73,6 +73,11 @@ async fn a_job_that_breaks_a_rule_is_refused_with_its_code_and_makes_nothing_due
     }
     let node = changed(|job| job.coinbase_suffix = vec![2; 64 - 50 - 4].into());
     assert_eq!(refused(&node).await, (422, "job-coinbase".into()));
+    for tail_length in [0, 1, 33] {
+        let mut header = good.job.header().unwrap().clone();
+        header.tail_length = tail_length;
+        assert_eq!(refused(&sign(terms, header)).await, (422, "job-tail".into()), "{tail_length}");
+    }
     let branch = changed(|job| job.branch = vec![job.prev_hash; 17]);
     assert_eq!(refused(&branch).await, (422, "job-branch".into()));
 

@@ -53,14 +53,6 @@ async fn known_fault_job_of_a_lower_sequence_is_accepted() {
     }
 }
 
-/// Today: a member accepts a job whose free extranonce is one byte and counts it as due, but no
-/// node hands it out. Right: one smallest length for members and nodes.
-#[tokio::test]
-async fn known_fault_job_without_room_for_miners_is_accepted() {
-    takes(|job| job.tail_length = 1).await;
-    takes(|job| job.tail_length = 0).await;
-}
-
 /// Today: a member accepts a job whose sequence exceeds 32 bits and counts it as due, but nodes
 /// refuse all its shares. Right: members refuse it, or nodes count its shares.
 #[tokio::test]

@@ -49,13 +49,14 @@ pub fn recommit(evidence: &mut Evidence) {
     evidence.head.commitment = Trie::build(keys.into_iter().collect()).unwrap().commitment();
 }
 
-/// The key of a share under a job that allows every choice.
+/// The key of a share under a job that allows its choices.
 fn key(evidence: &Evidence, share: &EvidenceShare) -> B256 {
     let found = evidence.head.jobs.iter().find(|signed| signed.job.sequence() == share.job).unwrap();
-    let ntime = u64::from(share.share.header().unwrap().ntime);
-    // the header contains neither the mask nor the window
+    let chosen = share.share.header().unwrap();
+    let ntime = u64::from(chosen.ntime);
+    // the header contains neither the job's version nor its window
     let lax = HeaderJob {
-        version_mask: u32::MAX,
+        version: chosen.version,
         not_before: UnixSeconds::new(ntime),
         not_after: UnixSeconds::new(ntime),
         ..found.job.header().unwrap().clone()
