@@ -42,7 +42,7 @@ abstract contract Plan is Settings {
     function _parts(address deployer, Committee memory c) internal view returns (Parts memory p) {
         p.manager = _part("AccessManager", type(AccessManager).creationCode, abi.encode(deployer));
         p.registry = _part("Registry", type(Registry).creationCode, abi.encode(p.manager.at, _bounds()));
-        p.descriptor = _part("LeaseDescriptor", type(LeaseDescriptor).creationCode, abi.encode(_externalUrl()));
+        p.descriptor = _part("LeaseDescriptor", type(LeaseDescriptor).creationCode, "");
         p.escrow = _part("LeaseEscrow", type(LeaseEscrow).creationCode, abi.encode(p.registry.at, p.descriptor.at));
         p.lens = _part("LeaseLens", type(LeaseLens).creationCode, abi.encode(p.escrow.at));
         p.directory = _part("Directory", type(Directory).creationCode, "");
@@ -66,67 +66,5 @@ abstract contract Plan is Settings {
         list = new Part[](7);
         (list[0], list[1], list[2], list[3]) = (p.manager, p.registry, p.descriptor, p.escrow);
         (list[4], list[5], list[6]) = (p.lens, p.directory, p.oracle);
-    }
-
-    /// @dev The same on every public chain; seconds on a local one, so that nobody needs to move
-    /// its clock.
-    function _bounds() internal view returns (Bounds memory) {
-        bool isLocal = block.chainid == LOCAL;
-        return Bounds({
-            minDuration: isLocal ? 30 : 1 hours,
-            maxDuration: 30 days,
-            minEpoch: isLocal ? 10 : 10 minutes,
-            maxEpoch: 24 hours,
-            minEpochs: isLocal ? 2 : 6,
-            minNotice: isLocal ? 0 : 10 minutes,
-            maxNotice: 2 hours,
-            minWindow: isLocal ? 10 : 24 hours,
-            minVoidingWindow: isLocal ? 10 : 192 hours,
-            maxWindow: 30 days
-        });
-    }
-
-    // ---------------------------------------------------------------- facts
-
-    function _chainFacts() internal view returns (ChainFacts memory facts) {
-        string memory path = string.concat("script/chains/", vm.toString(block.chainid), ".toml");
-        require(vm.isFile(path), string.concat(path, " is missing: it has the facts about this chain"));
-        string memory toml = vm.readFile(path);
-        facts.name = vm.parseTomlString(toml, ".name");
-        if (vm.keyExistsToml(toml, ".wrapped_native")) {
-            facts.wrappedNative = vm.parseTomlAddress(toml, ".wrapped_native");
-        }
-        uint256 count;
-        while (vm.keyExistsToml(toml, _token(count))) ++count;
-        facts.tokens = new TokenFact[](count);
-        for (uint256 i; i < count; ++i) {
-            facts.tokens[i] = TokenFact(
-                vm.parseTomlString(toml, string.concat(_token(i), ".symbol")),
-                vm.parseTomlAddress(toml, string.concat(_token(i), ".address")),
-                vm.parseTomlUint(toml, string.concat(_token(i), ".exposure_cap"))
-            );
-        }
-    }
-
-    function _token(uint256 index) private pure returns (string memory) {
-        return string.concat(".tokens[", vm.toString(index), "]");
-    }
-
-    function _committee() internal view returns (Committee memory) {
-        return Committee(
-            vm.envAddress("HASHLEASE_COMMITTEE_OWNERS", ","),
-            vm.envAddress("HASHLEASE_COMMITTEE_KEYS", ","),
-            vm.envUint("HASHLEASE_COMMITTEE_THRESHOLD")
-        );
-    }
-
-    /// @dev The page that the NFTs link to: the same on every chain, since addresses depend on it.
-    function _externalUrl() private view returns (string memory) {
-        return vm.envOr("HASHLEASE_EXTERNAL_URL", string(""));
-    }
-
-    function _file() internal view returns (string memory) {
-        string memory name = vm.envOr("HASHLEASE_DEPLOYMENT_NAME", vm.toString(block.chainid));
-        return string.concat("script/deployments/", name, ".toml");
     }
 }
