@@ -45,7 +45,8 @@ contract Check is Plan, DeploymentFile {
         bytes memory seats = vm.parseTomlBytes(_toml, ".contracts.CommitteeOracle.constructor_arguments");
         Committee memory c;
         (, c.owners, c.keys, c.threshold) = abi.decode(seats, (address, address[], address[], uint256));
-        Parts memory p = _parts(_deployer, c);
+        bytes memory page = vm.parseTomlBytes(_toml, ".contracts.LeaseDescriptor.constructor_arguments");
+        Parts memory p = _parts(_deployer, c, abi.decode(page, (string)));
         (_registry, _manager) = (Registry(p.registry.at), AccessManager(p.manager.at));
         Part[] memory list = _list(p);
         for (uint256 i; i < list.length; ++i) {

@@ -32,7 +32,7 @@ contract Deploy is Plan, DeploymentFile {
     function run() external {
         Found memory found;
         found.height = _height();
-        Parts memory p = _parts(msg.sender, _committee());
+        Parts memory p = _parts(msg.sender, _committee(), _externalUrl());
         found.hasManager = p.manager.at.code.length != 0;
         found.isHandedOver = found.hasManager && !_isAdmin(p.manager.at, msg.sender);
         Asked memory asked = _asked(p);

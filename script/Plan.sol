@@ -39,10 +39,11 @@ abstract contract Plan is Settings {
 
     // ---------------------------------------------------------------- parts
 
-    function _parts(address deployer, Committee memory c) internal view returns (Parts memory p) {
+    /// @param url The page that the NFTs link to: the same on every chain, since addresses depend on it.
+    function _parts(address deployer, Committee memory c, string memory url) internal view returns (Parts memory p) {
         p.manager = _part("AccessManager", type(AccessManager).creationCode, abi.encode(deployer));
         p.registry = _part("Registry", type(Registry).creationCode, abi.encode(p.manager.at, _bounds()));
-        p.descriptor = _part("LeaseDescriptor", type(LeaseDescriptor).creationCode, "");
+        p.descriptor = _part("LeaseDescriptor", type(LeaseDescriptor).creationCode, abi.encode(url));
         p.escrow = _part("LeaseEscrow", type(LeaseEscrow).creationCode, abi.encode(p.registry.at, p.descriptor.at));
         p.lens = _part("LeaseLens", type(LeaseLens).creationCode, abi.encode(p.escrow.at));
         p.directory = _part("Directory", type(Directory).creationCode, "");

@@ -10,6 +10,7 @@ import {
     Registration
 } from "contracts/src/interfaces/LeaseTypes.sol";
 import {Chains} from "script/Chains.sol";
+import {LibString} from "solady/utils/LibString.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
 /// @title What the environment asks for
@@ -92,6 +93,13 @@ abstract contract Settings is Chains {
         r.minBondBps = SafeCastLib.toUint16(_number("HASHLEASE_ORACLE_MIN_BOND_BPS", "0", 0, MAX_BPS));
         if (r.latestEnd != 0 && r.latestEnd <= block.timestamp) {
             _wrong("HASHLEASE_ORACLE_LATEST_END", "0 or a time to come", vm.toString(r.latestEnd));
+        }
+    }
+
+    function _externalUrl() internal returns (string memory url) {
+        url = _text("HASHLEASE_EXTERNAL_URL");
+        if (bytes(url).length != 0 && !LibString.startsWith(url, "https://")) {
+            _wrong("HASHLEASE_EXTERNAL_URL", "nothing or a URL that begins with https://", url);
         }
     }
 

@@ -66,6 +66,7 @@ pub fn problems(environment: &Environment, place: &Place) -> Vec<String> {
     found.registration(place);
     found.people(place);
     found.name();
+    found.external_url();
     found.lines
 }
 
@@ -124,6 +125,14 @@ impl Found<'_> {
         let name = self.environment.get("HASHLEASE_DEPLOYMENT_NAME");
         if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             self.wrong("HASHLEASE_DEPLOYMENT_NAME", "letters, digits and hyphens", name);
+        }
+    }
+
+    fn external_url(&mut self) {
+        let name = "HASHLEASE_EXTERNAL_URL";
+        let url = self.environment.get(name);
+        if !url.is_empty() && !url.starts_with("https://") {
+            self.wrong(name, "nothing or a URL that begins with https://", url);
         }
     }
 
@@ -262,7 +271,7 @@ mod tests {
         let twice = [1, 2, 1].map(account).join(",");
         let many = (1..=33).map(account).collect::<Vec<_>>().join(",");
         let wrong_checksum = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB49";
-        let cases: [(&str, &str, &str); 21] = [
+        let cases: [(&str, &str, &str); 22] = [
             ("HASHLEASE_COMMITTEE_OWNERS", "", "1 to 32 addresses separated by commas, got nothing"),
             ("HASHLEASE_COMMITTEE_OWNERS", &many, "at most 32 addresses, got 33"),
             ("HASHLEASE_COMMITTEE_OWNERS", &twice, "entry 3 to be unlike those before it, got 0x01"),
@@ -288,6 +297,7 @@ mod tests {
             ("HASHLEASE_GOVERNOR", &zero, "an address other than zero"),
             ("HASHLEASE_GOVERNOR", &deployer, "another account than the deployer"),
             ("HASHLEASE_DEPLOYMENT_NAME", "../1", "letters, digits and hyphens, got ../1"),
+            ("HASHLEASE_EXTERNAL_URL", "http://a.test", "a URL that begins with https://, got http://a.test"),
         ];
         for (name, value, expected) in cases {
             let lines = said(&PUBLIC, &[(name, value)]);
