@@ -299,7 +299,7 @@ contract Check is Plan, DeploymentFile {
         }
         // the constructor makes the deployer the first admin
         bytes memory first = abi.encode("holder", _manager.ADMIN_ROLE(), _deployer);
-        _expect(_looked[keccak256(first)], "the rights are known from the beginning on");
+        _expect(_looked[keccak256(first)], "the rights are known from the beginning");
     }
 
     function _checkRegistryEvent(Expected memory e, Vm.EthGetLogs memory log) private {

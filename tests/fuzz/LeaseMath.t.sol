@@ -164,7 +164,7 @@ contract LeaseMathFuzz is Test {
         if (bps > 0 && payment >= 10_000) assertGt(fee, 0);
     }
 
-    // ---------------------------------------------------------------- when the end moved closer
+    // ---------------------------------------------------------------- when the end moved earlier
 
     /// @dev A schedule that renting allows: the work of all seconds fits 96 bits.
     function _schedule(uint96 rate, uint32 ran, uint32 cut) private pure returns (uint96, uint32, uint32) {

@@ -51,7 +51,7 @@ abstract contract LeasePromises is MoneyPromises {
         }
     }
 
-    /// @notice Terms: nothing of a lease changes but its end, which moves closer at most once, to
+    /// @notice Terms: nothing of a lease changes but its end, which moves earlier at most once, to
     /// the end of the running epoch (before the start, to the start).
     function promise_OnlyTheEndOfALeaseChanges(Books.Page[] memory pages) internal pure {
         for (uint256 i; i < pages.length; ++i) {
@@ -172,8 +172,8 @@ abstract contract LeasePromises is MoneyPromises {
             uint256 owner = uint256(b.returned) + b.refund + b.slashed;
             assertEq(b.fees, waiting.payee, "the oracle's fee is the same");
             assertEq(owner + provider, waiting.holder + waiting.provider, "and so is the sum of both sides");
-            if (l.ending == ENDING_CANCELLED) assertLe(owner, waiting.holder, "who cancels gains nothing");
-            else assertLe(provider, waiting.provider, "who terminates gains nothing");
+            if (l.ending == ENDING_CANCELLED) assertLe(owner, waiting.holder, "the canceller gains nothing");
+            else assertLe(provider, waiting.provider, "the terminating provider gains nothing");
         }
     }
 

@@ -81,7 +81,7 @@ abstract contract MoneyPromises is Test {
     }
 
     /// @notice Exposure: an oracle's exposure in a token is the sum of payments and bonds of its
-    /// unsettled leases, as they were at renting.
+    /// unsettled leases, as locked when they were rented.
     function promise_ExposureIsWhatUnsettledLeasesHeldAtRenting(Books.Page[] memory pages) internal view {
         uint32[3] memory oracles = world.oracleIds();
         for (uint256 t; t < world.tokenCount(); ++t) {

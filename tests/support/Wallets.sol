@@ -22,7 +22,7 @@ contract BadWallet {
         Reverts,
         /// Burns all the gas it is given.
         BurnsGas,
-        /// Returns as much data as the gas it should be given pays for.
+        /// Returns as much data as its gas allowance pays for.
         ReturnsABomb,
         RevertsWithABomb,
         Nothing,

@@ -110,7 +110,7 @@ contract CollectTest is Rented {
         assertEq(escrow.lease(id).collectedWork, COMMITTED / 2);
     }
 
-    // ---------------------------------------------------------------- after the end moved closer
+    // ---------------------------------------------------------------- after the end moved earlier
 
     function test_AfterACancellation_ItCollectsAsBefore() public {
         _credit(id, 2, 2 * PROMISE, 0, false);

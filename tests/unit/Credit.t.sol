@@ -207,7 +207,7 @@ contract CreditTest is Rented {
         _expectFigures(2 * PROMISE, 2 * PROMISE, END, true);
     }
 
-    // ---------------------------------------------------------------- after the end moved closer
+    // ---------------------------------------------------------------- after the end moved earlier
 
     function test_AfterACancellation_LastCountsAtTheNewEnd() public {
         vm.warp(START + 5 * EPOCH + 1);

@@ -26,8 +26,8 @@ interface IWrappedNative {
 /// `liabilities` is never less than what is owed, and a withdrawal writes one slot of this
 /// contract.
 abstract contract Balances is LeaseStorage, Guard {
-    /// @dev Gas share of a call in a lenient batch; above what any call here needs with a token of
-    /// usual cost.
+    /// @dev Smallest gas share of a call in a lenient batch: more than any call here needs with an
+    /// ordinary token.
     uint256 private constant MIN_SHARE = 300_000;
 
     IRegistry internal immutable REGISTRY;

@@ -35,8 +35,8 @@ interface ICommitteeOracle {
     /// for `submit`, over the EIP-712 digest of `Root(bytes32 root)`. Leaves of the tree are
     /// statement hashes, hashed once more; its pairs are sorted.
     function postRoot(bytes32 root, bytes calldata signatures) external;
-    /// @notice Credits one lease out of a posted root; the statement's `asOf` must not be later
-    /// than the posting. Anyone may call at any time.
+    /// @notice Credits one lease out of a posted statement root; the statement's `asOf` must not be
+    /// later than the posting. Anyone may call at any time.
     function submitFromRoot(Statement calldata statement, bytes32[] calldata proof) external;
     /// @notice Sets the caller's own signing key; zero retires it.
     function replaceKey(address key) external;
@@ -56,7 +56,7 @@ interface ICommitteeOracle {
     function member(uint256 index) external view returns (address owner, address key);
     /// @notice The EIP-712 digest that members sign.
     function batchDigest(Statement[] calldata statements) external view returns (bytes32);
-    /// @notice The EIP-712 digest of a root that members sign.
+    /// @notice The EIP-712 digest of a statement root that members sign.
     function rootDigest(bytes32 root) external view returns (bytes32);
     /// @notice Time at which a root was last posted, Unix seconds; zero if it was not.
     function postedAt(bytes32 root) external view returns (uint256);

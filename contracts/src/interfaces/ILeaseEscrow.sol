@@ -62,7 +62,7 @@ interface ILeaseEscrow {
     /// @notice The owner's side moved the end closer. The lease holds `returned` more of the
     /// payment for its holder.
     event Cancelled(uint256 indexed lease, uint256 end, uint256 returned);
-    /// @notice The provider moved the end closer.
+    /// @notice The provider moved the end to an earlier time.
     event Terminated(uint256 indexed lease, uint256 end);
     /// @notice The lease is over. It holds `refund` more of the payment and `slashed` of the bond
     /// for its holder; the provider got `bond` and `fee`, the latter for capacity that was held

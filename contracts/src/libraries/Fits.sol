@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 /// @title Casts of values that are known to fit
-/// @notice Nothing is checked: the caller states the bound. `SafeCastLib` is for values without one.
+/// @notice Unchecked: the caller states the bound. Use `SafeCastLib` for values without one.
 library Fits {
     // forge-lint: disable-start(unsafe-typecast)
     function u8(uint256 value) internal pure returns (uint8) {

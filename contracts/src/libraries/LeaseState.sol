@@ -15,7 +15,7 @@ library LeaseState {
         return block.timestamp < lease.end ? Status.Active : Status.Ended;
     }
 
-    /// @notice Work as rented; at most 96 bits, checked at renting.
+    /// @notice Work as rented; at most 96 bits, checked when renting.
     function committed(Lease memory lease) internal pure returns (uint256) {
         return uint256(lease.rate) * lease.duration;
     }

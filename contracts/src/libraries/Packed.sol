@@ -111,7 +111,7 @@ library ScheduleLib {
         }
     }
 
-    /// @notice Expected hashes rented: at most 96 bits, checked at renting.
+    /// @notice Expected hashes rented: at most 96 bits, checked when renting.
     function committed(Schedule s) internal pure returns (uint256) {
         unchecked {
             return s.rate() * s.duration();

@@ -49,7 +49,7 @@ contract LeasePicture {
 
     // ---------------------------------------------------------------- ground
 
-    /// @dev Each algorithm has its own part of the colour circle.
+    /// @dev Each algorithm has its own range of the colour wheel.
     function _colours(uint8 algorithm, uint256 seed) private pure returns (Colours memory c) {
         (c.first, c.second) = (0, 40);
         if (algorithm == ALGORITHM_SHA256D) (c.first, c.second) = (20, 318);

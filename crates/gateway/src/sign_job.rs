@@ -5,7 +5,7 @@ use crate::{
     signer::JobSigner,
 };
 use alloy_primitives::Bytes;
-use hashlease_primitives::{HeaderTimeError, HeaderJob, Job, SignedJob, Terms, UnixSeconds};
+use hashlease_primitives::{HeaderJob, HeaderTimeError, Job, SignedJob, Terms, UnixSeconds};
 use hashlease_share::{EvidenceReason, MAX_JOB_WINDOW, MAX_TAIL, MIN_TAIL, VerifiedJob};
 use hashlease_stratum::Notify;
 use std::{path::Path, sync::Arc};
