@@ -226,7 +226,7 @@ contract Check is Plan, DeploymentFile {
         (bool isGovernor, uint32 delay) = _manager.hasRole(admin, e.governor);
         _expect(isGovernor, string.concat("governor: ", vm.toString(e.governor)));
         _expectNumber("the governor's timelock in seconds", e.timelock, delay);
-        _expect(block.chainid == LOCAL || e.timelock >= TIMELOCK, "the timelock is at least two days");
+        if (block.chainid != LOCAL) _expect(e.timelock >= TIMELOCK, "the timelock is at least two days");
         (bool isGuardian, uint32 guardianDelay) = _manager.hasRole(GUARDIAN, e.guardian);
         _expect(
             isGuardian && guardianDelay == 0, string.concat("guardian, who pauses at once: ", vm.toString(e.guardian))

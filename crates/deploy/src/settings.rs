@@ -297,7 +297,11 @@ mod tests {
             ("HASHLEASE_GOVERNOR", &zero, "an address other than zero"),
             ("HASHLEASE_GOVERNOR", &deployer, "another account than the deployer"),
             ("HASHLEASE_DEPLOYMENT_NAME", "../1", "letters, digits and hyphens, got ../1"),
-            ("HASHLEASE_EXTERNAL_URL", "http://a.test", "a URL that begins with https://, got http://a.test"),
+            (
+                "HASHLEASE_EXTERNAL_URL",
+                "http://a.test",
+                "nothing or a URL that begins with https://, got http://a.test",
+            ),
         ];
         for (name, value, expected) in cases {
             let lines = said(&PUBLIC, &[(name, value)]);

@@ -87,8 +87,8 @@ impl Script {
     fn call(&self, input: &str) -> Reply {
         let is_lease = input.starts_with(&hex::encode_prefixed(LeaseEscrow::leaseCall::SELECTOR));
         if !is_lease {
-            // `pinnedOracle`: a struct of five words
-            return Reply::Result(json!(hex::encode_prefixed([0; 32 * 5])));
+            // `pinnedOracle`: a struct of nine words
+            return Reply::Result(json!(hex::encode_prefixed([0; 32 * 9])));
         }
         let id = u64::from_str_radix(&input[input.len() - 16..], 16).unwrap();
         if self.vanished == Some(id) {
