@@ -119,6 +119,8 @@ contract Reasons {
     }
 
     function _code(bytes memory reason) private view returns (string memory code) {
+        // casting to 'bytes4' is safe because the length is checked next
+        // forge-lint: disable-next-line(unsafe-typecast)
         code = _codes[bytes4(reason)];
         require(reason.length == 4 && bytes(code).length != 0, NoRule(reason));
     }

@@ -121,8 +121,10 @@ contract JobRulesTest is Test {
 
     function test_AShortenedEnd_CutsItsShares() public view {
         LeaseTerms memory lease = _lease(ALGORITHM_SHA256D);
-        HeaderShare memory share =
-            HeaderShare({tail: new bytes(8), ntime: uint32(START) + 2 hours, nonce: 1, version: 0});
+        // casting to 'uint32' is safe because the start is a constant before 2106
+        // forge-lint: disable-next-line(unsafe-typecast)
+        uint32 ntime = uint32(START) + 2 hours;
+        HeaderShare memory share = HeaderShare({tail: new bytes(8), ntime: ntime, nonce: 1, version: 0});
         uint64 nonce = 0xab02 << 48;
         (string memory code, uint256 epoch) = reasons.ofShare(lease, _job(), share);
         assertEq(code, "");
