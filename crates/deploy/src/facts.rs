@@ -63,10 +63,8 @@ impl Facts {
     /// Addresses with their names, in the file's order.
     fn addresses(&self) -> impl Iterator<Item = (&str, &str)> {
         let native = self.wrapped_native.iter().map(|address| ("wrapped_native", address.as_str()));
-        let token = |token: &Token| token.address.is_some();
-        let tokens = self.tokens.iter().filter(move |one| token(one));
-        native
-            .chain(tokens.map(|token| (token.symbol.as_str(), token.address.as_deref().unwrap_or_default())))
+        let tokens = self.tokens.iter();
+        native.chain(tokens.filter_map(|token| Some((token.symbol.as_str(), token.address.as_deref()?))))
     }
 }
 

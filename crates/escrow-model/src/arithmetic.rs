@@ -82,11 +82,11 @@ pub fn slash(bond: u128, due: Work, credited: Work, committed: Work, weight: Wor
 /// more delivered.
 #[must_use]
 pub fn termination(bond: u128, due: Work, credited: Work, run: Run, weight: Work) -> u128 {
-    if run.ran == 0 {
+    // before the start nothing ran, so nothing can be foreseen
+    let Some(foreseen) = due.hashes().saturating_mul(run.duration.into()).checked_div(run.ran.into()) else {
         return bond / 2;
-    }
-    let foreseen = due.hashes().saturating_mul(run.duration.into()).checked_div(run.ran.into());
-    let foreseen = Work::capped(foreseen.unwrap_or_default());
+    };
+    let foreseen = Work::capped(foreseen);
     let of = |due| slash(bond, due, credited, run.committed(), weight);
     // each is at most the bond, and half a base unit is the provider's
     of(due).midpoint(of(foreseen))

@@ -109,7 +109,7 @@ fn parse(mark: u64, bytes: &[u8]) -> Result<Frame, Damage> {
         return Err(Damage::NoFrame);
     }
     let (first, count) = (fields.u64("frame's first record")?, fields.u32("frame's records")?);
-    // too long for this platform is too long in any case
+    // a length that this platform can't hold is above the limit checked below
     let length = usize::try_from(fields.u32("frame's length")?).unwrap_or(usize::MAX);
     let expected = fields.u32("frame's checksum")?;
     if length > MAX_PAYLOAD {
