@@ -20,6 +20,7 @@ mod due;
 mod job_budget;
 mod job_pace;
 mod job_rules;
+mod overlap;
 mod reason;
 mod share;
 mod share_rules;
