@@ -48,7 +48,8 @@ fn jobs_overlap_when_one_header_can_satisfy_both() {
     assert!(both_ways(&job, &over(2, &template, 80, 4, |_| ())), "free parts that do not touch");
     assert!(both_ways(&job, &other(|job| job.version ^= 0x2000)), "a bit that miners choose");
     assert!(both_ways(&job, &other(|job| job.not_before = UnixSeconds::new(START + 90))), "one second");
-    let differs: [(&str, fn(&mut HeaderJob)); 7] = [
+    type Change = fn(&mut HeaderJob);
+    let differs: [(&str, Change); 7] = [
         ("block", |job| job.prev_hash = B256::ZERO),
         ("target", |job| job.n_bits ^= 1),
         ("branch", |job| job.branch.push(B256::ZERO)),
@@ -64,18 +65,9 @@ fn jobs_overlap_when_one_header_can_satisfy_both() {
         assert!(!both_ways(&job, &other(change)), "{name}");
     }
     let scrypt = Terms { algorithm: Algorithm::Scrypt, ..lease(2) };
-    let scrypt = verified(&scrypt, job.job().header().unwrap().clone_for(&scrypt));
+    let same = HeaderJob { lease: scrypt.id, ..job.job().header().unwrap().clone() };
+    let scrypt = verified(&scrypt, same);
     assert!(!both_ways(&job, &scrypt), "another kind of work");
-}
-
-trait CloneFor {
-    fn clone_for(&self, terms: &Terms) -> HeaderJob;
-}
-
-impl CloneFor for HeaderJob {
-    fn clone_for(&self, terms: &Terms) -> HeaderJob {
-        HeaderJob { lease: terms.id, ..self.clone() }
-    }
 }
 
 #[test]
