@@ -162,6 +162,7 @@ abstract contract Balances is LeaseStorage, Guard {
     /// @dev Expects `amount` to be counted in `liabilities` already, which keeps a balance within
     /// 128 bits.
     function _book(address account, address token, uint256 amount) internal {
+        // slither-disable-next-line incorrect-equality
         if (amount == 0) return;
         PurseSlot storage slot = _purses[account][token];
         slot.purse = slot.purse.book(amount);

@@ -27,14 +27,17 @@ abstract contract Claims is Balances, LeaseToken {
 
     function _claim(uint256[] calldata leases, address to, bool unwrap) private {
         _checkRecipient(to);
+        uint256 native;
         for (uint256 i; i < leases.length; ++i) {
             uint256 id = leases[i];
             require(_isApprovedOrOwner(msg.sender, id), NotLeaseOwner(id, msg.sender));
             (address token, uint256 amount) = _take(id, to);
             require(!unwrap || token == _native(), NativeNotTaken(token));
-            if (unwrap) _sendNative(token, to, amount);
+            if (unwrap) native += amount;
             else _send(token, to, amount);
         }
+        // one call to `to`, after all effects
+        if (native != 0) _sendNative(_native(), to, native);
     }
 
     /// @inheritdoc ILeaseEscrow

@@ -101,6 +101,7 @@ abstract contract LeaseLife is Claims {
         last = last && asOf == end && !progress.isLast();
         if (asOf < progress.time()) asOf = progress.time();
         Progress next = progress.advance(work, due, last ? block.timestamp : asOf, last);
+        // slither-disable-next-line incorrect-equality
         if (Progress.unwrap(next) == Progress.unwrap(progress)) return NOTHING_NEW;
         meter.progress = next;
         // once the last word was said, the time is that of the word

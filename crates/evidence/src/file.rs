@@ -3,7 +3,7 @@
 use crate::content::{Evidence, EvidenceHead, EvidenceShare};
 use hashlease_primitives::{Commitment, JobKind, UnixSeconds};
 use hashlease_share::{
-    MAX_TAIL, Share,
+    MAX_EPOCH_JOBS, MAX_TAIL, Share,
     wire::{self, Fields, WireError, put_job, put_share, put_terms},
 };
 use sha2::{Digest as _, Sha256};
@@ -20,7 +20,7 @@ const PIECE: usize = 1 << 20;
 const LONGEST_HEAD: u64 = 64 << 20;
 /// Largest number of jobs in an evidence file: one every three seconds in the longest epoch, nine a
 /// second in an epoch of an hour. A check keeps all of them in memory.
-pub const MAX_JOBS: usize = 1 << 15;
+pub const MAX_JOBS: usize = MAX_EPOCH_JOBS;
 
 /// Why a file can't be read.
 #[derive(Debug, thiserror::Error)]

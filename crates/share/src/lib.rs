@@ -6,19 +6,37 @@
 //! build a [`VerifiedShare`], so a function that takes one needs no further check. The caller
 //! refuses duplicates by [`OpenedShare::key`], because that needs memory.
 //!
-//! Every refusal is an [`EvidenceReason`]. Refusals of sessions, queues and disks are named where
+//! What a role does with a job on its arrival follows from three more pure rules, the same for
+//! gateways, nodes and members: [`check_arrival`] (clock and sequence), [`JobPace`] and [`JobBudget`]
+//! (how many), and [`VerifiedJob::check_usable`] (whether a stock device can use it). [`DueLog`] turns
+//! a lease's jobs and the times of their arrival into due seconds.
+//!
+//! Every refusal of evidence is an [`EvidenceReason`]. Refusals of sessions, queues and disks are named where
 //! they are made.
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod arrival_rules;
+mod due;
+mod job_budget;
+mod job_pace;
 mod job_rules;
 mod reason;
 mod share;
 mod share_rules;
+mod stock_device;
 pub mod wire;
 
+pub use arrival_rules::{ArrivalRefusal, CLOCK_TOLERANCE, MAX_SEQUENCE, check_arrival};
+pub use due::{DueLog, Logged, SecondSet};
+pub use job_budget::{EpochFull, JobBudget, MAX_EPOCH_JOB_BYTES, MAX_EPOCH_JOBS};
+pub use job_pace::{JobPace, PACE_SPAN, most_jobs};
 pub use job_rules::{
     MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, MIN_TAIL, VERSION_BITS, VerifiedJob,
 };
 pub use reason::EvidenceReason;
 pub use share::{EthashShare, HeaderShare, OpenedShare, Share, SubmittedHeader, VerifiedShare};
 pub use share_rules::open_many;
+pub use stock_device::{
+    MAX_STOCK_COINBASE, MAX_STOCK_ETHASH_WINDOW, MIN_STOCK_TAIL, MIN_STOCK_VERSION_BITS, NotUsable,
+    STOCK_VERSION_BITS,
+};
