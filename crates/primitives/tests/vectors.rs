@@ -407,10 +407,7 @@ fn the_types_are_those_of_the_design() {
         ("OfferRoot", "OfferRoot(bytes32 root)"),
         ("EpochRoot", "EpochRoot(uint256 lease,uint32 epoch,bytes32 root,uint64 count,string evidence)"),
         ("JobReceipt", "JobReceipt(uint256 lease,uint64 sequence,bytes32 job,uint64 received)"),
-        (
-            "RootReceipt",
-            "RootReceipt(uint256 lease,uint32 epoch,bytes32 root,uint64 count,uint64 received)",
-        ),
+        ("RootReceipt", "RootReceipt(uint256 lease,uint32 epoch,bytes32 root,uint64 count,uint64 received)"),
     ];
     for (name, text) in expected {
         assert_eq!(all["structs"][name]["type"], text, "{name}");
