@@ -183,6 +183,8 @@ settings! {
         public_url: Url, "HASHLEASE_PUBLIC_URL", "URL";
         /// Longest evidence file that the member fetches, bytes
         max_evidence: u64 = "1073741824", "HASHLEASE_MAX_EVIDENCE", "BYTES";
+        /// Verified evidence that the member keeps for the others, bytes in all
+        kept_evidence: u64 = "4294967296", "HASHLEASE_KEPT_EVIDENCE", "BYTES";
         /// Evidence files that the member checks at once, each on every core
         checks: usize = "2", "HASHLEASE_CHECKS", "COUNT";
         /// Keystore of the member's key; else `HASHLEASE_MEMBER_KEY`
@@ -192,6 +194,9 @@ settings! {
         /// Announce that URL on the chain if the chain has another or none.
         #[arg(long, env = "HASHLEASE_ANNOUNCE")]
         announce: bool;
+        /// Fetch evidence from private and loopback addresses, too; on a local chain it always may be.
+        #[arg(long, env = "HASHLEASE_PRIVATE_EVIDENCE")]
+        private_evidence: bool;
     }
 }
 
@@ -304,6 +309,7 @@ mod tests {
             ("data_dir", member.data_dir().unwrap().display().to_string()),
             ("listen", member.listen().unwrap().to_string()),
             ("max_evidence", member.max_evidence().unwrap().to_string()),
+            ("kept_evidence", member.kept_evidence().unwrap().to_string()),
             ("checks", member.checks().unwrap().to_string()),
         ];
         assert_eq!(shown::<MemberSettings>(), used(&member));

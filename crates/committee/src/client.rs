@@ -2,6 +2,7 @@
 
 use crate::api::{
     ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest, SignedBatch, StatementView,
+    TakenJobs,
 };
 use hashlease_net::{HttpAnswer, HttpClient, HttpError, HttpLimits};
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob, Statement};
@@ -74,9 +75,14 @@ pub struct MemberClient {
 }
 
 impl MemberClient {
-    /// A client for the API at `url`. Clients with clones of the same `http` share connections.
+    /// A client for the API at `url`, whose path may end with or without a slash. Clients with
+    /// clones of the same `http` share connections.
     #[must_use]
-    pub const fn new(url: Url, http: HttpClient) -> Self {
+    pub fn new(mut url: Url, http: HttpClient) -> Self {
+        if !url.path().ends_with('/') {
+            // else joining a route would replace the last segment
+            url.set_path(&format!("{}/", url.path()));
+        }
         Self { url, http }
     }
 
@@ -131,12 +137,20 @@ impl MemberClient {
         self.post("v1/jobs", job, JOB).await
     }
 
-    /// Jobs with a sequence above `after`; waits up to `wait` seconds for one.
+    /// Jobs after the place `after` in the member's log; waits up to `wait` seconds for one.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn jobs(&self, lease: LeaseId, after: u64, wait: u64) -> Result<Vec<SignedJob>, ClientError> {
+    pub async fn jobs(&self, lease: LeaseId, after: u64, wait: u64) -> Result<TakenJobs, ClientError> {
         self.get(&format!("v1/leases/{lease}/jobs?after={after}&wait={wait}"), PATIENT).await
+    }
+
+    /// Where a member serves evidence that it verified.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`].
+    pub fn evidence(&self, EpochId { lease, epoch }: EpochId) -> Result<Url, ClientError> {
+        self.route(&format!("v1/leases/{lease}/epochs/{epoch}/evidence"))
     }
 
     /// Posts the provider's epoch root.

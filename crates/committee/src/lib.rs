@@ -12,8 +12,8 @@ mod gather;
 mod propose;
 
 pub use api::{
-    EpochState, EpochView, ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest,
-    SignedBatch, StatementView,
+    EpochState, EpochView, ErrorBody, JobReceipt, MAX_STATEMENTS, Refusal, Refusals, RootReceipt, RootView,
+    SignRequest, SignedBatch, StatementView, TakenJob, TakenJobs,
 };
 pub use client::{ClientError, MemberClient};
 pub use gather::{GatherError, NoSignature, Seat, gather, in_a_row};

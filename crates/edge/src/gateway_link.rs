@@ -10,7 +10,7 @@ use crate::{
     job_form::{FormError, JobForm},
     mined_lease::{CONNECT_AHEAD, MineableJob, MinedLease},
 };
-use hashlease_committee::MemberClient;
+use hashlease_committee::{MemberClient, TakenJob};
 use hashlease_ledger::{Book, BookError};
 use hashlease_net::{HttpClient, SharedNetwork};
 use hashlease_primitives::{DifficultyBase, NodeBox, SignedJob, Target, Terms};
@@ -219,7 +219,8 @@ async fn poll_members(
     target: watch::Receiver<LinkTarget>,
     http: HttpClient,
 ) {
-    let mut after = 0;
+    // place in each member's log
+    let mut after: HashMap<Url, u64> = HashMap::new();
     loop {
         sleep(Duration::from_millis(500)).await;
         if served.link().is_some() {
@@ -230,10 +231,11 @@ async fn poll_members(
             if served.link().is_some() {
                 break;
             }
+            let place = after.entry(url.clone()).or_default();
             let client = MemberClient::new(url, http.clone());
-            let Ok(jobs) = client.jobs(served.id(), after, 2).await else { continue };
-            for signed in jobs {
-                after = after.max(signed.job.sequence());
+            let Ok(page) = client.jobs(served.id(), *place, 2).await else { continue };
+            *place = page.next;
+            for TakenJob { signed, .. } in page.jobs {
                 // members don't transmit `clean_jobs`: a changed previous block is clean
                 let known = served.jobs().borrow().as_ref().map(|known| known.form.previous_block());
                 let clean = known.is_none() || known != signed.job.header().map(|job| job.prev_hash);

@@ -7,24 +7,39 @@
 //! trie's root, and counts due work from the jobs that reached it.
 //!
 //! ```text
-//! routes ─▶ state (jobs, roots, figures, sign rules) ─▶ store
-//!    └────▶ evidence_check ─▶ fetch, turns
+//! routes ─▶ jobs ──▶ taken_jobs ─┐
+//!    ├────▶ roots ─▶ standing ───┼▶ figures ─▶ sign_rules ─▶ statements
+//!    │        └────▶ evidence_check ─▶ fetch, turns, shelf
+//!    └────▶ peers: tells and asks the other members          all ─▶ store
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod complaint;
-mod due;
+mod config;
 mod evidence_check;
 mod fetch;
 mod figures;
+mod jobs;
+mod lease_room;
+mod limits;
 mod member;
+mod outbox;
+mod peers;
+mod request_refusal;
+mod roots;
 mod routes;
+mod shelf;
 mod sign_refusal;
 mod sign_rules;
+mod standing;
 mod state;
+mod statements;
 mod store;
+mod store_writer;
+mod taken_jobs;
 mod turns;
+mod view;
 
-pub use fetch::FetchLimits;
+pub use config::{FetchLimits, MemberConfig};
 pub use member::{Member, MemberError};
-pub use state::{LeaseView, LeaseViews, MemberConfig};
+pub use view::{LeaseView, LeaseViews, SeatView};

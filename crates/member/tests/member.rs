@@ -7,8 +7,6 @@ mod evidence;
 mod fetching;
 #[path = "member/jobs.rs"]
 mod jobs;
-#[path = "member/known_faults.rs"]
-mod known_faults;
 #[path = "member/roots.rs"]
 mod roots;
 #[path = "member/statements.rs"]
@@ -221,7 +219,7 @@ async fn a_dropped_member_lets_go_of_its_connections_and_its_store() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let old = world.client(0).clone();
     world.restart(0).await;
-    assert_eq!(waiting.await.unwrap().unwrap(), []);
+    assert_eq!(waiting.await.unwrap().unwrap().jobs, []);
     assert!(old.statement(EpochId::new(terms.id, 0)).await.is_err(), "the old address still answers");
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Pending);
 }

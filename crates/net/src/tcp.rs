@@ -2,7 +2,7 @@
 
 use crate::{Listener, Network, Pending, SharedNetwork, Stream};
 use std::{io, net::SocketAddr, sync::Arc};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 
 /// TCP over the machine's own network.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +29,10 @@ impl Network for Tcp {
             let listener: Box<dyn Listener> = Box::new(TcpListener::bind(address).await?);
             Ok(listener)
         })
+    }
+
+    fn resolve<'a>(&'a self, address: &'a str) -> Pending<'a, Vec<SocketAddr>> {
+        Box::pin(async move { Ok(lookup_host(address).await?.collect()) })
     }
 
     fn connect<'a>(&'a self, address: &'a str) -> Pending<'a, Stream> {

@@ -8,10 +8,10 @@ use crate::{
 use alloy_primitives::Address;
 use anyhow::{Context as _, Result};
 use hashlease_chain::{
-    Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, Sender, WatchedLease,
+    Chain, ChainError, Committee, Committees, LeaseFilter, LeaseWatcher, RoleView, Sender, WatchedLease,
     bindings::CommitteeOracle, follow,
 };
-use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig};
+use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig, SeatView};
 use hashlease_net::Tcp;
 use hashlease_primitives::{LeaseId, SystemClock};
 use serde_json::json;
@@ -31,8 +31,10 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
         listen: role.listen()?,
         data_dir: role.data_dir()?,
         max_evidence: role.max_evidence()?,
+        kept_evidence: role.kept_evidence()?,
         checks: role.checks()?,
         fetch: FetchLimits::default(),
+        private_evidence: role.private_evidence,
     };
     let oracle = chain.deployment().oracle;
     let address = signer.address();
@@ -69,13 +71,19 @@ impl RoleView for MemberView {
             let committee = self.committees.get(watched.lease.terms.oracle).await?;
             let view = LeaseView {
                 lease: watched.lease.clone(),
-                members: committee.urls(),
+                seats: seats(&committee),
                 threshold: committee.threshold,
             };
             views.insert(*id, view);
         }
         Ok(views)
     }
+}
+
+/// The seats that sign.
+fn seats(committee: &Committee) -> Vec<SeatView> {
+    let signing = committee.members.iter();
+    signing.filter_map(|seat| Some(SeatView { key: seat.key?, url: seat.url.clone() })).collect()
 }
 
 /// Announces the member's URL on the chain, unless the chain has it already.

@@ -12,23 +12,25 @@ use alloy_primitives::B256;
 use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView};
 use hashlease_evidence::Evidence;
 use hashlease_fixtures::{key, terms, weight};
-use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
+use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig, SeatView};
 use hashlease_net::{HttpAnswer, HttpClient, HttpLimits, Tcp};
 use hashlease_primitives::{
-    Commitment, EpochId, EpochRoot, Lease, LeaseId, LocalSigner, SignedEpochRoot, Statement, SystemClock,
-    Terms,
+    Clock, Commitment, EpochId, EpochRoot, Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot,
+    SignedJob, Statement, SystemClock, Terms, UnixMillis,
 };
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
-use url::Url;
 
 /// Seconds of an epoch: roots are in time until 900 s after its end.
 pub const EPOCH: u32 = 3_600;
@@ -37,6 +39,25 @@ pub const MAX_EVIDENCE: u64 = 1 << 20;
 
 /// Limits on the tests' own requests.
 const LIMITS: HttpLimits = HttpLimits { time: Duration::from_secs(10), body: 1 << 20 };
+
+/// The machine's clock, moved on by a test.
+#[derive(Debug, Default)]
+pub struct MovedClock {
+    ahead: AtomicU64,
+}
+
+impl MovedClock {
+    /// Moves it on by so many seconds.
+    pub fn advance(&self, seconds: u64) {
+        self.ahead.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> UnixMillis {
+        SystemClock.now().plus(Duration::from_secs(self.ahead.load(Ordering::SeqCst)))
+    }
+}
 
 /// Unix seconds.
 pub fn now() -> u64 {
@@ -89,6 +110,7 @@ pub const EMPTY: Commitment = Commitment { root: B256::ZERO, count: 0 };
 struct Seated {
     config: MemberConfig,
     signer: LocalSigner,
+    clock: SharedClock,
     member: Option<Member>,
     client: MemberClient,
 }
@@ -101,7 +123,7 @@ impl Seated {
                 self.config.clone(),
                 self.signer.clone(),
                 leases.clone(),
-                SystemClock::shared(),
+                Arc::clone(&self.clock),
                 Tcp::shared(),
             )
             .await
@@ -118,9 +140,15 @@ pub struct World {
     views: watch::Sender<LeaseViews>,
     leases: watch::Receiver<LeaseViews>,
     threshold: usize,
+    /// The clock of all members.
+    pub clock: Arc<MovedClock>,
     /// The provider's web server.
     pub files: Files,
     _dir: TempDir,
+}
+
+fn seat(seated: &Seated) -> SeatView {
+    SeatView { key: seated.signer.address(), url: Some(seated.client.url().clone()) }
 }
 
 impl World {
@@ -133,32 +161,40 @@ impl World {
     pub async fn with_limits(count: usize, threshold: usize, checks: usize, fetch: FetchLimits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (views, leases) = watch::channel(LeaseViews::default());
+        let clock = Arc::<MovedClock>::default();
         let mut members = Vec::new();
         for index in 0..count {
             let config = MemberConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                 data_dir: dir.path().join(format!("member-{index}")),
                 max_evidence: MAX_EVIDENCE,
+                kept_evidence: 4 * MAX_EVIDENCE,
                 checks,
                 fetch,
+                private_evidence: false,
             };
             let client = client("http://127.0.0.1:1/");
-            let mut seated = Seated { config, signer: member_signer(index), member: None, client };
+            let (signer, shared): (_, SharedClock) = (member_signer(index), clock.clone());
+            let mut seated = Seated { config, signer, clock: shared, member: None, client };
             seated.start(&leases).await;
             members.push(seated);
         }
-        Self { members, views, leases, threshold, files: Files::start().await, _dir: dir }
+        Self { members, views, leases, threshold, clock, files: Files::start().await, _dir: dir }
     }
 
     /// Shows a lease on the chain, or its new state.
     pub fn show(&self, lease: &Lease) {
-        let members = self.members.iter().map(|seated| seated.client.url().clone()).collect();
-        self.show_among(lease, members, self.threshold);
+        self.show_among(lease, self.members.iter().map(seat).collect(), self.threshold);
     }
 
-    /// Shows a lease whose committee is reached at `members`.
-    pub fn show_among(&self, lease: &Lease, members: Vec<Url>, threshold: usize) {
-        let view = LeaseView { lease: lease.clone(), members, threshold };
+    /// The seat of a member.
+    pub fn seat(&self, index: usize) -> SeatView {
+        seat(&self.members[index])
+    }
+
+    /// Shows a lease whose committee has these seats.
+    pub fn show_among(&self, lease: &Lease, seats: Vec<SeatView>, threshold: usize) {
+        let view = LeaseView { lease: lease.clone(), seats, threshold };
         self.views.send_modify(|views| {
             let mut all: BTreeMap<_, _> = (**views).clone();
             all.insert(lease.terms.id, view);
@@ -218,6 +254,19 @@ impl World {
     /// Number of evidence files in a member's directory.
     pub fn scratch(&self, index: usize) -> usize {
         std::fs::read_dir(self.members[index].config.data_dir.join("evidence")).unwrap().count()
+    }
+
+    /// The jobs that a member took, in their order.
+    pub async fn jobs(&self, index: usize, lease: LeaseId) -> Vec<SignedJob> {
+        let (mut all, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.client(index).jobs(lease, after, 0).await.unwrap();
+            if page.jobs.is_empty() {
+                return all;
+            }
+            all.extend(page.jobs.into_iter().map(|taken| taken.signed));
+            after = page.next;
+        }
     }
 
     pub async fn view(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {

@@ -61,7 +61,7 @@ async fn confirming(delay: Duration) -> (MemberClient, Arc<AtomicUsize>) {
     let confirm = move || async move {
         tokio::time::sleep(delay).await;
         count.fetch_add(1, Ordering::SeqCst);
-        Json(json!({"received": 1, "inTime": true}))
+        Json(json!({"received": 1, "inTime": true, "signature": format!("0x{}", "00".repeat(65))}))
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
