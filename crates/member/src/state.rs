@@ -211,7 +211,11 @@ impl State {
         let EpochId { lease, epoch } = root.root.id;
         let view = self.view(lease)?;
         let terms = &view.lease.terms;
-        if !may_sign_root(&view, epoch, root.signer(&terms.oracle_domain())) {
+        if !may_sign_root(
+            terms.provider,
+            view.node_keys.get(&epoch).copied(),
+            root.signer(&terms.oracle_domain()),
+        ) {
             return Err(RequestRefusal::RootSignature(terms.provider));
         }
         if epoch >= terms.epochs() {
