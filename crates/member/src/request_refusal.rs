@@ -29,7 +29,7 @@ pub(crate) enum RequestRefusal {
     EpochFull(#[from] EpochFull),
     #[error("lease {0} is over")]
     LeaseOver(LeaseId),
-    #[error("root is not signed by the lease's provider")]
+    #[error("root is not signed by the lease's provider, nor by the node key of the epoch's end")]
     RootSignature,
     #[error("root is of {count} shares: expected at most {most}, many more than can be credited")]
     RootCount { count: u64, most: u64 },

@@ -95,7 +95,8 @@ impl State {
 
     fn check_root(&self, view: &LeaseView, signed: &SignedEpochRoot) -> Result<(), RequestRefusal> {
         let (terms, epoch) = (&view.lease.terms, signed.root.id.epoch);
-        if signed.signer(&terms.oracle_domain()) != Some(terms.provider) {
+        let signer = signed.signer(&terms.oracle_domain());
+        if !signer.is_some_and(|signer| view.may_sign_root(epoch, signer)) {
             return Err(RequestRefusal::RootSignature);
         }
         if epoch >= terms.epochs() {

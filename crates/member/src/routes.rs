@@ -1,6 +1,6 @@
 //! The member's routes.
 
-use crate::{request_refusal::RequestRefusal, state::State, statements::Signed};
+use crate::{request_refusal::RequestRefusal, state::State, statements::Signed, view::LeaseView};
 use axum::{
     Json, Router,
     body::to_bytes,
@@ -214,7 +214,15 @@ async fn sign(
 }
 
 async fn status(extract::State(member): App) -> Response {
-    let leases: Vec<u64> = member.leases.borrow().keys().map(|lease| lease.0).collect();
+    let leases: Vec<_> = member
+        .leases
+        .borrow()
+        .values()
+        .map(|LeaseView { lease, .. }| {
+            let (attributed, dictated) = (lease.terms.is_self_attributed(), lease.signer_dictated);
+            json!({"lease": lease.terms.id, "selfAttributed": attributed, "signerDictated": dictated})
+        })
+        .collect();
     let version = env!("CARGO_PKG_VERSION");
     Json(json!({"role": "member", "signer": member.signer(), "version": version, "leases": leases}))
         .into_response()

@@ -23,6 +23,8 @@ pub struct LeaseView {
     pub seats: Vec<SeatView>,
     /// Signatures that the oracle needs.
     pub threshold: usize,
+    /// The provider's node keys at the ends of epochs, by epoch, as the directory held them.
+    pub node_keys: BTreeMap<u32, Address>,
 }
 
 /// All leases of the committee, as read from the chain.
@@ -35,6 +37,12 @@ impl LeaseView {
             let url = seat.url.as_ref()?;
             Some((seat.key, url))
         })
+    }
+
+    /// Whether `signer` may sign the root of an epoch: the provider may, and so may the node key that
+    /// the directory held at the epoch's end, so that the key that owns the money can stay cold.
+    pub(crate) fn may_sign_root(&self, epoch: u32, signer: Address) -> bool {
+        signer == self.lease.terms.provider || self.node_keys.get(&epoch) == Some(&signer)
     }
 
     /// Whether a member that signs has this key.

@@ -36,7 +36,7 @@ pub use difficulty::{Difficulty, DifficultyBase, DifficultyError};
 pub use domain::{Domain, recover_signer};
 pub use epoch_id::EpochId;
 pub use job::{EpochRoot, EthashJob, HeaderJob, Job, JobKind, SignedEpochRoot, SignedJob, signature_hex};
-pub use lease::{Lease, Terms, TimeOutsideLease};
+pub use lease::{Lease, SignerChoice, Terms, TimeOutsideLease};
 pub use receipt::{job_receipt_digest, root_receipt_digest};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
 pub use signer::{KeyError, LocalSigner};

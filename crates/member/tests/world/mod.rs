@@ -8,7 +8,7 @@ pub use hashlease_fixtures::{job_signer, sign, sign_with, until_some};
 pub use http::{Files, Peer, Served};
 pub use mining::{evidence, job, job_in, recommit, same_job_for};
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView};
 use hashlease_evidence::Evidence;
 use hashlease_fixtures::{key, terms, weight};
@@ -140,6 +140,8 @@ pub struct World {
     views: watch::Sender<LeaseViews>,
     leases: watch::Receiver<LeaseViews>,
     threshold: usize,
+    /// Node keys of every lease that is shown, by epoch.
+    pub node_keys: BTreeMap<u32, Address>,
     /// The clock of all members.
     pub clock: Arc<MovedClock>,
     /// The provider's web server.
@@ -179,7 +181,8 @@ impl World {
             seated.start(&leases).await;
             members.push(seated);
         }
-        Self { members, views, leases, threshold, clock, files: Files::start().await, _dir: dir }
+        let node_keys = BTreeMap::new();
+        Self { members, views, leases, threshold, node_keys, clock, files: Files::start().await, _dir: dir }
     }
 
     /// Shows a lease on the chain, or its new state.
@@ -194,7 +197,7 @@ impl World {
 
     /// Shows a lease whose committee has these seats.
     pub fn show_among(&self, lease: &Lease, seats: Vec<SeatView>, threshold: usize) {
-        let view = LeaseView { lease: lease.clone(), seats, threshold };
+        let view = LeaseView { lease: lease.clone(), seats, threshold, node_keys: self.node_keys.clone() };
         self.views.send_modify(|views| {
             let mut all: BTreeMap<_, _> = (**views).clone();
             all.insert(lease.terms.id, view);
