@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `POST /v1/jobs` | a signed job | [`JobReceipt`] |
 //! | `GET /v1/leases/{id}/jobs?after=<place>&wait=<seconds>` | | [`TakenJobs`]; waits up to 30 s for one |
+//! | `POST /v1/shares` | a [`ShownShare`] | [`ShareReceipt`] |
+//! | `GET /v1/leases/{id}/lost-jobs` | | [`LostJobs`] |
 //! | `POST /v1/roots` | a signed epoch root | [`RootReceipt`] |
 //! | `GET /v1/leases/{id}/roots/{epoch}` | | [`RootView`] |
 //! | `GET /v1/leases/{id}/epochs/{epoch}/evidence` | | evidence that the member verified and kept |
@@ -18,6 +20,7 @@ use hashlease_primitives::{
     Commitment, EpochRoot, Job, LeaseId, SignedEpochRoot, SignedJob, Statement, Terms, UnixMillis,
     job_receipt_digest, recover_signer, root_receipt_digest, signature_hex,
 };
+use hashlease_share::Share;
 use serde::{Deserialize, Serialize};
 
 /// The most statements that a member signs at once: as many as the contract takes.
@@ -43,6 +46,44 @@ impl JobReceipt {
     pub fn signer(&self, terms: &Terms, job: &Job) -> Option<Address> {
         recover_signer(&job_receipt_digest(terms, job, self.received), &self.signature)
     }
+}
+
+/// A share that shows whose work its template is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ShownShare {
+    /// Its job, as the lease's signer signed it.
+    pub job: SignedJob,
+    /// The miner's choices.
+    pub share: Share,
+}
+
+/// The member has seen a share, and its work is the lease's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShareReceipt {
+    /// Time of its arrival, Unix milliseconds.
+    pub received: UnixMillis,
+}
+
+/// A job that a lease lost, because another lease was first to show a share of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LostJob {
+    /// The job.
+    pub sequence: u64,
+    /// The lease that has the work.
+    pub by: LeaseId,
+    /// When the member learned of it, Unix milliseconds.
+    pub at: UnixMillis,
+}
+
+/// The jobs that a lease lost, by sequence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LostJobs {
+    /// The newest of them.
+    pub jobs: Vec<LostJob>,
 }
 
 /// A job that the member took.

@@ -1,8 +1,8 @@
 //! HTTP client of a member's API.
 
 use crate::api::{
-    ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest, SignedBatch, StatementView,
-    TakenJobs,
+    ErrorBody, JobReceipt, LostJobs, Refusal, Refusals, RootReceipt, RootView, ShareReceipt, ShownShare,
+    SignRequest, SignedBatch, StatementView, TakenJobs,
 };
 use hashlease_net::{HttpAnswer, HttpClient, HttpError, HttpLimits};
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob, Statement};
@@ -135,6 +135,22 @@ impl MemberClient {
     /// [`ClientError`].
     pub async fn post_job(&self, job: &SignedJob) -> Result<JobReceipt, ClientError> {
         self.post("v1/jobs", job, JOB).await
+    }
+
+    /// Shows a share, so that its work belongs to its lease.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn show_share(&self, shown: &ShownShare) -> Result<ShareReceipt, ClientError> {
+        self.post("v1/shares", shown, JOB).await
+    }
+
+    /// The jobs that a lease lost to others.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn lost_jobs(&self, lease: LeaseId) -> Result<LostJobs, ClientError> {
+        self.get(&format!("v1/leases/{lease}/lost-jobs"), QUICK).await
     }
 
     /// Jobs after the place `after` in the member's log; waits up to `wait` seconds for one.

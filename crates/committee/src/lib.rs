@@ -15,8 +15,9 @@ mod propose;
 
 pub use agree::{NoAgreement, SignedStatement, agree};
 pub use api::{
-    EpochState, EpochView, ErrorBody, JobReceipt, MAX_STATEMENTS, Refusal, Refusals, RootReceipt, RootView,
-    SignRequest, SignedBatch, StatementView, TakenJob, TakenJobs,
+    EpochState, EpochView, ErrorBody, JobReceipt, LostJob, LostJobs, MAX_STATEMENTS, Refusal, Refusals,
+    RootReceipt, RootView, ShareReceipt, ShownShare, SignRequest, SignedBatch, StatementView, TakenJob,
+    TakenJobs,
 };
 pub use client::{ClientError, MemberClient};
 pub use gather::{GatherError, NoSignature, Seat, gather, in_a_row};

@@ -1,8 +1,8 @@
 //! A member's database: the jobs that it took until their lease is over, roots with their arrival
 //! and verdict, and every counted key.
 
-use alloy_primitives::Address;
-use hashlease_committee::RootReceipt;
+use alloy_primitives::{Address, B256};
+use hashlease_committee::{LostJob, RootReceipt};
 use hashlease_primitives::{
     Commitment, EpochId, LeaseId, SignedEpochRoot, SignedJob, UnixMillis, UnixSeconds,
 };
@@ -23,6 +23,12 @@ const ROOTS: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("root
 const KEYS: TableDefinition<'_, [u8; 32], (u64, u32)> = TableDefinition::new("keys");
 /// Shares of a verified epoch that another lease claims as well.
 const CONTESTED: TableDefinition<'_, (u64, u32), u64> = TableDefinition::new("contested");
+/// Lease and sequence of a job that the lease lost → the lease that has its work, and when.
+const LOST: TableDefinition<'_, (u64, u64), (u64, u64)> = TableDefinition::new("lost");
+/// Lease and sequence of a job whose work another lease claims as well, whoever has it.
+const DISPUTED: TableDefinition<'_, (u64, u64), ()> = TableDefinition::new("disputed");
+/// Shares that were shown before their epoch's evidence: key → lease.
+const SHOWN: TableDefinition<'_, [u8; 32], u64> = TableDefinition::new("shown");
 /// Memory of the database, bytes. The keys of all leases are far larger.
 const CACHE: usize = 64 << 20;
 /// Keys counted, or jobs dropped, in one transaction: between two of them other writers get their
@@ -151,6 +157,21 @@ pub(crate) enum Entry {
         id: EpochId,
         more: u64,
     },
+    /// A lease lost a job.
+    Lost {
+        lease: LeaseId,
+        job: LostJob,
+    },
+    /// Another lease claims the work of a job as well.
+    Disputed {
+        lease: LeaseId,
+        sequence: u64,
+    },
+    /// A share was shown.
+    Shown {
+        lease: LeaseId,
+        key: B256,
+    },
 }
 
 impl TakenJob {
@@ -207,6 +228,10 @@ pub(crate) struct Loaded {
     pub(crate) roots: Vec<(u32, StoredRoot)>,
     /// Numbers of contested shares of its epochs.
     pub(crate) contested: Vec<(u32, u64)>,
+    /// The jobs that it lost.
+    pub(crate) lost: Vec<LostJob>,
+    /// Sequences of its jobs whose work another lease claims as well.
+    pub(crate) disputed: Vec<u64>,
 }
 
 impl Store {
@@ -218,6 +243,9 @@ impl Store {
         write.open_table(ROOTS)?;
         write.open_table(KEYS)?;
         write.open_table(CONTESTED)?;
+        write.open_table(LOST)?;
+        write.open_table(DISPUTED)?;
+        write.open_table(SHOWN)?;
         write.commit()?;
         Ok(Self { database })
     }
@@ -249,6 +277,16 @@ impl Store {
             let (key, value) = entry?;
             let (lease, epoch) = key.value();
             leases.entry(LeaseId(lease)).or_default().contested.push((epoch, value.value()));
+        }
+        for entry in read.open_table(LOST)?.iter()? {
+            let (key, value) = entry?;
+            let ((lease, sequence), (by, at)) = (key.value(), value.value());
+            let job = LostJob { sequence, by: LeaseId(by), at: UnixMillis::new(at) };
+            leases.entry(LeaseId(lease)).or_default().lost.push(job);
+        }
+        for entry in read.open_table(DISPUTED)?.iter()? {
+            let (lease, sequence) = entry?.0.value();
+            leases.entry(LeaseId(lease)).or_default().disputed.push(sequence);
         }
         Ok(leases)
     }
@@ -286,6 +324,8 @@ impl Store {
         {
             let (mut taken, mut roots) = (write.open_table(TAKEN)?, write.open_table(ROOTS)?);
             let mut contested = write.open_table(CONTESTED)?;
+            let (mut lost, mut disputed) = (write.open_table(LOST)?, write.open_table(DISPUTED)?);
+            let mut shown = write.open_table(SHOWN)?;
             for entry in entries {
                 match entry {
                     Entry::Taken { lease, index, received, bytes } => {
@@ -298,6 +338,15 @@ impl Store {
                         let key = (id.lease.0, id.epoch);
                         let before = contested.get(key)?.map_or(0, |before| before.value());
                         contested.insert(key, before.saturating_add(*more))?;
+                    }
+                    Entry::Lost { lease, job: LostJob { sequence, by, at } } => {
+                        lost.insert((lease.0, *sequence), (by.0, at.get()))?;
+                    }
+                    Entry::Disputed { lease, sequence } => drop(disputed.insert((lease.0, *sequence), ())?),
+                    Entry::Shown { lease, key } => {
+                        if shown.get(key.0)?.is_none() {
+                            shown.insert(key.0, lease.0)?;
+                        }
                     }
                 }
             }
@@ -319,6 +368,8 @@ impl Store {
                 for key in &batch {
                     jobs.remove(key)?;
                 }
+                write.open_table(LOST)?.retain_in((lease.0, 0)..=(lease.0, u64::MAX), |_, _| false)?;
+                write.open_table(DISPUTED)?.retain_in((lease.0, 0)..=(lease.0, u64::MAX), |_, ()| false)?;
                 write.open_table(DUE)?.insert(lease.0, bytes.as_slice())?;
             }
             write.commit()?;
@@ -369,8 +420,13 @@ impl Store {
             let write = self.database.begin_write()?;
             {
                 let mut table = write.open_table(KEYS)?;
-                let roots = write.open_table(ROOTS)?;
+                let (roots, shown) = (write.open_table(ROOTS)?, write.open_table(SHOWN)?);
                 for key in batch {
+                    if shown.get(key)?.is_some_and(|first| first.value() != own.0) {
+                        // its evidence may come later than this one's
+                        counted.left_out = counted.left_out.saturating_add(1);
+                        continue;
+                    }
                     let holder = table.get(key)?.map(|holder| holder.value()).filter(|holder| *holder != own);
                     match holder {
                         Some(holder) if holds(&roots, &mut verified, holder)? => {

@@ -36,9 +36,11 @@ pub use job_pace::{JobPace, PACE_SPAN, most_jobs};
 pub use job_rules::{
     MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, MIN_TAIL, VERSION_BITS, VerifiedJob,
 };
-pub use ownership::{Ownership, TakenJob};
+pub use ownership::{Hold, Ownership, TakenJob};
 pub use reason::EvidenceReason;
-pub use share::{EthashShare, HeaderShare, OpenedShare, Share, SubmittedHeader, VerifiedShare};
+pub use share::{
+    EthashShare, HeaderShare, OpenedShare, Share, ShareFieldsError, SubmittedHeader, VerifiedShare,
+};
 pub use share_rules::open_many;
 pub use stock_device::{
     MAX_STOCK_COINBASE, MAX_STOCK_ETHASH_WINDOW, MIN_STOCK_TAIL, MIN_STOCK_VERSION_BITS, NotUsable,
