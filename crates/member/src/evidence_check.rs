@@ -20,6 +20,7 @@ use hashlease_committee::MemberClient;
 use hashlease_evidence::{Evidence, EvidenceError, EvidenceReader, Recheck};
 use hashlease_primitives::{Commitment, EpochId, Terms};
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufReader, BufWriter, Read, Write as _},
     sync::Arc,
@@ -353,40 +354,47 @@ async fn judge(
     fetching: &mut Turn,
 ) -> Result<(), CheckError> {
     let checking = member.checks.acquire(claim).await;
+    let (lost, disputed) = room.figures().claims();
     // the provider's next file is fetched while this one is checked
     fetching.release_provider();
     let (caches, running) = (Arc::clone(&member.caches), member.running.clone());
     let judging = tokio::task::spawn_blocking(move || {
-        let report = recheck(&scratch, &expected, &caches, &running);
+        let report = recheck(&scratch, &expected, (&lost, &disputed), &caches, &running);
         // the turn lasts as long as this thread works, even if its caller is gone
         drop(checking);
         (scratch, report)
     });
     let (scratch, judged) = judging.await?;
-    let commitment = judged?;
+    let Rechecked { commitment, lost, disputed } = judged?;
     // until the root is stored as verified, so that no other count takes these keys
     let _counting = member.counting.lock().await;
     let counting = Arc::clone(member);
     let counted = tokio::task::spawn_blocking(move || {
         let keys = BufReader::with_capacity(1 << 20, File::open(&scratch.keys).map_err(CheckError::Disk)?);
         let going_on = || !ended(&counting.running);
-        let counted = counting.store.count(id, keys, commitment.count, going_on)?;
+        let counted = counting.store.count(id, keys, commitment.count.saturating_sub(lost), going_on)?;
         if let Err(error) = counting.shelf.keep(id, &scratch.evidence) {
             warn!(%id, %error, "evidence can't be kept for other members");
         }
         Ok::<_, CheckError>(counted)
     });
     let counted = counted.await??;
-    let contested = counted.contested.iter().map(|(id, more)| Entry::Contested { id: *id, more: *more });
-    let verified = member.change_root(room, id, contested.collect(), |root| {
+    let mut contested = counted.contested;
+    if disputed > 0 {
+        // members may differ in whose job it is
+        contested.insert(id, disputed);
+    }
+    let left_out = counted.left_out.saturating_add(lost);
+    let entries = contested.iter().map(|(id, more)| Entry::Contested { id: *id, more: *more });
+    let verified = member.change_root(room, id, entries.collect(), |root| {
         root.outcome = Outcome::Verified(commitment);
-        root.left_out = counted.left_out;
+        root.left_out = left_out;
     });
     verified.await.map_err(CheckError::Store)?;
-    if counted.left_out > 0 {
-        warn!(%id, shares = counted.left_out, "shares that another lease was first to show are left out");
+    if left_out > 0 {
+        warn!(%id, shares = left_out, "shares that another lease was first to show are left out");
     }
-    for (other, more) in counted.contested {
+    for (other, more) in contested {
         if let Ok((_, room)) = member.lease(other.lease) {
             room.figures().contest(other.epoch, more);
         }
@@ -426,13 +434,23 @@ impl Read for WhileRunning<'_> {
     }
 }
 
-/// Reads the whole file, and stores its keys if all of it is right.
+/// What came of reading a file.
+struct Rechecked {
+    commitment: Commitment,
+    /// Shares of jobs that the lease lost; their keys are not among the stored ones.
+    lost: u64,
+    /// Shares of jobs whose work another lease claims as well.
+    disputed: u64,
+}
+
+/// Reads the whole file, and stores the keys of jobs that the lease has if all of it is right.
 fn recheck(
     scratch: &Scratch,
     expected: &Expected,
+    (lost_jobs, disputed_jobs): (&BTreeSet<u64>, &BTreeSet<u64>),
     caches: &Caches,
     running: &watch::Receiver<()>,
-) -> Result<Commitment, CheckError> {
+) -> Result<Rechecked, CheckError> {
     let file = File::open(&scratch.evidence).map_err(CheckError::Disk)?;
     let mut reader = EvidenceReader::open(WhileRunning { file, running })?;
     let Expected { terms, signed } = expected;
@@ -448,9 +466,17 @@ fn recheck(
     reader.set_end(terms.end);
     let mut keys = BufWriter::new(File::create(&scratch.keys).map_err(CheckError::Disk)?);
     let mut written = Ok(());
+    let (mut lost, mut disputed) = (0u64, 0u64);
     let report = reader.recheck_until_refused(Recheck {
         caches: &|epoch| light_cache(caches, epoch),
         counted: &mut |share| {
+            if lost_jobs.contains(&share.job()) {
+                lost = lost.saturating_add(1);
+                return;
+            }
+            if disputed_jobs.contains(&share.job()) {
+                disputed = disputed.saturating_add(1);
+            }
             if written.is_ok() {
                 written = keys.write_all(share.key().as_slice());
             }
@@ -470,7 +496,7 @@ fn recheck(
     {
         warn!(lease = %terms.id, block, %error, "preparing the light cache of the next DAG failed");
     }
-    Ok(report.rebuilt)
+    Ok(Rechecked { commitment: report.rebuilt, lost, disputed })
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use crate::{
     view::LeaseView,
 };
 use alloy_primitives::B256;
-use hashlease_committee::{EpochView, StatementView};
+use hashlease_committee::{EpochView, LostJob, StatementView};
 use hashlease_primitives::{Lease, Statement, Terms, UnixMillis, UnixSeconds, Work};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most epochs that one answer shows: the newest ones.
 const MOST_SHOWN: u32 = 256;
@@ -20,6 +20,10 @@ pub(crate) struct LeaseFigures {
     pub(crate) jobs: TakenJobs,
     roots: BTreeMap<u32, StoredRoot>,
     contested: BTreeMap<u32, u64>,
+    // by sequence
+    lost: BTreeMap<u64, LostJob>,
+    // sequences of jobs whose work another lease claims as well
+    disputed: BTreeSet<u64>,
     sums: Sums,
 }
 
@@ -30,6 +34,9 @@ pub(crate) struct Sum {
     pub(crate) work: Work,
     /// Work without the shares that other leases claim as well.
     pub(crate) uncontested: Work,
+    /// Work that other leases were first to show: the pool of the lease got it, so it is not due, and
+    /// it is not paid.
+    pub(crate) left_out: Work,
     pub(crate) pending: bool,
     /// The last millisecond at which no passing time has changed it.
     until: UnixMillis,
@@ -51,7 +58,14 @@ pub(crate) fn is_over(lease: &Lease, now: UnixMillis) -> bool {
 
 impl LeaseFigures {
     pub(crate) fn new(jobs: TakenJobs) -> Self {
-        Self { jobs, roots: BTreeMap::new(), contested: BTreeMap::new(), sums: Sums::default() }
+        Self {
+            jobs,
+            roots: BTreeMap::new(),
+            contested: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            disputed: BTreeSet::new(),
+            sums: Sums::default(),
+        }
     }
 
     pub(crate) fn root(&self, epoch: u32) -> Option<&StoredRoot> {
@@ -73,6 +87,38 @@ impl LeaseFigures {
         let contested = self.contested.entry(epoch).or_default();
         *contested = contested.saturating_add(more);
         self.sums.forget_from(epoch);
+    }
+
+    /// Another lease has a job's work: no second of the job is due from then on, and none of its
+    /// shares counts.
+    pub(crate) fn lose_job(&mut self, job: LostJob) {
+        if self.lost.insert(job.sequence, job).is_none()
+            && let TakenJobs::Open(log) = &mut self.jobs
+        {
+            log.lose(job.sequence, job.at);
+        }
+    }
+
+    /// The jobs that the lease lost.
+    pub(crate) fn lost(&self) -> impl DoubleEndedIterator<Item = LostJob> {
+        self.lost.values().copied()
+    }
+
+    /// Another lease claims a job's work as well.
+    pub(crate) fn dispute_job(&mut self, sequence: u64) {
+        self.disputed.insert(sequence);
+    }
+
+    /// Sequences of the jobs that the lease lost, and of those that are disputed.
+    pub(crate) fn claims(&self) -> (BTreeSet<u64>, BTreeSet<u64>) {
+        (self.lost.keys().copied().collect(), self.disputed.clone())
+    }
+
+    /// Keeps no more of the jobs than their due seconds.
+    pub(crate) fn drop_jobs(&mut self, due: &[(UnixSeconds, u64)]) {
+        self.jobs = TakenJobs::dropped(due);
+        self.lost.clear();
+        self.disputed.clear();
     }
 
     /// How an epoch stands.
@@ -110,8 +156,8 @@ impl LeaseFigures {
         let deadline_over = now > roots_due.millis();
         let half_over = now > roots_due.plus(lease.half_window()).millis();
         let last = as_of == terms.end && deadline_over && (!sum.pending || half_over);
-        let due = self.jobs.due(terms, as_of);
-        let Sum { evidence, work, .. } = sum;
+        let Sum { evidence, work, left_out, .. } = sum;
+        let due = self.jobs.due(terms, as_of).saturating_sub(left_out);
         (Statement { lease: terms.id, as_of, work, due, evidence, last }, sum)
     }
 
@@ -162,6 +208,7 @@ impl Sums {
             evidence: B256::ZERO,
             work: Work::ZERO,
             uncontested: Work::ZERO,
+            left_out: Work::ZERO,
             pending: false,
             until: UnixMillis::new(u64::MAX),
         });
@@ -169,8 +216,41 @@ impl Sums {
             evidence: standing.commitment.chain(&before.evidence),
             work: before.work.saturating_add(standing.work),
             uncontested: before.uncontested.saturating_add(standing.uncontested),
+            left_out: before.left_out.saturating_add(standing.left_out_work),
             pending: before.pending || standing.is_pending(),
             until: before.until.min(standing.until),
         });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::store::Outcome;
+    use hashlease_fixtures::{lease, terms, weight};
+    use hashlease_primitives::{Commitment, EpochId, EpochRoot, HashRate, SignedEpochRoot};
+
+    /// The lease's pool got that work, so its provider owes nothing for it.
+    #[test]
+    fn shares_that_another_lease_showed_first_are_neither_paid_nor_due() {
+        let terms = Terms { rate: HashRate::new(2), weight: weight(3), ..terms(1_000, 100, 100) };
+        let view = LeaseView {
+            lease: Lease { window: 1_000, ..lease(terms.clone()) },
+            seats: vec![],
+            threshold: 1,
+            node_keys: BTreeMap::new(),
+        };
+        let commitment = Commitment { root: B256::repeat_byte(1), count: 20 };
+        let root = EpochRoot { id: EpochId::new(terms.id, 0), commitment, evidence: String::new() };
+        let stored = StoredRoot {
+            outcome: Outcome::Verified(commitment),
+            left_out: 5,
+            ..StoredRoot::new(UnixMillis::new(1_100_000), SignedEpochRoot { root, signature: [0; 65] })
+        };
+        let mut figures = LeaseFigures::new(TakenJobs::dropped(&[(UnixSeconds::new(1_000), 100)]));
+        figures.set_root(0, stored);
+        let (statement, _) = figures.statement(&view, 0, UnixMillis::new(1_110_000));
+        assert_eq!((statement.work, statement.due), (Work::new(15 * 8), Work::new(200 - 5 * 8)));
     }
 }

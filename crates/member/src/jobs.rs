@@ -17,20 +17,35 @@ use std::sync::Arc;
 /// Bytes of the jobs in one answer, as they are stored.
 const PAGE: usize = 64 << 10;
 
+/// A job that was taken.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) view: LeaseView,
+    room: Arc<LeaseRoom>,
+    pub(crate) job: Arc<VerifiedJob>,
+    received: UnixMillis,
+}
+
 impl State {
     /// Verifies a job, stores it, signs for it and hands it to the other members. A job posted
     /// again keeps its first receipt.
     pub(crate) async fn accept_job(&self, signed: SignedJob) -> Result<JobReceipt, RequestRefusal> {
+        let Taken { view, room, job, received } = self.take_job(signed).await?;
+        let digest = job_receipt_digest(&view.lease.terms, job.job(), received);
+        let signature = self.signer.sign(&digest)?;
+        Ok(JobReceipt { received, signature, not_due: not_due(&room, &job) })
+    }
+
+    /// [`State::accept_job`] without a receipt.
+    pub(crate) async fn take_job(&self, signed: SignedJob) -> Result<Taken, RequestRefusal> {
         let (view, room) = self.lease(signed.job.lease())?;
         let terms = &view.lease.terms;
         if is_over(&view.lease, self.clock.now()) {
             return Err(RequestRefusal::LeaseOver(terms.id));
         }
-        let job = VerifiedJob::verify(terms, signed)?;
+        let job = Arc::new(VerifiedJob::verify(terms, signed)?);
         let received = self.take(&view, &room, &job).await?;
-        let digest = job_receipt_digest(terms, job.job(), received);
-        let signature = self.signer.sign(&digest)?;
-        Ok(JobReceipt { received, signature, not_due: not_due(&room, &job) })
+        Ok(Taken { view, room, job, received })
     }
 
     /// When the job came first; durable on return.
@@ -38,7 +53,7 @@ impl State {
         &self,
         view: &LeaseView,
         room: &LeaseRoom,
-        job: &VerifiedJob,
+        job: &Arc<VerifiedJob>,
     ) -> Result<UnixMillis, RequestRefusal> {
         let terms = &view.lease.terms;
         let digest = job.job().digest(&terms.domain);
@@ -71,6 +86,7 @@ impl State {
         if let TakenJobs::Open(log) = &mut room.figures().jobs {
             log.stored(digest);
         }
+        self.compare_job(Arc::clone(job), taken.received).await?;
         room.jobs.send_modify(|jobs| *jobs = jobs.wrapping_add(1));
         self.peers.tell_job(view, self.signer(), job.signed());
         Ok(taken.received)
@@ -86,7 +102,8 @@ impl State {
         let (store, lease, kept) = (Arc::clone(&self.store), terms.id, due.clone());
         let dropping = tokio::task::spawn_blocking(move || store.drop_jobs(lease, &kept));
         dropping.await.unwrap_or(Err(StoreError::Ended)).map_err(Arc::new)?;
-        room.figures().jobs = TakenJobs::dropped(&due);
+        room.figures().drop_jobs(&due);
+        self.owners.drop_lease(terms.id);
         Ok(())
     }
 

@@ -44,7 +44,7 @@ impl LeaseRoom {
     /// The room as the store has it. It verifies every job again, so call it where blocking is
     /// allowed.
     pub(crate) fn read(view: &LeaseView, loaded: Loaded) -> Self {
-        let Loaded { jobs, dropped, roots, contested } = loaded;
+        let Loaded { jobs, dropped, roots, contested, lost, disputed } = loaded;
         let jobs = match dropped {
             // the member may have ended while it dropped the jobs: their due seconds are complete
             Some(due) => TakenJobs::dropped(&due),
@@ -56,6 +56,12 @@ impl LeaseRoom {
         }
         for (epoch, more) in contested {
             figures.contest(epoch, more);
+        }
+        for job in lost {
+            figures.lose_job(job);
+        }
+        for sequence in disputed {
+            figures.dispute_job(sequence);
         }
         Self::with(figures)
     }

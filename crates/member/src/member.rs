@@ -8,6 +8,7 @@ use crate::{
     lease_room::LeaseRoom,
     limits::{PerAddress, Quiet},
     outbox::Peers,
+    owners::Owners,
     peers::confirm,
     routes,
     shelf::Shelf,
@@ -127,6 +128,7 @@ impl Member {
             caches,
             leases,
             rooms: Mutex::new(Rooms { open: BTreeMap::new(), loaded }),
+            owners: Owners::default(),
             counting: Arc::default(),
             running: ends,
         });
@@ -184,6 +186,10 @@ async fn open_rooms(member: &Arc<State>) {
     for view in views.values() {
         let id = view.lease.terms.id;
         let Some(loaded) = member.rooms().loaded.get_mut(&id).map(std::mem::take) else { continue };
+        member.owners.restore(id, &loaded.lost, &loaded.disputed);
+        let now = member.clock.seconds();
+        let jobs = loaded.jobs.iter().filter_map(|taken| Some((taken.job.clone()?, taken.received)));
+        let open: Vec<_> = jobs.filter(|(signed, _)| signed.job.not_after() >= now).collect();
         let of_lease = view.clone();
         // verifying every job again takes its time
         let Ok(room) = spawn_blocking(move || LeaseRoom::read(&of_lease, loaded)).await else { continue };
@@ -196,6 +202,7 @@ async fn open_rooms(member: &Arc<State>) {
         for epoch in epochs {
             member.resume_root(view, EpochId::new(id, epoch));
         }
+        member.compare_open_jobs(view, open).await;
     }
 }
 

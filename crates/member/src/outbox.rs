@@ -2,7 +2,7 @@
 
 use crate::view::LeaseView;
 use alloy_primitives::Address;
-use hashlease_committee::MemberClient;
+use hashlease_committee::{MemberClient, ShownShare};
 use hashlease_net::HttpClient;
 use hashlease_primitives::{EpochId, SignedJob};
 use std::{
@@ -14,6 +14,8 @@ use url::Url;
 
 /// Jobs that may wait for one member; the oldest are dropped first.
 const JOBS: usize = 256;
+/// Shares that may wait for one member; the oldest are dropped first.
+const SHARES: usize = 256;
 /// Roots that may wait for one member; the oldest are dropped first.
 const ROOTS: usize = 16_384;
 
@@ -27,7 +29,7 @@ pub(crate) struct Peers {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) outbox: Arc<Outbox>,
-    pub(crate) tasks: [JoinHandle<()>; 2],
+    pub(crate) tasks: [JoinHandle<()>; 3],
 }
 
 impl Drop for Peer {
@@ -42,18 +44,26 @@ pub(crate) struct Outbox {
     pub(crate) client: MemberClient,
     waiting: Mutex<Waiting>,
     pub(crate) more_jobs: Notify,
+    pub(crate) more_shares: Notify,
     pub(crate) more_roots: Notify,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     pub(crate) jobs: VecDeque<SignedJob>,
+    pub(crate) shares: VecDeque<ShownShare>,
     pub(crate) roots: VecDeque<EpochId>,
 }
 
 impl Outbox {
     pub(crate) fn new(client: MemberClient) -> Self {
-        Self { client, waiting: Mutex::default(), more_jobs: Notify::new(), more_roots: Notify::new() }
+        Self {
+            client,
+            waiting: Mutex::default(),
+            more_jobs: Notify::new(),
+            more_shares: Notify::new(),
+            more_roots: Notify::new(),
+        }
     }
 
     pub(crate) fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -89,6 +99,18 @@ impl Peers {
             }
             jobs.push_back(job.clone());
             outbox.more_jobs.notify_one();
+        });
+    }
+
+    /// Queues a share for the other members.
+    pub(crate) fn tell_share(&self, view: &LeaseView, own: Address, share: &ShownShare) {
+        self.each(view, own, |outbox| {
+            let shares = &mut outbox.waiting().shares;
+            if shares.len() >= SHARES {
+                shares.pop_front();
+            }
+            shares.push_back(share.clone());
+            outbox.more_shares.notify_one();
         });
     }
 

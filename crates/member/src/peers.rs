@@ -44,7 +44,11 @@ impl State {
             let roots = tokio::spawn(async move {
                 tokio::select! { () = tell_roots(&member, &roots) => {}, () = member.ended() => {} }
             });
-            outboxes.insert(url.clone(), Peer { outbox, tasks: [jobs, roots] });
+            let (member, shares) = (Arc::clone(self), Arc::clone(&outbox));
+            let shares = tokio::spawn(async move {
+                tokio::select! { () = tell_shares(&member, &shares) => {}, () = member.ended() => {} }
+            });
+            outboxes.insert(url.clone(), Peer { outbox, tasks: [jobs, shares, roots] });
         }
     }
 }
@@ -77,6 +81,29 @@ async fn tell_jobs(member: &State, outbox: &Outbox) {
         // the oldest may have been dropped meanwhile
         if jobs.front() == Some(&job) {
             jobs.pop_front();
+        }
+    }
+}
+
+/// Shows one member the shares, in their order, as long as their jobs are open. A member that can't
+/// be reached is not waited for: the next share says as much.
+async fn tell_shares(member: &State, outbox: &Outbox) {
+    loop {
+        let now = member.clock.seconds();
+        let next = {
+            let shares = &mut outbox.waiting().shares;
+            shares.retain(|shown| shown.job.job.not_after() >= now);
+            shares.pop_front()
+        };
+        let Some(shown) = next else {
+            outbox.more_shares.notified().await;
+            continue;
+        };
+        if let Err(error) = outbox.client.show_share(&shown).await {
+            debug!(%error, "member takes no share");
+            if error.is_temporary() {
+                sleep(FIRST_PAUSE).await;
+            }
         }
     }
 }

@@ -27,6 +27,12 @@ pub(crate) enum RequestRefusal {
     OverPace,
     #[error("{0}")]
     EpochFull(#[from] EpochFull),
+    #[error("the job's work was first shown for lease {0}")]
+    WorkOfAnotherLease(LeaseId),
+    #[error("{most} shares of job {sequence} are shown already: expected no more")]
+    TooManyShares { sequence: u64, most: u8 },
+    #[error("light cache of the job's DAG epoch is not built yet: try again later")]
+    CacheNotReady,
     #[error("lease {0} is over")]
     LeaseOver(LeaseId),
     #[error("root is not signed by the lease's provider, nor by the node key of the epoch's end")]
@@ -96,6 +102,9 @@ impl RequestRefusal {
             // not 429, because posting the job again would only be one more
             Self::OverPace => (StatusCode::CONFLICT, "job-pace"),
             Self::EpochFull(_) => (StatusCode::CONFLICT, EpochFull::CODE),
+            Self::WorkOfAnotherLease(_) => (StatusCode::CONFLICT, "work-of-another-lease"),
+            Self::TooManyShares { .. } => (StatusCode::CONFLICT, "share-limit"),
+            Self::CacheNotReady => (StatusCode::SERVICE_UNAVAILABLE, "cache-not-ready"),
             Self::LeaseOver(_) => (StatusCode::CONFLICT, "lease-over"),
             Self::RootSignature => (StatusCode::FORBIDDEN, "root-signature"),
             Self::RootCount { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "root-count"),

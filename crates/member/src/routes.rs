@@ -11,7 +11,7 @@ use axum::{
     routing::{get, post},
     serve::IncomingStream,
 };
-use hashlease_committee::{ErrorBody, Refusals, SignRequest, TakenJobs};
+use hashlease_committee::{ErrorBody, Refusals, ShownShare, SignRequest, TakenJobs};
 use hashlease_net::{HttpListener, Listener, file_answer};
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob};
 use serde::Deserialize;
@@ -47,6 +47,8 @@ pub(crate) async fn serve(listener: Box<dyn Listener>, member: Arc<State>) {
     let routes = Router::new()
         .route("/v1/jobs", post(accept_job))
         .route("/v1/leases/{id}/jobs", get(jobs))
+        .route("/v1/shares", post(accept_share))
+        .route("/v1/leases/{id}/lost-jobs", get(lost_jobs))
         .route("/v1/roots", post(accept_root))
         .route("/v1/leases/{id}/roots/{epoch}", get(root))
         .route("/v1/leases/{id}/epochs/{epoch}/evidence", get(evidence))
@@ -104,6 +106,15 @@ async fn accept_job(extract::State(member): App, Json(job): Json<SignedJob>) -> 
     // a task of its own: whoever posts a job and goes can't leave it half taken
     let taking = tokio::spawn(async move { member.accept_job(job).await });
     answer(taking.await.unwrap_or(Err(RequestRefusal::Ends)))
+}
+
+async fn accept_share(extract::State(member): App, Json(shown): Json<ShownShare>) -> Response {
+    let taking = tokio::spawn(async move { member.accept_share(shown).await });
+    answer(taking.await.unwrap_or(Err(RequestRefusal::Ends)))
+}
+
+async fn lost_jobs(extract::State(member): App, Path(id): Path<u64>) -> Response {
+    answer(member.lost_jobs(LeaseId(id)))
 }
 
 fn answer(answer: Result<impl serde::Serialize, RequestRefusal>) -> Response {

@@ -17,6 +17,8 @@ pub(crate) struct Standing {
     /// Work without the shares that other leases claim as well.
     pub(crate) uncontested: Work,
     pub(crate) left_out: u64,
+    /// What these shares are worth.
+    pub(crate) left_out_work: Work,
     pub(crate) contested: u64,
     /// The last millisecond before passing time may change it.
     pub(crate) until: UnixMillis,
@@ -61,6 +63,7 @@ pub(crate) fn standing(
         work: Work::ZERO,
         uncontested: Work::ZERO,
         left_out: 0,
+        left_out_work: Work::ZERO,
         contested: 0,
         until,
     };
@@ -72,6 +75,7 @@ pub(crate) fn standing(
         standing.work = work(own);
         standing.uncontested = work(own.saturating_sub(contested));
         standing.left_out = root.left_out;
+        standing.left_out_work = work(root.left_out);
         standing.contested = contested;
     }
     standing

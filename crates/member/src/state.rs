@@ -5,6 +5,7 @@ use crate::{
     lease_room::LeaseRoom,
     limits::{PerAddress, Quiet},
     outbox::Peers,
+    owners::Owners,
     request_refusal::RequestRefusal,
     shelf::Shelf,
     store::{Entry, Loaded, Store, StoreError},
@@ -34,6 +35,7 @@ pub(crate) struct State {
     pub(crate) caches: Arc<Caches>,
     pub(crate) leases: watch::Receiver<LeaseViews>,
     pub(crate) rooms: Mutex<Rooms>,
+    pub(crate) owners: Owners,
     // one epoch's keys are counted at a time
     pub(crate) counting: Arc<tokio::sync::Mutex<()>>,
     // directory of the files under check

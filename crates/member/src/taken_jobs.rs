@@ -115,6 +115,11 @@ impl JobLog {
         }
     }
 
+    /// Another lease has a job's work from `at` on.
+    pub(crate) fn lose(&mut self, sequence: u64, at: UnixMillis) {
+        self.due.take_away(sequence, at);
+    }
+
     /// Reads an entry of the store again; entries come in their order.
     pub(crate) fn read(&mut self, entry: &TakenJob, job: Option<&VerifiedJob>) {
         self.newest = self.newest.max(entry.received);
