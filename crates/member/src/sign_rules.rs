@@ -85,7 +85,12 @@ mod tests {
     /// One epoch of 100 s that started at 1,000; two hashes per second.
     fn over() -> LeaseView {
         let terms = Terms { rate: HashRate::new(2), ..terms(1_000, 100, 100) };
-        LeaseView { lease: Lease { window: 1_000, ..lease(terms) }, seats: vec![], threshold: 1, node_keys: BTreeMap::new() }
+        LeaseView {
+            lease: Lease { window: 1_000, ..lease(terms) },
+            seats: vec![],
+            threshold: 1,
+            node_keys: BTreeMap::new(),
+        }
     }
 
     /// A time at which no epoch of the lease ends is never mistaken for the end of epoch 0.

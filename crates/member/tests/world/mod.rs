@@ -9,7 +9,7 @@ pub use http::{Files, Peer, Served};
 pub use mining::{evidence, job, job_in, recommit, same_job_for};
 
 use alloy_primitives::{Address, B256};
-use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView};
+use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView, proposals};
 use hashlease_evidence::Evidence;
 use hashlease_fixtures::{key, terms, weight};
 use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig, SeatView};
@@ -97,6 +97,12 @@ pub fn root(terms: &Terms, epoch: u32, commitment: Commitment, evidence: &str) -
     let provider = (0..3).map(provider_of).find(|signer| signer.address() == terms.provider).unwrap();
     let signature = provider.sign(&root.digest(&terms.oracle_domain())).unwrap();
     SignedEpochRoot { root, signature }
+}
+
+/// The strongest statement that the members with these views may sign.
+pub fn strongest(terms: &Terms, views: &[StatementView], threshold: usize) -> Option<Statement> {
+    let as_of = views.first()?.statement.as_of;
+    proposals(terms, as_of, views, threshold).first().copied()
 }
 
 /// The statement's evidence hash over these commitments, from epoch 0 on.
@@ -283,7 +289,11 @@ impl World {
     /// The figures of a member, once it has a verdict on `epoch`.
     pub async fn judged(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
         let ask = async || {
-            let view = self.view(index, lease, epoch).await;
+            let view = match self.client(index).statement(EpochId::new(lease, epoch)).await {
+                // a member that has just started reads the lease first
+                Err(error) if error.is_temporary() => return None,
+                view => view.unwrap(),
+            };
             let state = &view.epochs.last().unwrap().state;
             matches!(state, EpochState::Verified | EpochState::Refused { .. }).then_some(view)
         };
