@@ -4,6 +4,7 @@
 mod caches;
 mod files;
 mod lease;
+mod output;
 mod program;
 mod shares;
 mod unread;
