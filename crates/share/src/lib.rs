@@ -9,7 +9,8 @@
 //! What a role does with a job on its arrival follows from three more pure rules, the same for
 //! gateways, nodes and members: [`check_arrival`] (clock and sequence), [`JobPace`] and [`JobBudget`]
 //! (how many), and [`VerifiedJob::check_usable`] (whether a stock device can use it). [`DueLog`] turns
-//! a lease's jobs and the times of their arrival into due seconds.
+//! a lease's jobs and the times of their arrival into due seconds, and [`Ownership`] says whose work it
+//! is when jobs of several leases are over the same work.
 //!
 //! Every refusal of evidence is an [`EvidenceReason`]. Refusals of sessions, queues and disks are named where
 //! they are made.
@@ -20,6 +21,8 @@ mod due;
 mod job_budget;
 mod job_pace;
 mod job_rules;
+mod overlap;
+mod ownership;
 mod reason;
 mod share;
 mod share_rules;
@@ -33,6 +36,7 @@ pub use job_pace::{JobPace, PACE_SPAN, most_jobs};
 pub use job_rules::{
     MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, MIN_TAIL, VERSION_BITS, VerifiedJob,
 };
+pub use ownership::{Ownership, TakenJob};
 pub use reason::EvidenceReason;
 pub use share::{EthashShare, HeaderShare, OpenedShare, Share, SubmittedHeader, VerifiedShare};
 pub use share_rules::open_many;

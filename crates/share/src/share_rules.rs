@@ -105,6 +105,20 @@ impl<'a> HeaderToHash<'a> {
     }
 }
 
+/// The byte of a nonce that stands for an epoch of the lease: the epoch modulo 256.
+const fn epoch_byte_of(epoch: u32) -> u8 {
+    let [byte, ..] = epoch.to_le_bytes();
+    byte
+}
+
+/// The epoch byte of an Ethash job's nonces.
+pub(crate) const fn epoch_byte(job: &VerifiedJob) -> Option<u8> {
+    match &job.work {
+        JobWork::Ethash(work) => Some(epoch_byte_of(work.epoch)),
+        JobWork::Header(_) => None,
+    }
+}
+
 impl<'a> SealToHash<'a> {
     fn new(
         terms: &'a Terms,
@@ -122,7 +136,7 @@ impl<'a> SealToHash<'a> {
                 prefix: job.nonce_prefix.clone(),
             });
         }
-        let [expected, ..] = work.epoch.to_le_bytes();
+        let expected = epoch_byte_of(work.epoch);
         match rest.first() {
             Some(actual) if *actual == expected => {}
             actual => {

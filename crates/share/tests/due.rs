@@ -191,6 +191,16 @@ fn two_jobs_under_one_sequence_are_not_due_once_both_are_seen() {
 }
 
 #[test]
+fn a_job_that_another_lease_took_is_not_due_from_then_on() {
+    let (mut seen, _) = log(&lease(), &[Came::new(0, 90), Came::new(0, 40)]);
+    seen.take_away(1, UnixMillis::new((START + 20) * 1_000 + 700));
+    assert_eq!((due(&seen, 0, 20), due(&seen, 20, 7_200)), (20, 21), "the other job offers 0 to 40");
+    seen.take_away(2, UnixMillis::new((START + 30) * 1_000));
+    seen.take_away(3, UnixMillis::new((START + 30) * 1_000));
+    assert_eq!(due(&seen, 0, 7_200), 30);
+}
+
+#[test]
 fn what_was_noted_counts_again_when_the_log_is_read_again() {
     let terms = lease();
     let jobs: Vec<Came> = (0..40).map(|i| Came { at: i * 700 + 300, ..Came::new(0, 90) }).collect();

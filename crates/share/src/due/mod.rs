@@ -142,6 +142,11 @@ impl DueLog {
         self.idle.insert(received.seconds(), until);
     }
 
+    /// Takes a job away from the lease at `at`: its work was first shown for another lease.
+    pub fn take_away(&mut self, sequence: u64, at: UnixMillis) {
+        self.withdraw(sequence, at.seconds());
+    }
+
     /// Due seconds within `[from, to)`.
     #[must_use]
     pub fn seconds(&self, from: UnixSeconds, to: UnixSeconds) -> u64 {
