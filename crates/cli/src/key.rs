@@ -1,6 +1,9 @@
 //! `hashlease key`: makes and shows keystore files.
 
-use crate::keys::{self, PasswordArgs};
+use crate::{
+    keys::{self, PasswordArgs},
+    out,
+};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use crypto_box::aead::OsRng;
@@ -90,9 +93,9 @@ fn show(kind: Kind, secret: &[u8]) -> Result<()> {
         }
     };
     if std::io::stdout().is_terminal() {
-        println!("{what} {public}");
+        out::print(format_args!("{what} {public}"))?;
     } else {
-        println!("{public}");
+        out::print(public)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod key;
 mod keys;
+mod out;
 mod roles;
 mod settings;
 mod verify;
@@ -22,6 +23,10 @@ const EXAMPLES: &str = "
   hashlease key new provider.json            make a key
   hashlease node --rpc https://… --deployment mainnet.toml --data-dir node \\
       --provider-keystore provider.json --node-keystore box.json";
+
+/// Exit status when the reader of standard output has gone: what shells report of programs that
+/// `SIGPIPE` ended. Not 0, because the reader did not see whether everything holds.
+const READER_HAS_GONE: u8 = 141;
 
 /// Leases of hash power, paid only for verified work.
 #[derive(Debug, Parser)]
@@ -61,14 +66,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = log(&cli) {
-        eprintln!("error: {}", in_words(&error));
-        return ExitCode::from(2);
-    }
-    match run(cli) {
+    match log(&cli).and_then(|()| run(cli)) {
         Ok(code) => code,
+        Err(error) if out::reader_has_gone(&error) => ExitCode::from(READER_HAS_GONE),
         Err(error) => {
-            eprintln!("error: {}", in_words(&error));
+            out::complain(format_args!("error: {}", in_words(&error)));
             ExitCode::from(2)
         }
     }
@@ -99,6 +101,8 @@ fn log(cli: &Cli) -> anyhow::Result<()> {
     let filter: EnvFilter = filter.parse().map_err(|error| anyhow::anyhow!("--log: {error}"))?;
     let stderr = std::io::stderr;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    // by default it panics where standard error is full
+    let builder = builder.log_internal_errors(false);
     if cli.log_json {
         builder.json().init();
     } else {
@@ -110,6 +114,10 @@ fn log(cli: &Cli) -> anyhow::Result<()> {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Verify(arguments) = &cli.command {
         return verify::run(arguments);
+    }
+    #[cfg(feature = "demo")]
+    if let Command::Demo(arguments) = cli.command {
+        return demo(arguments);
     }
     let file = Settings::read(cli.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -126,11 +134,20 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             Command::Key(arguments) => key::run(&arguments)?,
             #[cfg(feature = "demo")]
-            Command::Demo(arguments) => return hashlease_demo::run(arguments).await,
+            Command::Demo(_) => {}
             Command::Verify(_) => {}
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+#[cfg(feature = "demo")]
+fn demo(arguments: hashlease_demo::DemoArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(hashlease_demo::run(arguments, &mut out::Output));
+    // an interrupted demo may wait on a thread, for another's forge say, which must not delay its end
+    runtime.shutdown_background();
+    done
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 
 mod books;
 mod live;
+mod probe;
 mod report;
+mod signals;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use books::Books;
 use clap::Args;
 use hashlease_primitives::{Clock as _, HashRate, Lease, LeaseId, SystemClock, UnixSeconds};
@@ -16,11 +18,18 @@ use hashlease_sim::{
     measure_hash_rate,
     miner::{MinerConfig, MinerHandle},
 };
-use hashlease_stage::{Upstream, World, WorldOptions, secret};
+use hashlease_stage::{Upstream, World, WorldOptions, outlived_by_none, secret};
 use hashlease_toolchain::Toolchain;
-use live::Live;
+use live::{Live, complain};
 use report::{Outcome, PoolTally};
-use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use signals::Signals;
+use std::{
+    io::{IsTerminal as _, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 use tokio::time::sleep;
 
 /// Approximate price of the lease, base units of the demo token (6 decimals).
@@ -34,9 +43,22 @@ const SHARE_OF_MACHINE: f64 = 0.25;
 /// Miners' hash rate, as a multiple of the rented one: a little more, so that chance does not make
 /// them fall short.
 const MINER_SURPLUS: f64 = 1.05;
-/// When in the second epoch the provider goes idle, and for how long, as parts of the epoch.
-const IDLE_FROM: f64 = 0.3;
-const IDLE_FOR: f64 = 0.4;
+/// When in the second epoch the provider goes idle, as a part of the epoch.
+const IDLE_FROM: f64 = 0.1;
+/// Credit window for epochs of next to no length, seconds.
+const SHORTEST_WINDOW: u32 = 60;
+
+/// How long the provider goes idle, epochs: so long that more is missing than the tolerance (a
+/// twentieth of what is due) and the miners' surplus (as much again) make up for.
+fn idle_for(epochs: u32) -> f64 {
+    (0.1 * f64::from(epochs) + 0.4).max(0.8)
+}
+
+/// The oracle's credit window, seconds. Half of it is left for evidence, so that half exceeds the
+/// time for an epoch's root, a quarter of an epoch and at most 15 minutes.
+fn window(epoch_length: u32) -> u32 {
+    SHORTEST_WINDOW.saturating_add((epoch_length / 4).min(900).saturating_mul(2))
+}
 
 /// Arguments of `hashlease demo`.
 #[derive(Args, Clone, Debug)]
@@ -77,21 +99,35 @@ pub struct DemoArgs {
     rpc_port: u16,
 }
 
-/// Runs the demo. The exit code is 0 when the money adds up, the evidence holds and independent
-/// counts agree.
+/// Runs the demo and writes its result to `out`. The exit code is 0 when the money adds up, the
+/// evidence holds and independent counts agree; 1 when they don't, or when the given pool can't be
+/// used; 128 and the signal's number when one ended the demo. Its processes have then ended, too.
 ///
 /// # Errors
-/// When a part of the system does not start, or the lease is not settled in time.
-pub async fn run(arguments: DemoArgs) -> Result<ExitCode> {
-    let done = tokio::select! {
-        done = play(&arguments) => done,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("Ctrl-C")?;
-            eprintln!("interrupted: ending every process of the demo");
-            return Ok(ExitCode::from(130));
+/// When a part of the system does not start, the lease is not settled in time, or `out` can't be
+/// written.
+pub async fn run(arguments: DemoArgs, out: &mut (dyn Write + Send)) -> Result<ExitCode> {
+    // before the first process, so that no signal leaves one behind
+    let mut signals = Signals::listen().context("signals")?;
+    tokio::select! {
+        // the signals first: a demo that has just ended because its terminal closed is no success
+        biased;
+        ending = signals.next() => {
+            complain(&format!("{}: ending every process of the demo", ending.words()));
+            Ok(ExitCode::from(ending.status()))
         }
-    };
-    let outcome = done?;
+        done = probe_and_play(&arguments, out) => done,
+    }
+}
+
+async fn probe_and_play(arguments: &DemoArgs, out: &mut (dyn Write + Send)) -> Result<ExitCode> {
+    if let (Some(pool), Some(worker)) = (&arguments.pool, &arguments.worker)
+        && let Err(error) = probe::probe(pool, worker).await
+    {
+        complain(&format!("error: {error}"));
+        return Ok(ExitCode::from(1));
+    }
+    let outcome = play(arguments, out).await?;
     Ok(if outcome.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -101,16 +137,17 @@ fn round(rate: f64) -> u64 {
     ((rate / unit).floor() * unit) as u64
 }
 
-async fn play(arguments: &DemoArgs) -> Result<Outcome> {
+async fn play(arguments: &DemoArgs, out: &mut (dyn Write + Send)) -> Result<Outcome> {
     let live = Live::new(!arguments.json && std::io::stderr().is_terminal());
     let simulated = if arguments.pool.is_some() { "the miners are" } else { "pool and miners are" };
     live.say(&format!("{simulated} SIMULATED, but really hash; everything else is the product"));
     live.step("looking for forge, anvil and solc");
     let tools = tokio::task::spawn_blocking(Toolchain::find).await.context("toolchain")??;
-    let dir = match &arguments.dir {
-        Some(dir) => dir.clone(),
-        None => tools.root().join(format!("target/demo/{}", SystemClock.seconds())),
-    };
+    live.say(&format!("contracts and tools: those of the checkout {}", tools.root().display()));
+    if !outlived_by_none() {
+        live.say("this system can't end the demo's processes if the demo itself is killed with -9");
+    }
+    let dir = arguments.dir.clone().unwrap_or_else(|| tools.root().join(own_dir(std::process::id())));
     std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
     let dir = dir.canonicalize().with_context(|| dir.display().to_string())?;
     let binary = std::env::current_exe().context("own binary")?;
@@ -118,6 +155,7 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
     let mut options = WorldOptions::new(binary, dir.clone(), &name);
     options.chain_port = arguments.rpc_port;
     options.stratum = arguments.stratum;
+    options.window = window(arguments.epoch_length);
     // easier than the settlement target, so the node gives miners the pool's difficulty
     options.pool.difficulty = 2e-5;
     options.pool.varying = true;
@@ -143,14 +181,23 @@ async fn play(arguments: &DemoArgs) -> Result<Outcome> {
     outcome.dir = dir;
     live.finish();
     if arguments.json {
-        println!("{}", outcome.as_json());
+        writeln!(out, "{}", outcome.as_json())?;
     } else {
-        outcome.print();
+        writeln!(out, "{}", outcome.lines().join("\n"))?;
     }
+    out.flush()?;
     if arguments.keep {
-        keep_running(&world, rate).await?;
+        writeln!(out, "\n{}", kept(&world, rate, arguments.pool.is_none()).await?.join("\n"))?;
+        out.flush()?;
+        // until a signal
+        std::future::pending::<()>().await;
     }
     Ok(outcome)
+}
+
+/// Directory of one run within the checkout: demos that start in one second have different ids.
+fn own_dir(process: u32) -> PathBuf {
+    PathBuf::from(format!("target/demo/{}-{process}", SystemClock.seconds()))
 }
 
 /// The provider deposits and signs an offer; the renter accepts it.
@@ -210,7 +257,7 @@ impl LeaseRun<'_> {
         let miners = self.miners()?;
         let terms = &self.lease.terms;
         let idle_begins = terms.epoch_start(1).get() as f64 + IDLE_FROM * f64::from(terms.epoch_length);
-        let idle_ends = idle_begins + IDLE_FOR * f64::from(terms.epoch_length);
+        let idle_ends = idle_begins + idle_for(terms.epochs()) * f64::from(terms.epoch_length);
         let deadline = self.lease.settle_after() + 30;
         let mut idle = false;
         let mut status = NodeStatus::default();
@@ -306,8 +353,8 @@ struct NodeStatus {
     refused: u64,
 }
 
-/// Rents once more and keeps everything running until Ctrl-C.
-async fn keep_running(world: &World, rate: u64) -> Result<()> {
+/// Rents once more. Returns where everything that keeps running is found.
+async fn kept(world: &World, rate: u64, simulated: bool) -> Result<Vec<String>> {
     world.actors.deposit(&world.chain, DEPOSIT).await?;
     let mut wanted = world.renting()?;
     wanted.rate = HashRate::new(rate);
@@ -319,26 +366,61 @@ async fn keep_running(world: &World, rate: u64) -> Result<()> {
     let id = world.actors.rent(&world.chain, &wanted).await?;
     let Some(stratum) = world.stratum().ok() else { bail!("the node reported no Stratum address") };
     let deployment = world.chain.deployment();
-    println!();
-    println!("running until Ctrl-C, with lease {id} of {} for an hour:", report::rate(rate));
-    println!("  stratum   stratum+tcp://{stratum}  (any worker, or {id}.<name> for this lease only)");
-    println!("            minerd -a sha256d -o stratum+tcp://{stratum} -u rig -p x");
-    println!("  RPC       {} (chain id {})", world.anvil.url(), deployment.chain_id);
-    println!(
-        "  contracts escrow {}, oracle {}, token {}",
-        deployment.escrow, deployment.oracle, deployment.token
-    );
-    println!("            {}", world.deployment_file().display());
-    println!("  node      http://{}/v1/status", world.node.address("api")?);
+    let mut lines = vec![
+        format!("running until Ctrl-C, with lease {id} of {} for an hour:", report::rate(rate)),
+        format!("  stratum   stratum+tcp://{stratum}  (any worker, or {id}.<name> for this lease only)"),
+        format!("            minerd -a sha256d -o stratum+tcp://{stratum} -u rig -p x"),
+        format!("  RPC       {} (chain id {})", world.anvil.url(), deployment.chain_id),
+        format!(
+            "  contracts escrow {}, oracle {}, token {}",
+            deployment.escrow, deployment.oracle, deployment.token
+        ),
+        format!("            {}", world.deployment_file().display()),
+        format!("  node      http://{}/v1/status", world.node.address("api")?),
+    ];
     for member in &world.members {
-        println!("  {}  http://{}/v1/status", member.name(), member.address("api")?);
+        lines.push(format!("  {}  http://{}/v1/status", member.name(), member.address("api")?));
     }
-    println!("  pool      {} (simulated)", world.pool.address());
-    println!(
+    let kind = if simulated { "simulated".to_owned() } else { format!("yours, as {}", wanted.worker) };
+    lines.push(format!("  pool      {} ({kind})", wanted.pool));
+    lines.push(format!(
         "  renter    {} with key {} (worth nothing on any other chain)",
         world.actors.renter.address(),
         secret(&world.actors.renter)
-    );
-    ensure!(tokio::signal::ctrl_c().await.is_ok(), "Ctrl-C can't be caught here");
-    Ok(())
+    ));
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hashlease_escrow_model::missing;
+    use hashlease_primitives::Work;
+
+    #[test]
+    fn the_window_leaves_time_for_the_last_root_and_its_evidence() {
+        for epoch_length in 15..=3_600 {
+            let terms = hashlease_fixtures::terms(1_000, epoch_length * 3, epoch_length);
+            let for_root = terms.root_deadline(2).since(terms.end);
+            assert!(for_root + 30 <= u64::from(window(epoch_length) / 2), "{epoch_length}: {for_root}");
+        }
+    }
+
+    #[test]
+    fn an_idle_provider_is_short_beyond_the_tolerance() {
+        for epochs in 2..=20 {
+            let idle = idle_for(epochs);
+            assert!(IDLE_FROM + idle <= f64::from(epochs - 1), "it comes back: {epochs}");
+            let due = 1_000_000.0 * f64::from(epochs);
+            let done = (f64::from(epochs) - idle) * 1_000_000.0 * MINER_SURPLUS;
+            let (due, done) = (Work::new(due as u64), Work::new(done as u64));
+            let beyond = missing(due, done, Work::new(64)).hashes();
+            assert!(beyond > 150_000, "{epochs} epochs: {beyond}");
+        }
+    }
+
+    #[test]
+    fn demos_of_one_second_have_directories_of_their_own() {
+        assert_ne!(own_dir(1), own_dir(2));
+    }
 }

@@ -4,9 +4,15 @@ use super::report;
 use hashlease_primitives::{Clock as _, Lease, SystemClock, Work};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
+    io::Write as _,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+
+/// Prints a line on standard error. If that is full or closed, nobody can be told.
+pub(super) fn complain(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
 
 /// Shows progress on standard error.
 pub(super) struct Live {
@@ -38,7 +44,7 @@ impl Live {
         if self.terminal {
             self.bar.println(words);
         } else {
-            eprintln!("{words}");
+            complain(words);
         }
     }
 
@@ -47,7 +53,7 @@ impl Live {
         if self.terminal {
             self.bar.set_message(words.to_owned());
         } else {
-            eprintln!("{words}");
+            complain(words);
         }
     }
 

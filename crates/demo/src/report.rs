@@ -2,6 +2,7 @@
 
 use super::books::{Books, Money};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use hashlease_escrow_model as escrow;
 use hashlease_primitives::{Lease, Work};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -94,7 +95,7 @@ impl Outcome {
     /// Money adds up, the evidence holds, and independent counts agree.
     pub(super) fn is_sound(&self) -> bool {
         let (off, allowed) = self.agreement();
-        self.money.adds_up() && self.evidence_holds() && off <= allowed
+        self.why_nothing().is_none() && self.money.adds_up() && self.evidence_holds() && off <= allowed
     }
 
     pub(super) fn as_json(&self) -> Value {
@@ -141,41 +142,91 @@ impl Outcome {
             "miner": {"hashes": self.hashes, "accepted": self.accepted, "off": off, "allowed": allowed},
             "pool": {"accepted": self.pool.accepted, "refused": self.pool.refused, "reasons": self.pool.reasons},
             "evidenceHolds": self.evidence_holds(),
+            "noShares": self.why_nothing(),
             "dir": self.dir,
         })
     }
 
-    pub(super) fn print(&self) {
-        println!("{}", self.epochs());
-        if self.books.epochs.iter().any(|epoch| epoch.refunded < 0) {
-            println!("negative: the epoch delivered more than promised and made up for another");
+    /// Why no share was counted, if none was. Nothing is shown then, however well it adds up.
+    fn why_nothing(&self) -> Option<String> {
+        if self.shares() > 0 {
+            return None;
         }
-        println!("{}", self.accounts());
+        let logs = self.dir.join("logs");
+        let pool = &self.pool.name;
+        Some(if self.lease.due == Work::ZERO {
+            format!(
+                "no share was counted: no job of the pool ({pool}) reached the committee, so nothing was due; see {}",
+                logs.join("gateway.log").display()
+            )
+        } else {
+            format!(
+                "no share was counted, though the pool ({pool}) had jobs; see {}",
+                logs.join("node.log").display()
+            )
+        })
+    }
+
+    /// What was short, and what of it the bond paid for.
+    fn shortage(&self) -> String {
+        let (due, credited, weight) = (self.lease.due, self.lease.credited, self.lease.terms.weight.work());
+        let short = due.saturating_sub(credited.min(due));
+        let (tolerance, beyond) = (escrow::tolerance(due, weight), escrow::missing(due, credited, weight));
+        let [short, tolerance, over] = [short, tolerance, beyond].map(|missing| work(missing.hashes()));
+        if beyond == Work::ZERO {
+            return format!(
+                "of the due work {short} is missing, within the tolerance of {tolerance}: nothing slashed"
+            );
+        }
+        format!(
+            "of the due work {short} is missing, {over} beyond the tolerance of {tolerance}: {} of the bond slashed",
+            money(self.money.expected.slashed)
+        )
+    }
+
+    /// The result for people, line by line.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.epochs().to_string()];
+        if self.books.epochs.iter().any(|epoch| epoch.refunded < 0) {
+            lines.push("negative: the epoch delivered more than promised and made up for another".to_owned());
+        }
+        lines.push(self.accounts().to_string());
+        match self.why_nothing() {
+            Some(why) => lines.push(why),
+            None => lines.extend(self.verdicts()),
+        }
+        lines.push(format!("logs: {}", self.dir.join("logs").display()));
+        lines
+    }
+
+    fn verdicts(&self) -> Vec<String> {
         let verdict = |good: bool| if good { "yes" } else { "NO" };
-        println!("every base unit accounted for: {}", verdict(self.money.adds_up()));
         let (off, allowed) = self.agreement();
-        println!(
-            "miners' own count {} hashes, credited {}: {:.2} % apart, chance allows {:.2} % (4/√{}): {}",
-            self.hashes,
-            self.lease.credited,
-            off * 100.0,
-            allowed * 100.0,
-            self.shares(),
-            verdict(off <= allowed)
-        );
         let PoolTally { name, accepted, refused, reasons } = &self.pool;
         let reasons = if reasons.is_empty() { String::new() } else { format!(" ({reasons})") };
-        println!("pool ({name}): {accepted} shares accepted as the renter's, {refused} refused{reasons}");
-        println!("evidence re-verified offline, share by share: {}", verdict(self.evidence_holds()));
+        let mut lines = vec![
+            self.shortage(),
+            format!("every base unit accounted for: {}", verdict(self.money.adds_up())),
+            format!(
+                "miners' own count {} hashes, credited {}: {:.2} % apart, chance allows {:.2} % (4/√{}): {}",
+                self.hashes,
+                self.lease.credited,
+                off * 100.0,
+                allowed * 100.0,
+                self.shares(),
+                verdict(off <= allowed)
+            ),
+            format!("pool ({name}): {accepted} shares accepted as the renter's, {refused} refused{reasons}"),
+            format!("evidence re-verified offline, share by share: {}", verdict(self.evidence_holds())),
+        ];
         for epoch in &self.books.epochs {
-            if let Some(complaint) = &epoch.complaint {
-                println!("  {}: {complaint}", epoch.file.display());
-            }
+            let complaint = epoch.complaint.as_ref();
+            lines.extend(complaint.map(|complaint| format!("  {}: {complaint}", epoch.file.display())));
         }
         if let Some(epoch) = self.books.epochs.first() {
-            println!("check it yourself: hashlease verify {}", epoch.file.display());
+            lines.push(format!("check it yourself: hashlease verify {}", epoch.file.display()));
         }
-        println!("logs: {}", self.dir.join("logs").display());
+        lines
     }
 
     fn epochs(&self) -> Table {

@@ -1,5 +1,8 @@
 //! The local chain: anvil, and the deployment on it by the forge script.
 
+#[cfg(unix)]
+use crate::tied::Group;
+use crate::tied::{tied, tied_like};
 use alloy_primitives::{Address, U256};
 use anyhow::{Context as _, Result, bail, ensure};
 use hashlease_chain::Deployment;
@@ -9,7 +12,7 @@ use serde_json::{Value, json};
 use std::{path::Path, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
+    process::Child,
     time::timeout,
 };
 use url::Url;
@@ -73,13 +76,12 @@ impl Anvil {
     }
 
     async fn spawn(tools: &Toolchain, arguments: &[&str]) -> Result<Self> {
-        let mut child = Command::new(tools.tool("anvil")?)
+        let mut child = tied(tools.tool("anvil")?.as_os_str())
             .args(["--host", "127.0.0.1", "--hardfork", "cancun"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
             .spawn()
             .context("starting anvil")?;
         let stdout = child.stdout.take().context("anvil's output")?;
@@ -90,7 +92,9 @@ impl Anvil {
                     return Ok(address.trim().to_owned());
                 }
             }
-            bail!("anvil ended before it listened; is the port taken? ({arguments:?})")
+            bail!(
+                "anvil ended before it listened ({arguments:?}): if another program has the port, pass --rpc-port with a free one"
+            )
         });
         let address = listening.await.context("anvil did not listen within 30 s")??;
         // keep reading, because anvil blocks when its pipe is full
@@ -175,9 +179,18 @@ pub async fn run_script(
     let root = tools.root().to_owned();
     let waiting = tokio::task::spawn_blocking(move || lock(&root));
     let _alone = waiting.await.context("waiting for another forge script")??;
-    let mut forge = Command::from(forge_script(tools, rpc.as_str(), script)?);
+    let mut forge = tied_like(&forge_script(tools, rpc.as_str(), script)?);
     forge.args(arguments).envs(env.iter().map(|(name, value)| (name, value)));
-    let output = forge.stdin(Stdio::null()).output().await.context("starting forge")?;
+    forge.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // forge starts compilers, which must not outlive a script that is given up
+    #[cfg(unix)]
+    forge.process_group(0);
+    let forge = forge.spawn().context("starting forge")?;
+    #[cfg(unix)]
+    let group = Group::of(&forge);
+    let output = forge.wait_with_output().await.context("forge")?;
+    #[cfg(unix)]
+    group.has_ended();
     let said = [output.stdout, output.stderr].concat();
     Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
 }

@@ -6,10 +6,12 @@ mod actors;
 mod anvil;
 mod process;
 mod relay;
+mod tied;
 mod world;
 
 pub use actors::{Actors, Renting, secret};
 pub use anvil::{Anvil, DEPLOY, DeployOptions, run_script};
 pub use process::Role;
 pub use relay::Relay;
+pub use tied::outlived_by_none;
 pub use world::{BLOCK_TIME, Upstream, World, WorldOptions};

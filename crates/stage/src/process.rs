@@ -1,5 +1,6 @@
 //! Runs roles of Hashlease as processes.
 
+use crate::tied::tied;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
+    process::Child,
     time::timeout,
 };
 
@@ -38,7 +39,7 @@ impl Role {
     ) -> Result<Self> {
         let file =
             File::options().create(true).append(true).open(log).with_context(|| log.display().to_string())?;
-        let mut command = Command::new(binary);
+        let mut command = tied(binary.as_os_str());
         command
             .args(arguments)
             .env_clear()
@@ -46,8 +47,7 @@ impl Role {
             .envs(environment.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::from(file))
-            .kill_on_drop(true);
+            .stderr(Stdio::from(file));
         let mut child = command.spawn().with_context(|| format!("starting {name}"))?;
         let stdout = child.stdout.take().context("output")?;
         let mut lines = BufReader::new(stdout).lines();

@@ -80,7 +80,7 @@ impl WorldOptions {
 #[derive(Debug)]
 pub struct World {
     options: WorldOptions,
-    deployment_file: PathBuf,
+    deployment_file: DeploymentFile,
     /// The local chain.
     pub anvil: Anvil,
     /// The contracts.
@@ -140,8 +140,10 @@ impl World {
             fee_bps: options.fee_bps,
             payee,
         };
+        // before the script runs, which may be interrupted once it has written the file
+        let file = tools.root().join(format!("script/deployments/{}.toml", options.name));
+        let deployment_file = DeploymentFile(file);
         let deployment = anvil.deploy(tools, &deploy, &logs.join("forge.log")).await?;
-        let deployment_file = tools.root().join(format!("script/deployments/{}.toml", options.name));
         let chain = Chain::new(anvil.url(), deployment)?;
         let pool = PoolHandle::start(options.pool.clone()).await.context("simulated pool")?;
         let node_rpc = Relay::start(address_of(anvil.url())?).await?;
@@ -151,14 +153,14 @@ impl World {
         for (index, key) in actors.members.iter().enumerate() {
             let name = format!("member-{index}");
             let data = options.dir.join(&name);
-            let mut arguments = common("member", anvil.url().as_str(), &deployment_file, &data);
+            let mut arguments = common("member", anvil.url().as_str(), &deployment_file.0, &data);
             arguments.extend(["--listen", "127.0.0.1:0", "--announce"].map(str::to_owned));
             let environment = [("HASHLEASE_MEMBER_KEY", secret(key))];
             let log = logs.join(format!("{name}.log"));
             seats.push(Role::start(&options.binary, &name, &arguments, &environment, &log).await?);
         }
         let data = options.dir.join("gateway");
-        let mut arguments = common("gateway", anvil.url().as_str(), &deployment_file, &data);
+        let mut arguments = common("gateway", anvil.url().as_str(), &deployment_file.0, &data);
         arguments.extend(["--listen", "127.0.0.1:0"].map(str::to_owned));
         let environment = [
             ("HASHLEASE_JOB_KEY", secret(&actors.job_signer)),
@@ -168,7 +170,7 @@ impl World {
         let gateway = Role::start(&options.binary, "gateway", &arguments, &environment, &log).await?;
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let node =
-            start_node(&options, &actors, &deployment_file, node_rpc.address(), (options.stratum, any))
+            start_node(&options, &actors, &deployment_file.0, node_rpc.address(), (options.stratum, any))
                 .await?;
         let world = Self {
             options,
@@ -211,7 +213,7 @@ impl World {
     /// File with the contracts' addresses.
     #[must_use]
     pub fn deployment_file(&self) -> &Path {
-        &self.deployment_file
+        &self.deployment_file.0
     }
 
     /// Data directory of the node.
@@ -259,7 +261,7 @@ impl World {
     pub async fn restart_node(&mut self) -> Result<()> {
         let places = (self.node.address("stratum")?, self.node.address("api")?);
         let rpc = self.node_rpc.address();
-        self.node = start_node(&self.options, &self.actors, &self.deployment_file, rpc, places).await?;
+        self.node = start_node(&self.options, &self.actors, &self.deployment_file.0, rpc, places).await?;
         Ok(())
     }
 
@@ -288,10 +290,15 @@ impl World {
     }
 }
 
-impl Drop for World {
+/// The file that a deployment wrote. Dropping it removes the file: it is named after this world, so
+/// nobody else reads it.
+#[derive(Debug)]
+struct DeploymentFile(PathBuf);
+
+impl Drop for DeploymentFile {
     fn drop(&mut self) {
-        // the file is named after this world, so nobody else reads it
-        let _ = std::fs::remove_file(&self.deployment_file);
+        // there is none if the world ended before it was written
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

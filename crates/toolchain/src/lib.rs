@@ -37,19 +37,25 @@ fn dependencies(package: &str) -> Vec<String> {
     entries.map(|(name, version)| [name, version].map(|text| text.trim_matches('"')).join(" ")).collect()
 }
 
+/// The checkout that holds `here`, else `built_from` if that still is one: a copied checkout works
+/// on itself, not on its original.
+fn checkout<'a>(here: &'a Path, built_from: &'a Path) -> Option<&'a Path> {
+    let is_checkout =
+        |dir: &&Path| dir.join("foundry.toml").is_file() && dir.join("script/Deploy.s.sol").is_file();
+    here.ancestors().chain([built_from]).find(is_checkout)
+}
+
 impl Toolchain {
-    /// Finds the checkout from which this was built, or the working directory, and installs missing
-    /// packages.
+    /// Finds the checkout around the working directory, or else the one from which this was built,
+    /// and installs missing packages.
     ///
     /// # Errors
     /// When Node is missing or too old, npm fails, or no checkout is found.
     pub fn find() -> Result<Self> {
-        let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let here = std::env::current_dir().context("working directory")?;
-        let root = [built_from, here]
-            .into_iter()
-            .find(|dir| dir.join("foundry.toml").is_file())
-            .context("no checkout of Hashlease here: run this inside the cloned repository")?;
+        let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = checkout(&here, &built_from);
+        let root = root.context("no checkout of Hashlease here: run this inside the cloned repository")?;
         let root = root.canonicalize().context("checkout")?;
         let found = Self { root };
         found.install()?;
@@ -116,7 +122,28 @@ impl Toolchain {
 
 #[cfg(test)]
 mod tests {
-    use super::dependencies;
+    use super::{checkout, dependencies};
+    use std::path::Path;
+
+    #[test]
+    fn the_checkout_around_the_working_directory_comes_before_the_one_built_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let [copy, original, elsewhere] = ["copy", "original", "elsewhere"].map(|name| dir.path().join(name));
+        for made in [&copy, &original] {
+            std::fs::create_dir_all(made.join("script")).unwrap();
+            std::fs::write(made.join("foundry.toml"), "").unwrap();
+            std::fs::write(made.join("script/Deploy.s.sol"), "").unwrap();
+        }
+        std::fs::create_dir_all(copy.join("crates/demo")).unwrap();
+        // a Foundry project of somebody else's is no checkout
+        std::fs::create_dir_all(&elsewhere).unwrap();
+        std::fs::write(elsewhere.join("foundry.toml"), "").unwrap();
+        let found = |here: &Path, built: &Path| checkout(here, built).map(Path::to_owned);
+        assert_eq!(found(&copy, &original), Some(copy.clone()));
+        assert_eq!(found(&copy.join("crates/demo"), &original), Some(copy.clone()));
+        assert_eq!(found(&elsewhere, &original), Some(original));
+        assert_eq!(found(&elsewhere, &elsewhere), None);
+    }
 
     #[test]
     fn dependencies_are_listed_with_their_versions() {

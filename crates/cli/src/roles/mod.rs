@@ -4,13 +4,13 @@ pub(crate) mod gateway;
 pub(crate) mod member;
 pub(crate) mod node;
 
-use crate::settings::Settings;
+use crate::{out, settings::Settings};
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context as _, Result, bail};
 use hashlease_chain::{Chain, ChainError, Deployment, Sender};
 use hashlease_primitives::LocalSigner;
 use serde_json::Value;
-use std::{io::Write as _, time::Duration};
+use std::time::Duration;
 use tracing::{info, warn};
 
 /// User agent sent to pools and gateways.
@@ -46,8 +46,7 @@ fn sender(chain: &Chain, key: &LocalSigner) -> Result<Sender> {
 
 /// Prints one JSON line on standard output: the role runs, and listens at these addresses.
 fn print_ready(what: &Value) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{what}").and_then(|()| out.flush()).context("standard output")
+    Ok(out::print(what)?)
 }
 
 /// Waits for `SIGINT` or `SIGTERM`.

@@ -1,4 +1,4 @@
-//! Prints results, for people and as JSON.
+//! Results as text, for people and as JSON.
 
 use super::{args::VerifyArgs, caches::light_cache, epoch::Checked, single as one};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
@@ -42,7 +42,7 @@ fn signer(terms: &Terms, lease: Option<&Lease>) -> String {
     }
 }
 
-/// Checks one share and prints the result. Returns whether it holds.
+/// Checks one share. Returns whether it holds, and the result as text.
 pub(super) fn single(
     path: &Path,
     single: &SingleShare,
@@ -50,7 +50,7 @@ pub(super) fn single(
     differences: &[String],
     arguments: &VerifyArgs,
     caches: &Caches,
-) -> bool {
+) -> (bool, String) {
     let verdict = one::check(single, &|epoch| light_cache(caches, epoch));
     let all_holds = differences.is_empty() && verdict.refused.is_none();
     if arguments.json {
@@ -76,22 +76,21 @@ pub(super) fn single(
         if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
             value.insert("verdict".to_owned(), Value::Object(more));
         }
-        println!("{value}");
-        return all_holds;
+        return (all_holds, value.to_string());
     }
-    println!("{}", path.display());
+    let mut lines = vec![path.display().to_string()];
     for (name, value) in one::lines(single, &signer(&single.terms, lease), &verdict) {
-        println!("  {name:<11} {value}");
+        lines.push(format!("  {name:<11} {value}"));
     }
     for difference in differences {
-        println!("  terms       {difference}");
+        lines.push(format!("  terms       {difference}"));
     }
-    match (&verdict.refused, differences.first()) {
-        (Some(reason), _) => println!("  {}: {reason} ({})", does_not_hold(), reason.code()),
-        (None, Some(difference)) => println!("  {}: {difference}", does_not_hold()),
-        (None, None) => println!("  {}", holds()),
-    }
-    all_holds
+    lines.push(match (&verdict.refused, differences.first()) {
+        (Some(reason), _) => format!("  {}: {reason} ({})", does_not_hold(), reason.code()),
+        (None, Some(difference)) => format!("  {}: {difference}", does_not_hold()),
+        (None, None) => format!("  {}", holds()),
+    });
+    (all_holds, lines.join("\n"))
 }
 
 pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
@@ -130,73 +129,90 @@ pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
     })
 }
 
-/// Prints a table of refused jobs or shares, and the number of those that it omits.
-fn print_table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>, of: u64) {
+/// A table of refused jobs or shares, and the number of those that it omits.
+fn table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>, of: u64) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY).set_header(titles.iter().copied());
     table.add_rows(rows);
-    println!("{table}");
+    let mut lines = vec![table.to_string()];
     let more = of.saturating_sub(table.row_count() as u64);
     if more > 0 {
-        println!("  and {more} more: pass --all");
+        lines.push(format!("  and {more} more: pass --all"));
     }
+    lines
 }
 
-pub(super) fn print(file: &Path, checked: &Checked, arguments: &VerifyArgs) {
+/// The result of an epoch as text.
+pub(super) fn text(file: &Path, checked: &Checked, arguments: &VerifyArgs) -> String {
     let Checked { head, report, lease, differences } = checked;
     let terms = &head.terms;
     let signer = signer(terms, lease.as_ref());
-    println!("{}", file.display());
-    println!(
+    let mut lines = vec![file.display().to_string()];
+    lines.push(format!(
         "  lease       {} epoch {}, {} on chain {}{signer}",
         terms.id, head.epoch, terms.algorithm, terms.domain.chain_id
-    );
-    println!("  escrow      {}", terms.domain.contract);
-    println!("  oracle      {}", terms.oracle);
-    println!("  provider    {}", terms.provider);
-    println!("  job signer  {}", terms.job_signer);
-    println!("  jobs        {} of {} count", report.jobs.saturating_sub(report.jobs_refused), report.jobs);
-    println!("  shares      {} of {} verified", report.shares.saturating_sub(report.refused), report.shares);
-    println!(
+    ));
+    lines.push(format!("  escrow      {}", terms.domain.contract));
+    lines.push(format!("  oracle      {}", terms.oracle));
+    lines.push(format!("  provider    {}", terms.provider));
+    lines.push(format!("  job signer  {}", terms.job_signer));
+    lines.push(format!(
+        "  jobs        {} of {} count",
+        report.jobs.saturating_sub(report.jobs_refused),
+        report.jobs
+    ));
+    lines.push(format!(
+        "  shares      {} of {} verified",
+        report.shares.saturating_sub(report.refused),
+        report.shares
+    ));
+    lines.push(format!(
         "  work        {} hashes, promised {}",
         report.work,
         terms.rate.over(u64::from(terms.epoch_length))
-    );
+    ));
     let same = if report.rebuilt == report.claimed { "as claimed" } else { "NOT as claimed" };
-    println!("  root        {} of {} shares, rebuilt, {same}", report.rebuilt.root, report.rebuilt.count);
+    lines.push(format!(
+        "  root        {} of {} shares, rebuilt, {same}",
+        report.rebuilt.root, report.rebuilt.count
+    ));
     if !report.broken.is_empty() {
         let rules: Vec<String> =
             report.broken.iter().map(|(rule, count)| format!("{count} {rule}")).collect();
-        println!("  refused     {}", rules.join(", "));
+        lines.push(format!("  refused     {}", rules.join(", ")));
     }
     let shown = if arguments.all { usize::MAX } else { SHOWN };
     if !report.jobs_named.is_empty() {
         let rows = report.jobs_named.iter().take(shown).map(|job| {
             [job.sequence.to_string(), job.refused.code().to_owned(), job.refused.to_string()].to_vec()
         });
-        print_table(&["job", "rule", "why"], rows, report.jobs_refused);
+        lines.extend(table(&["job", "rule", "why"], rows, report.jobs_refused));
     }
     if !report.named.is_empty() {
         let rows = report.named.iter().take(shown).map(|share| {
             let (index, job) = (share.index.to_string(), share.job.to_string());
             [index, job, share.refused.code().to_owned(), share.refused.to_string()].to_vec()
         });
-        print_table(&["share", "job", "rule", "why"], rows, report.refused);
+        lines.extend(table(&["share", "job", "rule", "why"], rows, report.refused));
     }
     for difference in differences {
-        println!("  terms       {difference}");
+        lines.push(format!("  terms       {difference}"));
     }
     if checked.holds() {
-        println!("  {}", holds());
+        lines.push(format!("  {}", holds()));
         if arguments.deployment.is_none() && arguments.escrow.is_none() {
-            println!(
+            lines.push(
                 "  compare escrow, provider and job signer with the chain, or pass --deployment with --rpc, or --escrow, --provider, --job-signer"
+                    .to_owned(),
             );
         } else if lease.is_none() && !terms.is_self_attributed() {
-            println!("  who chose the job signer is not in the file: pass --deployment and --rpc");
+            lines.push(
+                "  who chose the job signer is not in the file: pass --deployment and --rpc".to_owned(),
+            );
         }
     } else {
         let why = report.complaint().or_else(|| differences.first().cloned()).unwrap_or_default();
-        println!("  {}: {why}", does_not_hold());
+        lines.push(format!("  {}: {why}", does_not_hold()));
     }
+    lines.join("\n")
 }

@@ -3,6 +3,7 @@
 use super::{
     args::VerifyArgs, caches::caches, differences::differences, epoch, on_chain::OnChain, report, single,
 };
+use crate::out;
 use anyhow::{Result, bail};
 use hashlease_chain::Deployment;
 use hashlease_check::Caches;
@@ -24,14 +25,17 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
     let (mut all_hold, mut all_read) = (true, true);
     for path in &arguments.files {
         match verify_file(path, arguments, deployment.as_ref(), chain.as_ref(), &caches) {
-            Ok(holds) => all_hold &= holds,
+            Ok((holds, text)) => {
+                all_hold &= holds;
+                out::print(text)?;
+            }
             Err(error) => {
                 all_read = false;
                 let (file, error) = (path.display().to_string(), format!("{error:#}"));
                 if arguments.json {
-                    println!("{}", serde_json::json!({"file": file, "holds": false, "error": error}));
+                    out::print(serde_json::json!({"file": file, "holds": false, "error": error}))?;
                 }
-                eprintln!("error: file {file}: {error}");
+                out::complain(format_args!("error: file {file}: {error}"));
             }
         }
     }
@@ -42,14 +46,14 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
     }))
 }
 
-/// Checks a file of either kind and prints the result. Returns whether the file holds.
+/// Checks a file of either kind. Returns whether the file holds, and the result as text.
 fn verify_file(
     path: &Path,
     arguments: &VerifyArgs,
     deployment: Option<&Deployment>,
     chain: Option<&OnChain>,
     caches: &Caches,
-) -> Result<bool> {
+) -> Result<(bool, String)> {
     let mut file = File::open(path)?;
     let single = match (is_json(&mut file)?, arguments.share) {
         (true, Some(_)) => bail!("--share picks a share from an evidence file, but this is a single share"),
@@ -68,12 +72,12 @@ fn verify_file(
     }
     let file = File::open(path)?;
     let checked = epoch::check(file, arguments, deployment, chain, caches)?;
-    if arguments.json {
-        println!("{}", report::as_json(path, &checked));
+    let text = if arguments.json {
+        report::as_json(path, &checked).to_string()
     } else {
-        report::print(path, &checked, arguments);
-    }
-    Ok(checked.holds())
+        report::text(path, &checked, arguments)
+    };
+    Ok((checked.holds(), text))
 }
 
 /// Whether a file starts like JSON. Evidence files start with their magic number.

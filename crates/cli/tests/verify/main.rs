@@ -5,6 +5,7 @@ mod caches;
 mod files;
 mod lease;
 mod on_chain;
+mod output;
 mod program;
 mod shares;
 mod unread;
