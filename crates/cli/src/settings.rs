@@ -165,6 +165,8 @@ settings! {
         data_dir: PathBuf = "hashlease-gateway", "HASHLEASE_DATA_DIR", "DIR";
         /// Address for nodes
         listen: SocketAddr = "127.0.0.1:3334", "HASHLEASE_LISTEN", "ADDRESS";
+        /// Address of the API, which serves status and health
+        api: SocketAddr = "127.0.0.1:8647", "HASHLEASE_API", "ADDRESS";
         /// Keystore of the key that signs jobs; else `HASHLEASE_JOB_KEY`
         job_keystore: PathBuf, "HASHLEASE_JOB_KEYSTORE", "FILE";
         /// Keystore of the X25519 key that opens boxes; else `HASHLEASE_NODE_KEY`
@@ -302,6 +304,7 @@ mod tests {
         let gateway = [
             ("data_dir", gateway.data_dir().unwrap().display().to_string()),
             ("listen", gateway.listen().unwrap().to_string()),
+            ("api", gateway.api().unwrap().to_string()),
         ];
         assert_eq!(shown::<GatewaySettings>(), used(&gateway));
         let member = MemberSettings::default();

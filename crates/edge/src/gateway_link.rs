@@ -26,7 +26,7 @@ use tracing::{debug, info, warn};
 use url::Url;
 
 /// Longest pause between two attempts to connect.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where a link connects, and where jobs come from while it is down. Changes during the lease.
 #[derive(Clone, Debug, PartialEq)]
@@ -198,9 +198,11 @@ pub(crate) async fn read_link(served: &MinedLease, book: &Book, mut events: Upst
                 clean_of.insert(notify.job_id, notify.clean_jobs);
             }
             Some(UpstreamEvent::Other { method, params }) if method == "hashlease.job" => {
-                let parsed: Result<(String, SignedJob), _> = serde_json::from_value(params);
+                let parsed: Result<(String, SignedJob, serde_json::Value), _> =
+                    serde_json::from_value(params);
                 match parsed {
-                    Ok((job_id, signed)) => {
+                    // the third is the pool's target, the same as in `mining.set_difficulty`
+                    Ok((job_id, signed, _)) => {
                         let clean = clean_of.remove(&job_id).unwrap_or(false);
                         accept_job(served, book, &served.terms(), signed, pool_target, clean).await;
                     }

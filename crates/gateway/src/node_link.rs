@@ -165,7 +165,11 @@ impl NodeLink {
     }
 
     fn announce(&self, job: &HandedOutJob, notify: &Notify) -> String {
-        let signed = Event::SignedJob { job_id: &notify.job_id, signed: job.verified.signed() };
+        let signed = Event::SignedJob {
+            job_id: &notify.job_id,
+            signed: job.verified.signed(),
+            pool_target: Some(job.pool_target),
+        };
         [self.dialect.event(Event::HeaderJob(notify)), self.dialect.event(signed)].concat()
     }
 

@@ -63,6 +63,13 @@ alloy_sol_types::sol! {
         uint40 notAfter;
     }
 
+    /// The lease's controller has a gateway sign jobs again that holds them back.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Resume {
+        uint256 lease;
+        uint64 sequence;
+    }
+
     #[derive(Debug, PartialEq, Eq)]
     struct Statement {
         uint256 lease;

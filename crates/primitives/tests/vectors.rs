@@ -106,6 +106,12 @@ fn offer() -> Value {
     signed(("escrow", &ESCROW), &typed, fields)
 }
 
+fn resume() -> Value {
+    let typed = typed::Resume { lease: U256::from(7), sequence: 42 };
+    let fields = json!({"lease": typed.lease.to_string(), "sequence": typed.sequence.to_string()});
+    signed(("escrow", &ESCROW), &typed, fields)
+}
+
 fn job(branch: Vec<B256>, tail_length: u8) -> Value {
     let job = HeaderJob {
         lease: LeaseId(7),
@@ -329,6 +335,7 @@ fn vectors() -> Value {
         ("Job", job(branch, 8)),
         ("JobWithoutBranch", job(vec![], 4)),
         ("EthashJob", ethash_job()),
+        ("Resume", resume()),
         ("Statement", statement(&first)),
         ("StatementLast", statement(&last)),
         ("Batch", batch()),
@@ -402,6 +409,7 @@ fn the_types_are_those_of_the_design() {
             "Batch(Statement[] statements)\
              Statement(uint256 lease,uint40 asOf,uint96 work,uint96 due,bytes32 evidence,bool last)",
         ),
+        ("Resume", "Resume(uint256 lease,uint64 sequence)"),
         ("Root", "Root(bytes32 root)"),
         ("Agree", "Agree(uint256 lease,uint32 epoch,uint96 work,uint96 due)"),
         ("OfferRoot", "OfferRoot(bytes32 root)"),

@@ -34,7 +34,8 @@ pub use due::{DueLog, Logged, SecondSet};
 pub use job_budget::{EpochFull, JobBudget, MAX_EPOCH_JOB_BYTES, MAX_EPOCH_JOBS};
 pub use job_pace::{JobPace, PACE_SPAN, most_jobs};
 pub use job_rules::{
-    MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, MIN_TAIL, VERSION_BITS, VerifiedJob,
+    MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, MIN_TAIL, VERSION_BITS,
+    VerifiedJob, check_unsigned,
 };
 pub use ownership::{Hold, Ownership, TakenJob};
 pub use reason::EvidenceReason;

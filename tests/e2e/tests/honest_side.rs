@@ -32,7 +32,7 @@ const PART: f64 = 0.1;
 
 /// A world of three members, `threshold` of which must sign, with a pool whose clock is `ahead`
 /// seconds ahead.
-async fn world(dir: &FilePath, name: &str, threshold: usize, ahead: u32) -> Result<World> {
+async fn world(dir: &FilePath, name: &str, threshold: usize, ahead: i64) -> Result<World> {
     let name = format!("local-{name}-{}", std::process::id());
     let mut options = WorldOptions::new(binary()?, dir.to_owned(), &name);
     options.threshold = threshold;
@@ -332,8 +332,9 @@ async fn a_pool_whose_clock_is_ahead_costs_nothing() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let world = world(dir.path(), "ahead", 3, 320).await?;
     let lease = rent(&world, None, (2, EPOCH), 5).await?;
-    let _rig = rig(&world, &lease)?;
+    let rig = rig(&world, &lease)?;
     let done = settled(&world, lease.terms.id).await?;
-    assert_eq!((done.due, done.credited), (Work::ZERO, Work::ZERO), "{done:?}");
+    assert_eq!(rig.stats().submitted, 0, "no job is handed out");
+    assert_eq!((done.credited, done.due), (Work::ZERO, Work::ZERO), "{done:?}");
     Ok(())
 }
