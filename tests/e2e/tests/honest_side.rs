@@ -194,7 +194,7 @@ fn is_within_tolerance(lease: &Lease) -> bool {
 /// The lines with which a gateway sends a job to a node.
 fn lines(signed: &SignedJob) -> String {
     let notify = Notify::of_signed(signed.job.header().unwrap(), false).unwrap();
-    [encode::notify(&notify), encode::hashlease_job(&notify.job_id, signed)].concat()
+    [encode::notify(&notify), encode::hashlease_job(&notify.job_id, signed, None)].concat()
 }
 
 /// A gateway's end of the link: it accepts the node and every share, and forwards all pushed lines.
