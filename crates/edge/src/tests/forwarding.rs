@@ -29,7 +29,7 @@ async fn forwarding_for(terms: Terms, pool: Target) -> Forwarding {
     let world = World::start(dir.path(), [terms]).await;
     let gateway = Gateway::start().await;
     world.served(1).set_link(Some(gateway.handle.clone()));
-    world.offer_as(job(&world.terms(1), 0x1a), Some(pool), true).await;
+    world.offer_for(job(&world.terms(1), 0x1a), Some(pool)).await;
     let (miner, job) = world.working().await;
     Forwarding { world, gateway, miner, job, _dir: dir }
 }

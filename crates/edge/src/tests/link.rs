@@ -4,7 +4,7 @@ use super::{
     gateway::Gateway,
     world::{World, job, sign, terms, with_tail},
 };
-use crate::gateway_link::{accept_job, read_link};
+use crate::{gateway_link::read_link, job_intake::JobSource};
 use alloy_primitives::{B256, Bytes};
 use hashlease_journal::Record;
 use hashlease_primitives::{HeaderJob, Job, LeaseId, LocalSigner, SignedJob, Terms};
@@ -83,17 +83,17 @@ async fn a_bad_job_is_never_handed_out_and_its_reason_is_logged() {
     let records = world.journal().len();
     let (log, _guard) = Log::start();
     for (code, bad) in bad_jobs(&terms) {
-        accept_job(&served, &world.book, &terms, bad, None, true).await;
+        world.receive(bad).await;
         let said = log.drain();
         assert!(said.contains("job refused"), "{code}: {said}");
         assert!(said.contains(code), "{code}: {said}");
-        assert!(served.job(2).is_none() && !served.has_job(), "{code} was handed out");
+        assert!(served.job(2).is_none() && served.current_job().is_none(), "{code} was handed out");
     }
     assert_eq!(world.journal().len(), records, "a bad job was journalled");
     // the next valid job is handed out
-    accept_job(&served, &world.book, &terms, sign(&terms, job(&terms, 3)), None, true).await;
+    world.receive(sign(&terms, job(&terms, 3))).await;
     let (mut miner, told) = world.working().await;
-    assert_eq!(told.id, crate::share_intake::job_id(1, 3));
+    assert_eq!(told.of(), (1, 3));
     world.counts(&mut miner, &told).await;
 }
 
@@ -104,20 +104,20 @@ async fn a_job_that_comes_too_late_is_not_handed_out() {
     let (served, terms) = (world.served(1), world.terms(1));
     let now = super::world::now();
     let late = HeaderJob { not_before: now - 100, not_after: now - 1, ..job(&terms, 2) };
-    accept_job(&served, &world.book, &terms, sign(&terms, late), None, true).await;
-    assert!(served.job(2).is_none() && !served.has_job());
+    world.receive(sign(&terms, late)).await;
+    assert!(served.job(2).is_none() && served.current_job().is_none());
 }
 
 #[tokio::test]
 async fn a_job_received_twice_is_written_and_handed_out_once() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
-    let (served, terms) = (world.served(1), world.terms(1));
+    let terms = world.terms(1);
     let first = sign(&terms, job(&terms, 2));
     // a second job of the same sequence must not replace the job that shares are checked against
     let second = sign(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
     for signed in [&first, &first, &second] {
-        accept_job(&served, &world.book, &terms, signed.clone(), None, true).await;
+        world.receive(signed.clone()).await;
     }
     assert_eq!(jobs(&world), [first]);
     let (mut miner, told) = world.working().await;
@@ -141,11 +141,11 @@ async fn another_job_under_a_used_sequence_is_refused_even_after_a_restart() {
     let second = sign(&terms, HeaderJob { prev_hash: B256::repeat_byte(1), ..job(&terms, 2) });
     let (log, _guard) = Log::start();
     let world = World::start(dir.path(), [terms.clone()]).await;
-    accept_job(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
+    world.receive(first.clone()).await;
     log.drain();
-    accept_job(&world.served(1), &world.book, &terms, first.clone(), None, true).await;
+    world.receive(first.clone()).await;
     assert_eq!(log.drain(), "", "a repeated job is not an error");
-    accept_job(&world.served(1), &world.book, &terms, second.clone(), None, true).await;
+    world.receive(second.clone()).await;
     let said = log.drain();
     assert!(said.contains("job refused") && said.contains("job-sequence"), "{said}");
     world.stop().await;
@@ -154,11 +154,11 @@ async fn another_job_under_a_used_sequence_is_refused_even_after_a_restart() {
     let world = World::start(dir.path(), [terms.clone()]).await;
     let served = world.served(1);
     log.drain();
-    accept_job(&served, &world.book, &terms, second, None, true).await;
+    world.receive(second).await;
     let said = log.drain();
     assert!(said.contains("job refused") && said.contains("job-sequence"), "{said}");
-    assert!(served.job(2).is_none() && !served.has_job(), "the second job was handed out");
-    accept_job(&served, &world.book, &terms, first.clone(), None, true).await;
+    assert!(served.job(2).is_none() && served.current_job().is_none(), "the second job was handed out");
+    world.receive(first.clone()).await;
     assert_eq!(jobs(&world), [first]);
     let (mut miner, told) = world.working().await;
     world.counts(&mut miner, &told).await;
@@ -176,7 +176,7 @@ async fn one_of_two_simultaneous_jobs_with_one_sequence_is_handed_out() {
             .map(|byte| sign(&terms, HeaderJob { prev_hash: B256::repeat_byte(byte), ..job(&terms, 2) }));
         // one job comes over the gateway's link, the other from a member that serves jobs while the
         // link is down
-        let ways = [one, other].map(|signed| accept_job(&served, &world.book, &terms, signed, None, true));
+        let ways = [one, other].map(|signed| world.receive(signed));
         futures::future::join_all(ways).await;
         let live = served.job(2).unwrap();
         assert_eq!(
@@ -201,7 +201,7 @@ async fn only_good_jobs_from_a_link_reach_a_miner() {
     let mut gateway = Gateway::start().await;
     let events = gateway.events.take().unwrap();
     let (book, link) = (world.book.clone(), Arc::clone(&served));
-    let following = tokio::spawn(async move { read_link(&link, &book, events).await });
+    let following = tokio::spawn(async move { read_link(&link, &book, &JobSource::member(), events).await });
     gateway.push("{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[0.000000001]}\n");
     gateway.push(&lines(&sign(&terms, job(&terms, 1)), true));
     let mut miner = world.miner("1.rig").await;
@@ -217,7 +217,7 @@ async fn only_good_jobs_from_a_link_reach_a_miner() {
     gateway.push(&format!("{}\n", unsigned.lines().next().unwrap()));
     gateway.push(&lines(&sign(&terms, job(&terms, 9)), false));
     let next = miner.job().await;
-    assert_eq!((next.id.as_str(), next.clean), ("100000009", false));
+    assert_eq!((next.of(), next.clean), ((1, 9), false));
     let share = first.mine_where(|hash| terms.weight.target().is_met_by(hash));
     assert_eq!(miner.submit(&share).await["result"], true, "a bad job made it stale");
     drop(gateway);
