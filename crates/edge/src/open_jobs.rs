@@ -166,6 +166,7 @@ fn narrow(open: &mut Vec<&Arc<MineableJob>>, wish: impl Fn(&MineableJob) -> bool
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use alloy_primitives::Bytes;

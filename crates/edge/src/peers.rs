@@ -74,6 +74,7 @@ fn remember<K: Clone + Eq + Hash, V>(entries: &mut HashMap<K, (Instant, V)>, key
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

@@ -49,6 +49,8 @@ impl MinerSession {
         let seat = lease.counts.seat();
         self.lease = Some((lease, jobs, seat));
         self.without_job_since = None;
+        // work for another lease is worth nothing here
+        self.told_block = None;
         match job {
             Some(job) => self.hand_out(&job),
             None => Reply::nothing(),

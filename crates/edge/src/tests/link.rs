@@ -53,7 +53,8 @@ fn bad_jobs(terms: &Terms) -> Vec<(&'static str, SignedJob)> {
     let other_chain = super::world::job_signer().sign(&Job::from(good.clone()).digest(&domain)).unwrap();
     let changed = HeaderJob { coinbase_suffix: Bytes::from(vec![0xcc; 70]), ..good.clone() };
     let long = HeaderJob { not_after: good.not_before + 601, ..good.clone() };
-    let backwards = HeaderJob { not_after: good.not_before - 1, ..good.clone() };
+    let now = super::world::now();
+    let backwards = HeaderJob { not_before: now + 1, not_after: now, ..good.clone() };
     let huge = HeaderJob { coinbase_suffix: Bytes::from(vec![0xbb; 4_096]), ..good.clone() };
     let node_like = HeaderJob { coinbase_suffix: Bytes::from(vec![0xbb; 11]), ..good.clone() };
     let deep = HeaderJob { branch: vec![B256::ZERO; 17], ..good.clone() };
@@ -103,9 +104,12 @@ async fn a_job_that_comes_too_late_is_not_handed_out() {
     let world = World::start(dir.path(), [terms(1)]).await;
     let (served, terms) = (world.served(1), world.terms(1));
     let now = super::world::now();
-    let late = HeaderJob { not_before: now - 100, not_after: now - 1, ..job(&terms, 2) };
-    world.receive(sign(&terms, late)).await;
-    assert!(served.job(2).is_none() && served.current_job().is_none());
+    let late =
+        |sequence, by| HeaderJob { not_before: now - 100, not_after: now - by, ..job(&terms, sequence) };
+    world.receive(sign(&terms, late(2, 70))).await;
+    assert!(served.job(2).is_none(), "further off than clocks may differ");
+    world.receive(sign(&terms, late(3, 1))).await;
+    assert!(served.job(3).is_some() && served.current_job().is_none());
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn a_pools_difficulty_brings_no_more_than_ten_messages_a_second() {
         let mut miner = world.miner("1.rig").await;
         let job = miner.job().await;
         // a tenth of a second of the lease's rate
-        assert_eq!(job.target.work().hashes(), 10, "{pool:?}");
+        assert!((9..=10).contains(&job.target.work().hashes()), "{pool:?}");
     }
 }
 
@@ -41,7 +41,7 @@ async fn a_share_that_meets_only_the_nodes_target_is_answered_true_and_not_count
     world.offer_for(job(&world.terms(1), 1), Some(pool)).await;
     let mut miner = world.miner("1.rig").await;
     let job = miner.job().await;
-    assert_eq!(job.target.work().hashes(), 1_000, "ten seconds of the lease's rate");
+    assert!((999..=1_000).contains(&job.target.work().hashes()), "ten seconds of the lease's rate");
     let easy = job.mine_where(|hash| job.target.is_met_by(hash) && !settlement.is_met_by(hash));
     assert_eq!(miner.submit(&easy).await["result"], true);
     assert_eq!(refusal(&miner.submit(&easy).await), (22, "duplicate".to_owned()));
@@ -124,6 +124,6 @@ async fn a_suggestion_changes_no_target() {
     miner.subscribe().await;
     assert_eq!(miner.authorise("1.rig").await["result"], true);
     let job = miner.job().await;
-    assert_eq!(job.target.work().hashes(), 1_000);
+    assert!((999..=1_000).contains(&job.target.work().hashes()));
     until("no second target", || miner.heard.len() == 2).await;
 }
