@@ -1,12 +1,22 @@
 //! What is signed of a pool's job: a pure function of the pool's words, the lease and the clock.
 
-use crate::sign_job::Extranonce;
 use alloy_primitives::{B256, Bytes};
 use hashlease_primitives::{HeaderJob, HeaderTimeError, Job, Terms, UnixSeconds};
 use hashlease_share::{
     CLOCK_TOLERANCE, EvidenceReason, MAX_JOB_WINDOW, MAX_TAIL, MIN_TAIL, VERSION_BITS, check_unsigned,
 };
 use hashlease_stratum::Notify;
+
+/// Extranonce and version bits of a pool session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extranonce {
+    /// The pool's part.
+    pub extranonce1: Vec<u8>,
+    /// Length of ours, bytes.
+    pub extranonce2_size: usize,
+    /// Version bits that the pool lets miners roll.
+    pub version_mask: u32,
+}
 
 /// Why nothing is signed of a pool's job.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

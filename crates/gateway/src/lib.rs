@@ -37,11 +37,13 @@ mod sign_job;
 mod signer;
 mod templates;
 mod unseen_work;
+mod watch_roots;
 
 pub use assignment::Assignment;
 pub use gateway::{Gateway, GatewayConfig, GatewayError, GatewayHandle};
+pub use job_draft::Extranonce;
 pub use job_draft::{JobDraft, NotSigned};
 pub use lease_status::{LeaseStatus, PoolState, PoolVerdicts};
 pub use notices::Notice;
-pub use sign_job::{Extranonce, JobError, JobMaker};
+pub use sign_job::{JobError, JobMaker};
 pub use signer::JobSigner;

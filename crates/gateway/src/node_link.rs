@@ -8,8 +8,8 @@
 
 use crate::refusal::Refusal;
 use crate::{
+    job_draft::Extranonce,
     served_lease::{Greeting, HandedOutJob, LinkEvent, ServedLease, ServedLeases, ServiceEnd, lock},
-    sign_job::Extranonce,
 };
 use hashlease_primitives::{DifficultyBase, LeaseId};
 use hashlease_share::{EvidenceReason, HeaderShare, SubmittedHeader};

@@ -13,7 +13,7 @@ use crate::{
     served_lease::{HandedOutJob, ServedLease, ServiceEnd, lock},
     sign_job::JobError,
     templates::{Template, Templates},
-    unseen_work::watch_roots,
+    watch_roots::watch_roots,
 };
 use hashlease_net::{HttpClient, SharedNetwork};
 use hashlease_primitives::{

@@ -3,6 +3,7 @@
 use crate::refusal::Refusal;
 use crate::{
     assignment::Assignment,
+    job_draft::Extranonce,
     job_draft::Face,
     job_sequence::JobSequenceError,
     lease_status::{LeaseStatus, PoolState, PoolVerdicts},
@@ -10,7 +11,7 @@ use crate::{
     pool_bounds::BoundedTarget,
     pool_trust::{PoolFault, PoolTrust},
     shares::Shares,
-    sign_job::{Extranonce, JobMaker},
+    sign_job::JobMaker,
     signer::JobSigner,
     unseen_work::Unseen,
 };

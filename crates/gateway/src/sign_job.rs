@@ -45,17 +45,6 @@ pub struct JobMaker {
     sequence: JobSequence,
 }
 
-/// Extranonce and version bits of a pool session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extranonce {
-    /// The pool's part.
-    pub extranonce1: Vec<u8>,
-    /// Length of ours, bytes.
-    pub extranonce2_size: usize,
-    /// Version bits that the pool lets miners roll.
-    pub version_mask: u32,
-}
-
 impl JobMaker {
     /// For a lease whose sequences are stored in `file`.
     ///

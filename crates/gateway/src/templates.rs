@@ -4,7 +4,7 @@
 //! pool's clean flag makes no tip. What a pool says of extranonce, mask and difficulty belongs to
 //! the template that it comes with.
 
-use crate::sign_job::Extranonce;
+use crate::job_draft::Extranonce;
 use hashlease_primitives::Target;
 use hashlease_stratum::Notify;
 use std::time::Duration;
