@@ -11,7 +11,6 @@ mod api;
 mod client;
 mod gather;
 mod proposals;
-mod propose;
 
 pub use agree::{NoAgreement, SignedStatement, agree};
 pub use api::{
@@ -21,4 +20,3 @@ pub use api::{
 pub use client::{ClientError, MemberClient};
 pub use gather::{GatherError, NoSignature, Seat, gather, in_a_row};
 pub use proposals::proposals;
-pub use propose::{least_last_due, propose};

@@ -1,7 +1,7 @@
 //! Jobs: which ones a member accepts and serves, and what time they make due.
 
 use crate::world::*;
-use hashlease_committee::{gather, propose};
+use hashlease_committee::gather;
 use hashlease_member::SeatView;
 use hashlease_primitives::{
     Domain, EpochId, HashRate, HeaderJob, Lease, LeaseId, SignedJob, Statement, Terms, UnixSeconds, Work,
@@ -467,12 +467,12 @@ async fn a_due_above_the_members_own_count_is_refused_and_any_below_is_signed() 
 
     // two of three members can sign the higher figure, all three only the lower one
     let (seats, domain) = (world.seats(), terms.oracle_domain());
-    let two = propose(&views, 2).unwrap();
+    let two = strongest(terms, &views, 2).unwrap();
     assert_eq!((two.due.hashes(), two.work), (most.min(second), Work::new(40)));
     gather(&seats, &[two], &domain, 2).await.unwrap();
     let error = gather(&seats, &[two], &domain, 3).await.unwrap_err();
     assert!(error.to_string().contains("due-above-counted"), "{error}");
-    let three = propose(&views, 3).unwrap();
+    let three = strongest(terms, &views, 3).unwrap();
     assert_eq!(three.due.hashes(), least);
     assert_eq!(gather(&seats, &[three], &domain, 3).await.unwrap().len(), 195);
 }

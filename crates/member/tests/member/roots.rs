@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use alloy_primitives::B256;
-use hashlease_committee::{EpochState, RootView, gather, propose};
+use hashlease_committee::{EpochState, RootView, gather};
 use hashlease_evidence::Evidence;
 use hashlease_primitives::{
     Commitment, EpochId, EpochRoot, Lease, LeaseId, SignedEpochRoot, Statement, UnixMillis, Work,
@@ -380,7 +380,7 @@ async fn a_late_root_counts_when_enough_members_had_it_in_time() {
         !world.client(0).root(EpochId::new(LeaseId(1), 0)).await.unwrap().in_time,
         "this member's own observation stays"
     );
-    let statement = propose(&[view], 1).unwrap();
+    let statement = strongest(&late.lease.terms, &[view], 1).unwrap();
     gather(&world.seats(), &[statement], &late.lease.terms.oracle_domain(), 1).await.unwrap();
 }
 
@@ -484,13 +484,13 @@ async fn a_root_under_check_holds_the_last_word_back_until_half_the_window_has_p
     let last = Statement { last: true, ..view.statement };
     assert_eq!(world.not_signed(0, view.statement).await.0, "pending");
     assert_eq!(world.not_signed(0, last).await.0, "pending");
-    assert_eq!(propose(&[view], 1), None);
+    assert_eq!(strongest(&late.lease.terms, &[view], 1), None);
 
     late.lease.window = 1_050;
     late.show(&late.lease, 1);
     let view = world.view(0, LeaseId(1), 0).await;
     assert!(view.pending && view.statement.last);
-    assert_eq!(propose(std::slice::from_ref(&view), 1), Some(view.statement));
+    assert_eq!(strongest(&late.lease.terms, std::slice::from_ref(&view), 1), Some(view.statement));
     world.client(0).sign(&[view.statement]).await.unwrap();
     // an epoch verified afterwards counts again
     world.files.serve("file", Served::Bytes(late.file.encode().unwrap()));

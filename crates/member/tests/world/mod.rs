@@ -9,7 +9,7 @@ pub use http::{Files, Peer, Served};
 pub use mining::{evidence, job, job_in, recommit, same_job_for};
 
 use alloy_primitives::B256;
-use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView};
+use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView, proposals};
 use hashlease_evidence::Evidence;
 use hashlease_fixtures::{key, terms, weight};
 use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig, SeatView};
@@ -341,6 +341,11 @@ pub fn client(url: &str) -> MemberClient {
 fn as_json(HttpAnswer { status, body }: HttpAnswer) -> (u16, Value) {
     let read = serde_json::from_slice(&body);
     (status, read.unwrap_or_else(|_| panic!("{status} without JSON: {}", String::from_utf8_lossy(&body))))
+}
+
+/// The first statement about epoch 0 to ask signatures for.
+pub fn strongest(terms: &Terms, views: &[StatementView], threshold: usize) -> Option<Statement> {
+    proposals(terms, terms.epoch_end(0), views, threshold).first().copied()
 }
 
 /// The code of an error of the API.
