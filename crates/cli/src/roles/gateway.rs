@@ -2,6 +2,7 @@
 
 use super::{AGENT, COMMITTEE_AGE, chain, print_ready, wait_for_signal};
 use crate::{
+    data_dir::Owner,
     keys,
     settings::{GatewaySettings, RoleArgs},
 };
@@ -22,12 +23,10 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
     let signer = keys::signing("job", role.job_keystore.as_deref(), &shared.password)?;
     let box_key = keys::boxes(role.node_keystore.as_deref(), &shared.password)?;
     let chain = chain(&shared).await?;
-    let config = GatewayConfig {
-        listen: role.listen()?,
-        api: role.api()?,
-        data_dir: role.data_dir()?,
-        agent: AGENT.to_owned(),
-    };
+    let data_dir = role.data_dir()?;
+    Owner::new("gateway", chain.deployment(), signer.address()).claim(&data_dir)?;
+    let config =
+        GatewayConfig { listen: role.listen()?, api: role.api()?, data_dir, agent: AGENT.to_owned() };
     let filter = LeaseFilter::JobSigner(signer.address());
     let watcher = LeaseWatcher::new(chain.clone(), filter, shared.confirmations()?);
     let ready_line =

@@ -2,6 +2,7 @@
 
 use super::{COMMITTEE_AGE, chain, print_ready, sender, wait_for_signal};
 use crate::{
+    data_dir::Owner,
     keys,
     settings::{MemberSettings, RoleArgs},
 };
@@ -27,9 +28,11 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
     let signer = keys::signing("member", role.member_keystore.as_deref(), &shared.password)?;
     let chain = chain(&shared).await?;
     let sender = sender(&chain, &signer)?;
+    let data_dir = role.data_dir()?;
+    Owner::new("member", chain.deployment(), signer.address()).claim(&data_dir)?;
     let config = MemberConfig {
         listen: role.listen()?,
-        data_dir: role.data_dir()?,
+        data_dir,
         max_evidence: role.max_evidence()?,
         kept_evidence: role.kept_evidence()?,
         checks: role.checks()?,

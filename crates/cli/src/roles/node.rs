@@ -2,6 +2,7 @@
 
 use super::{AGENT, COMMITTEE_AGE, chain, print_ready, sender, wait_for_signal};
 use crate::{
+    data_dir::Owner,
     keys,
     settings::{NodeSettings, RoleArgs},
 };
@@ -34,7 +35,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let clock = SystemClock::shared();
     let network = Tcp::shared();
     let data_dir = role.data_dir()?;
-    std::fs::create_dir_all(&data_dir).with_context(|| format!("data directory {}", data_dir.display()))?;
+    Owner::new("node", chain.deployment(), provider.address()).claim(&data_dir)?;
     // first, because the journal's lock stops a second node before it changes anything
     let book = Book::open(&data_dir.join("journal"), Arc::clone(&clock))?;
 

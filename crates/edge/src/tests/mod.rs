@@ -8,7 +8,6 @@ mod extranonces;
 mod forwarding;
 mod gateway;
 mod jobs;
-mod known_faults;
 mod leases;
 mod link;
 mod miner;
