@@ -148,6 +148,19 @@ impl Difficulty {
     }
 }
 
+impl Difficulty {
+    /// The largest whole number that is not above it; itself when it is below one. Much firmware
+    /// keeps only the whole part of a difficulty, so it works at this one, whatever it is told.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        let scale = u64::try_from(self.exponent.saturating_neg()).ok().filter(|scale| *scale > 0);
+        let Some(scale) = scale else { return self };
+        let whole = U512::from(self.digits).checked_div(power(scale)).unwrap_or_default();
+        // no more than the digits themselves
+        if whole.is_zero() { self } else { Self { digits: whole.to::<U256>(), exponent: 0 } }
+    }
+}
+
 impl fmt::Display for Difficulty {
     /// As a JSON number without an exponent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -227,6 +240,16 @@ mod tests {
         assert_eq!(target("2e-8"), one * U256::from(50_000_000));
         assert_eq!(target("1e-59"), U256::MAX, "easier than possible");
         assert_eq!(target("1e60"), (U512::from(one) / power(60)).to::<U256>().max(U256::ONE));
+    }
+
+    #[test]
+    fn the_whole_part_is_never_harder() {
+        let whole = |text: &str| text.parse::<Difficulty>().unwrap().whole().to_string();
+        let cases = [("15.9998", "15"), ("511.99", "511"), ("1.5", "1"), ("7", "7"), ("12e3", "12000")];
+        for (text, expected) in cases {
+            assert_eq!(whole(text), expected);
+        }
+        assert_eq!(whole("0.0000002"), "0.0000002", "no whole part");
     }
 
     #[test]
