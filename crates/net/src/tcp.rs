@@ -2,7 +2,10 @@
 
 use crate::{Listener, Network, Pending, SharedNetwork, Stream};
 use std::{io, net::SocketAddr, sync::Arc};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// Connections that may wait to be accepted: a farm comes back at once after a restart.
+const BACKLOG: u32 = 4_096;
 
 /// TCP over the machine's own network.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,10 +26,20 @@ fn without_delay(stream: TcpStream) -> Stream {
     Box::new(stream)
 }
 
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // else a restart would wait until the connections of the last run are forgotten
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 impl Network for Tcp {
     fn listen(&self, address: SocketAddr) -> Pending<'_, Box<dyn Listener>> {
         Box::pin(async move {
-            let listener: Box<dyn Listener> = Box::new(TcpListener::bind(address).await?);
+            let listener: Box<dyn Listener> = Box::new(listen(address)?);
             Ok(listener)
         })
     }
