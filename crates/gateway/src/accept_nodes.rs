@@ -25,7 +25,12 @@ pub(crate) async fn accept_nodes(
     leases: ServedLeases,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let options = AcceptOptions { peers: "nodes", max_connections: MAX_LINKS, farewell: FAREWELL };
+    let options = AcceptOptions {
+        peers: "nodes",
+        max_connections: MAX_LINKS,
+        max_per_address: MAX_LINKS,
+        farewell: FAREWELL,
+    };
     let limits = SessionLimits {
         lines: LineLimits::default(),
         answers_in_flight: IN_FLIGHT,

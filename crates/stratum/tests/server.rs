@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time::{sleep, timeout},
@@ -263,12 +263,13 @@ fn nothing_follows_the_end_of_a_reply() {
 /// A listener that greets, waits for the peer to close, and counts ended sessions.
 async fn listen(
     max_connections: usize,
+    max_per_address: usize,
     farewell: Duration,
 ) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let options = AcceptOptions { peers: "tests", max_connections, farewell };
+    let options = AcceptOptions { peers: "tests", max_connections, max_per_address, farewell };
     let accepting = tokio::spawn(async move {
         let stop = async {
             stopped.await.unwrap();
@@ -293,7 +294,7 @@ async fn connect(address: SocketAddr) -> (TcpStream, String) {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_refused_until_one_ends() {
-    let (address, _stop, _accepting) = listen(2, Duration::ZERO).await;
+    let (address, _stop, _accepting) = listen(2, 2, Duration::ZERO).await;
     let (first, greeting) = connect(address).await;
     assert_eq!(greeting, "hello\n");
     let (_second, greeting) = connect(address).await;
@@ -311,10 +312,36 @@ async fn connections_beyond_the_limit_are_refused_until_one_ends() {
     .await;
 }
 
+/// The greeting on a new connection from another address of this machine.
+async fn connect_from(from: [u8; 4], address: SocketAddr) -> (TcpStream, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((from, 0))).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let mut greeting = [0; 6];
+    let read = patiently("a greeting or the end", stream.read(&mut greeting)).await.unwrap_or(0);
+    (stream, String::from_utf8_lossy(&greeting[..read]).into_owned())
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_all_connections() {
+    let (address, _stop, _accepting) = listen(5, 2, Duration::ZERO).await;
+    let first = connect_from([127, 0, 0, 1], address).await;
+    let _second = connect_from([127, 0, 0, 1], address).await;
+    assert_eq!(connect_from([127, 0, 0, 1], address).await.1, "", "two of this address are connected");
+    assert_eq!(connect_from([127, 0, 0, 2], address).await.1, "hello\n", "another address has its own");
+    drop(first);
+    patiently("there is room again", async {
+        while connect_from([127, 0, 0, 1], address).await.1.is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_stopped_server_waits_for_its_sessions_but_not_forever() {
     // the session ends in time
-    let (address, stop, accepting) = listen(2, PATIENCE).await;
+    let (address, stop, accepting) = listen(2, 2, PATIENCE).await;
     let (peer, _) = connect(address).await;
     stop.send(()).unwrap();
     patiently("it no longer listens", async {
@@ -327,7 +354,7 @@ async fn a_stopped_server_waits_for_its_sessions_but_not_forever() {
     drop(peer);
     patiently("the last session ended", accepting).await.unwrap();
     // the session does not end
-    let (address, stop, accepting) = listen(2, QUIET).await;
+    let (address, stop, accepting) = listen(2, 2, QUIET).await;
     let (mut peer, _) = connect(address).await;
     stop.send(()).unwrap();
     patiently("it gives up", accepting).await.unwrap();

@@ -24,6 +24,18 @@ pub enum SessionEnd {
     /// Too many requests in a row could not be read.
     #[error("{0} malformed requests in a row")]
     Malformed(u32),
+    /// Too many shares in a row were refused.
+    #[error("{0} shares in a row were refused")]
+    RefusedShares(u32),
+    /// No worker was authorised in time.
+    #[error("no worker within {0:?}")]
+    NoWorker(Duration),
+    /// The lease has had no job that can be mined for too long.
+    #[error("no job for {0:?}")]
+    NoJob(Duration),
+    /// The worker's lease is for another algorithm than this address.
+    #[error("lease of another algorithm")]
+    OtherAlgorithm,
     /// No lease is active or about to start that the worker could mine for.
     #[error("no active lease for its worker")]
     NoActiveLease,
@@ -61,6 +73,10 @@ impl SessionEnd {
             Self::NotReading(_) => "not-reading",
             Self::Write(_) => "connection-lost",
             Self::Malformed(_) => "malformed",
+            Self::RefusedShares(_) => "refused-shares",
+            Self::NoWorker(_) => "no-worker",
+            Self::NoJob(_) => "no-job",
+            Self::OtherAlgorithm => "other-algorithm",
             Self::NoActiveLease => "no-active-lease",
             Self::LeaseOver => "lease-over",
             Self::LeaseNotServed => "lease-not-served",

@@ -28,6 +28,12 @@ pub enum SessionRefusal {
     /// The worker's name pins another lease than the one the connection mines for.
     #[error("connection mines for lease {0}")]
     ConnectionOfOtherLease(LeaseId),
+    /// The worker's name pins a lease whose miners connect at another address.
+    #[error("lease {lease} is for {algorithm}: its miners connect at an address of its own")]
+    OtherAlgorithm { lease: LeaseId, algorithm: Algorithm },
+    /// The worker's name is too long.
+    #[error("worker name of {length} bytes: expected at most {max}")]
+    WorkerNameTooLong { length: usize, max: usize },
     /// The connection has as many authorised workers as it may have.
     #[error("too many workers over one connection: expected at most {max}")]
     TooManyWorkers { max: usize },
@@ -48,6 +54,8 @@ impl SessionRefusal {
             Self::AlgorithmNotServed(_) => "algorithm-not-served",
             Self::NoActiveLease => "no-active-lease",
             Self::ConnectionOfOtherLease(_) => "connection-of-other-lease",
+            Self::OtherAlgorithm { .. } => "lease-of-other-algorithm",
+            Self::WorkerNameTooLong { .. } => "worker-name-too-long",
             Self::TooManyWorkers { .. } => "too-many-workers",
             Self::NoExtranonce => "no-extranonce",
         }

@@ -6,10 +6,15 @@
 #[must_use]
 pub fn error_number(code: &str) -> i32 {
     match code {
-        "unknown-job" | "job-superseded" => 21,
+        "unknown-job" | "job-superseded" | "job-window-over" => 21,
         "duplicate" | "seen-in-other-lease" => 22,
         "above-target" => 23,
-        "unauthorized" | "no-active-lease" | "connection-of-other-lease" | "too-many-workers" => 24,
+        "unauthorized"
+        | "no-active-lease"
+        | "connection-of-other-lease"
+        | "lease-of-other-algorithm"
+        | "too-many-workers"
+        | "worker-name-too-long" => 24,
         "not-subscribed" => 25,
         _ => 20,
     }
@@ -24,13 +29,16 @@ mod tests {
         let numbers = [
             ("unknown-job", 21),
             ("job-superseded", 21),
+            ("job-window-over", 21),
             ("duplicate", 22),
             ("seen-in-other-lease", 22),
             ("above-target", 23),
             ("unauthorized", 24),
             ("no-active-lease", 24),
             ("connection-of-other-lease", 24),
+            ("lease-of-other-algorithm", 24),
             ("too-many-workers", 24),
+            ("worker-name-too-long", 24),
             ("not-subscribed", 25),
             ("malformed", 20),
             ("epoch-closed", 20),

@@ -164,10 +164,9 @@ impl MinerRequest {
                 Ok(Self::Suggest { difficulty: None, target: target(text) })
             }
             "mining.ping" => Ok(Self::Ping),
-            "mining.get_transactions"
-            | "mining.multi_version"
-            | "mining.get_hashrate"
-            | "mining.get_version" => Ok(Self::Harmless),
+            // `mining.get_transactions` is not among them: bfgminer takes an empty list for a lie,
+            // and an error for a pool that does not tell
+            "mining.multi_version" | "mining.get_hashrate" | "mining.get_version" => Ok(Self::Harmless),
             // `eth_submitLogin`, `eth_getWork` and others: miners for Ethash speak another dialect
             other if other.starts_with("eth_") => {
                 Ok(Self::OtherDialect { kind: JobKind::Ethash, method: shortened(other) })
