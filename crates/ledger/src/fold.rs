@@ -189,6 +189,14 @@ impl LeaseLedger {
         self.epochs.keys().fold(Work::ZERO, |sum, epoch| sum.saturating_add(self.epoch_work(*epoch).min(cap)))
     }
 
+    /// Work counted so far beyond the caps of its epochs: nothing pays it.
+    #[must_use]
+    pub fn unpaid(&self) -> Work {
+        let cap = self.terms.epoch_cap();
+        let beyond = |epoch: &u32| self.epoch_work(*epoch).saturating_sub(cap);
+        self.epochs.keys().fold(Work::ZERO, |sum, epoch| sum.saturating_add(beyond(epoch)))
+    }
+
     /// Number of the pool's verdicts on the lease's shares.
     #[must_use]
     pub const fn verdicts(&self) -> PoolVerdicts {
