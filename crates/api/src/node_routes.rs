@@ -12,10 +12,11 @@ use axum::{
 use futures::stream;
 use hashlease_ledger::{Book, BookError};
 use hashlease_net::{HttpListener, Listener};
-use hashlease_primitives::{EpochId, LeaseId, Terms};
+use hashlease_primitives::{EpochId, LeaseId, Terms, Work};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::{
+    collections::BTreeMap,
     io,
     sync::Arc,
     time::{Duration, Instant},
@@ -42,8 +43,18 @@ pub struct LeaseStatus {
     pub signer_dictated: Option<bool>,
     /// State of the link to the gateway, in words.
     pub gateway: String,
-    /// Whether the node has a job whose window is open.
-    pub has_job: bool,
+    /// Why the lease's miners have no job, in words; none if they have one.
+    pub no_job: Option<String>,
+    /// Miners that work for the lease.
+    pub miners: usize,
+    /// Shares refused since the start, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Shares since the start that only the pool wanted.
+    pub forwarded_only: u64,
+    /// Shares since the start that met only the target which the node gave.
+    pub own_target: u64,
+    /// Counted work beyond what its epochs can be credited with: it will not be paid.
+    pub unpaid: Work,
 }
 
 /// The data behind the routes.
@@ -146,7 +157,8 @@ async fn stream_file(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> b
 async fn status(State(api): State<NodeApi>) -> Response {
     let leases: Vec<_> = (api.leases)()
         .into_iter()
-        .map(|LeaseStatus { terms, signer_dictated, gateway, has_job }| {
+        .map(|status| {
+            let LeaseStatus { terms, signer_dictated, gateway, no_job, .. } = &status;
             // a lease without records has no verdicts
             let verdicts = api.book.read(terms.id, |lease| lease.verdicts()).unwrap_or_default();
             json!({
@@ -157,10 +169,16 @@ async fn status(State(api): State<NodeApi>) -> Response {
                 "end": terms.end,
                 "counted": api.book.counted(terms.id).to_string(),
                 "promised": terms.committed().to_string(),
+                "unpaid": status.unpaid.to_string(),
                 "gateway": gateway,
-                "hasJob": has_job,
+                "hasJob": no_job.is_none(),
+                "noJob": no_job,
+                "miners": status.miners,
                 "poolAccepted": verdicts.accepted,
                 "poolRefused": verdicts.refused,
+                "forPoolOnly": status.forwarded_only,
+                "forTargetOnly": status.own_target,
+                "refused": status.refused,
             })
         })
         .collect();

@@ -145,8 +145,10 @@ settings! {
     NodeSettings {
         /// Directory of the journal and the evidence files; two nodes must never share it
         data_dir: PathBuf = "hashlease-node", "HASHLEASE_DATA_DIR", "DIR";
-        /// Address for miners
+        /// Address for miners of SHA-256d leases
         stratum: SocketAddr = "127.0.0.1:3333", "HASHLEASE_STRATUM", "ADDRESS";
+        /// Address for miners of scrypt leases, if it is not two ports after that for SHA-256d
+        stratum_scrypt: SocketAddr, "HASHLEASE_STRATUM_SCRYPT", "ADDRESS";
         /// Address of the API, which serves evidence and status
         api: SocketAddr = "127.0.0.1:8645", "HASHLEASE_API", "ADDRESS";
         /// URL under which the committee reaches the API, if it differs from its address

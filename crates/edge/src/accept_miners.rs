@@ -7,10 +7,11 @@ use hashlease_stratum::{
     server::{AcceptOptions, AnswerOrder, SessionLimits, accept, serve},
 };
 use std::{future::pending, time::Duration};
-use tracing::info;
 
 /// Connections at the same time.
 const MAX_MINERS: usize = 16_384;
+/// Connections of one address: a whole farm may be behind one, but not take every place.
+const MAX_PER_ADDRESS: usize = 12_288;
 /// Shares of one miner that may wait for the disk.
 const IN_FLIGHT: usize = 256;
 /// Longest time of one write to a miner.
@@ -18,7 +19,12 @@ const WRITE: Duration = Duration::from_secs(20);
 
 /// Serves miners until it is dropped.
 pub(crate) async fn accept_miners(listener: Box<dyn Listener>, choice: LeaseChoice) {
-    let options = AcceptOptions { peers: "miners", max_connections: MAX_MINERS, farewell: Duration::ZERO };
+    let options = AcceptOptions {
+        peers: "miners",
+        max_connections: MAX_MINERS,
+        max_per_address: MAX_PER_ADDRESS,
+        farewell: Duration::ZERO,
+    };
     let limits = SessionLimits {
         lines: LineLimits::default(),
         answers_in_flight: IN_FLIGHT,
@@ -31,7 +37,7 @@ pub(crate) async fn accept_miners(listener: Box<dyn Listener>, choice: LeaseChoi
         async move {
             let (reader, writer) = tokio::io::split(stream);
             let end = serve(reader, writer, &mut session, limits).await;
-            info!(%peer, code = end.code(), reason = %end, "miner left");
+            session.log_end(&end);
         }
     })
     .await;

@@ -2,23 +2,25 @@
 
 use crate::{
     accept_miners::accept_miners,
-    lease_choice::LeaseChoice,
+    lease_choice::{LeaseChoice, Shared},
     leases::{EdgeLease, serve_leases},
     mined_lease::{MinedLease, MinedLeases},
+    peers::Peers,
+    refusal_log::RefusalLog,
     session_numbers::{SessionNumberError, SessionNumbers},
 };
 use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
 use hashlease_net::SharedNetwork;
-use hashlease_primitives::{SharedClock, Terms};
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use hashlease_primitives::{Algorithm, SharedClock, Terms, Work};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How the edge runs.
 #[derive(Clone, Debug)]
 pub struct EdgeConfig {
-    /// Where miners connect; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where the miners of each algorithm connect; port 0 takes a free one.
+    pub listen: Vec<(Algorithm, SocketAddr)>,
     /// File that records which session numbers were given out.
     pub session_numbers: PathBuf,
     /// User agent towards gateways.
@@ -51,16 +53,27 @@ pub enum EdgeError {
 pub struct LeaseState {
     /// The lease's terms.
     pub terms: Terms,
-    /// State of the link to the gateway, in words.
+    /// State of the link to the gateway, in words, without its address.
     pub gateway: String,
-    /// Whether there is a job whose window is open.
-    pub has_job: bool,
+    /// Why miners have no job, in words; none if they have one.
+    pub no_job: Option<String>,
+    /// Miners that work for the lease.
+    pub miners: usize,
+    /// Shares refused since the start, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Shares since the start that only the pool wanted.
+    pub forwarded_only: u64,
+    /// Shares since the start that met only the target which the node gave.
+    pub own_target: u64,
+    /// Counted work beyond what its epochs can be credited with: it will not be paid.
+    pub unpaid: Work,
 }
 
 /// A running edge. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Edge {
-    address: SocketAddr,
+    addresses: Vec<(Algorithm, SocketAddr)>,
+    book: Book,
     served: watch::Receiver<Arc<MinedLeases>>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -81,43 +94,63 @@ impl Edge {
         let EdgeConfig { listen, session_numbers, agent } = config;
         let numbers = SessionNumbers::open(session_numbers.clone())
             .map_err(|source| EdgeError::SessionNumbers { path: session_numbers, source })?;
-        let error = |source| EdgeError::Listen { address: listen, source };
-        let listener = network.listen(listen).await.map_err(error)?;
-        let address = listener.local_addr().map_err(error)?;
         let served = watch::Sender::new(Arc::new(MinedLeases::new()));
-        let (watched, sessions) = (served.subscribe(), served.subscribe());
-        let choice = LeaseChoice::new(book.clone(), sessions, numbers, checker, Arc::clone(&clock));
-        let tasks = vec![
-            tokio::spawn(accept_miners(listener, choice)),
-            tokio::spawn(serve_leases(leases, agent, book, served, clock, network)),
-        ];
-        Ok(Self { address, served: watched, tasks })
+        let watched = served.subscribe();
+        let shared = Shared {
+            book: book.clone(),
+            leases: served.subscribe(),
+            numbers,
+            checker,
+            clock: Arc::clone(&clock),
+            peers: Peers::default(),
+            refusals: RefusalLog::default(),
+        };
+        let (mut addresses, mut tasks) = (Vec::new(), Vec::new());
+        for (algorithm, address) in listen {
+            let error = |source| EdgeError::Listen { address, source };
+            let listener = network.listen(address).await.map_err(error)?;
+            addresses.push((algorithm, listener.local_addr().map_err(error)?));
+            let choice = LeaseChoice::new(shared.clone(), algorithm);
+            tasks.push(tokio::spawn(accept_miners(listener, choice)));
+        }
+        tasks.push(tokio::spawn(serve_leases(leases, agent, book.clone(), served, clock, network)));
+        Ok(Self { addresses, book, served: watched, tasks })
     }
 
-    /// Where miners connect.
+    /// Where the miners of each algorithm connect.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn addresses(&self) -> &[(Algorithm, SocketAddr)] {
+        &self.addresses
     }
 
     /// A function that returns the current state of every lease.
     pub fn states(&self) -> impl Fn() -> Vec<LeaseState> + Clone + Send + Sync + 'static {
-        states_of(self.served.clone())
+        states_of(self.served.clone(), self.book.clone())
     }
 }
 
 /// A function that returns the current state of these leases.
 pub(crate) fn states_of(
     served: watch::Receiver<Arc<MinedLeases>>,
+    book: Book,
 ) -> impl Fn() -> Vec<LeaseState> + Clone + Send + Sync + 'static {
     move || {
         let leases = Arc::clone(&served.borrow());
-        let state = |lease: &Arc<MinedLease>| LeaseState {
-            terms: lease.terms(),
-            gateway: lease.link_state(),
-            has_job: lease.has_job(),
-        };
-        leases.values().map(state).collect()
+        leases.values().map(|lease| state_of(lease, &book)).collect()
+    }
+}
+
+fn state_of(lease: &MinedLease, book: &Book) -> LeaseState {
+    LeaseState {
+        terms: lease.terms(),
+        gateway: lease.link_state(),
+        no_job: lease.why_no_job(),
+        miners: lease.counts.miners(),
+        refused: lease.counts.refused(),
+        forwarded_only: lease.counts.forwarded_only(),
+        own_target: lease.counts.own_target(),
+        // a lease without records has counted nothing
+        unpaid: book.read(lease.id(), |found| found.unpaid()).unwrap_or_default(),
     }
 }
 

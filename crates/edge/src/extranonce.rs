@@ -3,10 +3,13 @@
 //! ```text
 //! tail (signed length n) = filler ‖ extranonce1 ‖ extranonce2 ‖ padding
 //!                          └ into coinb1 ┘└ session ┘└ the miner's own ┘└ zeros, into coinb2
+//!                          └────── own bytes ─────┘
 //! ```
-//! The padding is empty unless the miner was given a shorter extranonce2 than the job has room for:
-//! most miners can't be given a new length later. The session's own bytes are in the same place
-//! either way.
+//! A job's [`Layout`] says how many own bytes tell sessions apart and how many are left to a miner;
+//! [`Sizes`] are what a session announced. A session with smaller sizes than a job has room for can
+//! mine it: most miners can't be given new sizes later. The own bytes are in the same place either
+//! way: a shorter extranonce1 leaves more of them in the filler, and a shorter extranonce2 leaves a
+//! padding.
 //!
 //! A counter that survives restarts gives each session bytes of its own, so no two sessions ever
 //! search the same space while a job can still be mined. Its low bytes are the session's
@@ -20,13 +23,20 @@ pub(crate) const MIN_TAIL: usize = 2;
 
 /// Sizes announced to a miner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
-    /// Bytes before extranonce1, which the miner sees as part of the coinbase.
-    pub(crate) filler: usize,
+pub(crate) struct Sizes {
     /// Length of extranonce1, bytes.
-    pub extranonce1: usize,
+    pub(crate) extranonce1: usize,
     /// Length of extranonce2, bytes.
-    pub extranonce2: usize,
+    pub(crate) extranonce2: usize,
+}
+
+/// Division of a job's free part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Bytes that tell sessions apart.
+    own: usize,
+    /// The largest sizes that a session can have for it.
+    sizes: Sizes,
 }
 
 /// The free part is too short.
@@ -36,10 +46,32 @@ pub(crate) struct Layout {
 )]
 pub(crate) struct TailTooShort(pub(crate) usize);
 
-impl Layout {
+impl Sizes {
     /// Announced before any job is known.
-    pub(crate) const PLACEHOLDER: Self = Self { filler: 0, extranonce1: 2, extranonce2: 4 };
+    pub(crate) const PLACEHOLDER: Self = Self { extranonce1: 2, extranonce2: 4 };
 
+    /// The sizes that fit wherever these or the others fit.
+    #[must_use]
+    pub(crate) fn smaller(self, other: Self) -> Self {
+        Self {
+            extranonce1: self.extranonce1.min(other.extranonce1),
+            extranonce2: self.extranonce2.min(other.extranonce2),
+        }
+    }
+
+    /// Number of sessions that extranonce1 can distinguish.
+    #[must_use]
+    pub(crate) const fn sessions(self) -> NonZeroU64 {
+        if self.extranonce1 == 1 { ONE_BYTE } else { TWO_BYTES }
+    }
+}
+
+/// Values of one byte.
+pub(crate) const ONE_BYTE: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 8) - 1);
+/// Values of two bytes.
+pub(crate) const TWO_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 16) - 1);
+
+impl Layout {
     /// The layout for a free part of `tail` bytes. The miner gets four bytes where possible,
     /// because some miners refuse less.
     ///
@@ -54,24 +86,26 @@ impl Layout {
             5 => (2, 3),
             _ => (2, 4),
         };
-        Ok(Self {
-            filler: tail.saturating_sub(extranonce1).saturating_sub(extranonce2),
-            extranonce1,
-            extranonce2,
-        })
+        Ok(Self { own: tail.saturating_sub(extranonce2), sizes: Sizes { extranonce1, extranonce2 } })
+    }
+
+    /// The largest sizes that a session can have.
+    #[must_use]
+    pub(crate) const fn sizes(&self) -> Sizes {
+        self.sizes
     }
 
     /// Whether a session with these sizes can mine a job with this layout.
     #[must_use]
-    pub(crate) const fn has_room_for(&self, session: &Self) -> bool {
-        self.extranonce1 == session.extranonce1 && self.extranonce2 >= session.extranonce2
+    pub(crate) const fn has_room_for(&self, session: Sizes) -> bool {
+        self.own >= session.extranonce1 && self.sizes.extranonce2 >= session.extranonce2
     }
 
     /// The filler and the padding around the extranonce of a session with the `announced` sizes, in
     /// a job with this layout.
     #[must_use]
-    pub(crate) fn around(&self, announced: &Self, session: u64) -> (Vec<u8>, Vec<u8>) {
-        let (filler, _) = self.session_bytes(session);
+    pub(crate) fn around(&self, announced: Sizes, session: u64) -> (Vec<u8>, Vec<u8>) {
+        let (filler, _) = self.own_bytes(announced, session);
         (filler, self.padding(announced))
     }
 
@@ -82,7 +116,7 @@ impl Layout {
     /// [`EvidenceReason::ExtranonceLength`].
     pub(crate) fn complete(
         &self,
-        announced: &Self,
+        announced: Sizes,
         session: u64,
         extranonce2: &[u8],
     ) -> Result<Vec<u8>, EvidenceReason> {
@@ -90,33 +124,30 @@ impl Layout {
         if actual != expected {
             return Err(EvidenceReason::ExtranonceLength { expected, actual });
         }
-        let (filler, extranonce1) = self.session_bytes(session);
+        let (filler, extranonce1) = self.own_bytes(announced, session);
         Ok([&filler, &extranonce1, extranonce2, &self.padding(announced)].concat())
     }
 
-    fn padding(&self, announced: &Self) -> Vec<u8> {
-        vec![0; self.extranonce2.saturating_sub(announced.extranonce2)]
+    fn padding(&self, announced: Sizes) -> Vec<u8> {
+        vec![0; self.sizes.extranonce2.saturating_sub(announced.extranonce2)]
     }
 
-    /// Number of sessions that extranonce1 can distinguish.
-    #[must_use]
-    pub(crate) const fn sessions(&self) -> NonZeroU64 {
-        const ONE_BYTE: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 8) - 1);
-        const TWO_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 16) - 1);
-        if self.extranonce1 == 1 { ONE_BYTE } else { TWO_BYTES }
-    }
-
-    /// Filler and extranonce1 of a session.
-    #[must_use]
-    pub(crate) fn session_bytes(&self, session: u64) -> (Vec<u8>, Vec<u8>) {
-        let own = self.filler.saturating_add(self.extranonce1);
-        let mut bytes = vec![0u8; own];
-        for (place, byte) in bytes.iter_mut().rev().zip(session.to_le_bytes()) {
-            *place = byte;
-        }
-        let extranonce1 = bytes.split_off(self.filler);
+    /// Filler and extranonce1 of a session with the `announced` sizes.
+    fn own_bytes(&self, announced: Sizes, session: u64) -> (Vec<u8>, Vec<u8>) {
+        let mut bytes = low_bytes(session, self.own);
+        let extranonce1 = bytes.split_off(self.own.saturating_sub(announced.extranonce1));
         (bytes, extranonce1)
     }
+}
+
+/// The low `length` bytes of a session's number, most significant first; an extranonce1 is one.
+#[must_use]
+pub(crate) fn low_bytes(session: u64, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0u8; length];
+    for (place, byte) in bytes.iter_mut().rev().zip(session.to_le_bytes()) {
+        *place = byte;
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -128,9 +159,10 @@ mod tests {
     fn every_tail_is_used_up_exactly() {
         for tail in MIN_TAIL..=32 {
             let layout = Layout::of_tail(tail).unwrap();
-            assert_eq!(layout.filler + layout.extranonce1 + layout.extranonce2, tail);
-            let (filler, extranonce1) = layout.session_bytes(7);
-            assert_eq!((filler.len(), extranonce1.len()), (layout.filler, layout.extranonce1));
+            let sizes = layout.sizes();
+            let (filler, extranonce1) = layout.own_bytes(sizes, 7);
+            assert_eq!(extranonce1.len(), sizes.extranonce1);
+            assert_eq!(filler.len() + extranonce1.len() + sizes.extranonce2, tail);
         }
         assert_eq!(Layout::of_tail(1), Err(TailTooShort(1)));
     }
@@ -138,30 +170,57 @@ mod tests {
     #[test]
     fn a_share_is_completed_to_what_the_miner_saw() {
         let layout = Layout::of_tail(10).unwrap();
-        for announced in [layout, Layout { extranonce2: 3, ..layout }] {
-            let chosen = vec![0xcc; announced.extranonce2];
-            let tail = layout.complete(&announced, 0x0102_0304, &chosen).unwrap();
-            let (filler, padding) = layout.around(&announced, 0x0102_0304);
-            let (_, extranonce1) = layout.session_bytes(0x0102_0304);
-            assert_eq!(tail, [filler, extranonce1, chosen, padding].concat());
-            assert_eq!(tail.len(), 10);
-            let wrong = EvidenceReason::ExtranonceLength { expected: announced.extranonce2, actual: 2 };
-            assert_eq!(layout.complete(&announced, 7, &[0; 2]), Err(wrong));
+        for extranonce1 in [1, 2] {
+            for extranonce2 in [1, 3, 4] {
+                let announced = Sizes { extranonce1, extranonce2 };
+                let chosen = vec![0xcc; extranonce2];
+                let tail = layout.complete(announced, 0x0102_0304, &chosen).unwrap();
+                let (filler, padding) = layout.around(announced, 0x0102_0304);
+                let own = low_bytes(0x0102_0304, extranonce1);
+                assert_eq!(tail, [filler, own, chosen, padding].concat());
+                assert_eq!(tail.len(), 10);
+                let wrong = EvidenceReason::ExtranonceLength { expected: extranonce2, actual: 2 };
+                assert_eq!(layout.complete(announced, 7, &[0; 2]), Err(wrong));
+            }
         }
+    }
+
+    #[test]
+    fn the_smallest_sizes_fit_every_layout() {
+        let layouts = (MIN_TAIL..=32).map(|tail| Layout::of_tail(tail).unwrap());
+        let smallest = layouts.clone().map(|layout| layout.sizes()).reduce(Sizes::smaller).unwrap();
+        for layout in layouts {
+            assert!(layout.has_room_for(smallest), "{layout:?}");
+            assert!(layout.has_room_for(layout.sizes()), "{layout:?}");
+        }
+        assert!(!Layout::of_tail(3).unwrap().has_room_for(Sizes::PLACEHOLDER));
     }
 
     #[test]
     fn sessions_get_disjoint_space() {
         for tail in [2, 4, 8] {
             let layout = Layout::of_tail(tail).unwrap();
-            let seen: HashSet<_> = (0..layout.sessions().get()).map(|n| layout.session_bytes(n)).collect();
-            assert_eq!(seen.len() as u64, layout.sessions().get());
+            let sizes = layout.sizes();
+            let sessions = sizes.sessions().get();
+            let seen: HashSet<_> = (0..sessions).map(|n| layout.own_bytes(sizes, n)).collect();
+            assert_eq!(seen.len() as u64, sessions);
         }
         let layout = Layout::of_tail(8).unwrap();
         assert_ne!(
-            layout.session_bytes(1),
-            layout.session_bytes(1 + (1 << 16)),
+            layout.own_bytes(layout.sizes(), 1),
+            layout.own_bytes(layout.sizes(), 1 + (1 << 16)),
             "the filler holds the counter's high bytes"
         );
+    }
+
+    #[test]
+    fn sessions_of_different_sizes_get_disjoint_space() {
+        let layout = Layout::of_tail(8).unwrap();
+        let whole = |extranonce1, session| {
+            let announced = Sizes { extranonce1, extranonce2: 2 };
+            layout.complete(announced, session, &[9, 9]).unwrap()
+        };
+        assert_eq!(whole(1, 0x0102), whole(2, 0x0102), "only the number decides");
+        assert_ne!(whole(1, 0x0102), whole(2, 0x0202));
     }
 }

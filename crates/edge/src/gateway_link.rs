@@ -1,89 +1,38 @@
 //! The link to a lease's gateway: jobs in, shares out.
 //!
 //! The link is Stratum V1 with one more notification, `hashlease.job`, which carries the signed
-//! fields of the job that `mining.notify` announced just before. A job is verified and journalled
-//! before any miner sees it. While the gateway can't be reached, the committee members serve the
-//! same signed jobs; shares then count but are not forwarded.
+//! fields of the job that `mining.notify` announced just before, and the target by which the pool
+//! judges its shares. Nothing that is not signed changes what becomes of a job: the target is for
+//! forwarding alone. While the gateway can't be reached, shares count but are not forwarded.
 
-use crate::refusal::Refusal;
 use crate::{
-    job_form::{FormError, JobForm},
-    mined_lease::{CONNECT_AHEAD, MineableJob, MinedLease},
+    job_intake::{JobSource, take_job},
+    link_target::LinkTarget,
+    member_jobs::exchange_with_members,
+    mined_lease::MinedLease,
 };
-use hashlease_committee::MemberClient;
-use hashlease_ledger::{Book, BookError};
+use alloy_primitives::U256;
+use hashlease_ledger::Book;
 use hashlease_net::{HttpClient, SharedNetwork};
-use hashlease_primitives::{DifficultyBase, NodeBox, SignedJob, Target, Terms};
-use hashlease_share::VerifiedJob;
-use hashlease_stratum::server::SessionRefusal;
+use hashlease_primitives::{DifficultyBase, SignedJob, Target};
 use hashlease_stratum::{
     BIP320_MASK,
-    client::{ClientEnd, ConnectOptions, UpstreamEvent, UpstreamEvents, connect},
+    client::{ClientEnd, ConnectError, ConnectOptions, UpstreamEvent, UpstreamEvents, connect},
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::sleep};
-use tracing::{debug, info, warn};
-use url::Url;
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinSet, time::sleep};
+use tracing::{info, warn};
 
-/// Longest pause between two attempts to connect.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// First pause between two attempts to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause: a gateway that is back is found within the tolerance of a lease.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// Longest words of a gateway that are shown, characters.
+const MAX_WORDS: usize = 200;
 
-/// Where a link connects, and where jobs come from while it is down. Changes during the lease.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LinkTarget {
-    pub(crate) node_box: NodeBox,
-    pub(crate) members: Vec<Url>,
-}
-
-/// Verifies a job, stores it, and hands it out.
-pub(crate) async fn accept_job(
-    served: &MinedLease,
-    book: &Book,
-    terms: &Terms,
-    signed: SignedJob,
-    pool_target: Option<Target>,
-    clean: bool,
-) {
-    let (lease, sequence) = (terms.id, signed.job.sequence());
-    if served.job(sequence).is_some_and(|known| *known.verified.signed() == signed) {
-        return;
-    }
-    let refused = |reason: Refusal| warn!(%lease, sequence, code = reason.code(), %reason, "job refused");
-    let verified = match VerifiedJob::verify(terms, signed) {
-        Ok(verified) => verified,
-        Err(reason) => return refused(reason.into()),
-    };
-    let form = match JobForm::of(verified.job()) {
-        Ok(form) => form,
-        Err(FormError::NotServed(_)) => {
-            return refused(SessionRefusal::AlgorithmNotServed(terms.algorithm).into());
-        }
-        Err(error) => {
-            warn!(%lease, sequence, %error, "job can't be handed out");
-            return;
-        }
-    };
-    let now = served.now();
-    if now > verified.job().not_after() {
-        debug!(%lease, sequence, "job arrived after its window");
-        return;
-    }
-    match book.job(verified.signed()).await {
-        Ok(()) => {}
-        Err(error @ BookError::JobSequence { .. }) => {
-            warn!(%lease, sequence, code = "job-sequence", reason = %error, "job refused");
-            return;
-        }
-        Err(error) => {
-            warn!(%lease, sequence, %error, "job could not be stored and is not handed out");
-            return;
-        }
-    }
-    debug!(%lease, sequence, clean, "job accepted");
-    served.add_job(MineableJob::new(verified, form, pool_target, clean));
-}
-
-/// Keeps one lease connected until its end.
+/// Keeps one lease connected while it lasts, until this is dropped: an end that an endpoint invented
+/// may be taken back.
 pub(crate) async fn run_link(
     served: Arc<MinedLease>,
     target: watch::Receiver<LinkTarget>,
@@ -92,20 +41,23 @@ pub(crate) async fn run_link(
     network: SharedNetwork,
 ) {
     let http = HttpClient::new(Arc::clone(&network));
-    let fallback = tokio::spawn(poll_members(Arc::clone(&served), book.clone(), target.clone(), http));
+    // ends with this future
+    let mut exchanging = JoinSet::new();
+    exchanging.spawn(exchange_with_members(Arc::clone(&served), book.clone(), target.clone(), http));
+    let source = JobSource::gateway(&served.terms());
     let id = served.id();
-    let mut pause = Duration::from_millis(500);
+    let mut pause = FIRST_PAUSE;
     loop {
-        let terms = served.terms();
-        let now = served.now();
-        if now >= terms.end {
-            break;
-        }
-        if now.plus(CONNECT_AHEAD) < terms.start {
+        let way = target.borrow().node_box.clone().filter(|_| served.needs_jobs());
+        let Some(way) = way else {
+            served.set_link_state(if served.needs_jobs() {
+                "the node's box can't be opened"
+            } else {
+                "not yet, or no longer, connected"
+            });
             sleep(Duration::from_secs(1)).await;
             continue;
-        }
-        let way = target.borrow().node_box.clone();
+        };
         let options = ConnectOptions::new(&way.gateway, &agent)
             .credentials(id.to_string(), way.token.clone())
             .version_mask(BIP320_MASK)
@@ -115,24 +67,37 @@ pub(crate) async fn run_link(
             Ok((handle, events)) => {
                 served.set_link_state("connected");
                 served.set_link(Some(handle));
-                let LinkEnd { authorised, reason } = read_link(&served, &book, events).await;
+                let LinkEnd { authorised, reason } = read_link(&served, &book, &source, events).await;
                 served.set_link(None);
                 if authorised {
-                    pause = Duration::from_millis(500);
+                    pause = FIRST_PAUSE;
                 }
-                served.set_link_state(reason.to_string());
+                served.set_link_state(shown(&reason.to_string()));
                 warn!(lease = %id, gateway = %way.gateway, %reason, retry_in = ?pause, "gateway link ended");
             }
             Err(error) => {
-                served.set_link_state(error.to_string());
+                served.set_link_state(in_words(&error));
                 warn!(lease = %id, gateway = %way.gateway, %error, retry_in = ?pause, "gateway can't be reached");
             }
         }
         sleep(pause).await;
         pause = pause.saturating_mul(2).min(MAX_PAUSE);
     }
-    fallback.abort();
-    info!(lease = %id, "lease is over, gateway link closed");
+}
+
+/// Why there is no connection, without the address: the renter sealed it to the node.
+fn in_words(error: &ConnectError) -> String {
+    match error {
+        ConnectError::Scheme { .. } => "the box names a scheme that is not served".into(),
+        ConnectError::Address { .. } => "the box names no host and port".into(),
+        ConnectError::Io { source, .. } => format!("can't be reached: {}", source.kind()),
+        ConnectError::Timeout { seconds, .. } => format!("can't be reached within {seconds} s"),
+    }
+}
+
+/// Words that a gateway may have chosen, as they are shown: on one line, and not too long.
+fn shown(words: &str) -> String {
+    words.chars().take(MAX_WORDS).flat_map(char::escape_debug).collect()
 }
 
 /// How one connection to the gateway ended.
@@ -164,10 +129,14 @@ pub(crate) enum LinkEndReason {
 }
 
 /// Reads one connection until it ends.
-pub(crate) async fn read_link(served: &MinedLease, book: &Book, mut events: UpstreamEvents) -> LinkEnd {
+pub(crate) async fn read_link(
+    served: &MinedLease,
+    book: &Book,
+    source: &JobSource,
+    mut events: UpstreamEvents,
+) -> LinkEnd {
     let mut authorised = false;
-    let mut pool_target = None;
-    let mut clean_of = HashMap::new();
+    let mut newest_target = None;
     let deadline = || served.terms().end.since(served.now());
     loop {
         let event = tokio::select! {
@@ -192,19 +161,16 @@ pub(crate) async fn read_link(served: &MinedLease, book: &Book, mut events: Upst
                 let reason = LinkEndReason::TokenRefused { message };
                 return LinkEnd { authorised: false, reason };
             }
-            Some(UpstreamEvent::Difficulty(target)) => pool_target = Some(target),
-            Some(UpstreamEvent::Notify(notify)) => {
-                clean_of.clear();
-                clean_of.insert(notify.job_id, notify.clean_jobs);
-            }
+            Some(UpstreamEvent::Difficulty(target)) => newest_target = Some(target),
             Some(UpstreamEvent::Other { method, params }) if method == "hashlease.job" => {
-                let parsed: Result<(String, SignedJob), _> = serde_json::from_value(params);
-                match parsed {
-                    Ok((job_id, signed)) => {
-                        let clean = clean_of.remove(&job_id).unwrap_or(false);
-                        accept_job(served, book, &served.terms(), signed, pool_target, clean).await;
+                match signed_job(params) {
+                    Ok((signed, target)) => {
+                        take_job(served, book, signed, target.or(newest_target), source).await;
                     }
-                    Err(error) => warn!(lease = %served.id(), %error, "hashlease.job can't be read"),
+                    Err(error) => {
+                        served.note_job_refusal("hashlease.job can't be read");
+                        warn!(lease = %served.id(), %error, "hashlease.job can't be read");
+                    }
                 }
             }
             Some(_) => {}
@@ -212,33 +178,15 @@ pub(crate) async fn read_link(served: &MinedLease, book: &Book, mut events: Upst
     }
 }
 
-/// Long-polls the members for jobs while the gateway's link is down.
-async fn poll_members(
-    served: Arc<MinedLease>,
-    book: Book,
-    target: watch::Receiver<LinkTarget>,
-    http: HttpClient,
-) {
-    let mut after = 0;
-    loop {
-        sleep(Duration::from_millis(500)).await;
-        if served.link().is_some() {
-            continue;
-        }
-        let members = target.borrow().members.clone();
-        for url in members {
-            if served.link().is_some() {
-                break;
-            }
-            let client = MemberClient::new(url, http.clone());
-            let Ok(jobs) = client.jobs(served.id(), after, 2).await else { continue };
-            for signed in jobs {
-                after = after.max(signed.job.sequence());
-                // members don't transmit `clean_jobs`: a changed previous block is clean
-                let known = served.jobs().borrow().as_ref().map(|known| known.form.previous_block());
-                let clean = known.is_none() || known != signed.job.header().map(|job| job.prev_hash);
-                accept_job(&served, &book, &served.terms(), signed, None, clean).await;
-            }
-        }
-    }
+/// Parameters of `hashlease.job`: the id of the announced job, the signed job, and the target by
+/// which the pool judges its shares, 64 hexadecimal digits, if the gateway tells it.
+fn signed_job(params: Value) -> Result<(SignedJob, Option<Target>), serde_json::Error> {
+    let params: Vec<Value> = serde_json::from_value(params)?;
+    let signed = serde_json::from_value(params.get(1).cloned().unwrap_or_default())?;
+    Ok((signed, params.get(2).and_then(Value::as_str).and_then(pool_target)))
+}
+
+fn pool_target(text: &str) -> Option<Target> {
+    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| U256::from_str_radix(text, 16).ok()).flatten().map(Target)
 }

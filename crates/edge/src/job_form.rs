@@ -2,7 +2,6 @@
 //! miners.
 
 use crate::extranonce::{Layout, TailTooShort};
-use alloy_primitives::B256;
 use hashlease_primitives::{HeaderJob, HeaderTimeError, Job, JobKind, UnixSeconds};
 
 /// The fields of a job that depend on its kind.
@@ -47,22 +46,23 @@ impl JobForm {
         }
     }
 
-    /// The block that the job builds on: it changes with every new block.
-    pub(crate) const fn previous_block(&self) -> B256 {
-        let Self::Header(form) = self;
-        form.job.prev_hash
-    }
-
     /// The division of the job's extranonce.
     pub(crate) const fn layout(&self) -> Layout {
         let Self::Header(form) = self;
         form.layout
     }
 
-    /// Version bits that the pool lets miners choose.
-    pub(crate) const fn version_mask(&self) -> u32 {
+    /// Length of the free part of the extranonce, bytes.
+    pub(crate) const fn tail_length(&self) -> u8 {
         let Self::Header(form) = self;
-        form.job.version_mask
+        form.job.tail_length
+    }
+
+    /// Version bits that miners may choose: those of the mask that the job's own version leaves
+    /// clear. In these, firmware that replaces, sets or flips bits hashes the same header.
+    pub(crate) const fn free_version_bits(&self) -> u32 {
+        let Self::Header(form) = self;
+        form.job.version_mask & !form.job.version
     }
 }
 
@@ -86,7 +86,7 @@ impl HeaderForm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::Bytes;
+    use alloy_primitives::{B256, Bytes};
     use hashlease_primitives::{EthashJob, LeaseId};
 
     fn job(not_before: u64, not_after: u64) -> HeaderJob {

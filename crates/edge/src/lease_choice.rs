@@ -1,14 +1,18 @@
 //! Chooses the lease that a miner works for.
 
 use crate::{
-    extranonce::Layout,
+    extranonce::Sizes,
+    job_form::JobForm,
     mined_lease::{CONNECT_AHEAD, MinedLease, MinedLeases},
+    peers::Peers,
+    refusal_log::RefusalLog,
     session_numbers::SessionNumbers,
 };
 use hashlease_check::ShareChecker;
 use hashlease_ledger::Book;
-use hashlease_primitives::{LeaseId, SharedClock, Terms, UnixSeconds, Work};
-use std::sync::Arc;
+use hashlease_primitives::{Algorithm, LeaseId, SharedClock, Terms, UnixMillis, UnixSeconds, Work};
+use hashlease_share::MIN_STOCK_TAIL;
+use std::{net::IpAddr, sync::Arc, time::Instant};
 use tokio::sync::watch;
 
 /// A lease among which to choose.
@@ -71,74 +75,110 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// Answers sessions which lease a worker gets, and which extranonce sizes.
+/// What all sessions share, whatever address they come in at.
 #[derive(Clone, Debug)]
-pub(crate) struct LeaseChoice {
+pub(crate) struct Shared {
     pub(crate) book: Book,
     pub(crate) leases: watch::Receiver<Arc<MinedLeases>>,
     pub(crate) numbers: SessionNumbers,
     pub(crate) checker: Arc<ShareChecker>,
-    clock: SharedClock,
+    pub(crate) clock: SharedClock,
+    pub(crate) peers: Peers,
+    pub(crate) refusals: RefusalLog,
+}
+
+/// Answers the sessions of one address which lease a worker gets, and which extranonce sizes.
+#[derive(Clone, Debug)]
+pub(crate) struct LeaseChoice {
+    pub(crate) shared: Shared,
+    algorithm: Algorithm,
 }
 
 impl LeaseChoice {
-    pub(crate) const fn new(
-        book: Book,
-        leases: watch::Receiver<Arc<MinedLeases>>,
-        numbers: SessionNumbers,
-        checker: Arc<ShareChecker>,
-        clock: SharedClock,
-    ) -> Self {
-        Self { book, leases, numbers, checker, clock }
+    /// For the miners of one algorithm.
+    pub(crate) const fn new(shared: Shared, algorithm: Algorithm) -> Self {
+        Self { shared, algorithm }
     }
 
-    /// The second that it is now.
-    pub(crate) fn now(&self) -> UnixSeconds {
-        self.clock.seconds()
+    /// The millisecond that it is now.
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.shared.clock.now()
+    }
+
+    /// The algorithm of this address's miners.
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Leases that this address's miners can mine for.
+    fn served(&self) -> Vec<Arc<MinedLease>> {
+        let leases = self.shared.leases.borrow();
+        let served = leases.values().filter(|served| served.terms().algorithm == self.algorithm);
+        served.map(Arc::clone).collect()
     }
 
     /// The lease that a worker should mine for now.
     pub(crate) fn choose(&self, worker: &str) -> Option<Arc<MinedLease>> {
-        let leases = Arc::clone(&self.leases.borrow());
-        let now = self.now();
-        let known: Vec<_> = leases
-            .values()
-            .map(|served| (served.terms(), served.has_job(), self.book.counted(served.id())))
+        let served = self.served();
+        let known: Vec<_> = served
+            .iter()
+            .map(|served| {
+                let counted = self.shared.book.counted(served.id());
+                (served.terms(), served.current_job().is_some(), counted)
+            })
             .collect();
         let candidates = known.iter().map(|(terms, has_job, counted)| Candidate {
             terms,
             counted: *counted,
             has_job: *has_job,
         });
-        let chosen = choose(worker, now, candidates)?;
-        leases.get(&chosen).cloned()
+        let chosen = choose(worker, self.now().seconds(), candidates)?;
+        served.into_iter().find(|served| served.id() == chosen)
+    }
+
+    /// The lease of another algorithm that a worker's name pins.
+    pub(crate) fn other_algorithm(&self, worker: &str) -> Option<(LeaseId, Algorithm)> {
+        let pin = pinned(worker)?;
+        let leases = self.shared.leases.borrow();
+        let terms = leases.values().map(|served| served.terms()).find(|terms| pin.is(terms.id))?;
+        (terms.algorithm != self.algorithm).then_some((terms.id, terms.algorithm))
     }
 
     /// Whether a lease that the worker could get is about to start, so that waiting is worthwhile.
     pub(crate) fn starts_soon(&self, worker: &str) -> bool {
-        let now = self.now();
+        let now = self.now().seconds();
         let pinned = pinned(worker);
-        let leases = self.leases.borrow();
-        leases.values().filter(|served| pinned.is_none_or(|pin| pin.is(served.id()))).any(|served| {
+        self.served().iter().filter(|served| pinned.is_none_or(|pin| pin.is(served.id()))).any(|served| {
             let terms = served.terms();
             now < terms.start && terms.start <= now.plus(CONNECT_AHEAD)
         })
     }
 
-    /// Sizes for a new session: those of the lease that it would get. Unless the worker is pinned
-    /// to a lease, extranonce2 is short enough for all leases, because most miners can't be given a
-    /// new length later.
-    pub(crate) fn layout(&self, worker: Option<&str>) -> Option<Layout> {
-        let layout = |served: &Arc<MinedLease>| served.jobs().borrow().as_ref().map(|job| job.form.layout());
-        let first = layout(&self.choose(worker.unwrap_or_default())?)?;
-        if worker.and_then(pinned).is_some() {
-            return Some(first);
-        }
-        let leases = Arc::clone(&self.leases.borrow());
-        let others =
-            leases.values().filter_map(layout).filter(|other| other.extranonce1 == first.extranonce1);
-        let shortest = others.map(|other| other.extranonce2).min();
-        Some(Layout { extranonce2: shortest.unwrap_or(first.extranonce2), ..first })
+    /// Sizes for a new session, the best ones first. Most miners can't be given others later, and
+    /// name their lease only after they were told. So the first ones fit every lease that the
+    /// session may end up with, and what miners of its address needed before.
+    pub(crate) fn sizes(&self, worker: Option<&str>, address: IpAddr) -> [Sizes; 2] {
+        let job = |served: &Arc<MinedLease>| served.current_job();
+        let pinned = worker.and_then(pinned);
+        let jobs: Vec<_> = match pinned {
+            Some(pin) => self.served().iter().filter(|served| pin.is(served.id())).filter_map(job).collect(),
+            None => self.served().iter().filter_map(job).collect(),
+        };
+        let size = |short: bool| {
+            let is_short = |form: &JobForm| form.tail_length() < MIN_STOCK_TAIL;
+            let forms = jobs.iter().map(|job| &job.form).filter(|form| is_short(form) == short);
+            forms.map(|form| form.layout().sizes()).reduce(Sizes::smaller)
+        };
+        // a short tail is not due and tells few sessions apart: it narrows no other lease's
+        let sizes = size(false).or_else(|| size(true)).unwrap_or(Sizes::PLACEHOLDER);
+        let needed = self.shared.peers.needed(address, Instant::now()).filter(|_| pinned.is_none());
+        [needed.map_or(sizes, |needed| sizes.smaller(needed)), sizes]
+    }
+
+    /// Version bits that every lease grants which a session may end up with.
+    pub(crate) fn version_mask(&self) -> Option<u32> {
+        let jobs: Vec<_> = self.served().iter().filter_map(|served| served.current_job()).collect();
+        jobs.iter().map(|job| job.form.free_version_bits()).reduce(|one, other| one & other)
     }
 }
 

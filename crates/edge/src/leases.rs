@@ -1,7 +1,8 @@
 //! The provider's leases: keeps their terms in the book and a link to each one's gateway.
 
 use crate::{
-    gateway_link::{LinkTarget, run_link},
+    gateway_link::run_link,
+    link_target::LinkTarget,
     mined_lease::{MinedLease, MinedLeases},
 };
 use hashlease_ledger::Book;
@@ -32,6 +33,18 @@ struct LinkTask {
     link: JoinHandle<()>,
 }
 
+impl LinkTask {
+    /// Follows a changed box or list of members. A box that can't be opened changes nothing.
+    fn follow(&self, new: LinkTarget) {
+        self.target.send_if_modified(|known| {
+            let new = LinkTarget { node_box: new.node_box.or_else(|| known.node_box.clone()), ..new };
+            let changed = *known != new;
+            *known = new;
+            changed
+        });
+    }
+}
+
 impl Drop for LinkTask {
     fn drop(&mut self) {
         self.link.abort();
@@ -59,27 +72,19 @@ pub(crate) async fn serve_leases(
                 all_stored = false;
                 continue;
             }
-            let target = |node_box: &NodeBox| LinkTarget {
-                node_box: node_box.clone(),
-                members: wanted.members.clone(),
-            };
+            let target = LinkTarget { node_box: wanted.node_box.clone(), members: wanted.members.clone() };
             if let Some(known) = running.get(&terms.id) {
                 known.served.refresh(wanted.lease.clone());
-                if let Some(new) = wanted.node_box.as_ref().map(target) {
-                    known.target.send_if_modified(|old| {
-                        let changed = *old != new;
-                        *old = new;
-                        changed
-                    });
-                }
+                known.follow(target);
                 continue;
             }
-            let Some(node_box) = wanted.node_box.as_ref().filter(|_| clock.seconds() < terms.end) else {
+            if clock.seconds() >= terms.end {
                 continue;
-            };
-            info!(lease = %terms.id, gateway = node_box.gateway, rate = %terms.rate, start = %terms.start, end = %terms.end, "lease found");
+            }
+            let gateway = wanted.node_box.as_ref().map_or("unknown", |known| known.gateway.as_str());
+            info!(lease = %terms.id, gateway, rate = %terms.rate, start = %terms.start, end = %terms.end, "lease found");
             let served = Arc::new(MinedLease::new(wanted.lease.clone(), Arc::clone(&clock)));
-            let (sender, receiver) = watch::channel(target(node_box));
+            let (sender, receiver) = watch::channel(target);
             let link = tokio::spawn(run_link(
                 Arc::clone(&served),
                 receiver,

@@ -1,101 +1,49 @@
 //! A lease that miners mine for: its jobs, and the link to its gateway.
 
-use crate::{job_form::JobForm, stale_jobs::Staleness};
-use alloy_primitives::B256;
-use hashlease_primitives::{Lease, LeaseId, SharedClock, Target, Terms, UnixSeconds};
-use hashlease_share::VerifiedJob;
+use crate::{lease_counts::LeaseCounts, lock::lock, mineable_job::MineableJob, open_jobs::OpenJobs};
+use hashlease_primitives::{Lease, LeaseId, SharedClock, SignedJob, Target, Terms, UnixMillis, UnixSeconds};
+use hashlease_share::{EpochFull, JobBudget, VerifiedJob};
 use hashlease_stratum::client::UpstreamHandle;
 use std::{
-    collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
 };
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// How far ahead of its start a lease is connected, seconds.
 pub(crate) const CONNECT_AHEAD: u64 = 60;
-/// Jobs kept per lease; the oldest go first.
-const MAX_JOBS: usize = 1_024;
-/// Shares per job that met only the pool's target and are remembered as seen.
-const MAX_UNCOUNTED: usize = 65_536;
-
-/// A job that can be mined.
-#[derive(Debug)]
-pub(crate) struct MineableJob {
-    /// The signed job, verified.
-    pub(crate) verified: Arc<VerifiedJob>,
-    /// The fields that depend on its kind.
-    pub(crate) form: JobForm,
-    /// The pool's target when the job arrived; none while only members serve the jobs.
-    pub(crate) pool_target: Option<Target>,
-    /// Whether it arrived with a new block.
-    pub(crate) clean: bool,
-    staleness: Staleness,
-    uncounted: Mutex<HashSet<B256>>,
-}
-
-impl MineableJob {
-    pub(crate) fn new(
-        verified: VerifiedJob,
-        form: JobForm,
-        pool_target: Option<Target>,
-        clean: bool,
-    ) -> Self {
-        Self {
-            verified: Arc::new(verified),
-            form,
-            pool_target,
-            clean,
-            staleness: Staleness::default(),
-            uncounted: Mutex::new(HashSet::new()),
-        }
-    }
-
-    /// Sequence in the lease.
-    #[must_use]
-    pub(crate) fn sequence(&self) -> u64 {
-        self.verified.job().sequence()
-    }
-
-    /// Whether a new block superseded it and the grace is over.
-    #[must_use]
-    pub(crate) fn is_stale(&self) -> bool {
-        self.staleness.is_stale()
-    }
-
-    /// Remembers a share that is worth nothing to the lease but may be to the pool. `false` when
-    /// seen before. Once the memory is full, further shares are not remembered: the pool finds its
-    /// own duplicates.
-    pub(crate) fn note_uncounted(&self, key: B256) -> bool {
-        let mut seen = lock(&self.uncounted);
-        seen.len() >= MAX_UNCOUNTED || seen.insert(key)
-    }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // every change under these locks is one step
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Jobs that wait to be handed on to a member.
+const TO_MEMBERS: usize = 64;
 
 /// A lease that miners mine for.
 #[derive(Debug)]
 pub(crate) struct MinedLease {
     terms: watch::Sender<Lease>,
-    jobs: Mutex<BTreeMap<u64, Arc<MineableJob>>>,
-    newest: watch::Sender<Option<Arc<MineableJob>>>,
+    jobs: Mutex<OpenJobs>,
+    budget: Mutex<JobBudget>,
+    current: watch::Sender<Option<Arc<MineableJob>>>,
+    to_members: broadcast::Sender<SignedJob>,
     link: Mutex<Option<UpstreamHandle>>,
     link_state: Mutex<String>,
+    /// Why the last job was not taken.
+    job_refusal: Mutex<Option<String>>,
+    /// What happened to its shares.
+    pub(crate) counts: LeaseCounts,
     clock: SharedClock,
 }
 
 impl MinedLease {
     pub(crate) fn new(lease: Lease, clock: SharedClock) -> Self {
         Self {
+            jobs: Mutex::new(OpenJobs::new(&lease.terms)),
+            budget: Mutex::new(JobBudget::new(&lease.terms)),
             terms: watch::Sender::new(lease),
-            jobs: Mutex::default(),
-            newest: watch::Sender::new(None),
+            current: watch::Sender::new(None),
+            to_members: broadcast::Sender::new(TO_MEMBERS),
             link: Mutex::default(),
             link_state: Mutex::new("starting".into()),
+            job_refusal: Mutex::default(),
+            counts: LeaseCounts::default(),
             clock,
         }
     }
@@ -103,6 +51,11 @@ impl MinedLease {
     /// The second that it is now.
     pub(crate) fn now(&self) -> UnixSeconds {
         self.clock.seconds()
+    }
+
+    /// The millisecond that it is now.
+    pub(crate) fn now_millis(&self) -> UnixMillis {
+        self.clock.now()
     }
 
     /// The lease's id.
@@ -117,6 +70,13 @@ impl MinedLease {
         self.terms.borrow().terms.clone()
     }
 
+    /// Whether the lease runs, or is about to start.
+    #[must_use]
+    pub(crate) fn needs_jobs(&self) -> bool {
+        let (terms, now) = (self.terms(), self.now());
+        now.plus(CONNECT_AHEAD) >= terms.start && now < terms.end
+    }
+
     pub(crate) fn refresh(&self, lease: Lease) {
         self.terms.send_if_modified(|known| {
             let changed = *known != lease;
@@ -128,54 +88,93 @@ impl MinedLease {
     /// A job by its sequence.
     #[must_use]
     pub(crate) fn job(&self, sequence: u64) -> Option<Arc<MineableJob>> {
-        lock(&self.jobs).get(&sequence).cloned()
+        lock(&self.jobs).get(sequence).cloned()
     }
 
-    /// Whether a clean job arrived after this sequence.
+    /// Whether miners left the job's block longer ago than shares still count.
     #[must_use]
-    pub(crate) fn clean_since(&self, sequence: u64) -> bool {
-        lock(&self.jobs).range(sequence.saturating_add(1)..).any(|(_, job)| job.clean)
+    pub(crate) fn is_stale(&self, job: &MineableJob) -> bool {
+        lock(&self.jobs).is_stale(job, self.clock.now())
     }
 
-    /// Follows the newest job.
+    /// Follows the job that miners get.
     #[must_use]
     pub(crate) fn jobs(&self) -> watch::Receiver<Option<Arc<MineableJob>>> {
-        self.newest.subscribe()
+        self.current.subscribe()
     }
 
-    /// Whether there is a job whose window is open.
+    /// The job that miners get now.
     #[must_use]
-    pub(crate) fn has_job(&self) -> bool {
-        let now = self.now();
-        self.newest.borrow().as_ref().is_some_and(|job| job.verified.job().not_after() >= now)
+    pub(crate) fn current_job(&self) -> Option<Arc<MineableJob>> {
+        let mut jobs = lock(&self.jobs);
+        self.choose(&mut jobs);
+        jobs.current().cloned()
     }
 
-    /// Adds a verified, journalled job. A job older than the newest is kept for its shares but not
-    /// handed out.
+    fn choose(&self, jobs: &mut OpenJobs) {
+        if jobs.look(self.clock.now()) {
+            // under the lock, so that no older choice overtakes a newer one
+            self.current.send_replace(jobs.current().cloned());
+        }
+    }
+
+    /// Counts a job in its epochs.
+    ///
+    /// # Errors
+    /// [`EpochFull`]: an epoch's evidence holds no more.
+    pub(crate) fn count_job(&self, job: &VerifiedJob) -> Result<(), EpochFull> {
+        lock(&self.budget).take(job)
+    }
+
+    /// Adds a verified, journalled job, and hands it out if it is the best one.
     pub(crate) fn add_job(&self, job: MineableJob) {
-        let job = Arc::new(job);
-        let now = self.now();
+        *lock(&self.job_refusal) = None;
         let mut jobs = lock(&self.jobs);
-        if job.clean {
-            let at = Instant::now();
-            for (_, older) in jobs.range(..job.sequence()) {
-                older.staleness.supersede(at);
-            }
+        jobs.add(Arc::new(job));
+        self.choose(&mut jobs);
+    }
+
+    /// Notes why a job was not taken, for people.
+    pub(crate) fn note_job_refusal(&self, reason: impl Into<String>) {
+        *lock(&self.job_refusal) = Some(reason.into());
+    }
+
+    /// Why miners have no job, in words; none if they have one.
+    #[must_use]
+    pub(crate) fn why_no_job(&self) -> Option<String> {
+        if self.current_job().is_some() {
+            return None;
         }
-        jobs.insert(job.sequence(), Arc::clone(&job));
-        // shares of a job whose window ended long ago break the local rules
-        jobs.retain(|_, job| job.verified.job().not_after().plus(60) >= now);
-        while jobs.len() > MAX_JOBS {
-            jobs.pop_first();
+        if let Some(refusal) = lock(&self.job_refusal).clone() {
+            return Some(format!("the last job was not taken: {refusal}"));
         }
-        drop(jobs);
-        self.newest.send_if_modified(|newest| {
-            let newer = newest.as_ref().is_none_or(|known| known.sequence() < job.sequence());
-            if newer {
-                *newest = Some(job);
+        let (now, jobs) = (self.now(), lock(&self.jobs));
+        let Some(newest) = jobs.newest() else { return Some("no job has arrived".into()) };
+        Some(match (newest.usable(), jobs.next_opening(now)) {
+            (_, Some(opens)) => format!("the next job opens in {} s", opens.since(now)),
+            (Err(reason), None) if newest.is_open(now) => {
+                format!("the newest job is given to nobody: {reason}")
             }
-            newer
-        });
+            _ => format!("the window of the last job ended {} s ago", now.since(newest.window().1)),
+        })
+    }
+
+    /// Hands a job on to the members; those that are too slow miss it.
+    pub(crate) fn tell_members(&self, signed: &SignedJob) {
+        // nobody listens where the lease has no members
+        let _ = self.to_members.send(signed.clone());
+    }
+
+    /// Follows the jobs that members should have.
+    pub(crate) fn jobs_for_members(&self) -> broadcast::Receiver<SignedJob> {
+        self.to_members.subscribe()
+    }
+
+    /// Notes the pool's target for a known job.
+    pub(crate) fn set_pool_target(&self, sequence: u64, target: Target) {
+        if let Some(job) = self.job(sequence) {
+            job.set_pool_target(target);
+        }
     }
 
     pub(crate) fn set_link(&self, link: Option<UpstreamHandle>) {

@@ -1,11 +1,12 @@
-//! Why the edge refuses a request or a share of a miner.
+//! Why the edge refuses a request or a share of a miner, or a job.
 
-use hashlease_ledger::CountRefusal;
+use crate::job_form::FormError;
+use hashlease_ledger::{BookError, CountRefusal};
 use hashlease_primitives::UnixSeconds;
-use hashlease_share::EvidenceReason;
+use hashlease_share::{ArrivalRefusal, EpochFull, EvidenceReason};
 use hashlease_stratum::{Rejection, server::SessionRefusal};
 
-/// Why the node refuses a miner's request. The [`code`](Refusal::code) is stable, and the same for
+/// Why the node refuses a miner's request or a job. The [`code`](Refusal::code) is stable, and the same for
 /// the miner and in the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -18,9 +19,27 @@ pub(crate) enum Refusal {
     /// The session does not allow the request.
     #[error(transparent)]
     Session(#[from] SessionRefusal),
-    /// A new block superseded the job, and the grace is over.
-    #[error("job {job:?} was superseded")]
-    JobSuperseded { job: String },
+    /// Miners were given a job on another block, and the grace is over.
+    #[error("job {sequence} was superseded")]
+    JobSuperseded { sequence: u64 },
+    /// The window of the job is over, and so is the time that a share may take to arrive.
+    #[error("window of job {sequence} ended at {not_after}, and it is {now}")]
+    JobWindowOver { sequence: u64, not_after: UnixSeconds, now: UnixSeconds },
+    /// The job arrived at a wrong time, or its sequence is too large.
+    #[error(transparent)]
+    Arrival(#[from] ArrivalRefusal),
+    /// Miners can't be given the job.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The job's epoch has as many jobs as its evidence holds.
+    #[error(transparent)]
+    EpochJobs(#[from] EpochFull),
+    /// Another job came first under this sequence, and every check of the evidence uses that one.
+    #[error("job sequence {sequence} was used for another job before")]
+    JobSequence { sequence: u64 },
+    /// The job could not be made durable.
+    #[error("job could not be stored: {0}")]
+    JobNotStored(#[source] BookError),
     /// The header time is far from our clock; `tolerance` in seconds.
     #[error("ntime {ntime} is far from the clock {now}: expected within {tolerance} s")]
     NtimeFarFromClock { ntime: UnixSeconds, now: UnixSeconds, tolerance: u64 },
@@ -34,6 +53,12 @@ impl Refusal {
             Self::Count(refusal) => refusal.code(),
             Self::Session(refusal) => refusal.code(),
             Self::JobSuperseded { .. } => "job-superseded",
+            Self::JobWindowOver { .. } => "job-window-over",
+            Self::Arrival(refusal) => refusal.code(),
+            Self::Form(_) => "job-form",
+            Self::EpochJobs(_) => EpochFull::CODE,
+            Self::JobSequence { .. } => "job-sequence",
+            Self::JobNotStored(_) => "job-not-stored",
             Self::NtimeFarFromClock { .. } => "ntime-far-from-clock",
         }
     }

@@ -1,27 +1,33 @@
 //! Checks a share in full, forwards it to the gateway, and counts it in the book.
 
-use crate::mined_lease::{MineableJob, MinedLease};
+use crate::mineable_job::MineableJob;
+use crate::mined_lease::MinedLease;
 use crate::refusal::Refusal;
+use alloy_primitives::B256;
 use hashlease_check::ShareChecker;
 use hashlease_ledger::{Book, CountRefusal, PoolVerdict, Reserved};
-use hashlease_primitives::UnixSeconds;
+use hashlease_primitives::{Target, UnixSeconds};
 use hashlease_share::{EvidenceReason, OpenedShare, Share, VerifiedShare};
-use hashlease_stratum::client::SubmitOutcome;
+use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 /// Largest accepted difference between a header's time and our clock, seconds.
 pub(crate) const CLOCK_TOLERANCE: u64 = 300;
+/// How long after a job's window its shares may arrive, seconds.
+pub(crate) const LATE: u64 = 2;
 
 /// A submitted share with its job found and its extranonce completed, not checked yet.
 #[derive(Clone, Debug)]
 pub(crate) struct PreparedShare {
-    /// The lease that the session mines for.
+    /// The lease of the job.
     pub(crate) lease: Arc<MinedLease>,
     /// The job that the share names.
     pub(crate) job: Arc<MineableJob>,
-    /// Worker as the miner named it, for the log.
+    /// The target that the miner was told with the job.
+    pub(crate) told: Target,
+    /// Worker, for the journal and the log.
     pub(crate) worker: String,
     /// What the miner chose, of the kind of the job.
     pub(crate) share: Share,
@@ -34,23 +40,8 @@ pub(crate) enum Taken {
     Counted,
     /// It meets only the pool's target: forwarded, not counted.
     ForwardedOnly,
-}
-
-/// Job id towards miners: lease and sequence, so that another lease's job differs from an unknown
-/// one.
-#[must_use]
-pub(crate) fn job_id(lease: u64, sequence: u64) -> String {
-    format!("{lease:x}{sequence:08x}")
-}
-
-/// Lease and low 32 bits of the sequence of a job id.
-#[must_use]
-pub(crate) fn parse_job_id(id: &str) -> Option<(u64, u32)> {
-    if !id.is_ascii() {
-        return None;
-    }
-    let (lease, sequence) = id.split_at_checked(id.len().checked_sub(8)?)?;
-    Some((u64::from_str_radix(lease, 16).ok()?, u32::from_str_radix(sequence, 16).ok()?))
+    /// It meets only the target that the node gave: it shows how fast the miner is.
+    OwnTarget,
 }
 
 /// Checks a share by the evidence rules and the local rules, forwards it to the gateway, and counts
@@ -63,32 +54,63 @@ pub(crate) async fn count_share(
     book: &Book,
     checker: &ShareChecker,
 ) -> Result<Taken, Refusal> {
-    let PreparedShare { lease, job, worker, share } = &prepared;
+    let PreparedShare { lease, job, worker, share, .. } = &prepared;
+    check_window(job, lease.now())?;
     if let Share::Header(header) = share {
         check_clock(header.ntime.into(), lease.now(), job)?;
     }
     let opened = checker.open(&job.verified, share, lease.terms().end).await?;
-    let for_pool = job.pool_target.is_some_and(|target| opened.meets(target));
+    let for_pool = job.pool_target().is_some_and(|target| opened.meets(target));
+    let for_us = opened.meets(prepared.told);
     let key = opened.key();
     let (reserved, settled) = match reserve(book, opened) {
         Ok(reserved) => reserved,
-        // it earns nothing, or nothing more, but may be a block
-        Err(refusal) if for_pool && earns_nothing(&refusal) => {
-            if !job.note_uncounted(key) {
-                return Err(EvidenceReason::Duplicate.into());
-            }
-            forward(&prepared, book, None);
-            return Ok(Taken::ForwardedOnly);
-        }
-        Err(refusal) => return Err(refusal),
+        Err(refusal) => return take_uncounted(&prepared, key, (for_pool, for_us), book, refusal),
     };
     // a block must not wait for a disk
-    let verdict = forward(&prepared, book, for_pool.then_some(key));
+    let verdict = lease.link().map(|link| forward(&prepared, &link, book, for_pool.then_some(key)));
     let counted = reserved.count(&settled, worker).await;
-    // the verdict may be written only after its share
-    let _ = verdict.send(counted.is_ok());
+    if let Some(verdict) = verdict {
+        // the verdict may be written only after its share
+        let _ = verdict.send(counted.is_ok());
+    }
     counted?;
     Ok(Taken::Counted)
+}
+
+/// Takes a share that earns nothing, or nothing more: the pool may want it, it may be a block, and
+/// it shows how fast the miner is.
+fn take_uncounted(
+    prepared: &PreparedShare,
+    key: B256,
+    (for_pool, for_us): (bool, bool),
+    book: &Book,
+    refusal: Refusal,
+) -> Result<Taken, Refusal> {
+    let too_easy = matches!(refusal, Refusal::Evidence(EvidenceReason::AboveTarget));
+    if !too_easy && !is_full(&refusal) {
+        return Err(refusal);
+    }
+    let link = prepared.lease.link().filter(|_| for_pool);
+    if link.is_none() && !(too_easy && for_us) {
+        return Err(refusal);
+    }
+    if !prepared.job.note_uncounted(key) {
+        return Err(EvidenceReason::Duplicate.into());
+    }
+    let Some(link) = link else {
+        prepared.lease.counts.own_target_only();
+        return Ok(Taken::OwnTarget);
+    };
+    prepared.lease.counts.forward_only();
+    // no share is written for it, so nothing has to come before the verdict
+    let _ = forward(prepared, &link, book, Some(key)).send(true);
+    Ok(Taken::ForwardedOnly)
+}
+
+/// Whether a share is refused only because its epoch takes no more.
+const fn is_full(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Count(CountRefusal::EpochFull { .. } | CountRefusal::TooManyJobs { .. }))
 }
 
 /// Reserves the key of a share that meets the settlement target.
@@ -98,19 +120,18 @@ fn reserve(book: &Book, opened: OpenedShare) -> Result<(Reserved, VerifiedShare)
     Ok((reserved, settled))
 }
 
-/// Whether a valid share is refused only because it is worth nothing, or nothing more, to the
-/// lease.
-const fn earns_nothing(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::Evidence(EvidenceReason::AboveTarget)
-            | Refusal::Count(CountRefusal::EpochFull { .. } | CountRefusal::TooManyJobs { .. })
-    )
+/// A job ends with its window: what comes later was mined on a job that nobody asks for any more.
+fn check_window(job: &MineableJob, now: UnixSeconds) -> Result<(), Refusal> {
+    let (_, not_after) = job.window();
+    if now > not_after.plus(LATE) {
+        return Err(Refusal::JobWindowOver { sequence: job.sequence(), not_after, now });
+    }
+    Ok(())
 }
 
 /// A header time inside the job's window must also be near our clock.
 fn check_clock(ntime: UnixSeconds, now: UnixSeconds, job: &MineableJob) -> Result<(), Refusal> {
-    let (from, to) = (job.verified.job().not_before(), job.verified.job().not_after());
+    let (from, to) = job.window();
     if ntime.get().abs_diff(now.get()) > CLOCK_TOLERANCE && (from..=to).contains(&ntime) {
         return Err(Refusal::NtimeFarFromClock { ntime, now, tolerance: CLOCK_TOLERANCE });
     }
@@ -122,17 +143,19 @@ fn check_clock(ntime: UnixSeconds, now: UnixSeconds, job: &MineableJob) -> Resul
 /// others itself.
 fn forward(
     prepared: &PreparedShare,
+    link: &UpstreamHandle,
     book: &Book,
-    key: Option<alloy_primitives::B256>,
+    key: Option<B256>,
 ) -> oneshot::Sender<bool> {
-    let PreparedShare { lease, job, worker, share } = prepared;
+    let PreparedShare { lease, job, worker, share, .. } = prepared;
     let (durable, is_durable) = oneshot::channel();
     let id = lease.id();
-    let (Some(link), Share::Header(share)) = (lease.link(), share) else {
-        debug!(lease = %id, "share is not forwarded: no gateway link");
+    let Share::Header(share) = share else {
+        debug!(lease = %id, "share is not forwarded: the link has no words for it");
         return durable;
     };
-    let mask = job.form.version_mask();
+    let crate::job_form::JobForm::Header(form) = &job.form;
+    let mask = form.job.version_mask;
     let bits = (mask != 0).then_some(share.version & mask);
     let outcome = link.submit(
         &id.to_string(),
@@ -150,7 +173,7 @@ fn forward(
             SubmitOutcome::Lost => PoolVerdict::Lost,
         };
         if !verdict.is_accepted() {
-            warn!(lease = %id, worker, reason = %verdict, "share was not accepted upstream");
+            debug!(lease = %id, ?worker, reason = %verdict, "share was not accepted upstream");
         }
         let Some(key) = key else { return };
         if is_durable.await == Ok(true)
@@ -160,18 +183,4 @@ fn forward(
         }
     });
     durable
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn job_ids_name_lease_and_sequence() {
-        assert_eq!(parse_job_id(&job_id(1, 7)), Some((1, 7)));
-        assert_eq!(parse_job_id(&job_id(u64::MAX, 0xffff_ffff)), Some((u64::MAX, 0xffff_ffff)));
-        for bad in ["", "1", "zz00000007", "00000007", "é0000000", "1 0000007"] {
-            assert_eq!(parse_job_id(bad), None, "{bad}");
-        }
-    }
 }

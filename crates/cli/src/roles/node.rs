@@ -12,11 +12,12 @@ use hashlease_check::ShareChecker;
 use hashlease_edge::{Edge, EdgeConfig, EdgeLease, LeaseState};
 use hashlease_ledger::Book;
 use hashlease_net::{HttpClient, Tcp};
-use hashlease_primitives::{Lease, LeaseId, NodeBox, NodeKey, SystemClock};
+use hashlease_primitives::{Algorithm, Lease, LeaseId, NodeBox, NodeKey, SystemClock};
 use hashlease_settlement::{Context, EvidenceBase, Settlement};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::Arc,
 };
 use tokio::sync::watch;
@@ -58,7 +59,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let (leases, _following) = follow(watcher, shared.pause()?, view, Vec::new());
 
     let config = EdgeConfig {
-        listen: role.stratum()?,
+        listen: stratum_addresses(&role)?,
         session_numbers: data_dir.join("sessions"),
         agent: AGENT.to_owned(),
     };
@@ -76,10 +77,13 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let serving = tokio::spawn(hashlease_api::serve(readers, routes));
     let context = Context { book, chain, committees, http, sender, provider, evidence, clock };
     let _settlement = Settlement::start(context, leases_to_settle, shared.pause()?);
+    let stratum = |wanted| edge.addresses().iter().find(|(algorithm, _)| *algorithm == wanted);
+    let stratum = |wanted| stratum(wanted).map(|(_, address)| address.to_string());
     print_ready(&json!({
         "role": "node",
         "provider": address,
-        "stratum": edge.address().to_string(),
+        "stratum": stratum(Algorithm::Sha256d),
+        "stratumScrypt": stratum(Algorithm::Scrypt),
         "api": api.to_string(),
     }))?;
     wait_for_signal().await?;
@@ -87,9 +91,30 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     Ok(())
 }
 
-fn status(LeaseState { terms, gateway, has_job }: LeaseState, on_chain: &[Lease]) -> LeaseStatus {
-    let lease = on_chain.iter().find(|lease| lease.terms.id == terms.id);
-    LeaseStatus { signer_dictated: lease.map(|lease| lease.signer_dictated), terms, gateway, has_job }
+/// Where the miners of each algorithm connect. Without a setting, those for scrypt connect two ports
+/// after those for SHA-256d (a gateway may have the one between), or at any free port if those do.
+fn stratum_addresses(role: &NodeSettings) -> Result<Vec<(Algorithm, SocketAddr)>> {
+    let sha256d = role.stratum()?;
+    let scrypt = role.stratum_scrypt.unwrap_or_else(|| {
+        let port = if sha256d.port() == 0 { 0 } else { sha256d.port().wrapping_add(2) };
+        SocketAddr::new(sha256d.ip(), port)
+    });
+    Ok(vec![(Algorithm::Sha256d, sha256d), (Algorithm::Scrypt, scrypt)])
+}
+
+fn status(state: LeaseState, on_chain: &[Lease]) -> LeaseStatus {
+    let lease = on_chain.iter().find(|lease| lease.terms.id == state.terms.id);
+    LeaseStatus {
+        terms: state.terms,
+        signer_dictated: lease.map(|lease| lease.signer_dictated),
+        gateway: state.gateway,
+        no_job: state.no_job,
+        miners: state.miners,
+        refused: state.refused,
+        forwarded_only: state.forwarded_only,
+        own_target: state.own_target,
+        unpaid: state.unpaid,
+    }
 }
 
 /// Reads what edge and settlement need to know about a provider's leases.

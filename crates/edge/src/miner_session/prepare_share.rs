@@ -1,12 +1,7 @@
 //! Finds the job of a submitted share and completes what the miner left out.
 
 use super::MinerSession;
-use crate::refusal::Refusal;
-use crate::{
-    job_form::JobForm,
-    share_intake::{PreparedShare, job_id, parse_job_id},
-};
-use hashlease_primitives::LeaseId;
+use crate::{job_form::JobForm, refusal::Refusal, share_intake::PreparedShare};
 use hashlease_share::{EvidenceReason, HeaderShare, SubmittedHeader};
 use hashlease_stratum::Submit;
 use hashlease_stratum::server::SessionRefusal;
@@ -19,30 +14,17 @@ impl MinerSession {
         if !self.subscribed {
             return Err(SessionRefusal::NotSubscribed.into());
         }
-        let (true, Some(number)) = (self.knows(&submit.worker), &self.number) else {
-            return Err(SessionRefusal::Unauthorized.into());
-        };
+        let worker = self.worker_of(&submit.worker).ok_or(SessionRefusal::Unauthorized)?.to_owned();
         let unknown =
             || Refusal::from(EvidenceReason::UnknownJob { job: submit.job_id.chars().take(64).collect() });
-        let (lease_id, sequence) = parse_job_id(&submit.job_id).ok_or_else(unknown)?;
-        let (lease, _) = self.lease.as_ref().ok_or_else(unknown)?;
-        let (expected, actual) = (lease.id(), LeaseId(lease_id));
-        if actual != expected {
-            let known = self.choice.leases.borrow().contains_key(&actual);
-            return Err(if known {
-                EvidenceReason::OtherLease { expected, actual }.into()
-            } else {
-                unknown()
-            });
-        }
-        // ids carry 32 bits of the sequence: enough for the jobs that are kept
-        let job = lease.job(u64::from(sequence)).ok_or_else(unknown)?;
+        let told = self.told.get(&submit.job_id).ok_or_else(unknown)?;
+        let (lease, job) = (&told.lease, &told.job);
         let JobForm::Header(form) = &job.form;
-        let tail = form.layout.complete(&self.layout, number.get(), &submit.extranonce2)?;
-        if job.is_stale() {
-            return Err(Refusal::JobSuperseded { job: job_id(lease_id, job.sequence()) });
+        let tail = form.layout.complete(told.sizes, told.number.get(), &submit.extranonce2)?;
+        if lease.is_stale(job) {
+            return Err(Refusal::JobSuperseded { sequence: job.sequence() });
         }
-        let mask = form.job.version_mask;
+        let mask = job.form.free_version_bits();
         let mask = self.rolling.map_or(mask, |rolling| rolling.mask & mask);
         // a miner that never asked to roll may send zeros
         let bits = submit.version_bits.filter(|bits| self.rolling.is_some() || *bits != 0);
@@ -51,7 +33,16 @@ impl MinerSession {
             mask,
             SubmittedHeader { tail: &tail, ntime: submit.ntime, nonce: submit.nonce, version_bits: bits },
         )?;
-        let worker = submit.worker.clone();
-        Ok(PreparedShare { lease: Arc::clone(lease), job, worker, share: share.into() })
+        let (lease, job) = (Arc::clone(lease), Arc::clone(job));
+        Ok(PreparedShare { lease, job, told: told.target, worker, share: share.into() })
+    }
+
+    /// The authorised worker that a share counts under. Pay does not depend on the name, so on a
+    /// connection with a single worker it is that one's, whatever the share says: some firmware
+    /// authorises one name and submits another.
+    fn worker_of(&self, name: &str) -> Option<&str> {
+        let known = self.workers.iter().find(|known| known.eq_ignore_ascii_case(name));
+        let known = known.or_else(|| self.workers.first().filter(|_| self.workers.len() == 1));
+        known.map(String::as_str)
     }
 }

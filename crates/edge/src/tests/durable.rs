@@ -37,10 +37,10 @@ async fn a_job_is_in_the_journal_before_a_miner_has_it() {
     let world = World::with_job(dir.path()).await;
     let (_miner, job) = world.working().await;
     let jobs = world.journal().into_iter().filter_map(|record| match record {
-        Record::Job { signed, .. } => Some(crate::share_intake::job_id(1, signed.job.sequence())),
+        Record::Job { signed, .. } => Some((1, signed.job.sequence())),
         _ => None,
     });
-    assert!(jobs.collect::<Vec<_>>().contains(&job.id));
+    assert!(jobs.collect::<Vec<_>>().contains(&job.of()));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn forwarding_for(terms: Terms, pool: Target) -> Forwarding {
     let world = World::start(dir.path(), [terms]).await;
     let gateway = Gateway::start().await;
     world.served(1).set_link(Some(gateway.handle.clone()));
-    world.offer_as(job(&world.terms(1), 0x1a), Some(pool), true).await;
+    world.offer_for(job(&world.terms(1), 0x1a), Some(pool)).await;
     let (miner, job) = world.working().await;
     Forwarding { world, gateway, miner, job, _dir: dir }
 }
@@ -79,7 +79,8 @@ async fn every_share_that_counts_is_forwarded_once() {
 #[tokio::test]
 async fn a_share_only_good_for_the_pool_is_answered_true_forwarded_and_not_counted() {
     let pool = target(3);
-    let mut all = forwarding(pool).await;
+    // slow enough for messages at the pool's target
+    let mut all = forwarding_for(Terms { rate: HashRate::new(10), ..terms(1) }, pool).await;
     assert!(all.miner.target >= pool, "the miner gets the easier target");
     let pool_only = |job: &Mined| job.mine_where(|hash| pool.is_met_by(hash) && !target(6).is_met_by(hash));
     let share = pool_only(&all.job);
@@ -197,7 +198,7 @@ async fn a_full_epoch_counts_no_more_but_the_pool_gets_its_shares() {
     assert_eq!(small.most_shares(), 16);
     let mut all = forwarding_for(small, pool).await;
     for _ in 0..16 {
-        let share = all.job.mine();
+        let share = all.job.mine_where(|hash| target(6).is_met_by(hash));
         assert_eq!(all.miner.submit(&share).await["result"], true);
     }
     let settles_only = all.job.mine_where(|hash| target(6).is_met_by(hash) && !pool.is_met_by(hash));

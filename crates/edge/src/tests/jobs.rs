@@ -4,10 +4,13 @@ use super::{
     miner::Miner,
     world::{World, job, target, terms},
 };
-use crate::mined_lease::MineableJob;
 use alloy_primitives::B256;
-use hashlease_primitives::{Difficulty, DifficultyBase, UnixSeconds};
-use hashlease_primitives::{HeaderJob, Target};
+use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, HeaderJob, Target, Terms, UnixSeconds};
+
+/// A lease so slow that its miners get the pool's targets as they are.
+fn slow() -> Terms {
+    Terms { rate: HashRate::new(10), ..terms(1) }
+}
 
 /// A target as the miner reads it from a decimal difficulty.
 fn told(target: Target) -> Target {
@@ -25,8 +28,8 @@ async fn difficulty_comes_before_the_job_and_is_the_easier_of_the_two_targets() 
     ];
     for (pool, expected) in cases {
         let dir = tempfile::tempdir().unwrap();
-        let world = World::start(dir.path(), [terms(1)]).await;
-        world.offer_as(job(&world.terms(1), 1), pool, true).await;
+        let world = World::start(dir.path(), [slow()]).await;
+        world.offer_for(job(&world.terms(1), 1), pool).await;
         let (miner, _) = world.working().await;
         assert_eq!(miner.heard, ["mining.set_difficulty", "mining.notify"]);
         assert!(miner.target >= expected, "never harder than what counts: {pool:?}");
@@ -37,13 +40,14 @@ async fn difficulty_comes_before_the_job_and_is_the_easier_of_the_two_targets() 
 #[tokio::test]
 async fn difficulty_is_sent_again_only_when_it_changes() {
     let dir = tempfile::tempdir().unwrap();
-    let world = World::with_job(dir.path()).await;
-    let (mut miner, first) = world.working().await;
+    let world = World::start(dir.path(), [slow()]).await;
     let terms = world.terms(1);
-    world.offer_as(job(&terms, 2), Some(target(9)), false).await;
+    world.offer(job(&terms, 1)).await;
+    let (mut miner, first) = world.working().await;
+    world.offer_for(job(&terms, 2), Some(target(9))).await;
     let second = miner.job_of(1, 2).await;
     assert_eq!(miner.heard, ["mining.set_difficulty", "mining.notify", "mining.notify"]);
-    world.offer_as(job(&terms, 3), Some(target(2)), false).await;
+    world.offer_for(job(&terms, 3), Some(target(2))).await;
     let third = miner.job_of(1, 3).await;
     assert_eq!(miner.heard[3..], ["mining.set_difficulty", "mining.notify"]);
     assert_eq!(miner.target, told(target(2)));
@@ -81,16 +85,17 @@ async fn a_clean_job_that_was_overtaken_makes_the_next_one_clean() {
     let world = World::with_job(dir.path()).await;
     let (mut miner, _) = world.working().await;
     let terms = world.terms(1);
-    let new_block = HeaderJob { prev_hash: B256::repeat_byte(9), ..job(&terms, 2) };
-    let clean: MineableJob = world.live(new_block.clone(), None, true).await;
-    let fresher = world.live(HeaderJob { sequence: 3, ..new_block.clone() }, None, false).await;
+    let on_new_block = |sequence| HeaderJob { prev_hash: B256::repeat_byte(9), ..job(&terms, sequence) };
+    let new_block = on_new_block(2);
+    let clean = world.live(new_block, None).await;
+    let fresher = world.live(on_new_block(3), None).await;
     // no task runs between the two calls, so the session sees only the second job
     world.served(1).add_job(clean);
     world.served(1).add_job(fresher);
     let told = miner.job().await;
-    assert_eq!(told.id, crate::share_intake::job_id(1, 3));
+    assert_eq!(told.of(), (1, 3));
     assert!(told.clean, "otherwise the miner would continue on the old block");
-    world.offer(HeaderJob { sequence: 4, ..new_block }).await;
+    world.offer(on_new_block(4)).await;
     assert!(!miner.job_of(1, 4).await.clean);
     world.counts(&mut miner, &told).await;
 }
@@ -104,7 +109,7 @@ async fn a_job_that_is_older_than_the_newest_is_not_handed_out() {
     let (mut miner, newest) = world.working().await;
     world.offer(job(&terms, 4)).await;
     world.offer(job(&terms, 6)).await;
-    assert_eq!(miner.job().await.id, crate::share_intake::job_id(1, 6));
+    assert_eq!(miner.job().await.of(), (1, 6));
     world.counts(&mut miner, &newest).await;
 }
 
@@ -117,7 +122,7 @@ async fn a_job_whose_window_is_over_is_not_handed_out() {
     world.offer(HeaderJob { not_before: now - 50, not_after: now - 1, ..job(&terms, 1) }).await;
     let mut miner = world.miner("1.rig").await;
     world.offer(job(&terms, 2)).await;
-    assert_eq!(miner.job().await.id, crate::share_intake::job_id(1, 2), "no job before it");
+    assert_eq!(miner.job().await.of(), (1, 2), "no job before it");
 }
 
 #[tokio::test]

@@ -109,6 +109,13 @@ impl Mined {
         }
     }
 
+    /// Lease and sequence of the job, from the mark at the end of its coinbase.
+    pub(super) fn of(&self) -> (u64, u64) {
+        let mark = &self.coinb2[self.coinb2.len() - 16..];
+        let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
+        (number(&mark[..8]), number(&mark[8..]))
+    }
+
     fn header(&self) -> [u8; 80] {
         let coinbase = [&self.coinb1[..], &self.extranonce1, &self.extranonce2, &self.coinb2].concat();
         let root =
@@ -296,13 +303,22 @@ impl Miner {
 
     /// The next job of a lease's sequence.
     pub(super) async fn job_of(&mut self, lease: u64, sequence: u64) -> Mined {
-        let id = crate::share_intake::job_id(lease, sequence);
         loop {
             let job = self.job().await;
-            if job.id == id {
+            if job.of() == (lease, sequence) {
                 return job;
             }
         }
+    }
+
+    /// A job among the messages that came with the last answers.
+    pub(super) fn waiting_job(&mut self) -> Option<Mined> {
+        while let Some(message) = self.waiting.pop_front() {
+            if let Some(job) = self.notice(&message) {
+                return Some(job);
+            }
+        }
+        None
     }
 
     fn notice(&mut self, message: &Value) -> Option<Mined> {

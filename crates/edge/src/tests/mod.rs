@@ -15,6 +15,7 @@ mod miner;
 mod recordings;
 mod refusals;
 mod rude;
+mod targets;
 mod twice;
 mod version_rolling;
 mod world;

@@ -6,8 +6,9 @@ use super::{
     miner::{Miner, refusal},
     world::{World, job, terms, until},
 };
-use crate::{share_intake::CLOCK_TOLERANCE, stale_jobs::STALE_GRACE};
-use hashlease_primitives::{EpochId, LeaseId, Target, Terms};
+use crate::{open_jobs::STALE_GRACE, share_intake::CLOCK_TOLERANCE};
+use alloy_primitives::B256;
+use hashlease_primitives::{EpochId, HeaderJob, LeaseId, Target, Terms};
 use std::time::Instant;
 
 #[tokio::test]
@@ -26,16 +27,17 @@ async fn a_job_that_nobody_handed_out_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_job_of_another_lease_is_not_mined_for_this_one() {
+async fn a_job_of_another_session_is_unknown_here() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1), terms(2)]).await;
     world.offer(job(&world.terms(1), 1)).await;
     world.offer(job(&world.terms(2), 1)).await;
     let (mut miner, job) = world.working().await;
-    let other = world.miner("2.rig").await.job().await;
-    let mut share = job.mine();
-    share.job = other.id;
-    world.refuses(&mut miner, &job, &share, 20, "other-lease").await;
+    for worker in ["1.other", "2.rig"] {
+        let mut share = job.mine();
+        share.job = world.miner(worker).await.job().await.id;
+        world.refuses(&mut miner, &job, &share, 21, "unknown-job").await;
+    }
     assert_eq!(world.counted(2), 0);
 }
 
@@ -155,7 +157,7 @@ async fn a_job_is_superseded_once_the_grace_after_a_clean_one_is_over() {
     let world = World::with_job(dir.path()).await;
     let (mut miner, old) = world.working().await;
     let begun = Instant::now();
-    world.offer_as(job(&world.terms(1), 2), None, true).await;
+    world.offer(HeaderJob { prev_hash: B256::repeat_byte(9), ..job(&world.terms(1), 2) }).await;
     let new = miner.job_of(1, 2).await;
     assert!(new.clean);
     loop {
@@ -225,12 +227,11 @@ async fn a_worker_that_did_not_authorise_here_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::with_job(dir.path()).await;
     let (mut miner, job) = world.working().await;
-    let mut foreign = job.mine();
-    foreign.worker = "1.somebody".into();
-    world.refuses(&mut miner, &job, &foreign, 24, "unauthorized").await;
-    // once that worker is authorised, both count, whatever case the firmware gives the name
     assert_eq!(miner.authorise("1.somebody").await["result"], true);
-    assert_eq!(miner.submit(&foreign).await["result"], true);
+    let mut foreign = job.mine();
+    foreign.worker = "1.anybody".into();
+    world.refuses(&mut miner, &job, &foreign, 24, "unauthorized").await;
+    // whatever case the firmware gives the name
     let mut shouted = job.mine();
     shouted.worker = "1.RIG".into();
     assert_eq!(miner.submit(&shouted).await["result"], true);

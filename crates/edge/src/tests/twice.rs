@@ -1,11 +1,10 @@
 //! One header counts once, whichever session, job or lease it comes through.
 
 use super::{
-    miner::{Found, Mined, refusal},
+    miner::{Found, Mined, Miner, refusal},
     world::{World, job, terms, with_tail},
 };
-use crate::job_form::JobForm;
-use crate::share_intake::{PreparedShare, count_share, job_id};
+use crate::share_intake::{PreparedShare, count_share};
 use alloy_primitives::Bytes;
 use hashlease_primitives::HeaderJob;
 use hashlease_share::{HeaderShare, SubmittedHeader};
@@ -72,10 +71,15 @@ async fn two_copies_in_one_packet_count_once() {
 #[tokio::test]
 async fn other_spellings_of_the_same_fields_are_duplicates() {
     let dir = tempfile::tempdir().unwrap();
-    // the sequence gives the job's id letters, whose case can change
-    let world = World::start(dir.path(), [terms(1)]).await;
-    world.offer(job(&world.terms(1), 0xab)).await;
-    let (mut miner, mut job) = world.working().await;
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, mut mined) = world.working().await;
+    // ids count up: the tenth has a letter, whose case can change
+    for sequence in 2..=10 {
+        world.offer(job(&world.terms(1), sequence)).await;
+        mined = miner.job_of(1, sequence).await;
+    }
+    assert!(mined.id.ends_with('a'), "{}", mined.id);
+    let mut job = mined;
     job.extranonce2 = vec![0xab, 0xcd, 0xef, 0xab];
     job.bits = Some(0x00ab_c000);
     let share = job.mine();
@@ -114,23 +118,25 @@ async fn the_same_header_under_another_job_and_session_is_a_duplicate() {
     let plain = job(&world.terms(1), 1);
     let (mut first, at_first) = world.working().await;
     let mut second = world.miner("1.second").await;
-    let (one, other) = overlapping(&plain, &second.job().await);
+    let at_second = second.job().await;
+    let (one, other) = overlapping(&plain, &at_second);
     world.offer(HeaderJob { sequence: 2, ..one }).await;
+    let to_first = first.job().await;
     world.offer(HeaderJob { sequence: 3, ..other }).await;
-    let to_second = second.job_of(1, 3).await;
-    // the first session may have got only the newer job, but can mine both
-    let to_first =
-        Mined { id: job_id(1, 2), coinb1: coinb1_of(&world, 2, &at_first, &plain), ..at_first.clone() };
+    let to_second = longer_suffix(&mut second, &at_second).await;
     let (share, again) = same_header(&to_first, &to_second, &own(&at_first, &plain));
     assert_eq!(first.submit(&share).await["result"], true);
     world.refuses(&mut second, &to_second, &again, 22, "duplicate").await;
 }
 
-/// The session's `coinb1` for a job of the same length.
-fn coinb1_of(world: &World, sequence: u64, told: &Mined, of: &HeaderJob) -> Vec<u8> {
-    let job = world.served(1).job(sequence).unwrap();
-    let JobForm::Header(form) = &job.form;
-    [form.job.coinbase_prefix.as_ref(), &told.coinb1[of.coinbase_prefix.len()..]].concat()
+/// The next job whose coinbase suffix is longer than that of an earlier one.
+async fn longer_suffix(miner: &mut Miner, before: &Mined) -> Mined {
+    loop {
+        let told = miner.job().await;
+        if told.coinb2.len() > before.coinb2.len() {
+            return told;
+        }
+    }
 }
 
 #[tokio::test]
@@ -141,10 +147,11 @@ async fn the_same_header_for_another_lease_was_seen_there() {
     world.offer(plain.clone()).await;
     let mut second = world.miner("2.rig").await;
     // a job signer that puts the same coinbase into two leases
-    let (one, other) = overlapping(&plain, &second.job().await);
+    let at_second = second.job().await;
+    let (one, other) = overlapping(&plain, &at_second);
     world.offer(HeaderJob { lease: world.terms(1).id, sequence: 2, ..one.clone() }).await;
     world.offer(HeaderJob { sequence: 3, ..other }).await;
-    let to_second = second.job_of(2, 3).await;
+    let to_second = longer_suffix(&mut second, &at_second).await;
     let (mut first, to_first) = world.working().await;
     let own = own(&to_first, &one);
     let (share, again) = same_header(&to_first, &to_second, &own);
@@ -180,6 +187,7 @@ async fn a_restart_does_not_forget_what_was_counted() {
     let lease = world.served(1);
     let again = PreparedShare {
         job: lease.job(1).unwrap(),
+        told: lease.terms().weight.target(),
         worker: share.worker.clone(),
         share: HeaderShare::submitted(
             &handed_out,

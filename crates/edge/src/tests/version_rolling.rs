@@ -46,10 +46,11 @@ async fn the_granted_mask_is_what_both_sides_have() {
 async fn a_new_mask_is_sent_before_its_job() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
-    world.offer(HeaderJob { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
     let mut miner = Miner::connect(world.address).await;
+    // no job is known yet
     let result = configure(&mut miner, rolling("1fffe000")).await;
     assert_eq!(result["version-rolling.mask"], "1fffe000");
+    world.offer(HeaderJob { version_mask: 0x00ff_e000, ..job(&world.terms(1), 1) }).await;
     miner.subscribe().await;
     assert_eq!(miner.authorise("1.rig").await["result"], true);
     let told = miner.message().await.unwrap();
@@ -57,14 +58,14 @@ async fn a_new_mask_is_sent_before_its_job() {
     let first = miner.job().await;
     world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x00ff_e000)).await;
     // the node sends it again when the pool changes it
-    world.offer(HeaderJob { version_mask: 0x0000_6000, ..job(&world.terms(1), 2) }).await;
+    world.offer(HeaderJob { version_mask: 0x0001_e000, ..job(&world.terms(1), 2) }).await;
     let told = miner.message().await.unwrap();
-    assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["00006000"])));
+    assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["0001e000"])));
     let second = miner.job().await;
-    let outside = with_bits(&second, 0x0000_6000, 0x0000_8000).mine();
+    let outside = with_bits(&second, 0x0001_e000, 0x0010_0000).mine();
     world.refuses(&mut miner, &second, &outside, 20, "version-outside-mask").await;
     // a job keeps its own mask
-    world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x0000_8000)).await;
+    world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x0010_0000)).await;
 }
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn bits_outside_the_mask_are_refused() {
 }
 
 #[tokio::test]
-async fn bits_replace_those_of_the_job_and_only_within_what_was_granted() {
+async fn bits_that_the_job_sets_itself_are_granted_to_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::start(dir.path(), [terms(1)]).await;
     // the version of the pool's job sets some bits of the mask
@@ -92,14 +93,21 @@ async fn bits_replace_those_of_the_job_and_only_within_what_was_granted() {
     let mut share = job.mine();
     share.bits = Some("00000000".into());
     assert_eq!(miner.submit(&share).await["result"], true);
-    configure(&mut miner, rolling("1fffe000")).await;
-    for bits in [0, 0x0000_2000, 0x1fff_e000] {
-        world.counts(&mut miner, &with_bits(&job, 0x1fff_e000, bits)).await;
+    let granted = 0x1fff_e000 & !0x3001_4000;
+    let result = configure(&mut miner, rolling("1fffe000")).await;
+    assert_eq!(result["version-rolling.mask"], format!("{granted:08x}"));
+    // in these bits, replacing, setting and flipping are the same
+    for bits in [0, 0x0000_2000, granted] {
+        assert_eq!((job.version & !granted) | bits, job.version ^ bits);
+        assert_eq!(job.version | bits, job.version ^ bits);
+        world.counts(&mut miner, &with_bits(&job, granted, bits)).await;
     }
+    let outside = with_bits(&job, 0x1fff_e000, 0x0000_4000).mine();
+    world.refuses(&mut miner, &job, &outside, 20, "version-outside-mask").await;
     // a miner that requested fewer bits keeps the job's other bits
     configure(&mut miner, rolling("00006000")).await;
-    for bits in [0, 0x0000_2000, 0x0000_6000] {
-        world.counts(&mut miner, &with_bits(&job, 0x0000_6000, bits)).await;
+    for bits in [0, 0x0000_2000] {
+        world.counts(&mut miner, &with_bits(&job, 0x0000_2000, bits)).await;
     }
 }
 
@@ -152,4 +160,40 @@ async fn an_unreadable_configure_is_malformed() {
         assert_eq!(super::miner::refusal(&answer), (20, "malformed".to_owned()));
     }
     world.counts(&mut miner, &job).await;
+}
+
+#[tokio::test]
+async fn the_mask_is_told_once_between_the_answer_to_authorise_and_the_first_job() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let mut miner = Miner::connect(world.address).await;
+    let result = configure(&mut miner, rolling("1fffe000")).await;
+    assert_eq!(result["version-rolling.mask"], "1fffe000");
+    miner.subscribe().await;
+    assert_eq!(miner.authorise("1.rig").await["result"], true);
+    miner.job().await;
+    let expected = ["mining.set_version_mask", "mining.set_difficulty", "mining.notify"];
+    assert_eq!(miner.heard, expected);
+    world.offer(job(&world.terms(1), 2)).await;
+    miner.job_of(1, 2).await;
+    assert_eq!(miner.heard[3..], ["mining.notify"]);
+}
+
+#[tokio::test]
+async fn no_more_is_promised_than_every_lease_grants_and_no_less_than_the_miner_needs() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1), terms(2)]).await;
+    world.offer(HeaderJob { version_mask: 0x1fff_e000, ..job(&world.terms(1), 1) }).await;
+    world.offer(HeaderJob { version_mask: 0x0001_e000, ..job(&world.terms(2), 1) }).await;
+    let mut miner = Miner::connect(world.address).await;
+    let result = configure(&mut miner, rolling("1fffe000")).await;
+    assert_eq!(result["version-rolling.mask"], "0001e000");
+    let asked = json!([["version-rolling"], {"version-rolling.mask": "1fffe000", "version-rolling.min-bit-count": 5}]);
+    let result = configure(&mut miner, asked).await;
+    assert_eq!(result, json!({"version-rolling": false}));
+    miner.subscribe().await;
+    assert_eq!(miner.authorise("2.rig").await["result"], true);
+    let told = miner.job().await;
+    assert_eq!(miner.heard, ["mining.set_difficulty", "mining.notify"], "it does not roll");
+    world.counts_for(2, &mut miner, &told).await;
 }

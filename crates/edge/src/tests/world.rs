@@ -5,9 +5,12 @@ use super::miner::{Found, Mined, Miner};
 use crate::{
     accept_miners::accept_miners,
     edge::{LeaseState, states_of},
-    job_form::JobForm,
-    lease_choice::LeaseChoice,
-    mined_lease::{MineableJob, MinedLease, MinedLeases},
+    job_intake::{JobSource, take_job},
+    lease_choice::{LeaseChoice, Shared},
+    mineable_job::MineableJob,
+    mined_lease::{MinedLease, MinedLeases},
+    peers::Peers,
+    refusal_log::RefusalLog,
     session_numbers::SessionNumbers,
 };
 use alloy_primitives::{B256, Bytes};
@@ -17,7 +20,9 @@ use hashlease_fixtures::{header_job, weight};
 use hashlease_journal::Record;
 use hashlease_ledger::Book;
 use hashlease_net::{HttpAnswer, HttpClient, HttpLimits, Tcp};
-use hashlease_primitives::{HashRate, HeaderJob, LeaseId, SystemClock, Target, Terms};
+use hashlease_primitives::{
+    Algorithm, HashRate, HeaderJob, LeaseId, SharedClock, SignedJob, SystemClock, Target, Terms,
+};
 use hashlease_share::VerifiedJob;
 use std::{
     net::SocketAddr,
@@ -44,14 +49,20 @@ pub(super) fn terms(id: u64) -> Terms {
 }
 
 /// A job with a free extranonce of 8 bytes and a window that ends later than the clock allows. It
-/// begins with the lease at the earliest.
+/// begins with the lease at the earliest. Its coinbase ends with lease and sequence: see
+/// [`Mined::of`].
 pub(super) fn job(terms: &Terms, sequence: u64) -> HeaderJob {
-    let now = now().get();
+    job_at(terms, sequence, now().get())
+}
+
+/// The same job with its window around `now`.
+pub(super) fn job_at(terms: &Terms, sequence: u64, now: u64) -> HeaderJob {
+    let mark = [terms.id.0.to_be_bytes(), sequence.to_be_bytes()].concat();
     HeaderJob {
         prev_hash: B256::repeat_byte(0x5a),
         coinbase_prefix: Bytes::from([vec![1, 0, 0, 0, 1], vec![0xaa; 40]].concat()),
         tail_length: 8,
-        coinbase_suffix: Bytes::from(vec![0xbb; 70]),
+        coinbase_suffix: Bytes::from([vec![0xbb; 54], mark].concat()),
         branch: vec![B256::repeat_byte(7), B256::repeat_byte(8)],
         ..header_job(terms, sequence, terms.start.get().max(now - 60)..=now + 420)
     }
@@ -69,20 +80,29 @@ pub(super) fn target(log2: u8) -> Target {
 
 pub(super) struct World {
     pub(super) book: Book,
+    /// Where miners for SHA-256d connect.
     pub(super) address: SocketAddr,
+    /// Where miners for scrypt connect.
+    pub(super) scrypt: SocketAddr,
     dir: PathBuf,
     leases: watch::Sender<Arc<MinedLeases>>,
-    accepting: JoinHandle<()>,
+    accepting: Vec<JoinHandle<()>>,
+    clock: SharedClock,
 }
 
 impl World {
     pub(super) async fn start(dir: &Path, terms: impl IntoIterator<Item = Terms>) -> Self {
+        Self::at(dir, terms, SystemClock::shared()).await
+    }
+
+    /// A world with a clock of its own.
+    pub(super) async fn at(dir: &Path, terms: impl IntoIterator<Item = Terms>, clock: SharedClock) -> Self {
         let journal = dir.join("journal");
-        let mut opened = Book::open(&journal, SystemClock::shared());
+        let mut opened = Book::open(&journal, Arc::clone(&clock));
         // the last writes of an earlier world may still be under way
         until("the journal can be opened", || {
             if opened.is_err() {
-                opened = Book::open(&journal, SystemClock::shared());
+                opened = Book::open(&journal, Arc::clone(&clock));
             }
             opened.is_ok()
         })
@@ -91,17 +111,28 @@ impl World {
         let mut served = MinedLeases::new();
         for terms in terms {
             book.lease(&terms).await.unwrap();
-            served.insert(terms.id, Arc::new(MinedLease::new(lease(terms), SystemClock::shared())));
+            served.insert(terms.id, Arc::new(MinedLease::new(lease(terms), Arc::clone(&clock))));
         }
         let leases = watch::Sender::new(Arc::new(served));
-        let numbers = SessionNumbers::open(dir.join("sessions")).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let checker = Arc::new(hashlease_check::ShareChecker::new(1));
-        let choice =
-            LeaseChoice::new(book.clone(), leases.subscribe(), numbers, checker, SystemClock::shared());
-        let accepting = tokio::spawn(accept_miners(Box::new(listener), choice));
-        Self { book, address, dir: dir.to_owned(), leases, accepting }
+        let shared = Shared {
+            book: book.clone(),
+            leases: leases.subscribe(),
+            numbers: SessionNumbers::open(dir.join("sessions")).unwrap(),
+            checker: Arc::new(hashlease_check::ShareChecker::new(1)),
+            clock: Arc::clone(&clock),
+            peers: Peers::default(),
+            refusals: RefusalLog::default(),
+        };
+        let mut addresses = Vec::new();
+        let mut accepting = Vec::new();
+        for algorithm in [Algorithm::Sha256d, Algorithm::Scrypt] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            addresses.push(listener.local_addr().unwrap());
+            let choice = LeaseChoice::new(shared.clone(), algorithm);
+            accepting.push(tokio::spawn(accept_miners(Box::new(listener), choice)));
+        }
+        let (address, scrypt) = (addresses[0], addresses[1]);
+        Self { book, address, scrypt, dir: dir.to_owned(), leases, accepting, clock }
     }
 
     /// One lease, number 1, with one job.
@@ -112,8 +143,10 @@ impl World {
     }
 
     pub(super) async fn stop(self) {
-        self.accepting.abort();
-        let _ = self.accepting.await;
+        for accepting in self.accepting {
+            accepting.abort();
+            let _ = accepting.await;
+        }
     }
 
     pub(super) fn served(&self, lease: u64) -> Arc<MinedLease> {
@@ -129,7 +162,7 @@ impl World {
         self.book.lease(&terms).await.unwrap();
         self.leases.send_modify(|leases| {
             let mut more = MinedLeases::clone(leases);
-            more.insert(terms.id, Arc::new(MinedLease::new(lease(terms), SystemClock::shared())));
+            more.insert(terms.id, Arc::new(MinedLease::new(lease(terms), Arc::clone(&self.clock))));
             *leases = Arc::new(more);
         });
     }
@@ -137,26 +170,32 @@ impl World {
     /// Ends a lease now, as a cancellation would.
     pub(super) fn end(&self, id: u64) {
         let terms = self.terms(id);
-        self.served(id).refresh(lease(Terms { end: now(), ..terms }));
+        self.served(id).refresh(lease(Terms { end: self.clock.seconds(), ..terms }));
     }
 
-    /// Offers a job on the same block as before, without a pool's target.
+    /// Hands a job out, as if it had come from a member.
     pub(super) async fn offer(&self, job: HeaderJob) {
-        self.offer_as(job, None, false).await;
+        self.offer_for(job, None).await;
     }
 
-    pub(super) async fn offer_as(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) {
-        let live = self.live(job, pool_target, clean).await;
+    /// Hands a job out whose shares the pool judges by a target.
+    pub(super) async fn offer_for(&self, job: HeaderJob, pool_target: Option<Target>) {
+        let live = self.live(job, pool_target).await;
         self.served(live.verified.job().lease().0).add_job(live);
     }
 
     /// Journals a job, but does not hand it out yet.
-    pub(super) async fn live(&self, job: HeaderJob, pool_target: Option<Target>, clean: bool) -> MineableJob {
+    pub(super) async fn live(&self, job: HeaderJob, pool_target: Option<Target>) -> MineableJob {
         let terms = self.terms(job.lease.0);
         let verified = VerifiedJob::verify(&terms, sign(&terms, job)).unwrap();
         self.book.job(verified.signed()).await.unwrap();
-        let form = JobForm::of(verified.job()).unwrap();
-        MineableJob::new(verified, form, pool_target, clean)
+        MineableJob::of(verified, pool_target).unwrap()
+    }
+
+    /// Receives a job of lease 1 from its gateway, each as the first one of a minute.
+    pub(super) async fn receive(&self, signed: SignedJob) {
+        let source = JobSource::gateway(&self.terms(1));
+        take_job(&self.served(1), &self.book, signed, None, &source).await;
     }
 
     /// Shares counted so far.
@@ -194,10 +233,15 @@ impl World {
 
     /// Checks that a fresh share of this job is answered `true` and counted for lease 1.
     pub(super) async fn counts(&self, miner: &mut Miner, job: &Mined) {
-        let before = self.counted(1);
+        self.counts_for(1, miner, job).await;
+    }
+
+    /// The same for another lease.
+    pub(super) async fn counts_for(&self, lease: u64, miner: &mut Miner, job: &Mined) {
+        let before = self.counted(lease);
         let answer = miner.submit(&job.mine()).await;
         assert_eq!(answer["result"], true, "{answer}");
-        assert_eq!(self.counted(1), before + 1);
+        assert_eq!(self.counted(lease), before + 1);
     }
 
     /// Serves the API until the test ends; returns its address and the directory of its evidence
@@ -207,12 +251,17 @@ impl World {
         let files = EvidenceFiles::open(self.book.clone(), dir.clone(), readers).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let states = states_of(self.leases.subscribe());
-        let status = |LeaseState { terms, gateway, has_job }| LeaseStatus {
-            terms,
+        let states = states_of(self.leases.subscribe(), self.book.clone());
+        let status = |state: LeaseState| LeaseStatus {
+            terms: state.terms,
             signer_dictated: None,
-            gateway,
-            has_job,
+            gateway: state.gateway,
+            no_job: state.no_job,
+            miners: state.miners,
+            refused: state.refused,
+            forwarded_only: state.forwarded_only,
+            own_target: state.own_target,
+            unpaid: state.unpaid,
         };
         let leases = move || states().into_iter().map(status).collect();
         let api = NodeApi { book: self.book.clone(), files, leases: Arc::new(leases) };
