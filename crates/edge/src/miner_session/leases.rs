@@ -48,9 +48,9 @@ impl MinerSession {
         });
         let seat = lease.counts.seat();
         self.lease = Some((lease, jobs, seat));
-        self.without_job_since = None;
-        // work for another lease is worth nothing here
+        // work for an earlier lease is no use to this one, on the same block too
         self.told_block = None;
+        self.without_job_since = None;
         match job {
             Some(job) => self.hand_out(&job),
             None => Reply::nothing(),

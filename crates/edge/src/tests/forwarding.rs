@@ -80,7 +80,8 @@ async fn every_share_that_counts_is_forwarded_once() {
 #[tokio::test]
 async fn a_share_only_good_for_the_pool_is_answered_true_forwarded_and_not_counted() {
     let pool = target(3);
-    let mut all = forwarding(pool).await;
+    // slow enough for messages at the pool's target
+    let mut all = forwarding_for(Terms { rate: HashRate::new(10), ..terms(1) }, pool).await;
     assert!(all.miner.target >= pool, "the miner gets the easier target");
     let pool_only = |job: &Mined| job.mine_where(|hash| pool.is_met_by(hash) && !target(6).is_met_by(hash));
     let share = pool_only(&all.job);

@@ -5,8 +5,12 @@ use super::{
     world::{World, job, target, terms},
 };
 use alloy_primitives::B256;
-use hashlease_primitives::{Difficulty, DifficultyBase, UnixSeconds};
-use hashlease_primitives::{HashRate, HeaderJob, Target, Terms};
+use hashlease_primitives::{Difficulty, DifficultyBase, HashRate, HeaderJob, Target, Terms, UnixSeconds};
+
+/// A lease so slow that its miners get the pool's targets as they are.
+fn slow() -> Terms {
+    Terms { rate: HashRate::new(10), ..terms(1) }
+}
 
 /// A target as the miner reads it from a decimal difficulty.
 fn told(target: Target) -> Target {
@@ -24,8 +28,7 @@ async fn difficulty_comes_before_the_job_and_is_the_easier_of_the_two_targets() 
     ];
     for (pool, expected) in cases {
         let dir = tempfile::tempdir().unwrap();
-        // so few hashes that the easiest of these targets brings no flood
-        let world = World::start(dir.path(), [Terms { rate: HashRate::new(40), ..terms(1) }]).await;
+        let world = World::start(dir.path(), [slow()]).await;
         world.offer_for(job(&world.terms(1), 1), pool).await;
         let (miner, _) = world.working().await;
         assert_eq!(miner.heard, ["mining.set_difficulty", "mining.notify"]);
@@ -37,10 +40,10 @@ async fn difficulty_comes_before_the_job_and_is_the_easier_of_the_two_targets() 
 #[tokio::test]
 async fn difficulty_is_sent_again_only_when_it_changes() {
     let dir = tempfile::tempdir().unwrap();
-    let world = World::start(dir.path(), [Terms { rate: HashRate::new(40), ..terms(1) }]).await;
-    world.offer(job(&world.terms(1), 1)).await;
-    let (mut miner, first) = world.working().await;
+    let world = World::start(dir.path(), [slow()]).await;
     let terms = world.terms(1);
+    world.offer(job(&terms, 1)).await;
+    let (mut miner, first) = world.working().await;
     world.offer_for(job(&terms, 2), Some(target(9))).await;
     let second = miner.job_of(1, 2).await;
     assert_eq!(miner.heard, ["mining.set_difficulty", "mining.notify", "mining.notify"]);

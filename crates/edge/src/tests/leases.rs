@@ -2,7 +2,7 @@
 
 use super::world::now as unix_seconds;
 use super::{
-    miner::{Miner, refusal},
+    miner::{Mined, Miner, refusal},
     world::{World, job, terms, until, with_tail},
 };
 use hashlease_primitives::{Algorithm, HashRate, Terms};
@@ -48,29 +48,6 @@ async fn a_lease_without_a_job_is_not_chosen_while_another_has_one() {
     world.offer(job(&world.terms(2), 1)).await;
     let mut miner = world.miner("rig").await;
     assert_eq!(miner.job().await.of(), (2, 1));
-}
-
-#[tokio::test]
-async fn each_algorithm_has_an_address_of_its_own() {
-    let dir = tempfile::tempdir().unwrap();
-    let scrypt = Terms { algorithm: Algorithm::Scrypt, rate: HashRate::new(1_000), ..terms(2) };
-    let world = World::start(dir.path(), [terms(1), scrypt]).await;
-    for lease in [1, 2] {
-        world.offer(job(&world.terms(lease), 1)).await;
-    }
-    for (address, own, other) in [(world.address, 1, 2), (world.scrypt, 2, 1)] {
-        let mut miner = Miner::connect(address).await;
-        miner.subscribe().await;
-        assert_eq!(miner.authorise("rig").await["result"], true);
-        assert_eq!(miner.job().await.of(), (own, 1), "the other lease is larger or smaller");
-        // a name can't move a miner to another algorithm
-        let mut pinned = Miner::connect(address).await;
-        pinned.subscribe().await;
-        let refused = pinned.authorise(&format!("{other}.rig")).await;
-        assert_eq!(refusal(&refused), (24, "lease-of-other-algorithm".to_owned()));
-        let rest = pinned.rest().await;
-        assert_eq!((rest.len(), &rest[0]["method"]), (1, &json!("client.show_message")), "{rest:?}");
-    }
 }
 
 #[tokio::test]
@@ -153,12 +130,14 @@ async fn an_unpinned_miner_moves_to_another_lease_when_its_own_is_over() {
     assert_eq!(new.extranonce1, old.extranonce1);
     assert_eq!(free.heard, ["mining.set_difficulty", "mining.notify", "mining.notify"]);
     world.counts_for(2, &mut free, &new).await;
-    assert_eq!(refusal(&free.submit(&old.mine()).await), (20, "outside-epoch".to_owned()));
+    // a share that was under way at the lease's end is that lease's
+    let under_way = Mined { ntime: old.ntime - 1, ..old };
+    assert_eq!(free.submit(&under_way.mine()).await["result"], true);
     // the miner pinned to lease 1 gets a message and is disconnected
     let rest = pinned.rest().await;
     assert_eq!(rest.len(), 1, "{rest:?}");
     assert_eq!(rest[0]["method"], "client.show_message");
-    assert_eq!((world.counted(1), world.counted(2)), (1, 1));
+    assert_eq!((world.counted(1), world.counted(2)), (2, 1));
 }
 
 #[tokio::test]
@@ -172,7 +151,7 @@ async fn a_subscribed_miner_gets_the_extranonce_of_the_next_lease() {
     miner.heard.clear();
     world.end(1);
     let new = miner.job_of(2, 1).await;
-    assert_eq!(miner.heard, ["mining.set_extranonce", "mining.notify"], "the target stays");
+    assert_eq!(miner.heard, ["mining.set_extranonce", "mining.notify"]);
     assert_eq!((new.extranonce1.len(), new.extranonce2.len()), (2, 2));
     world.counts_for(2, &mut miner, &new).await;
 }
@@ -190,6 +169,37 @@ async fn a_stock_miner_reconnects_once_and_then_fits() {
     let (mut miner, job) = world.working().await;
     assert_eq!((job.of(), job.extranonce2.len()), ((1, 2), 2));
     world.counts(&mut miner, &job).await;
+}
+
+#[tokio::test]
+async fn a_share_under_way_at_a_change_of_extranonce_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let mut miner = Miner::start_extranonce(world.address, "1.rig").await;
+    let under_way = miner.job().await.mine();
+    world.offer(with_tail(job(&world.terms(1), 2), 4)).await;
+    let told = miner.job_of(1, 2).await;
+    assert_eq!(told.extranonce2.len(), 2);
+    assert_eq!(miner.submit(&under_way).await["result"], true, "the layout is its job's");
+    world.counts(&mut miner, &told).await;
+}
+
+#[tokio::test]
+async fn a_stream_of_layouts_makes_a_stock_miner_connect_again_at_most_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::with_job(dir.path()).await;
+    let (mut miner, _) = world.working().await;
+    world.offer(with_tail(job(&world.terms(1), 2), 4)).await;
+    assert_eq!(miner.rest().await.last().map(|last| &last["method"]), Some(&json!("client.reconnect")));
+    let (mut miner, told) = world.working().await;
+    assert_eq!(told.of(), (1, 2));
+    for sequence in 3..20 {
+        let tail = if sequence % 2 == 0 { 3 } else { 8 };
+        world.offer(with_tail(job(&world.terms(1), sequence), tail)).await;
+    }
+    // still the job that fits it
+    world.counts(&mut miner, &told).await;
+    assert!(!miner.heard.contains(&"client.reconnect".to_owned()), "{:?}", miner.heard);
 }
 
 #[tokio::test]
@@ -223,6 +233,37 @@ async fn a_stock_miner_takes_a_lease_with_more_room_as_it_is() {
     world.counts_for(2, &mut wide, &other).await;
     let long = super::miner::Found { extranonce2: "00000000".into(), ..new.mine() };
     assert_eq!(refusal(&miner.submit(&long).await), (20, "extranonce-length".to_owned()));
+}
+
+/// A running lease for scrypt.
+fn scrypt(id: u64) -> Terms {
+    Terms { algorithm: Algorithm::Scrypt, ..terms(id) }
+}
+
+#[tokio::test]
+async fn each_address_has_its_own_algorithm() {
+    let dir = tempfile::tempdir().unwrap();
+    // its deficit in hashes is the smaller one
+    let world = World::start(dir.path(), [terms(1), Terms { rate: HashRate::new(1_000), ..scrypt(2) }]).await;
+    for lease in [1, 2] {
+        world.offer(job(&world.terms(lease), 1)).await;
+    }
+    for (address, worker, lease) in [
+        (world.address, "rig", 1),
+        (world.address, "1.rig", 1),
+        (world.scrypt, "rig", 2),
+        (world.scrypt, "2.rig", 2),
+    ] {
+        let mut miner = Miner::start(address, worker).await;
+        assert_eq!(miner.job().await.of(), (lease, 1), "{worker}");
+    }
+    let mut wrong = Miner::connect(world.address).await;
+    wrong.subscribe().await;
+    assert_eq!(refusal(&wrong.authorise("2.rig").await), (24, "lease-of-other-algorithm".to_owned()));
+    let rest = wrong.rest().await;
+    let words = "lease 2 is for scrypt: its miners connect at an address of its own";
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    assert_eq!((&rest[0]["method"], &rest[0]["params"]), (&json!("client.show_message"), &json!([words])));
 }
 
 #[tokio::test]

@@ -58,14 +58,14 @@ async fn a_new_mask_is_sent_before_its_job() {
     let first = miner.job().await;
     world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x00ff_e000)).await;
     // the node sends it again when the pool changes it
-    world.offer(HeaderJob { version_mask: 0x0003_c000, ..job(&world.terms(1), 2) }).await;
+    world.offer(HeaderJob { version_mask: 0x0001_e000, ..job(&world.terms(1), 2) }).await;
     let told = miner.message().await.unwrap();
-    assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["0003c000"])));
+    assert_eq!((&told["method"], &told["params"]), (&json!("mining.set_version_mask"), &json!(["0001e000"])));
     let second = miner.job().await;
-    let outside = with_bits(&second, 0x0003_c000, 0x0000_2000).mine();
+    let outside = with_bits(&second, 0x0001_e000, 0x0010_0000).mine();
     world.refuses(&mut miner, &second, &outside, 20, "version-outside-mask").await;
     // a job keeps its own mask
-    world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x0000_2000)).await;
+    world.counts(&mut miner, &with_bits(&first, 0x00ff_e000, 0x0010_0000)).await;
 }
 
 #[tokio::test]
