@@ -8,6 +8,7 @@
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod bindings;
+mod block_time;
 mod client;
 mod committee;
 mod deployment;
@@ -16,6 +17,7 @@ mod follow;
 mod send;
 mod watch;
 
+pub use block_time::show_blocks;
 pub use client::{Chain, Provider};
 pub use committee::{Committee, CommitteeMember, Committees};
 pub use deployment::{Deployment, DeploymentError};

@@ -13,7 +13,7 @@ use hashlease_check::ShareChecker;
 use hashlease_edge::{Edge, EdgeConfig, EdgeLease, LeaseState};
 use hashlease_ledger::Book;
 use hashlease_net::{HttpClient, Tcp};
-use hashlease_primitives::{Lease, LeaseId, NodeBox, NodeKey, SystemClock};
+use hashlease_primitives::{AgreedClock, Lease, LeaseId, NodeBox, NodeKey, SystemClock};
 use hashlease_settlement::{Context, EvidenceBase, Settlement};
 use serde_json::json;
 use std::{
@@ -71,6 +71,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let status = move || states().into_iter().map(status).collect();
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };
     let serving = tokio::spawn(hashlease_api::serve(readers, routes));
+    let clock = Arc::new(AgreedClock::new(clock));
     let context = Context { book, chain, committees, http, sender, provider, evidence, clock };
     let _settlement = Settlement::start(context, leases_to_settle, shared.pause()?);
     print_ready(&json!({
