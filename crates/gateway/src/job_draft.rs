@@ -1,10 +1,8 @@
 //! What is signed of a pool's job: a pure function of the pool's words, the lease and the clock.
 
 use alloy_primitives::{B256, Bytes};
-use hashlease_primitives::{HeaderJob, HeaderTimeError, Job, Terms, UnixSeconds};
-use hashlease_share::{
-    CLOCK_TOLERANCE, EvidenceReason, MAX_JOB_WINDOW, MAX_TAIL, MIN_TAIL, VERSION_BITS, check_unsigned,
-};
+use hashlease_primitives::{CLOCK_TOLERANCE, HeaderJob, HeaderTimeError, Job, Terms, UnixSeconds};
+use hashlease_share::{EvidenceReason, MAX_JOB_WINDOW, MAX_TAIL, MIN_TAIL, VERSION_BITS, check_unsigned};
 use hashlease_stratum::Notify;
 
 /// Extranonce and version bits of a pool session.

@@ -13,6 +13,7 @@
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod agreed_time;
 mod algorithm;
 mod clock;
 mod commitment;
@@ -29,8 +30,9 @@ mod time;
 pub mod typed;
 mod units;
 
+pub use agreed_time::{AgreedClock, AgreedTime, CHAIN_PATIENCE, ClockDoubt};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use clock::{Clock, SharedClock, SystemClock};
+pub use clock::{CLOCK_TOLERANCE, Clock, SharedClock, SystemClock};
 pub use commitment::Commitment;
 pub use difficulty::{Difficulty, DifficultyBase, DifficultyError};
 pub use domain::{Domain, recover_signer};

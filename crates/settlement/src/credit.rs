@@ -7,7 +7,7 @@ use crate::{
 };
 use hashlease_chain::{ChainError, bindings::CommitteeOracle};
 use hashlease_committee::{NoAgreement, Seat, agree};
-use hashlease_primitives::{Lease, Statement, Terms};
+use hashlease_primitives::{Clock as _, Lease, Statement, Terms};
 use tracing::info;
 
 impl Context {
@@ -15,7 +15,7 @@ impl Context {
     /// that credit.
     pub(crate) async fn credit_newest(&self, lease: &Lease) -> Result<(), SettleError> {
         let terms = &lease.terms;
-        let now = self.clock.seconds();
+        let now = self.clock.now().seconds();
         // no epoch of a lease without records is closed
         let closed = |epoch| self.book.read(terms.id, |found| found.is_closed(epoch)).unwrap_or(false);
         let over = (0..terms.epochs()).take_while(|epoch| now > terms.root_deadline(*epoch));

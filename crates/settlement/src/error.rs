@@ -3,7 +3,7 @@
 use hashlease_chain::ChainError;
 use hashlease_committee::NoAgreement;
 use hashlease_ledger::BookError;
-use hashlease_primitives::KeyError;
+use hashlease_primitives::{ClockDoubt, KeyError};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum SettleError {
     /// The chain can't be read, or a transaction was not mined.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// An epoch may be over, but the clocks and the chain do not agree on that.
+    #[error("no epoch is closed while the time is in doubt: {0}")]
+    Clock(#[from] ClockDoubt),
     /// The book can't be read or written.
     #[error(transparent)]
     Book(#[from] BookError),
@@ -32,6 +35,7 @@ impl SettleError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Chain(_) => "chain",
+            Self::Clock(_) => "clock-in-doubt",
             Self::Book(_) => "book",
             Self::Members(NoAgreement::Pending { .. }) => "members-pending",
             Self::Members(NoAgreement::Evidence { .. }) => "members-disagree",

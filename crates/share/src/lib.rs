@@ -29,7 +29,7 @@ mod share_rules;
 mod stock_device;
 pub mod wire;
 
-pub use arrival_rules::{ArrivalRefusal, CLOCK_TOLERANCE, MAX_SEQUENCE, check_arrival};
+pub use arrival_rules::{ArrivalRefusal, MAX_SEQUENCE, check_arrival};
 pub use due::{DueLog, Logged, SecondSet};
 pub use job_budget::{EpochFull, JobBudget, MAX_EPOCH_JOB_BYTES, MAX_EPOCH_JOBS};
 pub use job_pace::{JobPace, PACE_SPAN, most_jobs};

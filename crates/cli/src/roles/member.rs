@@ -10,19 +10,21 @@ use alloy_primitives::Address;
 use anyhow::{Context as _, Result};
 use hashlease_chain::{
     Chain, ChainError, Committee, Committees, LeaseFilter, LeaseWatcher, NodeKeys, RoleView, Sender,
-    WatchedLease, bindings::CommitteeOracle, follow,
+    WatchedLease, bindings::CommitteeOracle, follow, show_blocks,
 };
 use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig, SeatView};
 use hashlease_net::Tcp;
-use hashlease_primitives::{LeaseId, SystemClock};
+use hashlease_primitives::{AgreedClock, LeaseId, SystemClock};
 use serde_json::json;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 use url::Url;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Longest pause between two looks at the newest block's time.
+const MAX_BLOCK_PAUSE: Duration = Duration::from_secs(15);
 
 pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> Result<()> {
     let signer = keys::signing("member", role.member_keystore.as_deref(), &shared.password)?;
@@ -46,7 +48,10 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
     let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
     let view = MemberView { committees, node_keys: NodeKeys::new(chain.clone(), confirmations) };
     let (leases, _following) = follow(watcher, shared.pause()?, view, BTreeMap::new());
-    let member = Member::start(config, signer, leases, SystemClock::shared(), Tcp::shared()).await?;
+    let clock = Arc::new(AgreedClock::new(SystemClock::shared()));
+    // it ends with the process
+    tokio::spawn(show_blocks(chain.clone(), Arc::clone(&clock), shared.pause()?.min(MAX_BLOCK_PAUSE)));
+    let member = Member::start(config, signer, leases, clock, Tcp::shared()).await?;
     let announcing = role.announce.then(|| {
         let url = role.public_url.map_or_else(|| format!("http://{}/", member.address()), String::from);
         tokio::spawn(announce(chain, sender, address, oracle, url))

@@ -13,7 +13,7 @@ use hashlease_check::ShareChecker;
 use hashlease_edge::{Edge, EdgeConfig, EdgeLease, LeaseState};
 use hashlease_ledger::Book;
 use hashlease_net::{HttpClient, Tcp};
-use hashlease_primitives::{Algorithm, Lease, LeaseId, NodeBox, NodeKey, SystemClock};
+use hashlease_primitives::{AgreedClock, Algorithm, Lease, LeaseId, NodeBox, NodeKey, SystemClock};
 use hashlease_settlement::{Context, EvidenceBase, Settlement};
 use serde_json::json;
 use std::{
@@ -76,6 +76,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     };
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };
     let serving = tokio::spawn(hashlease_api::serve(readers, routes));
+    let clock = Arc::new(AgreedClock::new(clock));
     let context = Context { book, chain, committees, http, sender, provider, evidence, clock };
     let _settlement = Settlement::start(context, leases_to_settle, shared.pause()?);
     let stratum = |wanted| edge.addresses().iter().find(|(algorithm, _)| *algorithm == wanted);
