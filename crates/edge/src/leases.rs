@@ -25,6 +25,8 @@ pub struct EdgeLease {
     pub node_box: Option<NodeBox>,
     /// APIs of the committee's members, which serve the same jobs.
     pub members: Vec<Url>,
+    /// How many of them sign a statement.
+    pub threshold: usize,
 }
 
 struct LinkTask {
@@ -72,7 +74,8 @@ pub(crate) async fn serve_leases(
                 all_stored = false;
                 continue;
             }
-            let target = LinkTarget { node_box: wanted.node_box.clone(), members: wanted.members.clone() };
+            let EdgeLease { node_box, members, threshold, .. } = wanted.clone();
+            let target = LinkTarget { node_box, members, threshold };
             if let Some(known) = running.get(&terms.id) {
                 known.served.refresh(wanted.lease.clone());
                 known.follow(target);

@@ -35,6 +35,8 @@ mod refusal;
 mod refusal_log;
 mod session_numbers;
 mod share_intake;
+mod shown_shares;
+mod shows;
 #[cfg(test)]
 mod tests;
 mod vardiff;

@@ -10,4 +10,6 @@ pub(crate) struct LinkTarget {
     pub(crate) node_box: Option<NodeBox>,
     /// APIs of the members.
     pub(crate) members: Vec<Url>,
+    /// How many of them sign a statement.
+    pub(crate) threshold: usize,
 }

@@ -7,6 +7,7 @@ use crate::{
     job_intake::{JobSource, take_job},
     link_target::LinkTarget,
     mined_lease::MinedLease,
+    shows::{Answer, ToShow},
 };
 use hashlease_committee::{ClientError, MemberClient};
 use hashlease_ledger::Book;
@@ -35,13 +36,15 @@ pub(crate) async fn exchange_with_members(
     http: HttpClient,
 ) {
     loop {
-        let members = target.borrow_and_update().members.clone();
+        let LinkTarget { members, threshold, .. } = target.borrow_and_update().clone();
+        served.shows.set_threshold(threshold);
         // one slow member delays no other
         let mut exchanging = JoinSet::new();
         for url in &members {
             let client = MemberClient::new(url.clone(), http.clone());
             exchanging.spawn(take_jobs(Arc::clone(&served), book.clone(), client.clone()));
-            exchanging.spawn(hand_on_jobs(Arc::clone(&served), client));
+            exchanging.spawn(hand_on_jobs(Arc::clone(&served), client.clone()));
+            exchanging.spawn(show_shares(Arc::clone(&served), client));
         }
         while target.borrow_and_update().members == members {
             if target.changed().await.is_err() {
@@ -99,5 +102,23 @@ async fn hand_on_jobs(served: Arc<MinedLease>, client: MemberClient) {
         if let Err(error) = client.post_job(&signed).await {
             debug!(lease = %served.id(), member = %client.url(), %error, "job was not handed on");
         }
+    }
+}
+
+async fn show_shares(served: Arc<MinedLease>, client: MemberClient) {
+    let mut shares = served.shows.subscribe();
+    loop {
+        let ToShow { shown, answers } = match shares.recv().await {
+            Ok(share) => share,
+            // the member was too slow: newer shares follow
+            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        };
+        let answer = client.show_share(&shown).await;
+        if let Err(error) = &answer {
+            debug!(lease = %served.id(), member = %client.url(), %error, "member takes no share");
+        }
+        // the others may have decided
+        let _ = answers.send(Answer::of(&answer));
     }
 }

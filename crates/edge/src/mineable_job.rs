@@ -9,7 +9,10 @@ use hashlease_primitives::{Target, UnixSeconds};
 use hashlease_share::{NotUsable, VerifiedJob};
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Shares per job that count nowhere and are remembered as seen.
@@ -35,6 +38,8 @@ pub(crate) struct MineableJob {
     usable: Result<(), NotUsable>,
     pool_target: Mutex<Option<Target>>,
     uncounted: Mutex<HashSet<B256>>,
+    shown: AtomicBool,
+    lost: AtomicBool,
 }
 
 impl MineableJob {
@@ -51,6 +56,8 @@ impl MineableJob {
             form,
             pool_target: Mutex::new(pool_target),
             uncounted: Mutex::new(HashSet::new()),
+            shown: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
         })
     }
 
@@ -102,6 +109,22 @@ impl MineableJob {
     /// Notes the pool's target of a job that a member may have brought first.
     pub(crate) fn set_pool_target(&self, target: Target) {
         *lock(&self.pool_target) = Some(target);
+    }
+
+    /// Whether this is the first share of the job to be shown to the members.
+    pub(crate) fn begin_to_show(&self) -> bool {
+        !self.shown.swap(true, Ordering::Relaxed)
+    }
+
+    /// Its work is another lease's.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its work is another lease's.
+    #[must_use]
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Remembers a share that is worth nothing to the lease. `false` when seen before. Once the

@@ -1,6 +1,8 @@
 //! A lease that miners mine for: its jobs, and the link to its gateway.
 
-use crate::{lease_counts::LeaseCounts, lock::lock, mineable_job::MineableJob, open_jobs::OpenJobs};
+use crate::{
+    lease_counts::LeaseCounts, lock::lock, mineable_job::MineableJob, open_jobs::OpenJobs, shows::Shows,
+};
 use hashlease_primitives::{Lease, LeaseId, SharedClock, SignedJob, Target, Terms, UnixMillis, UnixSeconds};
 use hashlease_share::{EpochFull, JobBudget, VerifiedJob};
 use hashlease_stratum::client::UpstreamHandle;
@@ -23,6 +25,8 @@ pub(crate) struct MinedLease {
     budget: Mutex<JobBudget>,
     current: watch::Sender<Option<Arc<MineableJob>>>,
     to_members: broadcast::Sender<SignedJob>,
+    /// Shares that members should see.
+    pub(crate) shows: Shows,
     link: Mutex<Option<UpstreamHandle>>,
     link_state: Mutex<String>,
     /// Why the last job was not taken.
@@ -40,6 +44,7 @@ impl MinedLease {
             terms: watch::Sender::new(lease),
             current: watch::Sender::new(None),
             to_members: broadcast::Sender::new(TO_MEMBERS),
+            shows: Shows::default(),
             link: Mutex::default(),
             link_state: Mutex::new("starting".into()),
             job_refusal: Mutex::default(),
@@ -131,6 +136,14 @@ impl MinedLease {
         *lock(&self.job_refusal) = None;
         let mut jobs = lock(&self.jobs);
         jobs.add(Arc::new(job));
+        self.choose(&mut jobs);
+    }
+
+    /// Another lease has a job's work: miners get another job.
+    pub(crate) fn lose_job(&self, job: &MineableJob) {
+        job.lose();
+        let mut jobs = lock(&self.jobs);
+        jobs.look_again();
         self.choose(&mut jobs);
     }
 

@@ -70,6 +70,11 @@ impl OpenJobs {
         self.looked = None;
     }
 
+    /// The next look chooses again, whenever it comes.
+    pub(crate) const fn look_again(&mut self) {
+        self.looked = None;
+    }
+
     /// The job that miners get, as of the last look.
     pub(crate) const fn current(&self) -> Option<&Arc<MineableJob>> {
         self.current.as_ref()
@@ -118,8 +123,11 @@ impl OpenJobs {
 
     fn choose(&mut self, now: UnixMillis) -> Option<Arc<MineableJob>> {
         let second = now.seconds();
-        let mut open: Vec<_> =
-            self.jobs.values().filter(|job| job.is_open(second) && job.is_harmless()).collect();
+        let mut open: Vec<_> = self
+            .jobs
+            .values()
+            .filter(|job| job.is_open(second) && job.is_harmless() && !job.is_lost())
+            .collect();
         let usable_until = open.iter().filter(|job| job.usable().is_ok()).map(|job| job.window().1).max();
         if usable_until.is_some() {
             self.usable_until = self.usable_until.max(usable_until);

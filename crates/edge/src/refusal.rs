@@ -25,6 +25,9 @@ pub(crate) enum Refusal {
     /// The window of the job is over, and so is the time that a share may take to arrive.
     #[error("window of job {sequence} ended at {not_after}, and it is {now}")]
     JobWindowOver { sequence: u64, not_after: UnixSeconds, now: UnixSeconds },
+    /// Another lease was first to show a share of the job's work.
+    #[error("the work of job {sequence} was first shown for another lease")]
+    WorkOfAnotherLease { sequence: u64 },
     /// The job arrived at a wrong time, or its sequence is too large.
     #[error(transparent)]
     Arrival(#[from] ArrivalRefusal),
@@ -54,6 +57,7 @@ impl Refusal {
             Self::Session(refusal) => refusal.code(),
             Self::JobSuperseded { .. } => "job-superseded",
             Self::JobWindowOver { .. } => "job-window-over",
+            Self::WorkOfAnotherLease { .. } => "work-of-another-lease",
             Self::Arrival(refusal) => refusal.code(),
             Self::Form(_) => "job-form",
             Self::EpochJobs(_) => EpochFull::CODE,

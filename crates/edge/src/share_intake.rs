@@ -3,6 +3,7 @@
 use crate::mineable_job::MineableJob;
 use crate::mined_lease::MinedLease;
 use crate::refusal::Refusal;
+use crate::shown_shares::show_first;
 use alloy_primitives::B256;
 use hashlease_check::ShareChecker;
 use hashlease_ledger::{Book, CountRefusal, PoolVerdict, Reserved};
@@ -56,6 +57,9 @@ pub(crate) async fn count_share(
 ) -> Result<Taken, Refusal> {
     let PreparedShare { lease, job, worker, share, .. } = &prepared;
     check_window(job, lease.now())?;
+    if job.is_lost() {
+        return Err(Refusal::WorkOfAnotherLease { sequence: job.sequence() });
+    }
     if let Share::Header(header) = share {
         check_clock(header.ntime.into(), lease.now(), job)?;
     }
@@ -67,6 +71,10 @@ pub(crate) async fn count_share(
         Ok(reserved) => reserved,
         Err(refusal) => return take_uncounted(&prepared, key, (for_pool, for_us), book, refusal),
     };
+    show_first(lease, job, share, &settled).await;
+    if job.is_lost() {
+        return Err(Refusal::WorkOfAnotherLease { sequence: job.sequence() });
+    }
     // a block must not wait for a disk
     let verdict = lease.link().map(|link| forward(&prepared, &link, book, for_pool.then_some(key)));
     let counted = reserved.count(&settled, worker).await;

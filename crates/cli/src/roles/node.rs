@@ -148,14 +148,14 @@ impl RoleView for NodeView {
                     None
                 }
             };
-            let members = match self.committees.get(terms.oracle).await {
-                Ok(committee) => committee.urls(),
+            let (members, threshold) = match self.committees.get(terms.oracle).await {
+                Ok(committee) => (committee.urls(), committee.threshold),
                 Err(error) => {
                     debug!(lease = %terms.id, %error, "committee can't be read: jobs come from the gateway only");
-                    Vec::new()
+                    (Vec::new(), 1)
                 }
             };
-            found.push(EdgeLease { lease: watched.lease.clone(), node_box, members });
+            found.push(EdgeLease { lease: watched.lease.clone(), node_box, members, threshold });
         }
         let leases: Vec<Lease> = found.iter().map(|found| found.lease.clone()).collect();
         self.unsettled.send_if_modified(|known| {

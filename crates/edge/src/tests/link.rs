@@ -290,7 +290,8 @@ async fn the_state_of_a_link_does_not_show_where_the_renter_s_gateway_is() {
         ("127.0.0.1", "the box names no host and port"),
     ] {
         let node_box = NodeBox { gateway: gateway.to_owned(), token: Secret::new("token".to_owned()) };
-        let target = watch::Sender::new(LinkTarget { node_box: Some(node_box), members: vec![] });
+        let target =
+            watch::Sender::new(LinkTarget { node_box: Some(node_box), members: vec![], threshold: 1 });
         let link = run_link(
             world.served(1),
             target.subscribe(),

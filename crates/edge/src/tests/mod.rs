@@ -14,6 +14,7 @@ mod miner;
 mod recordings;
 mod refusals;
 mod rude;
+mod shown;
 mod targets;
 mod twice;
 mod version_rolling;
