@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{open_jobs::STALE_GRACE, share_intake::CLOCK_TOLERANCE};
 use alloy_primitives::B256;
+use hashlease_fixtures::ManualClock;
 use hashlease_primitives::{EpochId, HeaderJob, LeaseId, Target, Terms};
 use std::time::Instant;
 
@@ -175,6 +176,21 @@ async fn a_job_is_superseded_once_the_grace_after_a_clean_one_is_over() {
         break;
     }
     world.counts(&mut miner, &new).await;
+}
+
+#[tokio::test]
+async fn a_share_may_come_two_seconds_after_the_window_of_its_job() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(unix_seconds().millis());
+    let world = World::at(dir.path(), [terms(1)], clock.clone()).await;
+    let now = unix_seconds();
+    world.offer(HeaderJob { not_before: now - 5, not_after: now + 5, ..job(&world.terms(1), 1) }).await;
+    let (mut miner, told) = world.working().await;
+    clock.advance(std::time::Duration::from_secs(7));
+    world.counts(&mut miner, &told).await;
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(refusal(&miner.submit(&told.mine()).await), (21, "job-window-over".to_owned()));
+    assert_eq!(world.counted(1), 1);
 }
 
 #[tokio::test]
