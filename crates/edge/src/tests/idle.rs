@@ -25,7 +25,8 @@ async fn short_job(dir: &Path, more: Option<Terms>) -> (World, Arc<ManualClock>,
 async fn pass(clock: &ManualClock) {
     loop {
         clock.advance(Duration::from_secs(1));
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        // a session looks each half second: each 20 s of the clock
+        tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }
 
