@@ -165,6 +165,14 @@ impl Chain {
         Ok(self.escrow().ownerOf(U256::from(id.0)).call().await?)
     }
 
+    /// The account that decides over a lease: its unexpired user, or else the NFT's owner.
+    ///
+    /// # Errors
+    /// [`ChainError`]; an unknown lease reverts.
+    pub async fn controller_of(&self, id: LeaseId) -> Result<Address, ChainError> {
+        Ok(self.escrow().controllerOf(U256::from(id.0)).call().await?)
+    }
+
     async fn oracle(&self, id: u32) -> Result<Oracle, ChainError> {
         // a registration is a copy, which no panic leaves half done
         let cache = || self.oracles.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,6 +8,7 @@
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod bindings;
+mod block_time;
 mod client;
 mod committee;
 mod deployment;
@@ -17,6 +18,7 @@ mod node_keys;
 mod send;
 mod watch;
 
+pub use block_time::show_blocks;
 pub use client::{Chain, Provider};
 pub use committee::{Committee, CommitteeMember, Committees};
 pub use deployment::{Deployment, DeploymentError};

@@ -1,5 +1,6 @@
 //! The `hashlease` binary: each role is a subcommand, and so are the offline check and the demo.
 
+mod data_dir;
 mod key;
 mod keys;
 mod out;

@@ -167,6 +167,8 @@ settings! {
         data_dir: PathBuf = "hashlease-gateway", "HASHLEASE_DATA_DIR", "DIR";
         /// Address for nodes
         listen: SocketAddr = "127.0.0.1:3334", "HASHLEASE_LISTEN", "ADDRESS";
+        /// Address of the API, which serves status and health
+        api: SocketAddr = "127.0.0.1:8647", "HASHLEASE_API", "ADDRESS";
         /// Keystore of the key that signs jobs; else `HASHLEASE_JOB_KEY`
         job_keystore: PathBuf, "HASHLEASE_JOB_KEYSTORE", "FILE";
         /// Keystore of the X25519 key that opens boxes; else `HASHLEASE_NODE_KEY`
@@ -185,6 +187,8 @@ settings! {
         public_url: Url, "HASHLEASE_PUBLIC_URL", "URL";
         /// Longest evidence file that the member fetches, bytes
         max_evidence: u64 = "1073741824", "HASHLEASE_MAX_EVIDENCE", "BYTES";
+        /// Verified evidence that the member keeps for the others, bytes in all
+        kept_evidence: u64 = "4294967296", "HASHLEASE_KEPT_EVIDENCE", "BYTES";
         /// Evidence files that the member checks at once, each on every core
         checks: usize = "2", "HASHLEASE_CHECKS", "COUNT";
         /// Keystore of the member's key; else `HASHLEASE_MEMBER_KEY`
@@ -194,6 +198,9 @@ settings! {
         /// Announce that URL on the chain if the chain has another or none.
         #[arg(long, env = "HASHLEASE_ANNOUNCE")]
         announce: bool;
+        /// Fetch evidence from private and loopback addresses, too; on a local chain it always may be.
+        #[arg(long, env = "HASHLEASE_PRIVATE_EVIDENCE")]
+        private_evidence: bool;
     }
 }
 
@@ -299,6 +306,7 @@ mod tests {
         let gateway = [
             ("data_dir", gateway.data_dir().unwrap().display().to_string()),
             ("listen", gateway.listen().unwrap().to_string()),
+            ("api", gateway.api().unwrap().to_string()),
         ];
         assert_eq!(shown::<GatewaySettings>(), used(&gateway));
         let member = MemberSettings::default();
@@ -306,6 +314,7 @@ mod tests {
             ("data_dir", member.data_dir().unwrap().display().to_string()),
             ("listen", member.listen().unwrap().to_string()),
             ("max_evidence", member.max_evidence().unwrap().to_string()),
+            ("kept_evidence", member.kept_evidence().unwrap().to_string()),
             ("checks", member.checks().unwrap().to_string()),
         ];
         assert_eq!(shown::<MemberSettings>(), used(&member));

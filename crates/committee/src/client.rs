@@ -1,7 +1,8 @@
 //! HTTP client of a member's API.
 
 use crate::api::{
-    ErrorBody, JobReceipt, Refusal, Refusals, RootReceipt, RootView, SignRequest, SignedBatch, StatementView,
+    ErrorBody, JobReceipt, LostJobs, Refusal, Refusals, RootReceipt, RootView, ShareReceipt, ShownShare,
+    SignRequest, SignedBatch, StatementView, TakenJobs,
 };
 use hashlease_net::{HttpAnswer, HttpClient, HttpError, HttpLimits};
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob, Statement};
@@ -74,9 +75,14 @@ pub struct MemberClient {
 }
 
 impl MemberClient {
-    /// A client for the API at `url`. Clients with clones of the same `http` share connections.
+    /// A client for the API at `url`, whose path may end with or without a slash. Clients with
+    /// clones of the same `http` share connections.
     #[must_use]
-    pub const fn new(url: Url, http: HttpClient) -> Self {
+    pub fn new(mut url: Url, http: HttpClient) -> Self {
+        if !url.path().ends_with('/') {
+            // else joining a route would replace the last segment
+            url.set_path(&format!("{}/", url.path()));
+        }
         Self { url, http }
     }
 
@@ -131,12 +137,36 @@ impl MemberClient {
         self.post("v1/jobs", job, JOB).await
     }
 
-    /// Jobs with a sequence above `after`; waits up to `wait` seconds for one.
+    /// Shows a share, so that its work belongs to its lease.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn jobs(&self, lease: LeaseId, after: u64, wait: u64) -> Result<Vec<SignedJob>, ClientError> {
+    pub async fn show_share(&self, shown: &ShownShare) -> Result<ShareReceipt, ClientError> {
+        self.post("v1/shares", shown, JOB).await
+    }
+
+    /// The jobs that a lease lost to others.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn lost_jobs(&self, lease: LeaseId) -> Result<LostJobs, ClientError> {
+        self.get(&format!("v1/leases/{lease}/lost-jobs"), QUICK).await
+    }
+
+    /// Jobs after the place `after` in the member's log; waits up to `wait` seconds for one.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn jobs(&self, lease: LeaseId, after: u64, wait: u64) -> Result<TakenJobs, ClientError> {
         self.get(&format!("v1/leases/{lease}/jobs?after={after}&wait={wait}"), PATIENT).await
+    }
+
+    /// Where a member serves evidence that it verified.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`].
+    pub fn evidence(&self, EpochId { lease, epoch }: EpochId) -> Result<Url, ClientError> {
+        self.route(&format!("v1/leases/{lease}/epochs/{epoch}/evidence"))
     }
 
     /// Posts the provider's epoch root.

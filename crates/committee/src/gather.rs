@@ -1,8 +1,8 @@
 //! Gathers enough members' signatures over one batch of statements.
 
 use crate::client::{ClientError, MemberClient};
-use alloy_primitives::Address;
-use futures::future::join_all;
+use alloy_primitives::{Address, B256};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use hashlease_primitives::{Domain, Statement, recover_signer};
 use std::collections::BTreeMap;
 use url::Url;
@@ -47,8 +47,8 @@ pub fn in_a_row(errors: &[impl ToString]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Asks every seat at once and packs the signatures in the oracle's order. `domain` names the
-/// oracle.
+/// Asks every seat at once and packs the signatures in the oracle's order, as soon as `threshold`
+/// of them are there, or can't be there any more. `domain` names the oracle.
 ///
 /// # Errors
 /// [`GatherError`] with each refusing member's message.
@@ -59,28 +59,31 @@ pub async fn gather(
     threshold: usize,
 ) -> Result<Vec<u8>, GatherError> {
     let digest = domain.digest(&Statement::batch(statements));
-    let answers = join_all(seats.iter().map(|seat| seat.client.sign(statements))).await;
+    let ask = async |seat| (seat, Seat::signature(seat, statements, &digest).await);
+    let mut asked: FuturesUnordered<_> = seats.iter().map(ask).collect();
     let mut signatures = BTreeMap::new();
     let mut missing = Vec::new();
-    for (seat, answer) in seats.iter().zip(answers) {
-        let signed = match answer {
-            Ok(signed) => signed,
-            Err(error) => {
-                missing.push(error.into());
-                continue;
-            }
-        };
-        let signature: Option<[u8; 65]> = signed.signature.as_ref().try_into().ok();
-        match signature.filter(|signature| recover_signer(&digest, signature) == Some(seat.key)) {
-            Some(signature) => drop(signatures.insert(seat.index, signature)),
-            None => {
-                missing.push(NoSignature::OtherKey { member: seat.client.url().clone(), key: seat.key });
-            }
+    while signatures.len() < threshold && signatures.len().saturating_add(asked.len()) >= threshold {
+        match asked.next().await {
+            Some((seat, Ok(signature))) => drop(signatures.insert(seat.index, signature)),
+            Some((_, Err(error))) => missing.push(error),
+            None => break,
         }
     }
     let got = signatures.len();
     if got < threshold {
         return Err(GatherError { threshold, got, missing });
     }
-    Ok(signatures.into_values().take(threshold).flatten().collect())
+    Ok(signatures.into_values().flatten().collect())
+}
+
+impl Seat {
+    /// The member's signature over a batch with this digest.
+    async fn signature(&self, statements: &[Statement], digest: &B256) -> Result<[u8; 65], NoSignature> {
+        let signed = self.client.sign(statements).await?;
+        let signature: Option<[u8; 65]> = signed.signature.as_ref().try_into().ok();
+        signature
+            .filter(|signature| recover_signer(digest, signature) == Some(self.key))
+            .ok_or_else(|| NoSignature::OtherKey { member: self.client.url().clone(), key: self.key })
+    }
 }

@@ -6,7 +6,7 @@ use hashlease_chain::{
     Sender,
     bindings::{DemoToken, LeaseEscrow},
 };
-use hashlease_committee::{MemberClient, propose};
+use hashlease_committee::{MemberClient, proposals};
 use hashlease_escrow_model as escrow;
 use hashlease_evidence::{EvidenceError, EvidenceReader, Recheck, Report};
 use hashlease_net::{HttpClient, Tcp};
@@ -70,7 +70,8 @@ impl Books {
             for client in &clients {
                 views.push(client.statement(EpochId::new(terms.id, epoch)).await?);
             }
-            let Some(statement) = propose(&views, threshold) else {
+            let proposed = proposals(terms, terms.epoch_end(epoch), &views, threshold);
+            let Some(statement) = proposed.first() else {
                 bail!("the members do not agree on epoch {epoch}");
             };
             let delivered = report.work;

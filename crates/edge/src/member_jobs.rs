@@ -57,9 +57,8 @@ async fn next_jobs(
     lease: LeaseId,
     after: u64,
 ) -> Result<(Vec<SignedJob>, u64), ClientError> {
-    let jobs = client.jobs(lease, after, WAIT).await?;
-    let next = jobs.iter().map(|signed| signed.job.sequence()).max().map_or(after, |last| last.max(after));
-    Ok((jobs, next))
+    let page = client.jobs(lease, after, WAIT).await?;
+    Ok((page.jobs.into_iter().map(|taken| taken.signed).collect(), page.next))
 }
 
 async fn take_jobs(served: Arc<MinedLease>, book: Book, client: MemberClient) {

@@ -231,9 +231,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = open(&dir);
         let used: Vec<u64> = (0..2 * BLOCK).map(|_| first.reserve(LONG).unwrap().get()).collect();
-        // one data directory has one process, so no write is under way at the second start
+        // two runs never write at once: the directory is locked
         while first.0.state().unwrap().extending {
-            thread::yield_now();
+            std::thread::yield_now();
         }
         // without a clean shutdown: the second run has only the file
         assert!(open(&dir).reserve(LONG).unwrap().get() > *used.iter().max().unwrap());

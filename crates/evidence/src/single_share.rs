@@ -4,11 +4,11 @@ use crate::{
     content::{Contradiction, EvidenceHead, EvidenceShare},
     recheck::CacheSource,
 };
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::Address;
 use hashlease_primitives::{
     Algorithm, Commitment, Domain, HashRate, LeaseId, SettlementWeight, SignedJob, Terms, UnixSeconds,
 };
-use hashlease_share::{EthashShare, EvidenceReason, HeaderShare, MAX_TAIL, OpenedShare, Share, VerifiedJob};
+use hashlease_share::{EvidenceReason, OpenedShare, Share, VerifiedJob};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 /// Version of the fields.
@@ -89,7 +89,7 @@ struct Fields {
     lease: LeaseFields,
     epoch: u32,
     job: SignedJob,
-    share: ShareFields,
+    share: Share,
     /// The verdict when the file was written.
     #[serde(default, skip_serializing)]
     #[expect(dead_code, reason = "so that the output of a check can be checked again")]
@@ -113,22 +113,6 @@ struct LeaseFields {
     end: u64,
     duration: u32,
     epoch_length: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum ShareFields {
-    Header(HeaderFields),
-    Ethash(EthashShare),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeaderFields {
-    tail: Bytes,
-    ntime: u32,
-    nonce: u32,
-    version: u32,
 }
 
 /// Hashes per second as decimal digits, because 96 bits do not survive JSON numbers.
@@ -166,12 +150,6 @@ impl From<SingleShare> for Fields {
             duration: terms.duration,
             epoch_length: terms.epoch_length,
         };
-        let share = match share {
-            Share::Header(HeaderShare { tail, ntime, nonce, version }) => {
-                ShareFields::Header(HeaderFields { tail: tail.to_vec().into(), ntime, nonce, version })
-            }
-            Share::Ethash(share) => ShareFields::Ethash(share),
-        };
         Self { version: VERSION, lease, epoch, job, share, verdict: None }
     }
 }
@@ -182,9 +160,6 @@ pub enum SingleShareError {
     /// The fields have another version.
     #[error("version: expected {VERSION}, got {0}")]
     Version(u32),
-    /// The extranonce tail has too many bytes.
-    #[error("tail: expected at most {MAX_TAIL} bytes, got {0}")]
-    Tail(usize),
 }
 
 impl TryFrom<Fields> for SingleShare {
@@ -208,13 +183,6 @@ impl TryFrom<Fields> for SingleShare {
             end: UnixSeconds::new(lease.end),
             duration: lease.duration,
             epoch_length: lease.epoch_length,
-        };
-        let share = match share {
-            ShareFields::Header(HeaderFields { tail, ntime, nonce, version }) => {
-                let tail = tail.as_ref().try_into().map_err(|_| SingleShareError::Tail(tail.len()))?;
-                Share::Header(HeaderShare { tail, ntime, nonce, version })
-            }
-            ShareFields::Ethash(share) => Share::Ethash(share),
         };
         Ok(Self { terms, epoch, job, share })
     }

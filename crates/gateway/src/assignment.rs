@@ -1,5 +1,6 @@
 //! A lease as it is assigned to the gateway.
 
+use alloy_primitives::Address;
 use hashlease_primitives::{GatewayBox, Terms};
 use url::Url;
 
@@ -12,4 +13,6 @@ pub struct Assignment {
     pub pool: GatewayBox,
     /// APIs of the committee's members.
     pub members: Vec<Url>,
+    /// The account that may have jobs signed again that are held back, if it is known.
+    pub controller: Option<Address>,
 }

@@ -2,18 +2,20 @@
 
 use crate::{
     accept_nodes::accept_nodes,
+    api::{serve_api, status},
     assignment::Assignment,
     lease_status::LeaseStatus,
-    pool_session::serve_lease,
+    pool_session::{PoolService, serve_lease},
     served_lease::{ServedLease, ServedLeases, ServiceEnd, lock},
     signer::JobSigner,
 };
 use hashlease_check::ShareChecker;
-use hashlease_net::SharedNetwork;
+use hashlease_net::{HttpClient, Listener, SharedNetwork};
 use hashlease_primitives::{LeaseId, SharedClock};
 use std::{
     collections::BTreeMap,
     fs::{File, TryLockError},
+    future::Future,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -29,7 +31,7 @@ use tracing::{info, warn};
 
 /// How long tasks may take to say goodbye to nodes.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// Pause before a lease that could not be served is tried again.
+/// How often a lease that could not be served, or whose task ended, is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// How a gateway runs.
@@ -37,8 +39,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub struct GatewayConfig {
     /// Where nodes connect; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where job sequences are stored. Without it sequences start again: never share, restore or
-    /// delete it.
+    /// Where the API is served; port 0 takes a free one.
+    pub api: SocketAddr,
+    /// Where job sequences are stored: never share or restore it. A gateway that lost it goes on with
+    /// larger ones.
     pub data_dir: PathBuf,
     /// User agent towards pools.
     pub agent: String,
@@ -79,6 +83,7 @@ pub struct Gateway;
 #[derive(Debug)]
 pub struct GatewayHandle {
     address: SocketAddr,
+    api: SocketAddr,
     leases: ServedLeases,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -107,18 +112,21 @@ impl Gateway {
             TryLockError::WouldBlock => GatewayError::Locked { path: config.data_dir.clone() },
             TryLockError::Error(source) => data(source),
         })?;
-        let listen = |source| GatewayError::Listen { address: config.listen, source };
-        let listener = network.listen(config.listen).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let (listener, address) = listen(&network, config.listen).await?;
+        let (api_listener, api) = listen(&network, config.api).await?;
         let leases = ServedLeases::default();
         let (stop, stopped) = watch::channel(false);
+        let (alive, running) = watch::channel(true);
         let service = LeaseService { config, signer: Arc::new(signer), checker, clock, network };
+        let accepting = accept_nodes(listener, Arc::clone(&leases), stopped.clone());
+        let serving = serve_assignments(service, assignments, Arc::clone(&leases), stopped);
         let tasks = vec![
-            tokio::spawn(accept_nodes(listener, Arc::clone(&leases), stopped.clone())),
-            tokio::spawn(serve_assignments(service, assignments, Arc::clone(&leases), stopped)),
+            tokio::spawn(while_alive(alive.clone(), accepting)),
+            tokio::spawn(while_alive(alive, serving)),
+            tokio::spawn(serve_api(api_listener, Arc::clone(&leases), running)),
         ];
-        info!(%address, "gateway listens");
-        Ok(GatewayHandle { address, leases, stop, tasks, _lock: lock })
+        info!(%address, %api, "gateway listens");
+        Ok(GatewayHandle { address, api, leases, stop, tasks, _lock: lock })
     }
 }
 
@@ -129,11 +137,16 @@ impl GatewayHandle {
         self.address
     }
 
+    /// Where the API is served.
+    #[must_use]
+    pub const fn api_addr(&self) -> SocketAddr {
+        self.api
+    }
+
     /// State of every served lease.
     #[must_use]
     pub fn status(&self) -> Vec<LeaseStatus> {
-        let leases = lock(&self.leases);
-        leases.values().map(|served| served.status()).collect()
+        status(&self.leases)
     }
 
     /// Ends every session and tells the nodes.
@@ -156,6 +169,28 @@ impl Drop for GatewayHandle {
     }
 }
 
+async fn listen(
+    network: &SharedNetwork,
+    address: SocketAddr,
+) -> Result<(Box<dyn Listener>, SocketAddr), GatewayError> {
+    let error = |source| GatewayError::Listen { address, source };
+    let listener = network.listen(address).await.map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    Ok((listener, address))
+}
+
+/// Runs a part of the gateway; health says so when it ends, even by a panic.
+async fn while_alive(alive: watch::Sender<bool>, part: impl Future<Output = ()>) {
+    struct Ended(watch::Sender<bool>);
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            self.0.send_replace(false);
+        }
+    }
+    let _ended = Ended(alive);
+    part.await;
+}
+
 /// The task of a lease; it ends when this is dropped.
 struct LeaseTask {
     served: Arc<ServedLease>,
@@ -169,6 +204,15 @@ impl Drop for LeaseTask {
 }
 
 impl LeaseTask {
+    /// Whether its task runs, or did so until its service ended.
+    fn is_alive(&self) -> bool {
+        let alive = !self.task.is_finished() || self.served.is_over();
+        if !alive {
+            warn!(lease = %self.served.id(), "task of a lease ended, it is started again");
+        }
+        alive
+    }
+
     fn retire(self, end: ServiceEnd) {
         self.served.close(end);
     }
@@ -191,17 +235,19 @@ async fn serve_assignments(
     mut stopped: watch::Receiver<bool>,
 ) {
     let LeaseService { config, signer, checker, clock, network } = service;
+    let http = HttpClient::new(Arc::clone(&network));
+    let pools = PoolService { agent: config.agent, network, http };
+    let data_dir = config.data_dir;
     let mut running: BTreeMap<LeaseId, LeaseTask> = BTreeMap::new();
     // true once the sender is gone: the assignments stay as they are
     let mut frozen = false;
     loop {
         let wanted = Arc::clone(&assignments.borrow_and_update());
-        let mut again = false;
         let mut kept = BTreeMap::new();
         for (id, lease) in std::mem::take(&mut running) {
             let current = wanted.iter().find(|wanted| wanted.terms.id == id);
             match current {
-                Some(current) if lease.served.update(current) => {
+                Some(current) if lease.is_alive() && lease.served.update(current) => {
                     kept.insert(id, lease);
                 }
                 _ => {
@@ -221,7 +267,7 @@ async fn serve_assignments(
                 warn!(lease = %id, %expected, %actual, "lease names another job signer, it is not served");
                 continue;
             }
-            let sequences = config.data_dir.join(format!("lease-{id}.sequence"));
+            let sequences = data_dir.join(format!("lease-{id}.sequence"));
             match ServedLease::new(
                 assignment,
                 Arc::clone(&signer),
@@ -233,23 +279,18 @@ async fn serve_assignments(
                     let served = Arc::new(served);
                     info!(lease = %id, "serving lease");
                     lock(&leases).insert(id, Arc::clone(&served));
-                    let task = tokio::spawn(serve_lease(
-                        Arc::clone(&served),
-                        config.agent.clone(),
-                        Arc::clone(&network),
-                    ));
+                    let task = tokio::spawn(serve_lease(Arc::clone(&served), pools.clone()));
                     running.insert(id, LeaseTask { served, task });
                 }
                 Err(error) => {
                     warn!(lease = %id, file = %sequences.display(), %error, "lease can't be served, trying again");
-                    again = true;
                 }
             }
         }
         tokio::select! {
             changed = assignments.changed(), if !frozen => frozen = changed.is_err(),
             _ = stopped.wait_for(|stop| *stop) => break,
-            () = sleep(AGAIN), if again => {}
+            () = sleep(AGAIN) => {}
         }
     }
     for lease in running.into_values() {

@@ -8,14 +8,38 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
-use tracing::{debug, warn};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+use tracing::warn;
 use url::Url;
 
 /// Jobs that may wait for one member; the oldest are dropped first.
 const QUEUE: usize = 256;
 /// Pause after a failed post.
 const RETRY: Duration = Duration::from_millis(500);
+/// Pause between two complaints about one member in the log.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// Complains about one member at a bounded rate.
+#[derive(Debug, Default)]
+struct Complaints {
+    last: Option<Instant>,
+    left_out: u64,
+}
+
+impl Complaints {
+    fn tell(&mut self, member: &Url, sequence: u64, what: &str) {
+        if self.last.is_some_and(|last| last.elapsed() < COMPLAIN) {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
+        warn!(%member, sequence, left_out = self.left_out, "{what}");
+        *self = Self { last: Some(Instant::now()), left_out: 0 };
+    }
+}
 
 /// One queue per member, so that a slow one holds up nobody.
 #[derive(Debug)]
@@ -28,6 +52,7 @@ pub(crate) struct JobsToMembers {
 #[derive(Debug)]
 struct MemberQueue {
     jobs: mpsc::Sender<SignedJob>,
+    complaints: Complaints,
     task: JoinHandle<()>,
 }
 
@@ -51,16 +76,20 @@ impl JobsToMembers {
             self.queues.entry(url.clone()).or_insert_with(|| {
                 let (jobs, receiver) = mpsc::channel(QUEUE);
                 let client = MemberClient::new(url.clone(), http.clone());
-                MemberQueue { jobs, task: tokio::spawn(deliver(client, receiver, Arc::clone(clock))) }
+                MemberQueue {
+                    jobs,
+                    complaints: Complaints::default(),
+                    task: tokio::spawn(deliver(client, receiver, Arc::clone(clock))),
+                }
             });
         }
     }
 
     /// Queues a job for every member.
-    pub(crate) fn post_to_all(&self, job: &SignedJob) {
-        for (url, member) in &self.queues {
+    pub(crate) fn post_to_all(&mut self, job: &SignedJob) {
+        for (url, member) in &mut self.queues {
             if member.jobs.try_send(job.clone()).is_err() {
-                warn!(member = %url, sequence = job.job.sequence(), "queue of a member is full, job dropped");
+                member.complaints.tell(url, job.job.sequence(), "queue of a member is full, job dropped");
             }
         }
     }
@@ -69,7 +98,7 @@ impl JobsToMembers {
 async fn deliver(client: MemberClient, mut jobs: mpsc::Receiver<SignedJob>, clock: SharedClock) {
     let member = client.url();
     let mut waiting: VecDeque<SignedJob> = VecDeque::new();
-    let mut complained = false;
+    let mut complaints = Complaints::default();
     loop {
         while let Ok(job) = jobs.try_recv() {
             waiting.push_back(job);
@@ -90,19 +119,13 @@ async fn deliver(client: MemberClient, mut jobs: mpsc::Receiver<SignedJob>, cloc
         match client.post_job(job).await {
             Ok(_) => {
                 waiting.pop_front();
-                complained = false;
             }
             Err(error) if error.is_temporary() => {
-                if complained {
-                    debug!(%member, sequence, %error, "job not delivered");
-                } else {
-                    warn!(%member, sequence, %error, "jobs are not delivered to a member, retrying");
-                    complained = true;
-                }
+                complaints.tell(member, sequence, &format!("job is not delivered, retrying: {error}"));
                 sleep(RETRY).await;
             }
             Err(error) => {
-                warn!(%member, sequence, %error, "member refuses a job");
+                complaints.tell(member, sequence, &format!("member refuses a job: {error}"));
                 waiting.pop_front();
             }
         }

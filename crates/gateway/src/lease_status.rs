@@ -1,5 +1,6 @@
 //! State of the gateway's leases, as plain data.
 
+use crate::notices::Notice;
 use hashlease_stratum::RpcError;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub enum PoolState {
     Unusable,
     /// No session; another attempt follows.
     Lost,
+    /// The pool takes no shares. Nothing is signed; another attempt follows later.
+    AtFault,
     /// The lease has ended.
     Over,
 }
@@ -56,6 +59,11 @@ pub struct LeaseStatus {
     pub pool: PoolState,
     /// The pool session's problem, in words; empty when there is none.
     pub trouble: String,
+    /// What else the renter should know.
+    pub notices: Vec<Notice>,
+    /// The part of the work that the pool credits in the worst case, thousandths: less than 1,000 when
+    /// its difficulty is easier than miners are asked for.
+    pub credited: u16,
     /// Sequence of the newest job, 0 before the first.
     pub newest_job: u64,
     /// Shares at the settlement target by epoch: the gateway's own count since it started.

@@ -17,21 +17,33 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod accept_nodes;
+mod api;
 mod assignment;
 mod gateway;
+mod job_draft;
 mod job_sequence;
 mod jobs_to_members;
 mod lease_status;
 mod node_link;
+mod notices;
+mod pool_attempts;
+mod pool_bounds;
 mod pool_session;
+mod pool_trust;
 mod refusal;
 mod served_lease;
 mod shares;
 mod sign_job;
 mod signer;
+mod templates;
+mod unseen_work;
+mod watch_roots;
 
 pub use assignment::Assignment;
 pub use gateway::{Gateway, GatewayConfig, GatewayError, GatewayHandle};
+pub use job_draft::Extranonce;
+pub use job_draft::{JobDraft, NotSigned};
 pub use lease_status::{LeaseStatus, PoolState, PoolVerdicts};
-pub use sign_job::{Extranonce, JobError, JobMaker};
+pub use notices::Notice;
+pub use sign_job::{JobError, JobMaker};
 pub use signer::JobSigner;

@@ -8,8 +8,8 @@
 
 use crate::refusal::Refusal;
 use crate::{
+    job_draft::Extranonce,
     served_lease::{Greeting, HandedOutJob, LinkEvent, ServedLease, ServedLeases, ServiceEnd, lock},
-    sign_job::Extranonce,
 };
 use hashlease_primitives::{DifficultyBase, LeaseId};
 use hashlease_share::{EvidenceReason, HeaderShare, SubmittedHeader};
@@ -165,7 +165,11 @@ impl NodeLink {
     }
 
     fn announce(&self, job: &HandedOutJob, notify: &Notify) -> String {
-        let signed = Event::SignedJob { job_id: &notify.job_id, signed: job.verified.signed() };
+        let signed = Event::SignedJob {
+            job_id: &notify.job_id,
+            signed: job.verified.signed(),
+            pool_target: Some(job.pool_target),
+        };
         [self.dialect.event(Event::HeaderJob(notify)), self.dialect.event(signed)].concat()
     }
 

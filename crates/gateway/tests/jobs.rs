@@ -1,8 +1,6 @@
 //! From the pool's jobs to signed jobs at the node and the members.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "jobs/known_faults.rs"]
-mod known_faults;
 mod world;
 
 use hashlease_check::ShareChecker;
@@ -139,9 +137,9 @@ async fn unusable_pools_are_explained_in_words() {
     let (_, trouble) = trouble_of(Script { notify: witness, ..Script::default() }).await;
     assert!(trouble.contains("with a witness"), "{trouble}");
     let mut ahead = notify("a", 1, true);
-    ahead[7] = json!(format!("{:08x}", now() + 7_300));
+    ahead[7] = json!(format!("{:08x}", now() + 320));
     let (_, trouble) = trouble_of(Script { notify: ahead, ..Script::default() }).await;
-    assert!(trouble.contains("more than 7200 s ahead"), "{trouble}");
+    assert!(trouble.contains("s ahead of our clock"), "{trouble}");
     let mut long = notify("l", 1, true);
     long[3] = json!("bb".repeat(4_096));
     let (_, trouble) = trouble_of(Script { notify: long, ..Script::default() }).await;
@@ -185,7 +183,7 @@ async fn a_pool_that_is_down_at_first_is_found_once_it_is_up() {
     let world = start(dir.path(), vec![assignment(terms.clone(), address)]).await;
     let status = world.until("trouble", |status| !status.trouble.is_empty()).await;
     assert_eq!(status.pool, PoolState::Lost);
-    assert!(status.trouble.contains(&address.to_string()), "{status:?}");
+    assert!(status.trouble.contains("refused") && !status.trouble.contains("127.0.0.1"), "{status:?}");
     // a node is accepted nevertheless, and waits
     let mut node = Node::of(&world.gateway, 1).await;
     let _pool = Pool::on(TcpListener::bind(address).await.unwrap(), Script::default());
@@ -209,7 +207,7 @@ async fn a_session_after_a_break_has_its_own_extranonce() {
     assert!(!message.to_string().contains(&pool.address.to_string()), "only the gateway knows the pool");
     assert_eq!(node.news("mining.set_extranonce").await, json!(["11223344", 8]));
     let (new, clean) = node.job(&terms).await;
-    assert!(clean, "shares of older jobs can't be forwarded any more");
+    assert!(!clean, "the previous block is the same");
     assert!(new.job().sequence() > old.job().sequence());
     assert!(new.job().header().unwrap().coinbase_prefix.ends_with(&[0x11, 0x22, 0x33, 0x44]));
     // the old job still counts, but the pool's old session is gone
@@ -235,6 +233,7 @@ async fn sequences_continue_after_a_gateway_was_killed() {
         let (_, assignments) = watch::channel(Arc::default());
         let config = GatewayConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            api: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: dir.path().to_owned(),
             agent: "second".into(),
         };
@@ -302,7 +301,7 @@ async fn a_new_destination_is_a_new_session_under_the_same_link() {
             hex::encode(&job.job().header().unwrap().coinbase_prefix) == "0200000001aa99"
         })
         .await;
-    assert!(clean);
+    assert!(!clean, "the previous block is the same");
     let share = mine(&job, &terms, 0, meets_pool);
     assert_eq!(node.submit(1, &share).await["result"], true);
     assert_eq!((first.submits().len(), second.submits().len()), (0, 1));

@@ -83,7 +83,12 @@ async fn answer(stream: TcpStream, answers: Answers, posts: Arc<Mutex<Vec<Post>>
             return;
         };
         let body = match status {
-            200 => r#"{"received":1}"#,
+            200 => concat!(
+                r#"{"received":1,"signature":""#,
+                "0000000000000000000000000000000000000000000000000000000000000000",
+                "0000000000000000000000000000000000000000000000000000000000000000",
+                r#"00"}"#
+            ),
             // an error of the member itself, and an error of a proxy in between
             400 => r#"{"code":"job-window","message":"too long"}"#,
             _ => "<html>",

@@ -16,10 +16,12 @@ use hashlease_journal::{Journal, Options, Record};
 use hashlease_primitives::{Commitment, EpochId, LeaseId, SharedClock, SignedJob, Terms, UnixMillis, Work};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    convert::Infallible,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::Notify;
+use tracing::error;
 
 /// Journal and ledger of a node.
 #[derive(Clone)]
@@ -42,6 +44,30 @@ pub(crate) struct BookState {
     job_turns: HashMap<LeaseId, Arc<tokio::sync::Mutex<()>>>,
 }
 
+impl BookState {
+    /// Whether an epoch takes no more shares: it is closed, or about to be.
+    pub(crate) fn is_over(&self, id: EpochId) -> bool {
+        self.closing.contains(&id) || self.ledger.lease(id.lease).is_some_and(|held| held.is_closed(id.epoch))
+    }
+
+    /// Applies a record of the journal.
+    fn restore(&mut self, number: u64, record: &Record) {
+        let restored = self.ledger.restore(record);
+        match record {
+            Record::Share { lease, epoch, key, job, .. } if restored.is_ok() => {
+                let epoch = self.open.entry(EpochId::new(*lease, *epoch)).or_default();
+                epoch.prefixes.insert(prefix(key));
+                epoch.jobs.insert(*job);
+            }
+            Record::EpochClosed { lease, epoch, .. } => drop(self.open.remove(&EpochId::new(*lease, *epoch))),
+            _ => {}
+        }
+        if let Err(contradiction) = restored {
+            error!(number, %contradiction, "a record of the journal contradicts earlier ones");
+        }
+    }
+}
+
 impl std::fmt::Debug for Book {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Book")
@@ -49,31 +75,17 @@ impl std::fmt::Debug for Book {
 }
 
 impl Book {
-    /// Opens the journal and replays it, which is the only recovery.
+    /// Opens the journal and replays it, which is the only recovery. A record that contradicts
+    /// earlier ones is logged as an error and skipped.
     ///
     /// # Errors
-    /// [`BookError`]: the journal is locked by another node, damaged, or contradicts itself.
+    /// [`BookError`]: the journal is locked by another node, or damaged.
     pub fn open(dir: &Path, clock: SharedClock) -> Result<Self, BookError> {
         let mut state = BookState::default();
-        let journal = Journal::open(Options::new(dir), |_, record| {
-            state.ledger.apply(&record)?;
-            if let Record::Share { lease, epoch, key, job, .. } = &record {
-                let epoch = state.open.entry(EpochId::new(*lease, *epoch)).or_default();
-                epoch.prefixes.insert(prefix(key));
-                epoch.jobs.insert(*job);
-            }
-            Ok::<(), LedgerError>(())
+        let journal = Journal::open(Options::new(dir), |number, record| {
+            state.restore(number, &record);
+            Ok::<(), Infallible>(())
         })?;
-        let closed: Vec<EpochId> = state
-            .open
-            .keys()
-            .filter(|id| state.ledger.lease(id.lease).is_some_and(|found| found.is_closed(id.epoch)))
-            .copied()
-            .collect();
-        for id in closed {
-            state.open.remove(&id);
-            state.closing.insert(id);
-        }
         Ok(Self {
             log: Arc::new(journal),
             state: Arc::new(Mutex::new(state)),
@@ -92,15 +104,17 @@ impl Book {
     }
 
     pub(crate) async fn write(&self, record: Record) -> Result<(), BookError> {
+        // nothing is written that contradicts what is there
+        self.state().ledger.check(&record)?;
         self.log.append(record.clone()).await?;
         self.state().ledger.apply(&record)?;
         Ok(())
     }
 
-    /// Writes a lease's terms when they are new or their end moved earlier.
+    /// Writes a lease's terms when they are new or their end moved.
     ///
     /// # Errors
-    /// [`BookError`].
+    /// [`BookError`]; [`LedgerError::OtherTerms`] if the book holds another lease of this number.
     pub async fn lease(&self, terms: &Terms) -> Result<(), BookError> {
         let known = self.state().ledger.lease(terms.id).is_some_and(|lease| lease.terms() == terms);
         if known { Ok(()) } else { self.write(Record::Lease(terms.clone())).await }
@@ -169,6 +183,8 @@ impl Book {
         self.state().ledger.remember_rebuilt(rebuilt);
         let EpochId { lease, epoch } = id;
         self.write(Record::EpochClosed { at: self.now(), lease, epoch, commitment }).await?;
+        // from now on the ledger says so
+        self.state().closing.remove(&id);
         Ok(commitment)
     }
 

@@ -3,6 +3,7 @@
 use crate::fold::LedgerError;
 use hashlease_journal::{JournalError, OpenError};
 use hashlease_primitives::{EpochId, LeaseId};
+use std::convert::Infallible;
 use tokio::task::JoinError;
 
 /// Why the book can't be opened, read or written.
@@ -11,16 +12,9 @@ pub enum BookError {
     /// The journal can't be opened or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A record of the journal contradicts an earlier one.
-    #[error("journal does not add up: record {number}: {source}")]
-    Replay {
-        /// Number of the record.
-        number: u64,
-        /// The contradiction.
-        source: LedgerError,
-    },
-    /// A new record contradicts an earlier one, or no trie can hold an epoch's keys.
-    #[error("journal does not add up: {0}")]
+    /// A new record contradicts an earlier one and was not written, or no trie can hold an epoch's
+    /// keys.
+    #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// Another job came first under this sequence, and every check of the evidence uses that one.
     #[error("job sequence {sequence} was used for another job before")]
@@ -47,11 +41,11 @@ pub enum BookError {
     NotClosed(EpochId),
 }
 
-impl From<OpenError<LedgerError>> for BookError {
-    fn from(error: OpenError<LedgerError>) -> Self {
+impl From<OpenError<Infallible>> for BookError {
+    fn from(error: OpenError<Infallible>) -> Self {
         match error {
             OpenError::Journal(error) => Self::Journal(error),
-            OpenError::Replay { number, source, .. } => Self::Replay { number, source },
+            OpenError::Replay { source, .. } => match source {},
         }
     }
 }

@@ -22,6 +22,12 @@ pub enum LedgerError {
     /// A record of a lease without earlier terms.
     #[error("record of lease {0} before its terms")]
     UnknownLease(LeaseId),
+    /// Terms that differ from the lease's earlier ones in more than the end.
+    #[error(
+        "lease {0} differs from the lease of this number that is held already: the data belong to \
+         another deployment, so use another data directory"
+    )]
+    OtherTerms(LeaseId),
     /// A share without an earlier record of its job.
     #[error("lease {lease}: share of job {job} before the job")]
     UnknownJob { lease: LeaseId, job: u64 },
@@ -269,11 +275,74 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Whether the next record agrees with the earlier ones: what [`Ledger::apply`] would say.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn check(&self, record: &Record) -> Result<(), LedgerError> {
+        let found = |id: &LeaseId| self.leases.get(id).ok_or(LedgerError::UnknownLease(*id));
+        match record {
+            Record::Lease(terms) => match self.leases.get(&terms.id) {
+                Some(held) if held.terms.as_rented() != terms.as_rented() => {
+                    Err(LedgerError::OtherTerms(terms.id))
+                }
+                Some(_) | None => Ok(()),
+            },
+            Record::Job { signed, .. } => found(&signed.job.lease()).map(drop),
+            Record::Verdict { lease, .. } => found(lease).map(drop),
+            Record::Share { lease, job, key, epoch, .. } => {
+                if let Some(holder) = self.holders.get(key) {
+                    return Err(LedgerError::Duplicate { key: *key, holder: *holder });
+                }
+                let found = found(lease)?;
+                if !found.jobs.contains_key(job) {
+                    return Err(LedgerError::UnknownJob { lease: *lease, job: *job });
+                }
+                match found.is_closed(*epoch) {
+                    true => Err(LedgerError::Closed(EpochId::new(*lease, *epoch))),
+                    false => Ok(()),
+                }
+            }
+            Record::EpochClosed { lease, epoch, commitment, .. } => {
+                let rebuilt = found(lease)?.commitment(*epoch)?;
+                if rebuilt == *commitment {
+                    return Ok(());
+                }
+                let id = EpochId::new(*lease, *epoch);
+                Err(LedgerError::RootDiffers { id, expected: *commitment, rebuilt })
+            }
+        }
+    }
+
     /// Applies the next record.
     ///
     /// # Errors
     /// [`LedgerError`]; the ledger is unchanged then.
     pub fn apply(&mut self, record: &Record) -> Result<(), LedgerError> {
+        self.check(record)?;
+        self.fold(record)
+    }
+
+    /// Applies a record that was written, whatever the earlier ones say: the money of all leases
+    /// depends on this start. A record that contradicts earlier ones is skipped; a root is kept as it
+    /// was written, because the committee may have it.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: the contradiction, for people.
+    pub fn restore(&mut self, record: &Record) -> Result<(), LedgerError> {
+        let checked = self.check(record);
+        let first_root = |lease: &LeaseId, epoch| self.lease(*lease).is_some_and(|l| !l.is_closed(epoch));
+        match (&checked, record) {
+            (Ok(()), _) => self.fold(record),
+            (_, Record::EpochClosed { lease, epoch, .. }) if first_root(lease, *epoch) => {
+                self.fold(record)?;
+                checked
+            }
+            _ => checked,
+        }
+    }
+
+    fn fold(&mut self, record: &Record) -> Result<(), LedgerError> {
         match record {
             Record::Lease(terms) => {
                 let fresh = || LeaseLedger {
@@ -290,17 +359,7 @@ impl Ledger {
                 lease.jobs.entry(signed.job.sequence()).or_insert_with(|| signed.clone());
             }
             Record::Share { lease, job, key, epoch, share, .. } => {
-                if let Some(holder) = self.holders.get(key) {
-                    return Err(LedgerError::Duplicate { key: *key, holder: *holder });
-                }
-                let found = self.lease_mut(*lease)?;
-                if !found.jobs.contains_key(job) {
-                    return Err(LedgerError::UnknownJob { lease: *lease, job: *job });
-                }
-                let into = found.epochs.entry(*epoch).or_default();
-                if into.closed.is_some() {
-                    return Err(LedgerError::Closed(EpochId::new(*lease, *epoch)));
-                }
+                let into = self.lease_mut(*lease)?.epochs.entry(*epoch).or_default();
                 Arc::make_mut(&mut into.shares).push(Counted { key: *key, job: *job, share: share.clone() });
                 self.holders.insert(*key, *lease);
             }
@@ -310,13 +369,7 @@ impl Ledger {
                 *count = count.saturating_add(1);
             }
             Record::EpochClosed { lease, epoch, commitment, .. } => {
-                let found = self.lease_mut(*lease)?;
-                let rebuilt = found.commitment(*epoch)?;
-                if rebuilt != *commitment {
-                    let id = EpochId::new(*lease, *epoch);
-                    return Err(LedgerError::RootDiffers { id, expected: *commitment, rebuilt });
-                }
-                found.epochs.entry(*epoch).or_default().closed = Some(rebuilt);
+                self.lease_mut(*lease)?.epochs.entry(*epoch).or_default().closed = Some(*commitment);
             }
         }
         Ok(())

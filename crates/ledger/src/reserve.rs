@@ -31,7 +31,7 @@ impl Book {
             Some(holder) => return Err(CountRefusal::SeenInOtherLease(holder)),
             None => {}
         }
-        if state.closing.contains(&id) {
+        if state.is_over(id) {
             return Err(CountRefusal::EpochClosed(epoch));
         }
         // without terms there is no limit, and writing the share fails: the ledger refuses it

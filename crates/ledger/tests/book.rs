@@ -1,12 +1,13 @@
 //! A book on a journal: what opening and reading it refuse.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use alloy_primitives::B256;
-use hashlease_fixtures::{header_job, sign, terms, until_some};
+use alloy_primitives::{Address, B256};
+use hashlease_fixtures::{header_job, mine, sign, terms, until_some};
 use hashlease_journal::{Journal, JournalError, Options, Record, read};
-use hashlease_ledger::{Book, BookError, LedgerError, PoolVerdict, PoolVerdicts};
-use hashlease_primitives::{LeaseId, SystemClock, UnixMillis};
-use std::{convert::Infallible, fs, path::Path};
+use hashlease_ledger::{Book, BookError, CountRefusal, LedgerError, PoolVerdict, PoolVerdicts};
+use hashlease_primitives::{Commitment, Domain, EpochId, LeaseId, SystemClock, Terms, UnixMillis, Work};
+use hashlease_share::VerifiedJob;
+use std::{convert::Infallible, path::Path};
 
 /// Opens the book once the last user of the journal has released its lock.
 async fn open(dir: &Path) -> Result<Book, BookError> {
@@ -27,23 +28,100 @@ fn verdict(lease: u64) -> Record {
     }
 }
 
+fn closed(epoch: u32, count: u64) -> Record {
+    let commitment = Commitment { root: B256::repeat_byte(7), count };
+    Record::EpochClosed { at: UnixMillis::new(0), lease: LeaseId(1), epoch, commitment }
+}
+
 #[tokio::test]
-async fn a_journal_that_contradicts_itself_is_refused_with_the_record_and_left_as_it_is() {
+async fn a_journal_that_contradicts_itself_opens_without_what_contradicts() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(Options::new(dir.path()), |_, _| Ok::<(), Infallible>(())).unwrap();
-    for record in [Record::Lease(terms(1_000, 100, 100)), verdict(1), verdict(7), verdict(8)] {
+    let terms = terms(1_000, 200, 100);
+    let other = Terms { provider: Address::repeat_byte(9), ..terms.clone() };
+    let job = VerifiedJob::verify(&terms, sign(&terms, header_job(&terms, 1, 1_000..=1_199))).unwrap();
+    let share = mine(&job, 1_010).next().unwrap();
+    let share = Record::share(UnixMillis::new(0), &share, "w");
+    let signed = Record::Job { at: UnixMillis::new(0), signed: job.signed().clone() };
+    let lease = Record::Lease(terms.clone());
+    let empty = Record::EpochClosed {
+        at: UnixMillis::new(0),
+        lease: terms.id,
+        epoch: 0,
+        commitment: Commitment::default(),
+    };
+    let written = [
+        lease,
+        verdict(7),
+        Record::Lease(other),
+        signed,
+        empty,
+        share,
+        closed(0, 2),
+        closed(1, 3),
+        verdict(1),
+    ];
+    for record in written {
         journal.append(record).await.unwrap();
     }
     drop(journal);
-    let segment = dir.path().join(format!("{:020}.hlj", 0));
-    let torn = [fs::read(&segment).unwrap(), vec![0; 9]].concat();
-    fs::write(&segment, &torn).unwrap();
-    let error = open(dir.path()).await.unwrap_err();
-    assert_eq!(error.to_string(), "journal does not add up: record 2: record of lease 7 before its terms");
-    let BookError::Replay { number: 2, source: LedgerError::UnknownLease(LeaseId(7)) } = error else {
-        panic!("{error:?}")
-    };
-    assert_eq!(fs::read(&segment).unwrap(), torn, "nothing is cut off");
+    let book = open(dir.path()).await.unwrap();
+    assert!(book.read(LeaseId(7), |_| ()).is_none());
+    assert_eq!(book.read(terms.id, |held| held.terms().clone()), Some(terms.clone()));
+    assert_eq!(book.counted(terms.id), Work::ZERO, "a share after its epoch's end is none");
+    assert_eq!(
+        book.closed(EpochId::new(terms.id, 0)).unwrap(),
+        Commitment::default(),
+        "the first root stays"
+    );
+    let kept = book.closed(EpochId::new(terms.id, 1)).unwrap();
+    assert_eq!(kept.count, 3, "the committee may have this root");
+    assert_eq!(book.close(EpochId::new(terms.id, 1)).await.unwrap(), kept);
+    assert_eq!(book.read(terms.id, |held| held.verdicts().accepted), Some(1), "what follows counts");
+}
+
+#[tokio::test]
+async fn an_epoch_closed_without_a_share_stays_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1_000, 200, 100);
+    let job = VerifiedJob::verify(&terms, sign(&terms, header_job(&terms, 1, 1_000..=1_199))).unwrap();
+    let [early, later] = [1_010, 1_110].map(|ntime| mine(&job, ntime).next().unwrap());
+    let book = open(dir.path()).await.unwrap();
+    book.lease(&terms).await.unwrap();
+    book.job(job.signed()).await.unwrap();
+    book.close(EpochId::new(terms.id, 0)).await.unwrap();
+    for _ in 0..2 {
+        let refused = book.reserve(&early).unwrap_err();
+        assert!(matches!(refused, CountRefusal::EpochClosed(0)), "{refused}");
+    }
+    drop(book);
+    let book = open(dir.path()).await.unwrap();
+    let refused = book.reserve(&early).unwrap_err();
+    assert!(matches!(refused, CountRefusal::EpochClosed(0)), "{refused}");
+    book.reserve(&later).unwrap().count(&later, "w").await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_written_that_contradicts_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let terms = terms(1_000, 200, 100);
+    let job = VerifiedJob::verify(&terms, sign(&terms, header_job(&terms, 1, 1_000..=1_199))).unwrap();
+    let share = mine(&job, 1_010).next().unwrap();
+    let book = open(dir.path()).await.unwrap();
+    let unknown = book.reserve(&share).unwrap().count(&share, "w").await.unwrap_err();
+    assert!(unknown.to_string().contains("before its terms"), "{unknown}");
+    book.lease(&terms).await.unwrap();
+    let jobless = book.reserve(&share).unwrap().count(&share, "w").await.unwrap_err();
+    assert!(jobless.to_string().contains("before the job"), "{jobless}");
+    let shortened = Terms { end: terms.end - 50, ..terms.clone() };
+    book.lease(&shortened).await.unwrap();
+    let domain = Domain { chain_id: 9, contract: Address::repeat_byte(9) };
+    for other in [Terms { domain, ..terms.clone() }, Terms { start: terms.start + 1, ..terms.clone() }] {
+        let error = book.lease(&other).await.unwrap_err();
+        assert!(matches!(error, BookError::Ledger(LedgerError::OtherTerms(LeaseId(1)))), "{error}");
+    }
+    let written: Vec<_> = read(dir.path()).map(Result::unwrap).collect();
+    assert_eq!(written, [Record::Lease(terms), Record::Lease(shortened)]);
 }
 
 #[tokio::test]

@@ -1,12 +1,11 @@
 //! Why evidence does not count.
 
 use crate::store::StoredComplaint;
-use alloy_primitives::B256;
 use hashlease_evidence::{EvidenceHead, Report, TermsDiffer};
-use hashlease_primitives::{Commitment, LeaseId, Terms};
+use hashlease_primitives::{Commitment, Terms};
 use hashlease_share::EvidenceReason;
 
-/// A rule that evidence breaks. It is final: the epoch counts as empty.
+/// A rule that evidence breaks: the epoch counts as empty, unless another member has good evidence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Complaint {
     /// The file is of other terms than the chain's.
@@ -34,9 +33,6 @@ pub(crate) enum Complaint {
         claimed.root, claimed.count, rebuilt.root, rebuilt.count
     )]
     Root { claimed: Commitment, rebuilt: Commitment },
-    /// A key was counted for another lease.
-    #[error("key {key} was already counted for lease {lease}")]
-    KeyTaken { key: B256, lease: LeaseId },
 }
 
 /// An epoch, and the root and count that it is said to have.
@@ -55,7 +51,6 @@ impl Complaint {
             Self::ShareCount { .. } => "share-count",
             Self::Job { reason, .. } | Self::Share { reason, .. } => reason.code(),
             Self::Root { .. } => "root-differs",
-            Self::KeyTaken { .. } => "seen-in-other-lease",
         }
     }
 
@@ -99,6 +94,7 @@ impl From<&Complaint> for StoredComplaint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_primitives::B256;
 
     #[test]
     fn complaints_are_stored_by_code_and_sentence() {
@@ -140,11 +136,6 @@ mod tests {
                 Complaint::Root { claimed: signed, rebuilt: got },
                 "root-differs",
                 format!("root and count: claimed {one} and 5, the shares give {two} and 6"),
-            ),
-            (
-                Complaint::KeyTaken { key: one, lease: LeaseId(9) },
-                "seen-in-other-lease",
-                format!("key {one} was already counted for lease 9"),
             ),
         ] {
             assert_eq!(

@@ -1,17 +1,18 @@
 //! Downloads a file from an untrusted server to disk, within limits on bytes and time.
 
-use hashlease_net::{HttpClient, HttpError, HttpLimits};
+use crate::config::{FetchLimits, MemberConfig};
+use hashlease_net::{HttpClient, HttpError, HttpLimits, is_public};
+use hashlease_primitives::Terms;
 use std::{
     io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 use tokio::{
     fs::File,
     io::AsyncWriteExt as _,
     time::{Instant, timeout},
 };
-use url::Url;
+use url::{Host, Url};
 
 /// Why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ pub(crate) enum FetchError {
     Url(url::ParseError),
     #[error("evidence: {0}")]
     Connection(HttpError),
-    #[error("evidence: the provider answers {0}")]
+    #[error("evidence: the server answers {0}")]
     Status(u16),
     #[error("evidence arrives too slowly: {bytes} bytes in {seconds} s")]
     Slow { bytes: u64, seconds: u64 },
@@ -42,34 +43,34 @@ impl FetchError {
         }
     }
 
-    /// Whether the provider's server is at fault, not this machine.
-    pub(crate) const fn is_providers(&self) -> bool {
-        !matches!(self, Self::Disk(_))
-    }
-}
-
-/// Limits on downloads from providers' servers.
-#[derive(Clone, Copy, Debug)]
-pub struct FetchLimits {
-    /// Evidence files that are fetched or on disk at the same time.
-    pub at_once: usize,
-    /// Longest time without a byte.
-    pub idle: Duration,
-    /// Smallest average rate once `idle` has passed, bytes per second.
-    pub least_rate: u64,
-    /// Longest time of a whole download.
-    pub whole: Duration,
-}
-
-impl Default for FetchLimits {
-    fn default() -> Self {
-        Self {
-            at_once: 8,
-            idle: Duration::from_secs(20),
-            least_rate: 64 << 10,
-            whole: Duration::from_secs(20 * 60),
+    /// Whether the provider's server is at fault, not this machine or its network.
+    pub(crate) fn is_providers(&self) -> bool {
+        match self {
+            Self::Disk(_) => false,
+            Self::Connection(HttpError::Connect(error)) => !error.is_own(),
+            _ => true,
         }
     }
+}
+
+/// The id of local chains: everything of theirs runs on one machine.
+const LOCAL_CHAIN: u64 = 31_337;
+
+/// Whether evidence of a lease may be at any address, loopback and private ones included.
+pub(crate) const fn may_be_private(config: &MemberConfig, terms: &Terms) -> bool {
+    config.private_evidence || terms.domain.chain_id == LOCAL_CHAIN
+}
+
+/// Whether evidence of a lease may be fetched from a URL, as far as the URL tells. A host's name is
+/// looked up, and its addresses are checked, when it is fetched.
+pub(crate) fn may_fetch(config: &MemberConfig, terms: &Terms, url: &Url) -> bool {
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => address.into(),
+        Some(Host::Ipv6(address)) => address.into(),
+        Some(Host::Domain(_)) => return true,
+        None => return false,
+    };
+    may_be_private(config, terms) || is_public(address)
 }
 
 /// Files of one root on disk, deleted when this is dropped.

@@ -7,25 +7,41 @@
 //! trie's root, and counts due work from the jobs that reached it.
 //!
 //! ```text
-//! routes ─▶ state (jobs, roots, figures, sign rules) ─▶ store
-//!    └────▶ evidence_check ─▶ fetch, turns
+//! routes ─▶ jobs ──▶ taken_jobs ─┐
+//!    ├────▶ roots ─▶ standing ───┼▶ figures ─▶ sign_rules ─▶ statements
+//!    │        └────▶ evidence_check ─▶ fetch, turns, shelf
+//!    └────▶ peers: tells and asks the other members          all ─▶ store
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod complaint;
-mod due;
+mod config;
 mod evidence_check;
 mod fetch;
 mod figures;
+mod jobs;
+mod lease_room;
+mod limits;
 mod member;
-mod root_signer;
+mod outbox;
+mod owners;
+mod peers;
+mod request_refusal;
+mod roots;
 mod routes;
+mod shelf;
+mod shown_shares;
 mod sign_refusal;
 mod sign_rules;
+mod standing;
 mod state;
+mod statements;
 mod store;
+mod store_writer;
+mod taken_jobs;
 mod turns;
+mod view;
 
-pub use fetch::FetchLimits;
+pub use config::{FetchLimits, MemberConfig};
 pub use member::{Member, MemberError};
-pub use state::{LeaseView, LeaseViews, MemberConfig};
+pub use view::{LeaseView, LeaseViews, SeatView};

@@ -1,56 +1,45 @@
 //! The member's routes.
 
-use crate::{
-    evidence_check,
-    state::{LeaseView, RequestRefusal, SignError, State},
-};
+use crate::{request_refusal::RequestRefusal, state::State, statements::Signed, view::LeaseView};
 use axum::{
     Json, Router,
     body::to_bytes,
-    extract::{self, DefaultBodyLimit, Path, Query},
+    extract::{self, ConnectInfo, DefaultBodyLimit, Path, Query, Request, connect_info::Connected},
     http::{StatusCode, header::CONTENT_TYPE},
-    middleware::map_response,
+    middleware::{Next, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
+    serve::IncomingStream,
 };
-use hashlease_committee::{ErrorBody, Refusals, SignRequest};
-use hashlease_net::{HttpListener, Listener};
+use hashlease_committee::{ErrorBody, Refusals, ShownShare, SignRequest, TakenJobs};
+use hashlease_net::{HttpListener, Listener, file_answer};
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob};
 use serde::Deserialize;
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
-use tracing::{debug, warn};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
+use tracing::warn;
 
 /// Longest request body, bytes.
 const MAX_BODY: usize = 256 * 1_024;
 /// Longest wait for a job, seconds.
 const MAX_WAIT: u64 = 30;
+/// What a signature over one statement costs an address, in requests; a batch of the most is one of
+/// the dearest requests.
+const STATEMENT_COST: u64 = 1;
 
 type App = extract::State<Arc<State>>;
 
-impl IntoResponse for RequestRefusal {
-    fn into_response(self) -> Response {
-        let (status, code) = match &self {
-            Self::UnknownLease(_) => (StatusCode::NOT_FOUND, "unknown-lease"),
-            Self::Job(reason) => (StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
-            Self::JobSequence { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "job-sequence"),
-            // not 429, because a retry can't succeed
-            Self::TooManyJobs { .. } => (StatusCode::CONFLICT, "job-limit"),
-            Self::LeaseOver(_) => (StatusCode::CONFLICT, "lease-over"),
-            Self::RootSignature(_) => (StatusCode::FORBIDDEN, "root-signature"),
-            Self::RootCount { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "root-count"),
-            Self::EpochNotOver { .. } => (StatusCode::CONFLICT, "epoch-not-over"),
-            Self::NoSuchEpoch { .. } => (StatusCode::NOT_FOUND, "no-such-epoch"),
-            Self::RootAlreadyReceived(_) => (StatusCode::CONFLICT, "root-already-received"),
-            Self::NoRoot(_) => (StatusCode::NOT_FOUND, "no-root"),
-            Self::EvidenceUrl { .. } | Self::EvidenceScheme(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "evidence-url")
-            }
-            Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
-        };
-        debug!(code, error = %self, "request refused");
-        (status, Json(ErrorBody { code: code.to_owned(), message: self.to_string() })).into_response()
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+struct From(SocketAddr);
+
+impl Connected<IncomingStream<'_, HttpListener>> for From {
+    fn connect_info(stream: IncomingStream<'_, HttpListener>) -> Self {
+        Self(*stream.remote_addr())
     }
 }
 
@@ -58,18 +47,37 @@ pub(crate) async fn serve(listener: Box<dyn Listener>, member: Arc<State>) {
     let routes = Router::new()
         .route("/v1/jobs", post(accept_job))
         .route("/v1/leases/{id}/jobs", get(jobs))
+        .route("/v1/shares", post(accept_share))
+        .route("/v1/leases/{id}/lost-jobs", get(lost_jobs))
         .route("/v1/roots", post(accept_root))
         .route("/v1/leases/{id}/roots/{epoch}", get(root))
+        .route("/v1/leases/{id}/epochs/{epoch}/evidence", get(evidence))
         .route("/v1/leases/{id}/statement", get(statement))
         .route("/v1/statements", post(sign))
         .route("/v1/status", get(status))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(map_response(errors_as_json))
+        .layer(from_fn_with_state(Arc::clone(&member), limited))
         .with_state(Arc::clone(&member));
+    let routes = routes.into_make_service_with_connect_info::<From>();
     let ended = async move { member.ended().await };
     if let Err(error) = axum::serve(HttpListener(listener), routes).with_graceful_shutdown(ended).await {
         warn!(%error, "API stopped");
     }
+}
+
+/// Lets an address ask for so much in a while.
+async fn limited(
+    extract::State(member): App,
+    from: ConnectInfo<From>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let ConnectInfo(From(address)) = from;
+    if !member.asked.allows(address.ip(), 1, Instant::now()) {
+        return RequestRefusal::Busy.into_response();
+    }
+    next.run(request).await
 }
 
 /// Gives the router's own refusals (bodies, paths, methods) the form of every other error.
@@ -95,9 +103,24 @@ async fn errors_as_json(response: Response) -> Response {
 }
 
 async fn accept_job(extract::State(member): App, Json(job): Json<SignedJob>) -> Response {
-    match member.accept_job(job) {
-        Ok(receipt) => Json(receipt).into_response(),
-        Err(error) => error.into_response(),
+    // a task of its own: whoever posts a job and goes can't leave it half taken
+    let taking = tokio::spawn(async move { member.accept_job(job).await });
+    answer(taking.await.unwrap_or(Err(RequestRefusal::Ends)))
+}
+
+async fn accept_share(extract::State(member): App, Json(shown): Json<ShownShare>) -> Response {
+    let taking = tokio::spawn(async move { member.accept_share(shown).await });
+    answer(taking.await.unwrap_or(Err(RequestRefusal::Ends)))
+}
+
+async fn lost_jobs(extract::State(member): App, Path(id): Path<u64>) -> Response {
+    answer(member.lost_jobs(LeaseId(id)))
+}
+
+fn answer(answer: Result<impl serde::Serialize, RequestRefusal>) -> Response {
+    match answer {
+        Ok(body) => Json(body).into_response(),
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -111,45 +134,60 @@ struct After {
 
 async fn jobs(extract::State(member): App, Path(id): Path<u64>, Query(query): Query<After>) -> Response {
     let lease = LeaseId(id);
-    if let Err(error) = member.view(lease) {
-        return error.into_response();
-    }
-    let mut arrivals = member.arrivals.subscribe();
+    let (_, room) = match member.lease(lease) {
+        Ok(found) => found,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let mut arrivals = room.jobs.subscribe();
     let wait = Duration::from_secs(query.wait.min(MAX_WAIT));
     let found = timeout(wait, async {
         loop {
             arrivals.mark_unchanged();
-            let found = member.jobs_after(lease, query.after);
-            if !found.is_empty() || arrivals.changed().await.is_err() {
-                return found;
+            let page = member.jobs_after(lease, query.after).await?;
+            if !page.jobs.is_empty() || arrivals.changed().await.is_err() {
+                return Ok(page);
             }
         }
     });
+    let none = || Ok(TakenJobs { jobs: Vec::new(), next: query.after });
     let found = tokio::select! {
-        found = found => found.unwrap_or_else(|_| member.jobs_after(lease, query.after)),
-        () = member.ended() => Vec::new(),
+        found = found => match found {
+            Ok(page) => page,
+            // not even the first look had the time
+            Err(_) if query.wait == 0 => member.jobs_after(lease, query.after).await,
+            Err(_) => none(),
+        },
+        () = member.ended() => none(),
     };
-    Json(found).into_response()
+    answer(found)
 }
 
 async fn accept_root(extract::State(member): App, Json(root): Json<SignedEpochRoot>) -> Response {
-    let id = root.root.id;
-    match member.accept_root(root) {
-        Ok(accepted) => {
-            if accepted.is_new {
-                evidence_check::start(&member, id);
-            }
-            Json(accepted.receipt).into_response()
-        }
-        Err(error) => error.into_response(),
-    }
+    let taking = tokio::spawn(async move { member.accept_root(root).await });
+    answer(taking.await.unwrap_or(Err(RequestRefusal::Ends)))
 }
 
 async fn root(extract::State(member): App, Path((id, epoch)): Path<(u64, u32)>) -> Response {
-    match member.root(EpochId::new(LeaseId(id), epoch)) {
-        Ok(view) => Json(view).into_response(),
-        Err(error) => error.into_response(),
-    }
+    answer(member.root(EpochId::new(LeaseId(id), epoch)))
+}
+
+async fn evidence(
+    extract::State(member): App,
+    from: ConnectInfo<From>,
+    Path((id, epoch)): Path<(u64, u32)>,
+) -> Response {
+    let ConnectInfo(From(address)) = from;
+    let id = EpochId::new(LeaseId(id), epoch);
+    let Some(place) = member.places.take(address.ip()) else { return RequestRefusal::Busy.into_response() };
+    let opening = Arc::clone(&member);
+    let opened = spawn_blocking(move || opening.shelf.open_file(id)).await;
+    let Ok(Some((file, length))) = opened else { return RequestRefusal::NoEvidence(epoch).into_response() };
+    let name = format!("lease-{}-epoch-{epoch}.hlev", id.lease);
+    let damaged = move || {
+        warn!(%id, "kept evidence is damaged, dropped");
+        member.shelf.drop_file(id);
+    };
+    file_answer(file, length, &name, place, damaged).into_response()
 }
 
 #[derive(Deserialize)]
@@ -158,23 +196,31 @@ struct Epoch {
 }
 
 async fn statement(extract::State(member): App, Path(id): Path<u64>, Query(query): Query<Epoch>) -> Response {
-    match member.statement(EpochId::new(LeaseId(id), query.epoch)) {
-        Ok(view) => Json(view).into_response(),
-        Err(error) => error.into_response(),
-    }
+    let id = EpochId::new(LeaseId(id), query.epoch);
+    // the first answer for a lease sums all its epochs
+    let stating = spawn_blocking(move || member.statement(id));
+    answer(stating.await.unwrap_or(Err(RequestRefusal::Ends)))
 }
 
-async fn sign(extract::State(member): App, Json(request): Json<SignRequest>) -> Response {
-    match member.sign(&request.statements) {
-        Ok(signed) => Json(signed).into_response(),
-        Err(SignError::Refused(refused)) => {
+async fn sign(
+    extract::State(member): App,
+    from: ConnectInfo<From>,
+    Json(request): Json<SignRequest>,
+) -> Response {
+    let ConnectInfo(From(address)) = from;
+    // a length in memory fits 64 bits
+    let cost = u64::try_from(request.statements.len()).unwrap_or(u64::MAX).saturating_mul(STATEMENT_COST);
+    if !member.asked.allows(address.ip(), cost, Instant::now()) {
+        return RequestRefusal::Busy.into_response();
+    }
+    let signing = spawn_blocking(move || member.sign(&request.statements));
+    match signing.await.unwrap_or(Err(RequestRefusal::Ends)) {
+        Ok(Signed::Batch(signed)) => Json(signed).into_response(),
+        Ok(Signed::Refused(refused)) => {
             let refusals = refused.iter().map(|(lease, refusal)| refusal.body(*lease)).collect();
             (StatusCode::CONFLICT, Json(Refusals { refusals })).into_response()
         }
-        Err(SignError::Key(error)) => {
-            let body = ErrorBody { code: "key".to_owned(), message: format!("signing failed: {error}") };
-            (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
-        }
+        Err(refusal) => refusal.into_response(),
     }
 }
 

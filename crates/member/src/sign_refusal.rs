@@ -76,6 +76,9 @@ fn because(empty: Option<&EpochView>) -> String {
         Some(EpochView { epoch, state: EpochState::NotFetched { code, reason }, .. }) => {
             format!("; epoch {epoch} was not fetched: {reason} ({code})")
         }
+        Some(EpochView { epoch, state: EpochState::TwoRoots { .. }, .. }) => {
+            format!("; the provider signed two roots of epoch {epoch}")
+        }
         _ => String::new(),
     }
 }
@@ -85,7 +88,15 @@ mod tests {
     use super::*;
 
     fn empty(state: EpochState) -> Option<Box<EpochView>> {
-        Some(Box::new(EpochView { epoch: 3, count: 0, work: "0".into(), root: B256::ZERO, state }))
+        Some(Box::new(EpochView {
+            epoch: 3,
+            count: 0,
+            left_out: 0,
+            contested: 0,
+            work: "0".into(),
+            root: B256::ZERO,
+            state,
+        }))
     }
 
     #[test]

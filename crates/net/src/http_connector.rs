@@ -1,6 +1,6 @@
 //! Opens an HTTP client's connections over a network that is handed in, with TLS for `https`.
 
-use crate::{SharedNetwork, Stream};
+use crate::{GuardError, SharedNetwork, Stream};
 use hyper::Uri;
 use hyper_util::{
     client::legacy::connect::{Connected, Connection},
@@ -56,6 +56,18 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether this machine is at fault, its network or its resolver: it is out of descriptors,
+    /// say, or has no route. What only the host can do (refuse, hang up, be too slow, be somebody
+    /// else) is the host's.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        match self {
+            Self::Network(error) => is_own(error),
+            Self::Certificates(_) => true,
+            Self::Slow(_) | Self::Name(_) | Self::NotTls(_) | Self::Tls(_) | Self::Handshake(_) => false,
+        }
+    }
+
     fn of_handshake(error: io::Error) -> Self {
         match error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>()) {
             Some(error @ rustls::Error::InvalidMessage(_)) => Self::NotTls(error.clone()),
@@ -63,6 +75,28 @@ impl ConnectError {
             None => Self::Handshake(Arc::new(error)),
         }
     }
+}
+
+fn is_own(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    match GuardError::of(error) {
+        Some(GuardError::Private(_)) => return false,
+        // nobody can tell a name that is gone from a resolver that is
+        Some(GuardError::Resolve(_)) => return true,
+        None => {}
+    }
+    // not those of the host: the kinds of this machine have no end
+    !matches!(
+        error.kind(),
+        Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::TimedOut
+            | Kind::UnexpectedEof
+            | Kind::BrokenPipe
+            | Kind::InvalidInput
+            | Kind::InvalidData
+    )
 }
 
 impl Connection for Stream {
@@ -234,6 +268,25 @@ mod tests {
             panic!("{error:?}")
         };
         assert!(matches!(reason, CertificateError::NotValidForNameContext { .. }), "{reason:?}");
+    }
+
+    #[test]
+    fn trouble_of_this_machine_is_told_from_that_of_a_host() {
+        let of = |error: io::Error| ConnectError::Network(Arc::new(error)).is_own();
+        let guard = |error| of(io::Error::other(error));
+        // EMFILE, ENFILE, ENOBUFS, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, ENOMEM, EPERM
+        for code in [24, 23, 105, 101, 113, 99, 12, 1] {
+            assert!(of(io::Error::from_raw_os_error(code)), "{code}");
+        }
+        assert!(guard(GuardError::Resolve(io::ErrorKind::Other)));
+        assert!(ConnectError::Certificates(rustls::Error::DecryptError).is_own());
+        // ECONNREFUSED, ECONNRESET, ETIMEDOUT
+        for code in [111, 104, 110] {
+            assert!(!of(io::Error::from_raw_os_error(code)), "{code}");
+        }
+        assert!(!guard(GuardError::Private(std::net::Ipv4Addr::LOCALHOST.into())));
+        assert!(!ConnectError::Slow(CONNECT).is_own());
+        assert!(!ConnectError::Tls(rustls::Error::DecryptError).is_own());
     }
 
     #[tokio::test]

@@ -9,19 +9,27 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 #[cfg(feature = "http-client")]
+mod guarded;
+#[cfg(feature = "http-client")]
 mod http_client;
 #[cfg(feature = "http-client")]
 mod http_connector;
 #[cfg(feature = "http")]
 mod http_listener;
+#[cfg(feature = "http")]
+mod served_file;
 mod tcp;
 
+#[cfg(feature = "http-client")]
+pub use guarded::{GuardError, Guarded, is_public};
 #[cfg(feature = "http-client")]
 pub use http_client::{HttpAnswer, HttpClient, HttpDownload, HttpError, HttpLimits};
 #[cfg(feature = "http-client")]
 pub use http_connector::ConnectError;
 #[cfg(feature = "http")]
 pub use http_listener::HttpListener;
+#[cfg(feature = "http")]
+pub use served_file::{FilePlace, FilePlaces, PlaceLimits, file_answer, network_of};
 pub use tcp::Tcp;
 
 use std::{fmt::Debug, future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};
@@ -54,6 +62,14 @@ pub trait Listener: Debug + Send {
 pub trait Network: Debug + Send + Sync {
     /// Listens at an address; port 0 takes a free port.
     fn listen(&self, address: SocketAddr) -> Pending<'_, Box<dyn Listener>>;
+
+    /// The addresses of `host:port`. A network without names knows addresses only.
+    fn resolve<'a>(&'a self, address: &'a str) -> Pending<'a, Vec<SocketAddr>> {
+        Box::pin(async move {
+            let address = address.parse();
+            address.map(|address| vec![address]).map_err(|_| io::ErrorKind::NotFound.into())
+        })
+    }
 
     /// Connects to `host:port`.
     fn connect<'a>(&'a self, address: &'a str) -> Pending<'a, Stream>;

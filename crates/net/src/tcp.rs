@@ -2,7 +2,7 @@
 
 use crate::{Listener, Network, Pending, SharedNetwork, Stream};
 use std::{io, net::SocketAddr, sync::Arc};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 /// Connections that may wait to be accepted: a farm comes back at once after a restart.
 const BACKLOG: u32 = 4_096;
@@ -42,6 +42,10 @@ impl Network for Tcp {
             let listener: Box<dyn Listener> = Box::new(listen(address)?);
             Ok(listener)
         })
+    }
+
+    fn resolve<'a>(&'a self, address: &'a str) -> Pending<'a, Vec<SocketAddr>> {
+        Box::pin(async move { Ok(lookup_host(address).await?.collect()) })
     }
 
     fn connect<'a>(&'a self, address: &'a str) -> Pending<'a, Stream> {

@@ -8,6 +8,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+/// How far two roles' clocks may differ, seconds: the same for all of them. None takes a job that
+/// another refuses because its clock differs by less than that.
+pub const CLOCK_TOLERANCE: u64 = 60;
+
 /// Tells the wall-clock time. The clock may be set, so a later reading can be smaller.
 pub trait Clock: Debug + Send + Sync {
     /// The time now.

@@ -342,15 +342,23 @@ impl SignedEpochRoot {
     }
 }
 
-/// 65 bytes as `0x` hex.
-pub(crate) mod signature_hex {
+/// Signatures in JSON, for `serde(with)`: 65 bytes as `0x` hex.
+pub mod signature_hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(crate) fn serialize<S: Serializer>(signature: &[u8; 65], serializer: S) -> Result<S::Ok, S::Error> {
+    /// Writes `0x` and 130 digits.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(signature: &[u8; 65], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&format!("0x{}", hex::encode(signature)))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 65], D::Error> {
+    /// Reads 130 digits, with or without `0x`.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 65], D::Error> {
         let text = String::deserialize(deserializer)?;
         let bytes = hex::decode(text.strip_prefix("0x").unwrap_or(&text)).map_err(D::Error::custom)?;
         let length = bytes.len();

@@ -168,6 +168,16 @@ impl Terms {
         self.epoch_end(epoch).plus(u64::from((self.epoch_length / 4).min(900)))
     }
 
+    /// The smallest `due` of a last statement that a member signs whose own count is `own`: a
+    /// two-hundredth less, or the work of two minutes (a fifth of an epoch if that is shorter) if
+    /// that is more. Members see the same jobs within moments; a smaller figure would free the
+    /// provider of work that was due.
+    #[must_use]
+    pub fn least_last_due(&self, own: Work) -> Work {
+        let moments = self.rate.over(u64::from((self.epoch_length / 5).min(120)));
+        own.saturating_sub(moments.max(Work::capped(own.hashes() / 200)))
+    }
+
     /// How often the job signer sends a fresh job: `min(30 s, L/10)`, at least one second.
     #[must_use]
     pub fn job_interval(&self) -> u64 {
@@ -225,6 +235,19 @@ impl Lease {
         self.terms.end.plus(u64::from(self.window))
     }
 
+    /// Deadline of the last epoch's root: the first second of the time in which statements are due.
+    #[must_use]
+    pub fn roots_due(&self) -> UnixSeconds {
+        self.terms.root_deadline(self.terms.epochs().saturating_sub(1))
+    }
+
+    /// Half of the time from [`Lease::roots_due`] to [`Lease::settle_after`], seconds. Members show
+    /// each other for so long after an epoch's root deadline that they had its root in time.
+    #[must_use]
+    pub fn half_window(&self) -> u64 {
+        self.settle_after().since(self.roots_due()) / 2
+    }
+
     /// Money released for credited work, in base units: `floor(payment × min(work, committed) /
     /// committed)`. A lease without committed work releases nothing.
     ///
@@ -266,6 +289,16 @@ mod tests {
         assert_eq!(terms(HashRate::new(1), 3).epoch_cap(), Work::new(3), "rounded down");
         let most = HashRate::capped(Work::MAX.hashes() / 5 * 4);
         assert_eq!(terms(most, 1).epoch_cap(), Work::capped(Work::MAX.hashes() / 5 * 5));
+    }
+
+    #[test]
+    fn a_last_word_leaves_out_moments_or_a_two_hundredth() {
+        let hours = terms(HashRate::new(10), 3_600);
+        let least = |terms: &Terms, own| terms.least_last_due(Work::new(own)).hashes();
+        assert_eq!(least(&hours, 36_000), 36_000 - 1_200, "120 s");
+        assert_eq!(least(&hours, 1_000_000), 995_000, "a two-hundredth is more");
+        assert_eq!(least(&hours, 1_000), 0);
+        assert_eq!(least(&terms(HashRate::new(10), 50), 500), 400, "a fifth of an epoch of 50 s");
     }
 
     #[test]

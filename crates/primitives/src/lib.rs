@@ -13,6 +13,7 @@
 //! ```
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod agreed_time;
 mod algorithm;
 mod clock;
 mod commitment;
@@ -21,6 +22,7 @@ mod domain;
 mod epoch_id;
 mod job;
 mod lease;
+mod receipt;
 mod sealed;
 mod signer;
 mod statement;
@@ -28,14 +30,16 @@ mod time;
 pub mod typed;
 mod units;
 
+pub use agreed_time::{AgreedClock, AgreedTime, CHAIN_PATIENCE, ClockDoubt};
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use clock::{Clock, SharedClock, SystemClock};
+pub use clock::{CLOCK_TOLERANCE, Clock, SharedClock, SystemClock};
 pub use commitment::Commitment;
 pub use difficulty::{Difficulty, DifficultyBase, DifficultyError};
 pub use domain::{Domain, recover_signer};
 pub use epoch_id::EpochId;
-pub use job::{EpochRoot, EthashJob, HeaderJob, Job, JobKind, SignedEpochRoot, SignedJob};
+pub use job::{EpochRoot, EthashJob, HeaderJob, Job, JobKind, SignedEpochRoot, SignedJob, signature_hex};
 pub use lease::{Lease, SignerChoice, Terms, TimeOutsideLease};
+pub use receipt::{job_receipt_digest, root_receipt_digest};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
 pub use signer::{KeyError, LocalSigner};
 pub use statement::Statement;

@@ -8,6 +8,9 @@ use std::fmt;
 /// Longest box that the escrow takes, bytes.
 pub const MAX_BOX: usize = 512;
 
+/// The line by which a renter has jobs held back while work is claimed that her gateway never saw.
+const STOP_UNSEEN: &str = "stop-unseen";
+
 /// Why sealing or opening a box failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BoxError {
@@ -28,6 +31,9 @@ pub enum BoxError {
         /// Of this one.
         actual: usize,
     },
+    /// Opened, but its last line is none that a gateway knows.
+    #[error("box has unexpected content: expected {STOP_UNSEEN:?} or nothing as the last line")]
+    UnknownOption,
     /// The content can't be sealed to this key.
     #[error("box can't be sealed to this key")]
     CannotSeal,
@@ -83,6 +89,9 @@ pub struct GatewayBox {
     pub password: Secret,
     /// Access token of the node.
     pub token: Secret,
+    /// Whether the gateway holds jobs back while the provider claims work that it never saw.
+    #[serde(default)]
+    pub stop_unseen: bool,
 }
 
 /// An X25519 key pair of a node or a gateway.
@@ -181,14 +190,22 @@ impl BoxContent for NodeBox {
 
 impl BoxContent for GatewayBox {
     fn decode(plain: &[u8]) -> Result<Self, BoxError> {
+        let (plain, stop_unseen) = match lines::<5>(plain) {
+            Ok([.., last]) if last == STOP_UNSEEN => {
+                let option = STOP_UNSEEN.len().saturating_add(1);
+                (plain.get(..plain.len().saturating_sub(option)).unwrap_or_default(), true)
+            }
+            Ok(_) => return Err(BoxError::UnknownOption),
+            Err(_) => (plain, false),
+        };
         let [pool, worker, password, token] = lines(plain)?;
-        Ok(Self { pool, worker, password: Secret::new(password), token: Secret::new(token) })
+        Ok(Self { pool, worker, password: Secret::new(password), token: Secret::new(token), stop_unseen })
     }
 
     fn encode(&self) -> Vec<u8> {
-        [self.pool.as_str(), &self.worker, self.password.reveal(), self.token.reveal()]
-            .join("\n")
-            .into_bytes()
+        let mut lines = vec![self.pool.as_str(), &self.worker, self.password.reveal(), self.token.reveal()];
+        lines.extend(self.stop_unseen.then_some(STOP_UNSEEN));
+        lines.join("\n").into_bytes()
     }
 }
 
@@ -202,7 +219,21 @@ mod tests {
             worker: "renter.1".into(),
             password: Secret::new("x"),
             token: Secret::new("door"),
+            stop_unseen: false,
         }
+    }
+
+    #[test]
+    fn a_gateways_box_may_have_one_more_line() {
+        let stops = GatewayBox { stop_unseen: true, ..content() };
+        for content in [content(), stops.clone()] {
+            assert_eq!(GatewayBox::decode(&content.encode()), Ok(content));
+        }
+        assert_eq!(content().encode(), b"pool.example:3333\nrenter.1\nx\ndoor", "as boxes always were");
+        let unknown = [content().encode(), b"\nstop".to_vec()].concat();
+        assert_eq!(GatewayBox::decode(&unknown), Err(BoxError::UnknownOption));
+        let more = [stops.encode(), b"\nmore".to_vec()].concat();
+        assert!(matches!(GatewayBox::decode(&more), Err(BoxError::Lines { actual: 6, .. })));
     }
 
     #[test]

@@ -63,6 +63,13 @@ alloy_sol_types::sol! {
         uint40 notAfter;
     }
 
+    /// The lease's controller has a gateway sign jobs again that holds them back.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Resume {
+        uint256 lease;
+        uint64 sequence;
+    }
+
     #[derive(Debug, PartialEq, Eq)]
     struct Statement {
         uint256 lease;
@@ -100,5 +107,26 @@ alloy_sol_types::sol! {
         bytes32 root;
         uint64 count;
         string evidence;
+    }
+
+    /// A member's word that it has a job, and since when. `job` is the job's digest in the
+    /// escrow's domain, `received` Unix milliseconds.
+    #[derive(Debug, PartialEq, Eq)]
+    struct JobReceipt {
+        uint256 lease;
+        uint64 sequence;
+        bytes32 job;
+        uint64 received;
+    }
+
+    /// A member's word that it has an epoch root, and since when, in Unix milliseconds. It says
+    /// nothing about where the evidence is: a corrected URL is no other root.
+    #[derive(Debug, PartialEq, Eq)]
+    struct RootReceipt {
+        uint256 lease;
+        uint32 epoch;
+        bytes32 root;
+        uint64 count;
+        uint64 received;
     }
 }

@@ -8,8 +8,9 @@
 use alloy_primitives::{Address, B256, Bytes, U256, aliases::U40, aliases::U96, hex, keccak256};
 use alloy_sol_types::SolStruct;
 use hashlease_primitives::{
-    Commitment, Domain, EpochId, EpochRoot, EthashJob, HeaderJob, Job, LeaseId, LocalSigner, Statement,
-    UnixSeconds, Work, recover_signer, typed,
+    Algorithm, Commitment, Domain, EpochId, EpochRoot, EthashJob, HashRate, HeaderJob, Job, LeaseId,
+    LocalSigner, SettlementWeight, Statement, Terms, UnixMillis, UnixSeconds, Work, job_receipt_digest,
+    recover_signer, root_receipt_digest, typed,
 };
 use serde_json::{Map, Value, json};
 use std::{fs, path::PathBuf};
@@ -102,6 +103,12 @@ fn offer() -> Value {
         "counter": typed.counter.to_string(),
         "salt": typed.salt.to_string(),
     });
+    signed(("escrow", &ESCROW), &typed, fields)
+}
+
+fn resume() -> Value {
+    let typed = typed::Resume { lease: U256::from(7), sequence: 42 };
+    let fields = json!({"lease": typed.lease.to_string(), "sequence": typed.sequence.to_string()});
     signed(("escrow", &ESCROW), &typed, fields)
 }
 
@@ -242,6 +249,81 @@ fn epoch_root() -> Value {
     signed(("oracle", &ORACLE), &typed, fields)
 }
 
+/// Terms of the lease of the receipts: only the domains and the id are in their digests.
+fn terms() -> Terms {
+    Terms {
+        id: LeaseId(7),
+        domain: ESCROW,
+        oracle: ORACLE.contract,
+        provider: Address::repeat_byte(0x45),
+        job_signer: Address::repeat_byte(0x15),
+        algorithm: Algorithm::Sha256d,
+        weight: SettlementWeight::from_log2(3).unwrap(),
+        rate: HashRate::new(1_000),
+        start: UnixSeconds::new(1_760_000_000),
+        end: UnixSeconds::new(1_760_007_200),
+        duration: 7_200,
+        epoch_length: 3_600,
+    }
+}
+
+fn job_receipt() -> Value {
+    let received = UnixMillis::new(1_760_000_000_123);
+    let job = Job::from(HeaderJob {
+        lease: LeaseId(7),
+        sequence: 42,
+        prev_hash: keccak256("previous block"),
+        n_bits: 0x170e_d0eb,
+        version: 0x2000_0004,
+        version_mask: 0x1fff_e000,
+        not_before: UnixSeconds::new(1_760_000_000),
+        not_after: UnixSeconds::new(1_760_000_060),
+        coinbase_prefix: (0..100).collect::<Vec<u8>>().into(),
+        tail_length: 4,
+        coinbase_suffix: (0..77).rev().collect::<Vec<u8>>().into(),
+        branch: vec![],
+    });
+    let typed = typed::JobReceipt {
+        lease: U256::from(7),
+        sequence: 42,
+        job: job.digest(&ESCROW),
+        received: received.get(),
+    };
+    assert_eq!(job_receipt_digest(&terms(), &job, received), ORACLE.digest(&typed));
+    let fields = json!({
+        "lease": typed.lease.to_string(),
+        "sequence": typed.sequence.to_string(),
+        "job": typed.job,
+        "received": typed.received.to_string(),
+    });
+    signed(("oracle", &ORACLE), &typed, fields)
+}
+
+fn root_receipt() -> Value {
+    let received = UnixMillis::new(1_760_014_400_123);
+    let root = EpochRoot {
+        id: EpochId::new(LeaseId(7), 3),
+        commitment: Commitment { root: keccak256("root"), count: 1_012 },
+        evidence: "http://127.0.0.1:8645/v1/leases/7/epochs/3/evidence".into(),
+    };
+    let typed = typed::RootReceipt {
+        lease: U256::from(7),
+        epoch: 3,
+        root: root.commitment.root,
+        count: root.commitment.count,
+        received: received.get(),
+    };
+    assert_eq!(root_receipt_digest(&terms(), &root, received), ORACLE.digest(&typed));
+    let fields = json!({
+        "lease": typed.lease.to_string(),
+        "epoch": typed.epoch.to_string(),
+        "root": typed.root,
+        "count": typed.count.to_string(),
+        "received": typed.received.to_string(),
+    });
+    signed(("oracle", &ORACLE), &typed, fields)
+}
+
 fn vectors() -> Value {
     let root = keccak256("a root");
     let [first, last] = statements();
@@ -253,12 +335,15 @@ fn vectors() -> Value {
         ("Job", job(branch, 8)),
         ("JobWithoutBranch", job(vec![], 4)),
         ("EthashJob", ethash_job()),
+        ("Resume", resume()),
         ("Statement", statement(&first)),
         ("StatementLast", statement(&last)),
         ("Batch", batch()),
         ("Root", signed(("oracle", &ORACLE), &typed::Root { root }, json!({ "root": root }))),
         ("Agree", agree()),
         ("EpochRoot", epoch_root()),
+        ("JobReceipt", job_receipt()),
+        ("RootReceipt", root_receipt()),
     ] {
         structs.insert(name.into(), value);
     }
@@ -324,10 +409,13 @@ fn the_types_are_those_of_the_design() {
             "Batch(Statement[] statements)\
              Statement(uint256 lease,uint40 asOf,uint96 work,uint96 due,bytes32 evidence,bool last)",
         ),
+        ("Resume", "Resume(uint256 lease,uint64 sequence)"),
         ("Root", "Root(bytes32 root)"),
         ("Agree", "Agree(uint256 lease,uint32 epoch,uint96 work,uint96 due)"),
         ("OfferRoot", "OfferRoot(bytes32 root)"),
         ("EpochRoot", "EpochRoot(uint256 lease,uint32 epoch,bytes32 root,uint64 count,string evidence)"),
+        ("JobReceipt", "JobReceipt(uint256 lease,uint64 sequence,bytes32 job,uint64 received)"),
+        ("RootReceipt", "RootReceipt(uint256 lease,uint32 epoch,bytes32 root,uint64 count,uint64 received)"),
     ];
     for (name, text) in expected {
         assert_eq!(all["structs"][name]["type"], text, "{name}");

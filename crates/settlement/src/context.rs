@@ -5,7 +5,8 @@ use hashlease_chain::{Chain, Committee, Committees, Sender};
 use hashlease_committee::{MemberClient, Seat};
 use hashlease_ledger::Book;
 use hashlease_net::HttpClient;
-use hashlease_primitives::{EpochId, LocalSigner, SharedClock};
+use hashlease_primitives::{AgreedClock, EpochId, LocalSigner};
+use std::sync::Arc;
 use url::Url;
 
 /// Book, chain, committees and keys of a provider.
@@ -25,8 +26,8 @@ pub struct Context {
     pub provider: LocalSigner,
     /// Where the evidence is served.
     pub evidence: EvidenceBase,
-    /// The clock by which epochs close.
-    pub clock: SharedClock,
+    /// The clock by which epochs close, for good.
+    pub clock: Arc<AgreedClock>,
 }
 
 /// URL under which the committee reaches the provider's API.

@@ -1,13 +1,13 @@
-//! Credits a lease: asks the members for their figures, gathers signatures over the strongest
-//! statement that enough of them can sign, and submits it to the oracle.
+//! Credits a lease: gets the strongest statement signed by enough members, and submits it to the
+//! oracle.
 
 use crate::{
     context::{Context, seats},
     error::SettleError,
 };
 use hashlease_chain::{ChainError, bindings::CommitteeOracle};
-use hashlease_committee::{Seat, StatementView, gather, propose};
-use hashlease_primitives::{EpochId, Lease, Statement, Terms};
+use hashlease_committee::{NoAgreement, Seat, agree};
+use hashlease_primitives::{Clock as _, Lease, Statement, Terms};
 use tracing::info;
 
 impl Context {
@@ -15,7 +15,7 @@ impl Context {
     /// that credit.
     pub(crate) async fn credit_newest(&self, lease: &Lease) -> Result<(), SettleError> {
         let terms = &lease.terms;
-        let now = self.clock.seconds();
+        let now = self.clock.now().seconds();
         // no epoch of a lease without records is closed
         let closed = |epoch| self.book.read(terms.id, |found| found.is_closed(epoch)).unwrap_or(false);
         let over = (0..terms.epochs()).take_while(|epoch| now > terms.root_deadline(*epoch));
@@ -28,7 +28,7 @@ impl Context {
         self.credit(lease, newest, &seats(&committee, &self.http), committee.threshold).await
     }
 
-    /// Submits the strongest statement that enough members can sign, if it changes anything.
+    /// Submits the strongest statement that enough members sign, if it changes anything.
     async fn credit(
         &self,
         lease: &Lease,
@@ -37,32 +37,20 @@ impl Context {
         threshold: usize,
     ) -> Result<(), SettleError> {
         let terms = &lease.terms;
-        let asked = seats.iter().map(|seat| seat.client.statement(EpochId::new(terms.id, epoch)));
-        let answers = futures::future::join_all(asked).await;
-        let mut failures = Vec::new();
-        let mut views: Vec<StatementView> = Vec::new();
-        for answer in answers {
-            match answer {
-                Ok(view) => views.push(view),
-                Err(error) => failures.push(error),
-            }
-        }
-        let Some(statement) = propose(&views, threshold) else {
-            if views.iter().any(|view| view.pending) {
-                return Ok(());
-            }
-            return Err(SettleError::NoAgreement { epoch, failures });
+        let is_news = |statement: &Statement| {
+            statement.work > lease.credited
+                || statement.due > lease.due
+                || statement.as_of > lease.as_of
+                || (statement.last && !lease.last)
         };
-        let news = statement.work > lease.credited
-            || statement.due > lease.due
-            || statement.as_of > lease.as_of
-            || (statement.last && !lease.last);
-        if !news {
-            return Ok(());
-        }
-        let signatures = gather(seats, &[statement], &terms.oracle_domain(), threshold).await?;
-        self.submit(terms, &statement, signatures).await?;
-        let Statement { work, due, last, .. } = statement;
+        let signed = match agree(seats, terms, epoch, threshold, is_news).await {
+            Ok(Some(signed)) => signed,
+            // the next round asks again
+            Ok(None) | Err(NoAgreement::Pending { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let Statement { work, due, last, .. } = signed.statement;
+        self.submit(terms, &signed.statement, signed.signatures).await?;
         info!(lease = %terms.id, epoch, %work, %due, last, "credited");
         Ok(())
     }

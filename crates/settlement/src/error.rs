@@ -1,9 +1,9 @@
 //! Errors of settlement. Every failed step is retried.
 
 use hashlease_chain::ChainError;
-use hashlease_committee::{ClientError, GatherError, in_a_row};
+use hashlease_committee::NoAgreement;
 use hashlease_ledger::BookError;
-use hashlease_primitives::KeyError;
+use hashlease_primitives::{ClockDoubt, KeyError};
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -12,15 +12,15 @@ pub enum SettleError {
     /// The chain can't be read, or a transaction was not mined.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// An epoch may be over, but the clocks and the chain do not agree on that.
+    #[error("no epoch is closed while the time is in doubt: {0}")]
+    Clock(#[from] ClockDoubt),
     /// The book can't be read or written.
     #[error(transparent)]
     Book(#[from] BookError),
-    /// Too few members signed.
+    /// Too few members hold the same evidence or sign the same figures.
     #[error(transparent)]
-    Signatures(#[from] GatherError),
-    /// Too few members have the same evidence.
-    #[error("members do not agree on the evidence up to epoch {epoch}: {}", in_a_row(failures))]
-    NoAgreement { epoch: u32, failures: Vec<ClientError> },
+    Members(#[from] NoAgreement),
     /// The provider's key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -35,9 +35,11 @@ impl SettleError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Chain(_) => "chain",
+            Self::Clock(_) => "clock-in-doubt",
             Self::Book(_) => "book",
-            Self::Signatures(_) => "signatures-missing",
-            Self::NoAgreement { .. } => "members-disagree",
+            Self::Members(NoAgreement::Pending { .. }) => "members-pending",
+            Self::Members(NoAgreement::Evidence { .. }) => "members-disagree",
+            Self::Members(NoAgreement::Signatures { .. }) => "signatures-missing",
             Self::Key(_) => "key",
             Self::EvidenceUrl { .. } => "evidence-url",
         }

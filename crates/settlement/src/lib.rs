@@ -2,7 +2,7 @@
 //! committee, and credits, collects and settles the leases.
 //!
 //! ```text
-//! book ─▶ close_epochs ─▶ roots to the members
+//! book ─▶ close_epochs ─▶ deliver_roots ─▶ members
 //!    └──▶ credit ─▶ statement, signatures ─▶ oracle
 //!         settle ─▶ collect, settle ─▶ escrow
 //! ```
@@ -13,8 +13,10 @@
 mod close_epochs;
 mod context;
 mod credit;
+mod deliver_roots;
 mod error;
 mod settle;
+mod supervise;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,8 @@
 //!
 //! They are no evidence rules: nobody can tell afterwards what a clock showed.
 
-use hashlease_primitives::{Job, UnixSeconds};
+use hashlease_primitives::{CLOCK_TOLERANCE, Job, UnixSeconds};
 
-/// How far now may lie outside a job's window, seconds. All roles allow the same, so none takes a
-/// job that another refuses because its clock differs by less than that.
-pub const CLOCK_TOLERANCE: u64 = 60;
 /// Largest sequence of a job that is taken.
 pub const MAX_SEQUENCE: u64 = (1 << 32) - 1;
 

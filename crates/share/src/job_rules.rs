@@ -66,24 +66,7 @@ impl VerifiedJob {
     /// The [`EvidenceReason`] of the first rule that fails.
     pub fn verify(terms: &Terms, signed: SignedJob) -> Result<Self, EvidenceReason> {
         let job = &signed.job;
-        if job.lease() != terms.id {
-            return Err(EvidenceReason::OtherLease { expected: terms.id, actual: job.lease() });
-        }
-        let (not_before, not_after) = (job.not_before(), job.not_after());
-        let ordered = not_before <= not_after && not_after <= LAST_TIME;
-        if !ordered || not_after.since(not_before) > MAX_JOB_WINDOW {
-            return Err(EvidenceReason::JobWindow { not_before, not_after, max: MAX_JOB_WINDOW });
-        }
-        let rented = terms.as_rented();
-        if !rented.is_active(not_before) || !rented.is_active(not_after) {
-            let Terms { start, end, .. } = rented;
-            return Err(EvidenceReason::JobOutsideLease { not_before, not_after, start, end });
-        }
-        let work = match (terms.algorithm, job) {
-            (Algorithm::Sha256d | Algorithm::Scrypt, Job::Header(job)) => header_work(job)?,
-            (Algorithm::Ethash | Algorithm::Etchash, Job::Ethash(job)) => seal_work(&rented, job)?,
-            (algorithm, _) => return Err(EvidenceReason::JobKind(algorithm)),
-        };
+        let work = work_of(terms, job)?;
         if signed.signature == [0; 65] {
             return Err(EvidenceReason::JobUnsigned);
         }
@@ -135,6 +118,36 @@ impl VerifiedJob {
         {
             work.cache = Some(cache);
         }
+    }
+}
+
+/// Checks a job by the evidence rules but for its signature: a job that breaks one is not signed.
+///
+/// # Errors
+/// The [`EvidenceReason`] of the first rule that fails.
+pub fn check_unsigned(terms: &Terms, job: &Job) -> Result<(), EvidenceReason> {
+    work_of(terms, job).map(|_| ())
+}
+
+/// Every rule on a job but those on its signature, and what hashing needs of it.
+fn work_of(terms: &Terms, job: &Job) -> Result<JobWork, EvidenceReason> {
+    if job.lease() != terms.id {
+        return Err(EvidenceReason::OtherLease { expected: terms.id, actual: job.lease() });
+    }
+    let (not_before, not_after) = (job.not_before(), job.not_after());
+    let ordered = not_before <= not_after && not_after <= LAST_TIME;
+    if !ordered || not_after.since(not_before) > MAX_JOB_WINDOW {
+        return Err(EvidenceReason::JobWindow { not_before, not_after, max: MAX_JOB_WINDOW });
+    }
+    let rented = terms.as_rented();
+    if !rented.is_active(not_before) || !rented.is_active(not_after) {
+        let Terms { start, end, .. } = rented;
+        return Err(EvidenceReason::JobOutsideLease { not_before, not_after, start, end });
+    }
+    match (terms.algorithm, job) {
+        (Algorithm::Sha256d | Algorithm::Scrypt, Job::Header(job)) => header_work(job),
+        (Algorithm::Ethash | Algorithm::Etchash, Job::Ethash(job)) => seal_work(&rented, job),
+        (algorithm, _) => Err(EvidenceReason::JobKind(algorithm)),
     }
 }
 

@@ -29,16 +29,19 @@ mod share_rules;
 mod stock_device;
 pub mod wire;
 
-pub use arrival_rules::{ArrivalRefusal, CLOCK_TOLERANCE, MAX_SEQUENCE, check_arrival};
+pub use arrival_rules::{ArrivalRefusal, MAX_SEQUENCE, check_arrival};
 pub use due::{DueLog, Logged, SecondSet};
 pub use job_budget::{EpochFull, JobBudget, MAX_EPOCH_JOB_BYTES, MAX_EPOCH_JOBS};
 pub use job_pace::{JobPace, PACE_SPAN, most_jobs};
 pub use job_rules::{
-    MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, MIN_TAIL, VERSION_BITS, VerifiedJob,
+    MAX_BRANCH, MAX_COINBASE, MAX_JOB_WINDOW, MAX_NONCE_PREFIX, MAX_TAIL, MIN_TAIL, VERSION_BITS,
+    VerifiedJob, check_unsigned,
 };
-pub use ownership::{Ownership, TakenJob};
+pub use ownership::{Hold, Ownership, TakenJob};
 pub use reason::EvidenceReason;
-pub use share::{EthashShare, HeaderShare, OpenedShare, Share, SubmittedHeader, VerifiedShare};
+pub use share::{
+    EthashShare, HeaderShare, OpenedShare, Share, ShareFieldsError, SubmittedHeader, VerifiedShare,
+};
 pub use share_rules::open_many;
 pub use stock_device::{
     MAX_STOCK_COINBASE, MAX_STOCK_ETHASH_WINDOW, MIN_STOCK_TAIL, MIN_STOCK_VERSION_BITS, NotUsable,

@@ -1,10 +1,10 @@
 //! Shares: as a miner submits them, opened, and verified.
 
 use crate::{EvidenceReason, MAX_TAIL};
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{B256, Bytes, U256, hex};
 use arrayvec::ArrayVec;
 use hashlease_primitives::{HeaderJob, JobKind, LeaseId, SettlementWeight, Target, Terms, Work};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The fields of a `mining.submit` for SHA-256d or scrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +20,10 @@ pub struct SubmittedHeader<'a> {
 }
 
 /// A miner's choices within a job for SHA-256d or scrypt.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct HeaderShare {
-    /// The free part of the extranonce.
+    /// The free part of the extranonce; hexadecimal in JSON.
+    #[serde(serialize_with = "as_hex")]
     pub tail: ArrayVec<u8, MAX_TAIL>,
     /// Header time, Unix seconds.
     pub ntime: u32,
@@ -30,6 +31,10 @@ pub struct HeaderShare {
     pub nonce: u32,
     /// Header version, all 32 bits.
     pub version: u32,
+}
+
+fn as_hex<S: Serializer>(tail: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&hex::encode_prefixed(tail))
 }
 
 impl HeaderShare {
@@ -61,8 +66,7 @@ impl HeaderShare {
 }
 
 /// A miner's choices within a job for Ethash or Etchash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct EthashShare {
     /// The whole nonce, as the integer that clients show: its first byte is the most significant
     /// one.
@@ -70,12 +74,53 @@ pub struct EthashShare {
 }
 
 /// A miner's choices within a job of either kind.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged, try_from = "ShareFields")]
 pub enum Share {
     /// For SHA-256d and scrypt.
     Header(HeaderShare),
     /// For Ethash and Etchash.
     Ethash(EthashShare),
+}
+
+/// The fields of either kind in JSON: a share for Ethash and Etchash has a nonce alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShareFields {
+    nonce: u64,
+    tail: Option<Bytes>,
+    ntime: Option<u32>,
+    version: Option<u32>,
+}
+
+/// Why fields do not form a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShareFieldsError {
+    /// The extranonce tail has too many bytes.
+    #[error("tail: expected at most {MAX_TAIL} bytes, got {0}")]
+    Tail(usize),
+    /// The header's nonce has more than 32 bits.
+    #[error("nonce: expected at most 32 bits, got {0}")]
+    Nonce(u64),
+    /// Some fields of a header are there, and others are not.
+    #[error("share: expected a nonce alone, or tail, ntime, nonce and version")]
+    Part,
+}
+
+impl TryFrom<ShareFields> for Share {
+    type Error = ShareFieldsError;
+
+    fn try_from(ShareFields { nonce, tail, ntime, version }: ShareFields) -> Result<Self, ShareFieldsError> {
+        match (tail, ntime, version) {
+            (None, None, None) => Ok(Self::Ethash(EthashShare { nonce })),
+            (Some(tail), Some(ntime), Some(version)) => {
+                let nonce = u32::try_from(nonce).map_err(|_| ShareFieldsError::Nonce(nonce))?;
+                let tail = tail.as_ref().try_into().map_err(|_| ShareFieldsError::Tail(tail.len()))?;
+                Ok(Self::Header(HeaderShare { tail, ntime, nonce, version }))
+            }
+            _ => Err(ShareFieldsError::Part),
+        }
+    }
 }
 
 impl From<HeaderShare> for Share {

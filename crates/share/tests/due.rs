@@ -9,10 +9,10 @@
 
 use alloy_primitives::B256;
 use hashlease_fixtures::{ethash_job, header_job, terms, verified};
-use hashlease_primitives::{Algorithm, HashRate, HeaderJob, Terms, UnixMillis, UnixSeconds};
+use hashlease_primitives::{Algorithm, CLOCK_TOLERANCE, HashRate, HeaderJob, Terms, UnixMillis, UnixSeconds};
 use hashlease_share::{
-    ArrivalRefusal, CLOCK_TOLERANCE, DueLog, JobBudget, Logged, MAX_EPOCH_JOB_BYTES, MAX_EPOCH_JOBS,
-    MAX_SEQUENCE, NotUsable, check_arrival, most_jobs,
+    ArrivalRefusal, DueLog, JobBudget, Logged, MAX_EPOCH_JOB_BYTES, MAX_EPOCH_JOBS, MAX_SEQUENCE, NotUsable,
+    check_arrival, most_jobs,
 };
 use proptest::prelude::*;
 

@@ -4,7 +4,7 @@
 use alloy_primitives::Address;
 use hashlease_fixtures::{header_job, header_share, terms, verified, weight};
 use hashlease_primitives::{HeaderJob, LeaseId, Terms, UnixSeconds};
-use hashlease_share::{OpenedShare, Ownership, TakenJob, VerifiedJob};
+use hashlease_share::{Hold, OpenedShare, Ownership, TakenJob, VerifiedJob};
 use std::sync::Arc;
 
 const START: u64 = 1_000_000;
@@ -73,6 +73,50 @@ fn whoever_shows_a_share_first_owns_the_work() {
     // the later signer shows a share before the earlier one
     let taken = ownership.show(&copy, &share(&copy, 1, 40));
     assert_eq!(taken, [TakenJob { lease: LeaseId(1), sequence: 7, by: LeaseId(2) }]);
+}
+
+/// A signer that copies a job after its lease has shown a share of it, and mines a share of its own
+/// within it, takes nothing.
+#[test]
+fn a_job_of_which_its_lease_has_shown_a_share_stays_with_it() {
+    let (mine, theirs) = (lease(1, 1, 1), lease(2, 2, 1));
+    let first = job(&mine, 7, |_| ());
+    // of the first lease's shares it can have only those that end like this
+    let part = job(&theirs, 9, |job| {
+        job.coinbase_prefix = [&job.coinbase_prefix[..], &[0xee]].concat().into();
+        job.tail_length -= 1;
+    });
+    let mut ownership = Ownership::default();
+    assert_eq!(ownership.add(Arc::clone(&first)), (Hold::Free, vec![]));
+    assert_eq!(ownership.show(&first, &share(&first, 1, 40)), []);
+    assert_eq!(ownership.add(Arc::clone(&part)), (Hold::Disputed, vec![(LeaseId(1), 7)]));
+    assert_eq!(ownership.show(&part, &share(&part, 1, 40)), []);
+    assert_eq!((ownership.taker(first.job()), ownership.taker(part.job())), (None, None));
+}
+
+#[test]
+fn a_share_takes_jobs_that_are_signed_later_as_well() {
+    let (mine, theirs) = (lease(1, 1, 1), lease(2, 2, 1));
+    let (first, copy) = (job(&mine, 7, |_| ()), job(&theirs, 9, |_| ()));
+    let later = job(&mine, 8, |job| job.not_before = UnixSeconds::new(START + 1));
+    let mut ownership = Ownership::default();
+    ownership.add(Arc::clone(&first));
+    ownership.show(&first, &share(&first, 1, 40));
+    assert_eq!(ownership.add(Arc::clone(&copy)).0, Hold::Lost(LeaseId(1)));
+    assert_eq!(ownership.add(later).0, Hold::Disputed, "by the copy, which took nothing");
+    assert_eq!(ownership.show(&copy, &share(&copy, 1, 40)), []);
+}
+
+#[test]
+fn a_job_that_was_taken_away_stays_so_over_a_restart() {
+    let (mine, theirs) = (lease(1, 1, 1), lease(2, 2, 1));
+    let (first, copy) = (job(&mine, 7, |_| ()), job(&theirs, 9, |_| ()));
+    let mut ownership = Ownership::default();
+    ownership.restore(LeaseId(2), 9, Hold::Lost(LeaseId(1)));
+    ownership.add(Arc::clone(&first));
+    ownership.add(Arc::clone(&copy));
+    assert_eq!(ownership.taker(copy.job()), Some(LeaseId(1)));
+    assert_eq!(ownership.show(&copy, &share(&copy, 1, 40)), []);
 }
 
 #[test]

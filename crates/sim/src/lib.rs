@@ -8,5 +8,6 @@ pub mod fault;
 mod hash;
 pub mod miner;
 pub mod pool;
+mod pool_step;
 
 pub use hash::{Digest, measure_hash_rate, sha256d};

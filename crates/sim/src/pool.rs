@@ -1,6 +1,7 @@
 //! SIMULATOR of a Stratum V1 pool: real jobs, real checks, and the answers of stock pools.
 
 use crate::hash::{Digest, sha256d, target_of, value};
+pub use crate::pool_step::{PoolSchedule, PoolStep};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
@@ -15,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::broadcast,
     task::JoinHandle,
-    time::{Instant, interval_at},
+    time::{Instant, interval_at, sleep_until},
 };
 
 /// How a pool behaves.
@@ -41,8 +42,22 @@ pub struct PoolConfig {
     pub seed: u64,
     /// Password that workers must send, if any.
     pub password: Option<String>,
-    /// Seconds by which its clock is ahead.
-    pub ahead: u32,
+    /// Seconds by which its clock is ahead, or behind if negative.
+    pub ahead: i64,
+    /// Version of its jobs.
+    pub version: u32,
+    /// Least length of the coinbase, bytes: it pays as many miners as that takes.
+    pub coinbase: usize,
+    /// Methods on which it closes the connection.
+    pub closes_on: Vec<&'static str>,
+    /// Whether it closes each connection once it has let the worker in and sent a job.
+    pub closes_sessions: bool,
+    /// Whether it refuses every share.
+    pub refuses: bool,
+    /// Whether it writes difficulties as whole numbers, rounded down.
+    pub whole_difficulty: bool,
+    /// What it does while it runs.
+    pub schedule: PoolSchedule,
 }
 
 impl Default for PoolConfig {
@@ -59,6 +74,13 @@ impl Default for PoolConfig {
             seed: 1,
             password: None,
             ahead: 0,
+            version: 0x2000_0000,
+            coinbase: 0,
+            closes_on: Vec::new(),
+            closes_sessions: false,
+            refuses: false,
+            whole_difficulty: false,
+            schedule: Vec::new(),
         }
     }
 }
@@ -91,7 +113,20 @@ struct Job {
 enum Event {
     Job(Job),
     Difficulty,
+    Mask,
+    Extranonce,
     Drop,
+}
+
+/// How a job differs from the one before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Another template over the same block.
+    Template,
+    /// The same, flagged as clean; earlier jobs stay good.
+    CleanFlag,
+    /// Another block: earlier jobs are over.
+    Block,
 }
 
 struct State {
@@ -128,13 +163,16 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Bytes of a payout in the coinbase.
+const PAYOUT: usize = 31;
+
 fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as u32
 }
 
 impl State {
-    fn make_job(&mut self, clean: bool) -> Job {
-        if clean {
+    fn make_job(&mut self, change: Change) -> Job {
+        if change == Change::Block {
             self.height += 1;
             self.prev_hash = self.random.random();
             self.prev_hash[28..].fill(0);
@@ -156,10 +194,17 @@ impl State {
         coinb1.extend(&script);
         let mut coinb2 = tag.into_bytes();
         coinb2.extend([0xff; 4]);
-        coinb2.push(2);
+        let length = coinb1.len() + extranonce + coinb2.len() + 84;
+        let miners = self.config.coinbase.saturating_sub(length).div_ceil(PAYOUT).min(250);
+        coinb2.push(2 + miners as u8);
         coinb2.extend((312_500_000u64 + self.random.random_range(0..50_000_000u64)).to_le_bytes());
         coinb2.extend([22, 0x00, 0x14]);
         coinb2.extend(self.random.random::<[u8; 20]>());
+        for _ in 0..miners {
+            coinb2.extend(1_000u64.to_le_bytes());
+            coinb2.extend([22, 0x00, 0x14]);
+            coinb2.extend(self.random.random::<[u8; 20]>());
+        }
         coinb2.extend(0u64.to_le_bytes());
         coinb2.extend([38, 0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed]);
         coinb2.extend(self.random.random::<[u8; 32]>());
@@ -172,14 +217,26 @@ impl State {
             coinb1,
             coinb2,
             branch: (0..depth).map(|_| self.random.random()).collect(),
-            version: 0x2000_0000,
+            version: self.config.version,
             n_bits: 0x1701_f0f0,
-            ntime: now().saturating_add(self.config.ahead),
-            clean,
+            ntime: (i64::from(now()) + self.config.ahead) as u32,
+            clean: change != Change::Template,
         };
         self.jobs.insert(job.id.clone(), job.clone());
         self.newest = Some(job.clone());
         job
+    }
+}
+
+impl State {
+    fn next_extranonce1(&mut self) -> Vec<u8> {
+        self.next_session += 1;
+        let number = self.next_session.to_be_bytes();
+        let mut extranonce1 = vec![0; self.config.extranonce1];
+        for (to, from) in extranonce1.iter_mut().rev().zip(number.iter().rev()) {
+            *to = *from;
+        }
+        extranonce1
     }
 }
 
@@ -207,7 +264,7 @@ impl PoolHandle {
             sessions: 0,
             config,
         };
-        state.make_job(true);
+        state.make_job(Change::Block);
         let state = Arc::new(Mutex::new(state));
         let (events, _) = broadcast::channel(64);
         let ticker = {
@@ -217,11 +274,11 @@ impl PoolHandle {
                 let mut jobs = interval_at(started + job_interval, job_interval);
                 let mut blocks = interval_at(started + block_interval, block_interval);
                 loop {
-                    let clean = tokio::select! {
-                        _ = jobs.tick() => false,
-                        _ = blocks.tick() => true,
+                    let change = tokio::select! {
+                        _ = jobs.tick() => Change::Template,
+                        _ = blocks.tick() => Change::Block,
                     };
-                    let job = lock(&state).make_job(clean);
+                    let job = lock(&state).make_job(change);
                     let _ = events.send(Event::Job(job));
                 }
             })
@@ -236,7 +293,17 @@ impl PoolHandle {
                 }
             })
         };
-        Ok(Self { address, state, events, tasks: vec![ticker, acceptor] })
+        let schedule = std::mem::take(&mut lock(&state).config.schedule);
+        let actor = {
+            let (state, events, started) = (Arc::clone(&state), events.clone(), Instant::now());
+            tokio::spawn(async move {
+                for (after, step) in schedule {
+                    sleep_until(started + after).await;
+                    perform(&state, &events, &step);
+                }
+            })
+        };
+        Ok(Self { address, state, events, tasks: vec![ticker, acceptor, actor] })
     }
 
     /// Address on which it listens.
@@ -273,29 +340,67 @@ impl PoolHandle {
         lock(&self.state).sessions
     }
 
+    /// Does something now.
+    pub fn act(&self, step: &PoolStep) {
+        perform(&self.state, &self.events, step);
+    }
+
     /// Changes the difficulty of all connections.
     pub fn set_difficulty(&self, difficulty: f64) {
-        lock(&self.state).difficulty = difficulty;
-        let _ = self.events.send(Event::Difficulty);
+        self.act(&PoolStep::Difficulty(difficulty));
     }
 
     /// Announces a new block with a clean job.
     pub fn new_block(&self) {
-        let job = lock(&self.state).make_job(true);
-        let _ = self.events.send(Event::Job(job));
+        self.act(&PoolStep::Blocks(1));
     }
 
     /// With `true`, drops all connections and refuses new ones; with `false`, accepts them again.
     pub fn set_down(&self, down: bool) {
-        lock(&self.state).down = down;
-        if down {
-            let _ = self.events.send(Event::Drop);
-        }
+        self.act(&PoolStep::Down(down));
     }
 
     /// Drops all connections; new ones are accepted.
     pub fn drop_connections(&self) {
-        let _ = self.events.send(Event::Drop);
+        self.act(&PoolStep::Drop);
+    }
+}
+
+fn perform(state: &Mutex<State>, events: &broadcast::Sender<Event>, step: &PoolStep) {
+    // an error means that nobody is connected
+    let send = |event| drop(events.send(event));
+    let jobs = |count: usize, change| {
+        for _ in 0..count {
+            let job = lock(state).make_job(change);
+            send(Event::Job(job));
+        }
+    };
+    match *step {
+        PoolStep::Difficulty(difficulty) => {
+            lock(state).difficulty = difficulty;
+            send(Event::Difficulty);
+        }
+        PoolStep::Mask(mask) => {
+            lock(state).config.version_mask = Some(mask);
+            send(Event::Mask);
+        }
+        PoolStep::Extranonce(size) => {
+            lock(state).config.extranonce2 = size;
+            send(Event::Extranonce);
+            jobs(1, Change::Template);
+        }
+        PoolStep::Blocks(count) => jobs(count, Change::Block),
+        PoolStep::CleanFlags(count) => jobs(count, Change::CleanFlag),
+        PoolStep::Job => jobs(1, Change::Template),
+        PoolStep::Ahead(seconds) => lock(state).config.ahead = seconds,
+        PoolStep::Refuses(refuses) => lock(state).config.refuses = refuses,
+        PoolStep::Drop => send(Event::Drop),
+        PoolStep::Down(down) => {
+            lock(state).down = down;
+            if down {
+                send(Event::Drop);
+            }
+        }
     }
 }
 
@@ -311,6 +416,10 @@ impl Drop for PoolHandle {
 struct Session {
     state: Arc<Mutex<State>>,
     extranonce1: Vec<u8>,
+    extranonce2: usize,
+    /// Extranonce1 and size of extranonce2 of each job that it was sent.
+    layouts: HashMap<String, (Vec<u8>, usize)>,
+    closes: bool,
     subscribed: bool,
     workers: HashSet<String>,
     mask: u32,
@@ -345,20 +454,26 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, mut events: broadcas
             line = lines.next_line() => {
                 let Ok(Some(line)) = line else { break };
                 let Ok(message) = serde_json::from_str::<Value>(&line) else { break };
+                let method = message["method"].as_str().unwrap_or_default();
+                if lock(&session.state).config.closes_on.contains(&method) {
+                    break;
+                }
                 session.message(&message, &mut out);
             }
             event = events.recv() => match event {
                 Ok(Event::Drop) | Err(_) => break,
                 Ok(Event::Job(job)) if session.subscribed => {
                     session.difficulty(&mut out);
-                    out.push(notify(&job));
+                    session.job(&job, &mut out);
                 }
+                Ok(Event::Mask) if session.subscribed && session.mask != 0 => session.new_mask(&mut out),
+                Ok(Event::Extranonce) if session.subscribed => session.new_extranonce(&mut out),
                 Ok(Event::Difficulty) if session.subscribed => session.difficulty(&mut out),
                 Ok(_) => {}
             },
         }
         let text: String = out.iter().map(|value| format!("{value}\n")).collect();
-        if writer.write_all(text.as_bytes()).await.is_err() {
+        if writer.write_all(text.as_bytes()).await.is_err() || session.closes {
             break;
         }
     }
@@ -371,15 +486,47 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>, mut events: broadcas
 impl Session {
     fn new(shared: Arc<Mutex<State>>) -> Self {
         let mut state = lock(&shared);
-        state.next_session += 1;
-        let number = state.next_session.to_be_bytes();
-        let mut extranonce1 = vec![0; state.config.extranonce1];
-        for (to, from) in extranonce1.iter_mut().rev().zip(number.iter().rev()) {
-            *to = *from;
-        }
+        let extranonce1 = state.next_extranonce1();
+        let extranonce2 = state.config.extranonce2;
         let difficulties = [state.difficulty; 2];
         drop(state);
-        Self { state: shared, extranonce1, subscribed: false, workers: HashSet::new(), mask: 0, difficulties }
+        Self {
+            state: shared,
+            extranonce1,
+            extranonce2,
+            layouts: HashMap::new(),
+            closes: false,
+            subscribed: false,
+            workers: HashSet::new(),
+            mask: 0,
+            difficulties,
+        }
+    }
+
+    /// Announces a job.
+    fn job(&mut self, job: &Job, out: &mut Vec<Value>) {
+        self.layouts.insert(job.id.clone(), (self.extranonce1.clone(), self.extranonce2));
+        out.push(notify(job));
+    }
+
+    fn new_mask(&mut self, out: &mut Vec<Value>) {
+        self.mask = lock(&self.state).config.version_mask.unwrap_or_default();
+        let mask = format!("{:08x}", self.mask);
+        out.push(json!({"id": null, "method": "mining.set_version_mask", "params": [mask]}));
+    }
+
+    fn new_extranonce(&mut self, out: &mut Vec<Value>) {
+        let mut state = lock(&self.state);
+        self.extranonce1 = state.next_extranonce1();
+        self.extranonce2 = state.config.extranonce2;
+        drop(state);
+        let params = json!([hex::encode(&self.extranonce1), self.extranonce2]);
+        out.push(json!({"id": null, "method": "mining.set_extranonce", "params": params}));
+    }
+
+    /// A difficulty as the pool writes it.
+    fn written(&self, difficulty: f64) -> Value {
+        if lock(&self.state).config.whole_difficulty { json!(difficulty as u64) } else { json!(difficulty) }
     }
 
     /// Announces a changed difficulty. Shares of the previous difficulty still count until the next
@@ -388,6 +535,7 @@ impl Session {
         let current = lock(&self.state).difficulty;
         if self.difficulties[0] != current {
             self.difficulties = [current, self.difficulties[0]];
+            let current = self.written(current);
             out.push(json!({"id": null, "method": "mining.set_difficulty", "params": [current]}));
         }
     }
@@ -411,30 +559,32 @@ impl Session {
                 });
             }
             "mining.subscribe" => {
-                let (size, job) = {
+                let job = {
                     let mut state = lock(&self.state);
                     if !self.subscribed {
                         state.sessions += 1;
                     }
-                    (state.config.extranonce2, state.newest.clone())
+                    state.newest.clone()
                 };
                 self.subscribed = true;
                 let extranonce1 = hex::encode(&self.extranonce1);
-                out.push(answer(json!([[["mining.notify", extranonce1]], extranonce1, size])));
-                out.push(
-                    json!({"id": null, "method": "mining.set_difficulty", "params": [self.difficulties[0]]}),
-                );
-                out.extend(job.map(|job| notify(&Job { clean: true, ..job })));
+                out.push(answer(json!([[["mining.notify", extranonce1]], extranonce1, self.extranonce2])));
+                let difficulty = self.written(self.difficulties[0]);
+                out.push(json!({"id": null, "method": "mining.set_difficulty", "params": [difficulty]}));
+                if let Some(job) = job {
+                    self.job(&Job { clean: true, ..job }, out);
+                }
             }
             "mining.authorize" => {
                 let wanted = lock(&self.state).config.password.clone();
                 let right = wanted.is_none_or(|wanted| params[1].as_str() == Some(&wanted));
                 if right {
                     self.workers.insert(params[0].as_str().unwrap_or_default().to_owned());
+                    self.closes = lock(&self.state).config.closes_sessions;
                 }
                 out.push(if right { answer(json!(true)) } else { refuse(24, "Unauthorized worker") });
             }
-            "mining.extranonce.subscribe" => out.push(answer(json!(true))),
+            "mining.extranonce.subscribe" | "mining.suggest_difficulty" => out.push(answer(json!(true))),
             "mining.submit" => {
                 let worker = params[0].as_str().unwrap_or_default().to_owned();
                 let (digest, verdict) = self.submit(params);
@@ -459,16 +609,18 @@ impl Session {
         if !self.workers.contains(text(0)) {
             return (None, Err((24, "Unauthorized worker")));
         }
-        let (job, extranonce2_size) = {
+        let (job, refuses) = {
             let state = lock(&self.state);
-            (state.jobs.get(text(1)).cloned(), state.config.extranonce2)
+            (state.jobs.get(text(1)).cloned(), state.config.refuses)
         };
-        let Some(job) = job else { return (None, Err((21, "Job not found"))) };
+        let Some((job, (extranonce1, extranonce2_size))) = job.zip(self.layouts.get(text(1))) else {
+            return (None, Err((21, "Job not found")));
+        };
         let extranonce2 = hex::decode(text(2)).unwrap_or_default();
         let (Some(ntime), Some(nonce)) = (word(3), word(4)) else {
             return (None, Err((20, "Invalid nonce")));
         };
-        if extranonce2.len() != extranonce2_size {
+        if extranonce2.len() != *extranonce2_size {
             return (None, Err((20, "Invalid extranonce2")));
         }
         if ntime < job.ntime || ntime > now() + 7_200 {
@@ -479,8 +631,7 @@ impl Session {
             return (None, Err((20, "Invalid version mask")));
         }
         let version = if self.mask == 0 { job.version } else { job.version & !self.mask | bits };
-        let coinbase =
-            [&job.coinb1, &self.extranonce1, &extranonce2, &job.coinb2].map(Vec::as_slice).concat();
+        let coinbase = [&job.coinb1, extranonce1, &extranonce2, &job.coinb2].map(Vec::as_slice).concat();
         let root =
             job.branch.iter().fold(sha256d(&coinbase), |left, right| sha256d(&[left, *right].concat()));
         let mut header = version.to_le_bytes().to_vec();
@@ -490,6 +641,9 @@ impl Session {
             header.extend(word.to_le_bytes());
         }
         let digest = sha256d(&header);
+        if refuses {
+            return (Some(digest), Err((20, "Refused")));
+        }
         let easiest = self.difficulties[0].min(self.difficulties[1]);
         if value(&digest) > target_of(easiest) {
             return (Some(digest), Err((23, "Low difficulty share")));

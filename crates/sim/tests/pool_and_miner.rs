@@ -4,7 +4,7 @@
 use hashlease_fixtures::until;
 use hashlease_sim::{
     miner::{MinerConfig, MinerHandle},
-    pool::{PoolConfig, PoolHandle},
+    pool::{PoolConfig, PoolHandle, PoolStep},
     sha256d,
 };
 use std::{collections::HashSet, time::Duration};
@@ -90,4 +90,34 @@ async fn a_harder_pool_refuses_shares_below_its_new_difficulty() {
     let before = pool.accepted();
     until("work at the new difficulty", || pool.accepted() > before + 3).await;
     assert!(miner.stats().accepted > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_follows_its_schedule() {
+    let schedule = vec![
+        (Duration::from_millis(50), PoolStep::Refuses(true)),
+        (Duration::from_millis(100), PoolStep::Blocks(2)),
+    ];
+    let config = PoolConfig { difficulty: EASY, refuses: false, schedule, ..PoolConfig::default() };
+    let pool = PoolHandle::start(config).await.unwrap();
+    let _miner =
+        MinerHandle::start(MinerConfig { hash_rate: Some(1e6), ..MinerConfig::new(pool.address(), "w") })
+            .unwrap();
+    until("refusals", || pool.refusals().contains_key("Refused")).await;
+    pool.act(&PoolStep::Refuses(false));
+    until("work", || pool.accepted() > 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_miner_follows_a_pool_that_changes_its_layout() {
+    let pool = pool().await;
+    let _miner =
+        MinerHandle::start(MinerConfig { hash_rate: Some(1e6), ..MinerConfig::new(pool.address(), "w") })
+            .unwrap();
+    until("work", || pool.accepted() > 5).await;
+    for step in [PoolStep::Extranonce(4), PoolStep::Mask(0x0000_e000), PoolStep::CleanFlags(3)] {
+        pool.act(&step);
+        let before = pool.accepted();
+        until("work after the change", || pool.accepted() > before + 5).await;
+    }
 }

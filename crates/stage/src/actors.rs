@@ -143,6 +143,7 @@ impl Actors {
             worker: wanted.worker.clone(),
             password: Secret::new("x"),
             token: token_of_access,
+            stop_unseen: false,
         };
         let request = LeaseEscrow::RentRequest {
             recipient: self.renter.address(),

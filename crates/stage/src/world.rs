@@ -161,7 +161,7 @@ impl World {
         }
         let data = options.dir.join("gateway");
         let mut arguments = common("gateway", anvil.url().as_str(), &deployment_file.0, &data);
-        arguments.extend(["--listen", "127.0.0.1:0"].map(str::to_owned));
+        arguments.extend(["--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"].map(str::to_owned));
         let environment = [
             ("HASHLEASE_JOB_KEY", secret(&actors.job_signer)),
             ("HASHLEASE_NODE_KEY", actors.gateway_key.to_hex().reveal().to_owned()),

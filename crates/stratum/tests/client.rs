@@ -3,9 +3,10 @@
 
 use hashlease_net::Tcp;
 use hashlease_primitives::Secret;
-use hashlease_primitives::{Difficulty, DifficultyBase};
+use hashlease_primitives::{Difficulty, DifficultyBase, Target};
 use hashlease_stratum::client::{
-    ConnectOptions, SubmitOutcome, UpstreamEvent, UpstreamEvents, UpstreamHandle, connect,
+    ClientEnd, ConnectOptions, OptionalRequests, SubmitOutcome, UpstreamEvent, UpstreamEvents,
+    UpstreamHandle, connect,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -110,6 +111,61 @@ async fn a_pool_that_talks_before_it_answers() {
     pool.send(r#"{"id":null,"method":"mining.set_extranonce","params":["ff",3]}"#).await;
     let changed = UpstreamEvent::Extranonce { extranonce1: vec![255], extranonce2_size: 3 };
     assert_next(&mut events, changed).await;
+}
+
+#[tokio::test]
+async fn optional_requests_without_an_answer_are_told_when_the_session_ends() {
+    let (listener, options) = listen().await;
+    let target = Target::from_compact(0x1d00_ffff).unwrap();
+    let (mut pool, _handle, mut events) =
+        meet(options.version_mask(0x1fff_e000).suggest_target(target), &listener).await;
+    pool.expect("mining.configure").await;
+    pool.welcome().await;
+    let suggested = pool.expect("mining.suggest_difficulty").await;
+    assert_eq!(suggested["params"], json!([1]));
+    pool.answer(&suggested, json!(true)).await;
+    drop(pool);
+    assert_next(&mut events, subscribed()).await;
+    assert_next(&mut events, UpstreamEvent::Authorized).await;
+    let unanswered = OptionalRequests { configure: true, extranonce: true, difficulty: false };
+    assert_next(&mut events, UpstreamEvent::Unanswered(unanswered)).await;
+    assert!(matches!(events.next().await, Some(UpstreamEvent::Closed(_))));
+}
+
+/// The last event of a session after the pool sent a line once it had let the worker in.
+async fn end_after(line: &str, times: usize) -> ClientEnd {
+    let (listener, options) = listen().await;
+    let (mut pool, _handle, mut events) = meet(options.extranonce_subscribe(false), &listener).await;
+    let subscribe = pool.expect("mining.subscribe").await;
+    pool.answer(&subscribe, json!([[], "0a0b", 4])).await;
+    let authorize = pool.expect("mining.authorize").await;
+    pool.answer(&authorize, json!(true)).await;
+    pool.send(&vec![line; times].join("\n")).await;
+    loop {
+        match events.next().await.expect("the end is an event") {
+            UpstreamEvent::Closed(end) => return std::sync::Arc::into_inner(end).unwrap(),
+            UpstreamEvent::Authorized | UpstreamEvent::Subscribed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_or_a_layout_that_cannot_be_read_ends_the_session() {
+    for line in [
+        r#"{"id":null,"method":"mining.notify","params":["7","00"]}"#,
+        r#"{"id":null,"method":"mining.set_extranonce","params":["0",4]}"#,
+        r#"{"id":null,"method":"mining.set_version_mask","params":["g"]}"#,
+    ] {
+        let end = end_after(line, 1).await;
+        assert!(matches!(end, ClientEnd::NoticeUnreadable(_)), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_notifications_ends_the_session() {
+    let end = end_after(r#"{"id":null,"method":"client.show_message","params":["hello"]}"#, 1_201).await;
+    assert!(matches!(end, ClientEnd::TooManyNotices { most: 1_200, .. }), "{end}");
 }
 
 #[tokio::test]
@@ -231,7 +287,7 @@ async fn events_continue_without_a_handle_and_end_the_session_when_dropped() {
     // harmless garbage, requests that need an answer, and the only notification that the client
     // subscribed to
     pool.send(r#"{"id":9}"#).await;
-    pool.send(r#"{"id":null,"method":"mining.notify","params":["x"]}"#).await;
+    pool.send(r#"{"id":null,"method":"mining.set_difficulty","params":["x"]}"#).await;
     pool.send(r#"{"id":null,"method":"client.show_message","params":["hello"]}"#).await;
     pool.send(r#"{"id":null,"method":"pool.other","params":[]}"#).await;
     pool.send(r#"{"id":"v","method":"client.get_version","params":[]}"#).await;

@@ -78,7 +78,7 @@ async fn a_lease_survives_its_surroundings() -> Result<()> {
         ])
         .args(["--deployment", &world.deployment_file().display().to_string()])
         .args(["--data-dir", &world.node_data().display().to_string()])
-        .env("HASHLEASE_PROVIDER_KEY", "11".repeat(32))
+        .env("HASHLEASE_PROVIDER_KEY", format!("{:x}", world.actors.provider.to_bytes()))
         .env("HASHLEASE_NODE_KEY", "22".repeat(32))
         .output()?;
     let said = String::from_utf8_lossy(&second.stderr);

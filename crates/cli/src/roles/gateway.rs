@@ -2,11 +2,15 @@
 
 use super::{AGENT, COMMITTEE_AGE, chain, print_ready, wait_for_signal};
 use crate::{
+    data_dir::Owner,
     keys,
     settings::{GatewaySettings, RoleArgs},
 };
+use alloy_primitives::Address;
 use anyhow::Result;
-use hashlease_chain::{ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow};
+use hashlease_chain::{
+    Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, WatchedLease, follow,
+};
 use hashlease_check::ShareChecker;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig};
 use hashlease_net::Tcp;
@@ -19,14 +23,17 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
     let signer = keys::signing("job", role.job_keystore.as_deref(), &shared.password)?;
     let box_key = keys::boxes(role.node_keystore.as_deref(), &shared.password)?;
     let chain = chain(&shared).await?;
+    let data_dir = role.data_dir()?;
+    Owner::new("gateway", chain.deployment(), signer.address()).claim(&data_dir)?;
     let config =
-        GatewayConfig { listen: role.listen()?, data_dir: role.data_dir()?, agent: AGENT.to_owned() };
+        GatewayConfig { listen: role.listen()?, api: role.api()?, data_dir, agent: AGENT.to_owned() };
     let filter = LeaseFilter::JobSigner(signer.address());
     let watcher = LeaseWatcher::new(chain.clone(), filter, shared.confirmations()?);
     let ready_line =
         json!({"role": "gateway", "jobSigner": signer.address(), "boxKey": hex::encode(box_key.public())});
     let view = GatewayView {
-        committees: Committees::new(chain, COMMITTEE_AGE),
+        committees: Committees::new(chain.clone(), COMMITTEE_AGE),
+        chain,
         key: box_key,
         known: BTreeMap::new(),
     };
@@ -37,6 +44,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
     let mut line = ready_line;
     if let Some(fields) = line.as_object_mut() {
         fields.insert("link".into(), json!(gateway.local_addr().to_string()));
+        fields.insert("api".into(), json!(gateway.api_addr().to_string()));
     }
     print_ready(&line)?;
     wait_for_signal().await?;
@@ -53,6 +61,7 @@ struct Opened {
 /// Reads what a gateway needs to know about the leases whose jobs it signs.
 struct GatewayView {
     committees: Committees,
+    chain: Chain,
     key: NodeKey,
     known: BTreeMap<LeaseId, Opened>,
 }
@@ -85,13 +94,28 @@ impl GatewayView {
             self.known.insert(terms.id, opened);
         }
         let pool = self.known.get(&terms.id)?.content.clone()?;
+        let controller = self.controller(terms.id, pool.stop_unseen).await;
         let committee = match self.committees.get(terms.oracle).await {
             Ok(committee) => committee,
             Err(error) => {
                 warn!(lease = %terms.id, %error, "committee can't be read: jobs go to the node only");
-                return Some(Assignment { terms: terms.clone(), pool, members: Vec::new() });
+                return Some(Assignment { terms: terms.clone(), pool, members: Vec::new(), controller });
             }
         };
-        Some(Assignment { terms: terms.clone(), pool, members: committee.urls() })
+        Some(Assignment { terms: terms.clone(), pool, members: committee.urls(), controller })
+    }
+
+    /// Who may have jobs signed again; it is asked for only where jobs may be held back.
+    async fn controller(&self, lease: LeaseId, stops: bool) -> Option<Address> {
+        if !stops {
+            return None;
+        }
+        match self.chain.controller_of(lease).await {
+            Ok(controller) => Some(controller),
+            Err(error) => {
+                warn!(%lease, %error, "controller of a lease can't be read");
+                None
+            }
+        }
     }
 }

@@ -2,37 +2,44 @@
 
 use super::{COMMITTEE_AGE, chain, print_ready, sender, wait_for_signal};
 use crate::{
+    data_dir::Owner,
     keys,
     settings::{MemberSettings, RoleArgs},
 };
 use alloy_primitives::Address;
 use anyhow::{Context as _, Result};
 use hashlease_chain::{
-    Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, NodeKeys, RoleView, Sender, WatchedLease,
-    bindings::CommitteeOracle, follow,
+    Chain, ChainError, Committee, Committees, LeaseFilter, LeaseWatcher, NodeKeys, RoleView, Sender,
+    WatchedLease, bindings::CommitteeOracle, follow, show_blocks,
 };
-use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig};
+use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig, SeatView};
 use hashlease_net::Tcp;
-use hashlease_primitives::{LeaseId, SystemClock};
+use hashlease_primitives::{AgreedClock, LeaseId, SystemClock};
 use serde_json::json;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 use url::Url;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Longest pause between two looks at the newest block's time.
+const MAX_BLOCK_PAUSE: Duration = Duration::from_secs(15);
 
 pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> Result<()> {
     let signer = keys::signing("member", role.member_keystore.as_deref(), &shared.password)?;
     let chain = chain(&shared).await?;
     let sender = sender(&chain, &signer)?;
+    let data_dir = role.data_dir()?;
+    Owner::new("member", chain.deployment(), signer.address()).claim(&data_dir)?;
     let config = MemberConfig {
         listen: role.listen()?,
-        data_dir: role.data_dir()?,
+        data_dir,
         max_evidence: role.max_evidence()?,
+        kept_evidence: role.kept_evidence()?,
         checks: role.checks()?,
         fetch: FetchLimits::default(),
+        private_evidence: role.private_evidence,
     };
     let oracle = chain.deployment().oracle;
     let address = signer.address();
@@ -41,7 +48,10 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
     let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
     let view = MemberView { committees, node_keys: NodeKeys::new(chain.clone(), confirmations) };
     let (leases, _following) = follow(watcher, shared.pause()?, view, BTreeMap::new());
-    let member = Member::start(config, signer, leases, SystemClock::shared(), Tcp::shared()).await?;
+    let clock = Arc::new(AgreedClock::new(SystemClock::shared()));
+    // it ends with the process
+    tokio::spawn(show_blocks(chain.clone(), Arc::clone(&clock), shared.pause()?.min(MAX_BLOCK_PAUSE)));
+    let member = Member::start(config, signer, leases, clock, Tcp::shared()).await?;
     let announcing = role.announce.then(|| {
         let url = role.public_url.map_or_else(|| format!("http://{}/", member.address()), String::from);
         tokio::spawn(announce(chain, sender, address, oracle, url))
@@ -77,7 +87,7 @@ impl RoleView for MemberView {
             let committee = self.committees.get(watched.lease.terms.oracle).await?;
             let view = LeaseView {
                 lease: watched.lease.clone(),
-                members: committee.urls(),
+                seats: seats(&committee),
                 threshold: committee.threshold,
                 node_keys: self.node_keys.of(*id),
             };
@@ -85,6 +95,12 @@ impl RoleView for MemberView {
         }
         Ok(views)
     }
+}
+
+/// The seats that sign.
+fn seats(committee: &Committee) -> Vec<SeatView> {
+    let signing = committee.members.iter();
+    signing.filter_map(|seat| Some(SeatView { key: seat.key?, url: seat.url.clone() })).collect()
 }
 
 /// Announces the member's URL on the chain, unless the chain has it already.

@@ -2,6 +2,7 @@
 
 use super::{AGENT, COMMITTEE_AGE, chain, print_ready, sender, wait_for_signal};
 use crate::{
+    data_dir::Owner,
     keys,
     settings::{NodeSettings, RoleArgs},
 };
@@ -12,7 +13,7 @@ use hashlease_check::ShareChecker;
 use hashlease_edge::{Edge, EdgeConfig, EdgeLease, LeaseState};
 use hashlease_ledger::Book;
 use hashlease_net::{HttpClient, Tcp};
-use hashlease_primitives::{Algorithm, Lease, LeaseId, NodeBox, NodeKey, SystemClock};
+use hashlease_primitives::{AgreedClock, Algorithm, Lease, LeaseId, NodeBox, NodeKey, SystemClock};
 use hashlease_settlement::{Context, EvidenceBase, Settlement};
 use serde_json::json;
 use std::{
@@ -34,7 +35,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let clock = SystemClock::shared();
     let network = Tcp::shared();
     let data_dir = role.data_dir()?;
-    std::fs::create_dir_all(&data_dir).with_context(|| format!("data directory {}", data_dir.display()))?;
+    Owner::new("node", chain.deployment(), provider.address()).claim(&data_dir)?;
     // first, because the journal's lock stops a second node before it changes anything
     let book = Book::open(&data_dir.join("journal"), Arc::clone(&clock))?;
 
@@ -75,6 +76,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     };
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };
     let serving = tokio::spawn(hashlease_api::serve(readers, routes));
+    let clock = Arc::new(AgreedClock::new(clock));
     let context = Context { book, chain, committees, http, sender, provider, evidence, clock };
     let _settlement = Settlement::start(context, leases_to_settle, shared.pause()?);
     let stratum = |wanted| edge.addresses().iter().find(|(algorithm, _)| *algorithm == wanted);
@@ -105,8 +107,8 @@ fn stratum_addresses(role: &NodeSettings) -> Result<Vec<(Algorithm, SocketAddr)>
 fn status(state: LeaseState, on_chain: &[Lease]) -> LeaseStatus {
     let lease = on_chain.iter().find(|lease| lease.terms.id == state.terms.id);
     LeaseStatus {
-        terms: state.terms,
         signer_dictated: lease.map(|lease| lease.signer_dictated),
+        terms: state.terms,
         gateway: state.gateway,
         no_job: state.no_job,
         miners: state.miners,

@@ -1,7 +1,12 @@
 //! Acknowledged means durable.
 
-use super::world::World;
+use super::{
+    miner::refusal,
+    world::{World, job, terms, until},
+};
 use hashlease_journal::Record;
+use hashlease_ledger::Book;
+use hashlease_primitives::{EpochId, SystemClock};
 use std::collections::HashSet;
 
 fn keys(world: &World) -> HashSet<[u8; 32]> {
@@ -77,4 +82,26 @@ async fn a_share_whose_miner_is_gone_before_the_answer_is_counted_or_not_written
     let again = World::start(dir.path(), [terms]).await;
     assert!(again.counted(1) >= 1);
     assert_eq!(again.counted(1), keys(&again).len() as u128);
+}
+
+/// A restart restores epochs that were closed without a share, and the node writes nothing that
+/// contradicts them.
+#[tokio::test]
+async fn a_share_of_an_epoch_closed_empty_is_refused_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::start(dir.path(), [terms(1)]).await;
+    let lease = world.terms(1);
+    world.book.close(EpochId::new(lease.id, 0)).await.unwrap();
+    world.stop().await;
+    let world = World::start(dir.path(), [lease.clone()]).await;
+    world.offer(job(&lease, 1)).await;
+    let (mut miner, told) = world.working().await;
+    let answer = miner.submit(&told.mine()).await;
+    assert_eq!(refusal(&answer).1, "epoch-closed");
+    drop(miner);
+    world.stop().await;
+    until("the journal opens again", || {
+        Book::open(&dir.path().join("journal"), SystemClock::shared()).is_ok()
+    })
+    .await;
 }

@@ -243,7 +243,7 @@ async fn one_of_two_simultaneous_jobs_with_one_sequence_is_handed_out() {
 /// The lines with which a gateway sends a job.
 fn lines(signed: &SignedJob, clean: bool) -> String {
     let notify = Notify::of_signed(signed.job.header().unwrap(), clean).unwrap();
-    [encode::notify(&notify), encode::hashlease_job(&notify.job_id, signed)].concat()
+    [encode::notify(&notify), encode::hashlease_job(&notify.job_id, signed, None)].concat()
 }
 
 #[tokio::test]

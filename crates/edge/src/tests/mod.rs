@@ -9,7 +9,6 @@ mod forwarding;
 mod gateway;
 mod idle;
 mod jobs;
-mod known_faults;
 mod leases;
 mod link;
 mod miner;

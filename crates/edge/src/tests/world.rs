@@ -257,8 +257,8 @@ impl World {
         let address = listener.local_addr().unwrap();
         let states = states_of(self.leases.subscribe(), self.book.clone());
         let status = |state: LeaseState| LeaseStatus {
-            terms: state.terms,
             signer_dictated: None,
+            terms: state.terms,
             gateway: state.gateway,
             no_job: state.no_job,
             miners: state.miners,

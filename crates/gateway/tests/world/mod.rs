@@ -53,8 +53,9 @@ pub fn assignment(terms: Terms, pool: SocketAddr) -> Assignment {
         worker: "renter.1".into(),
         password: Secret::new(PASSWORD),
         token: Secret::new(TOKEN),
+        stop_unseen: false,
     };
-    Assignment { terms, pool, members: vec![] }
+    Assignment { terms, pool, members: vec![], controller: None }
 }
 
 pub struct World {
@@ -66,6 +67,7 @@ pub async fn start(dir: &Path, leases: Vec<Assignment>) -> World {
     let (sender, receiver) = watch::channel(Arc::new(leases));
     let config = GatewayConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        api: SocketAddr::from(([127, 0, 0, 1], 0)),
         data_dir: dir.to_owned(),
         agent: "gateway/test".into(),
     };
@@ -111,6 +113,10 @@ pub struct Script {
     pub authorize: Value,
     pub verdict: Value,
     pub notify: Value,
+    /// A method on which it closes the connection.
+    pub closes_on: Option<&'static str>,
+    /// Whether it closes the connection once it has let the worker in.
+    pub closes: bool,
 }
 
 impl Default for Script {
@@ -123,6 +129,8 @@ impl Default for Script {
             authorize: json!({"result": true, "error": null}),
             verdict: json!({"result": true, "error": null}),
             notify: notify("j1", 1, true),
+            closes_on: None,
+            closes: false,
         }
     }
 }
@@ -140,6 +148,8 @@ pub struct Pool {
     pub script: Arc<Mutex<Script>>,
     /// Parameters of every submit, in order of arrival.
     pub submits: Arc<Mutex<Vec<Value>>>,
+    /// Methods of every other request, in order of arrival.
+    pub asked: Arc<Mutex<Vec<String>>>,
     push: broadcast::Sender<Option<String>>,
 }
 
@@ -153,10 +163,14 @@ impl Pool {
         let script = Arc::new(Mutex::new(script));
         let submits = Arc::new(Mutex::new(Vec::new()));
         let (push, _) = broadcast::channel(64);
-        let pool = Self { address, script: script.clone(), submits: submits.clone(), push: push.clone() };
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let pool = Self { address, script, submits, asked, push };
+        let logs =
+            Logs { script: pool.script.clone(), submits: pool.submits.clone(), asked: pool.asked.clone() };
+        let push = pool.push.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, script.clone(), submits.clone(), push.subscribe()));
+                tokio::spawn(serve(stream, logs.clone(), push.subscribe()));
             }
         });
         pool
@@ -187,22 +201,39 @@ impl Pool {
     pub fn submits(&self) -> Vec<Value> {
         self.submits.lock().unwrap().clone()
     }
+
+    /// How often it was asked this.
+    pub fn asked(&self, method: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| *asked == method).count()
+    }
 }
 
-async fn serve(
-    stream: TcpStream,
+/// What the connections of a pool share.
+#[derive(Clone)]
+struct Logs {
     script: Arc<Mutex<Script>>,
     submits: Arc<Mutex<Vec<Value>>>,
-    mut push: broadcast::Receiver<Option<String>>,
-) {
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+async fn serve(stream: TcpStream, logs: Logs, mut push: broadcast::Receiver<Option<String>>) {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
-    loop {
+    let mut closes = false;
+    while !closes {
         let out = tokio::select! {
             line = lines.next_line() => {
                 let Ok(Some(line)) = line else { return };
                 let message: Value = serde_json::from_str(&line).unwrap();
-                respond(&message, &script.lock().unwrap().clone(), &submits)
+                let method = message["method"].as_str().unwrap().to_owned();
+                let script = logs.script.lock().unwrap().clone();
+                if script.closes_on == Some(&method) {
+                    logs.asked.lock().unwrap().push(method);
+                    return;
+                }
+                closes = script.closes && method == "mining.authorize";
+                logs.asked.lock().unwrap().push(method);
+                respond(&message, &script, &logs.submits)
             }
             pushed = push.recv() => match pushed {
                 Ok(Some(line)) => line + "\n",
@@ -236,7 +267,7 @@ fn respond(message: &Value, script: &Script, submits: &Mutex<Vec<Value>>) -> Str
             out + &format!("{}\n", json!({"id": null, "method": "mining.notify", "params": script.notify}))
         }
         "mining.authorize" => with_id(script.authorize.clone()),
-        "mining.extranonce.subscribe" => result(json!(true)),
+        "mining.extranonce.subscribe" | "mining.suggest_difficulty" => result(json!(true)),
         "mining.submit" => {
             submits.lock().unwrap().push(message["params"].clone());
             with_id(script.verdict.clone())
@@ -252,13 +283,21 @@ pub struct Node {
     /// Notifications received while waiting for an answer.
     waiting: VecDeque<Value>,
     next: u64,
+    /// Pool target of the last job, hexadecimal.
+    pub pool_target: String,
 }
 
 impl Node {
     pub async fn connect(gateway: &GatewayHandle) -> Self {
         let stream = TcpStream::connect(gateway.local_addr()).await.unwrap();
         let (reader, writer) = stream.into_split();
-        Self { lines: BufReader::new(reader).lines(), writer, waiting: VecDeque::new(), next: 1 }
+        Self {
+            lines: BufReader::new(reader).lines(),
+            writer,
+            waiting: VecDeque::new(),
+            next: 1,
+            pool_target: String::new(),
+        }
     }
 
     /// A connected, authorised node.
@@ -319,6 +358,7 @@ impl Node {
         let notify = self.news("mining.notify").await;
         let params = self.news("hashlease.job").await;
         assert_eq!(params[0], notify[0], "a job follows its notify");
+        self.pool_target = params[2].as_str().expect("a pool target").to_owned();
         let signed: SignedJob = serde_json::from_value(params[1].clone()).unwrap();
         assert_eq!(params[0], format!("{:x}", signed.job.sequence()));
         (VerifiedJob::verify(terms, signed).unwrap(), notify[8].as_bool().unwrap())

@@ -279,7 +279,7 @@ async fn a_file_holds_whatever_end_it_states_because_the_chain_decides() {
 }
 
 #[tokio::test]
-async fn work_that_was_counted_for_one_lease_is_refused_for_another() {
+async fn work_that_another_lease_was_first_to_show_is_left_out() {
     let mut world = World::start(1, 1).await;
     let (first, second) = (lease(1, 1, 2, 60), lease(2, 1, 2, 60));
     world.show(&first);
@@ -290,40 +290,69 @@ async fn work_that_was_counted_for_one_lease_is_refused_for_another() {
     world.verified(0, LeaseId(1), 0).await;
     world.restart(0).await;
     // the signature covers the lease, the header does not
-    let again = evidence(&second.terms, 0, &[(&same_job_for(&second.terms, &job), 10)]);
-    assert_eq!(again.head.commitment, file.head.commitment);
+    let (copied, own) = (same_job_for(&second.terms, &job), job_in(&second.terms, 0, 2));
+    let again = evidence(&second.terms, 0, &[(&copied, 10), (&own, 4)]);
     world.deliver(&second.terms, &again).await;
-    let reason = world.refused(0, LeaseId(2), 0).await;
-    assert!(reason.ends_with("was already counted for lease 1 (seen-in-other-lease)"), "{reason}");
-    let own = world.view(0, LeaseId(2), 0).await.statement;
-    assert_eq!((own.work, own.evidence), (Work::ZERO, chain(&[EMPTY])));
-    let claimed = Statement { work: Work::new(80), evidence: chain(&[again.head.commitment]), ..own };
-    assert_eq!(world.not_signed(0, claimed).await.0, "evidence-differs");
+    let view = world.verified(0, LeaseId(2), 0).await;
+    let epoch = &view.epochs[0];
+    assert_eq!((epoch.count, epoch.left_out, epoch.work.as_str()), (14, 10, "32"));
+    assert_eq!(view.statement.evidence, chain(&[again.head.commitment]), "the root stands");
+    world.client(0).sign(&[view.statement]).await.unwrap();
+    let claimed = Statement { work: Work::new(112), ..view.statement };
+    assert_eq!(world.not_signed(0, claimed).await.0, "work-above-verified");
+
+    // the first lease keeps the work; members that saw the copy first state less
+    for _ in 0..2 {
+        let kept = world.verified(0, LeaseId(1), 0).await;
+        assert_eq!((kept.epochs[0].contested, kept.statement.work), (10, Work::new(80)));
+        let less = |work| Statement { work: Work::new(work), ..kept.statement };
+        for work in [80, 40, 0] {
+            world.client(0).sign(&[less(work)]).await.unwrap();
+        }
+        assert_eq!(world.not_signed(0, less(81)).await.0, "work-above-verified");
+        world.restart(0).await;
+    }
+}
+
+#[tokio::test]
+async fn work_that_nobody_contests_is_not_signed_away() {
+    let world = World::start(1, 1).await;
+    let (first, second) = (lease(1, 1, 2, 60), lease(2, 1, 2, 60));
+    world.show(&first);
+    world.show(&second);
+    let (old, own) = (job_in(&first.terms, 0, 1), job_in(&first.terms, 0, 2));
+    world.deliver(&first.terms, &evidence(&first.terms, 0, &[(&old, 3), (&own, 7)])).await;
+    world.verified(0, LeaseId(1), 0).await;
+    world
+        .deliver(&second.terms, &evidence(&second.terms, 0, &[(&same_job_for(&second.terms, &old), 3)]))
+        .await;
+    assert_eq!(world.verified(0, LeaseId(2), 0).await.statement.work, Work::ZERO);
+    let kept = world.verified(0, LeaseId(1), 0).await.statement;
+    let less = |work| Statement { work: Work::new(work), ..kept };
+    world.client(0).sign(&[less(56)]).await.unwrap();
+    let (code, message) = world.not_signed(0, less(55)).await;
     assert_eq!(
-        world.verified(0, LeaseId(1), 0).await.statement.work,
-        Work::new(80),
-        "the first lease keeps the work"
+        (code.as_str(), message.as_str()),
+        ("work-below-verified", "work: verified 56, asked for only 55")
     );
 }
 
 #[tokio::test]
 async fn a_refused_epoch_takes_no_key_from_others() {
     let world = World::start(1, 1).await;
-    let leases = [1, 2, 3].map(|id| lease(id, 1, 2, 60));
+    let leases = [1, 2].map(|id| lease(id, 1, 2, 60));
     for lease in &leases {
         world.show(lease);
     }
-    let [first, second, third] = &leases.map(|lease| lease.terms);
-    let (old, new) = (job_in(first, 0, 1), job_in(second, 0, 2));
-    world.deliver(first, &evidence(first, 0, &[(&old, 1)])).await;
-    world.verified(0, LeaseId(1), 0).await;
-    // one share of the first lease among many of the second lease's own
-    let mixed = evidence(second, 0, &[(&same_job_for(second, &old), 1), (&new, 40)]);
-    world.deliver(second, &mixed).await;
-    let reason = world.refused(0, LeaseId(2), 0).await;
-    assert!(reason.ends_with("was already counted for lease 1 (seen-in-other-lease)"), "{reason}");
-    world.deliver(third, &evidence(third, 0, &[(&same_job_for(third, &new), 40)])).await;
-    assert_eq!(world.verified(0, LeaseId(3), 0).await.statement.work, Work::new(320));
+    let [first, second] = &leases.map(|lease| lease.terms);
+    let job = job_in(first, 0, 1);
+    let mut bad = evidence(first, 0, &[(&job, 40)]);
+    bad.head.commitment.root.0[31] ^= 1;
+    world.deliver(first, &bad).await;
+    world.refused(0, LeaseId(1), 0).await;
+    world.deliver(second, &evidence(second, 0, &[(&same_job_for(second, &job), 40)])).await;
+    let view = world.verified(0, LeaseId(2), 0).await;
+    assert_eq!((view.epochs[0].left_out, view.statement.work), (0, Work::new(320)));
 }
 
 /// A member verifies the file of an Ethash epoch, and builds the next DAG's cache once it has seen

@@ -132,6 +132,49 @@ async fn one_unsignable_statement_stops_the_batch_and_is_named() {
 }
 
 #[tokio::test]
+async fn a_batch_is_no_longer_than_the_contract_takes_and_names_no_lease_twice() {
+    let (world, _, own) = counted().await;
+    let of = |lease| Statement { lease: LeaseId(lease), ..own };
+    let ask = async |statements: Vec<Statement>| {
+        world.post_refused("v1/statements", &json!({ "statements": statements })).await
+    };
+    assert_eq!(ask((1..=101).map(of).collect()).await, (422, "too-many-statements".into()));
+    assert_eq!(ask(vec![of(1), of(2), of(1)]).await, (422, "lease-twice".into()));
+    let body = json!({"statements": (1..=100).map(of).collect::<Vec<_>>()}).to_string();
+    let (status, answer) = world.raw_post("v1/statements", body).await;
+    let refusals = answer["refusals"].as_array().unwrap();
+    assert_eq!((status, refusals.len()), (409, 99), "all but that of lease 1, which it knows");
+}
+
+#[tokio::test]
+async fn an_address_that_asks_too_much_is_told_to_wait() {
+    let (world, _, own) = counted().await;
+    let statements: Vec<_> = (2..=101).map(|lease| Statement { lease: LeaseId(lease), ..own }).collect();
+    let body = json!({ "statements": statements }).to_string();
+    // each costs as much as 101 questions, so this ends long before the machine is busy
+    let told = until_some("a limit", async || {
+        let (status, answer) = world.raw_post("v1/statements", body.clone()).await;
+        (status == 429).then_some(answer)
+    });
+    assert_eq!(told.await["code"], "busy");
+}
+
+#[tokio::test]
+async fn an_answer_shows_the_newest_epochs_only() {
+    let world = World::start(1, 1).await;
+    let mut lease = lease(1, 0, 1, 0);
+    lease.terms.epoch_length = 10;
+    lease.terms.start = UnixSeconds::new(now() - 4_000);
+    lease.terms.duration = 4_000;
+    lease.terms.end = lease.terms.start + 4_000;
+    world.show(&lease);
+    let view = world.view(0, LeaseId(1), 390).await;
+    let shown: Vec<u32> = view.epochs.iter().map(|epoch| epoch.epoch).collect();
+    assert_eq!(shown, (135..=390).collect::<Vec<_>>());
+    assert_eq!(view.statement.evidence, chain(&[EMPTY; 391]), "of all epochs");
+}
+
+#[tokio::test]
 async fn figures_of_unknown_leases_and_epochs_are_refused() {
     let (world, ..) = counted().await;
     assert_eq!(code(world.client(0).statement(EpochId::new(LeaseId(9), 0)).await), "unknown-lease");

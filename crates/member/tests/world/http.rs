@@ -6,10 +6,12 @@ use axum::{
     extract::{ConnectInfo, Path, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
 use futures::StreamExt as _;
-use hashlease_committee::RootView;
+use hashlease_committee::{RootReceipt, RootView};
+use hashlease_member::SeatView;
+use hashlease_primitives::{LocalSigner, SignedEpochRoot, Terms, UnixMillis, root_receipt_digest};
 use std::{
     collections::HashMap,
     convert::Infallible,
@@ -130,15 +132,35 @@ pub struct Question {
 #[derive(Clone)]
 pub struct Peer {
     pub url: Url,
+    signer: LocalSigner,
     words: Arc<Mutex<Words>>,
 }
 
 impl Peer {
-    pub async fn start() -> Self {
+    /// A member with this key.
+    pub async fn start(signer: LocalSigner) -> Self {
         let words = Arc::<Mutex<Words>>::default();
-        let routes = Router::new().route("/v1/leases/{id}/roots/{epoch}", get(root));
-        let address = listen(routes.with_state(Arc::clone(&words))).await;
-        Self { url: format!("http://{address}/").parse().unwrap(), words }
+        let routes = Router::new()
+            .route("/v1/leases/{id}/roots/{epoch}", get(root))
+            .route("/v1/roots", post(take))
+            .with_state(Arc::clone(&words));
+        Self { url: format!("http://{}/", listen(routes).await).parse().unwrap(), signer, words }
+    }
+
+    pub fn seat(&self) -> SeatView {
+        SeatView { key: self.signer.address(), url: Some(self.url.clone()) }
+    }
+
+    /// What it signs for a root that came at `received`.
+    pub fn receipt(&self, terms: &Terms, root: &SignedEpochRoot, received: UnixMillis) -> RootReceipt {
+        let signature = self.signer.sign(&root_receipt_digest(terms, &root.root, received)).unwrap();
+        RootReceipt { received, in_time: true, signature }
+    }
+
+    /// It shows this root with what it signed for it.
+    pub fn has(&self, terms: &Terms, root: &SignedEpochRoot, received: UnixMillis) {
+        let receipts = vec![self.receipt(terms, root, received)];
+        self.says(RootView { received, in_time: true, root: root.clone(), rival: None, receipts });
     }
 
     pub fn says(&self, root: RootView) {
@@ -178,4 +200,13 @@ async fn root(
         Some(root) => Json(root).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// It takes no root from another member.
+async fn take(State(words): State<Arc<Mutex<Words>>>) -> Response {
+    let hangs = words.lock().unwrap().hangs;
+    if hangs {
+        futures::future::pending::<()>().await;
+    }
+    StatusCode::CONFLICT.into_response()
 }

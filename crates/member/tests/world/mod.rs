@@ -9,26 +9,28 @@ pub use http::{Files, Peer, Served};
 pub use mining::{evidence, job, job_in, recommit, same_job_for};
 
 use alloy_primitives::{Address, B256};
-use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView};
+use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView, proposals};
 use hashlease_evidence::Evidence;
 use hashlease_fixtures::{key, terms, weight};
-use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig};
+use hashlease_member::{FetchLimits, LeaseView, LeaseViews, Member, MemberConfig, SeatView};
 use hashlease_net::{HttpAnswer, HttpClient, HttpLimits, Tcp};
 use hashlease_primitives::{
-    Commitment, EpochId, EpochRoot, Lease, LeaseId, LocalSigner, SignedEpochRoot, Statement, SystemClock,
-    Terms,
+    Clock, Commitment, EpochId, EpochRoot, Lease, LeaseId, LocalSigner, SharedClock, SignedEpochRoot,
+    SignedJob, Statement, SystemClock, Terms, UnixMillis,
 };
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
-use url::Url;
 
 /// Seconds of an epoch: roots are in time until 900 s after its end.
 pub const EPOCH: u32 = 3_600;
@@ -37,6 +39,25 @@ pub const MAX_EVIDENCE: u64 = 1 << 20;
 
 /// Limits on the tests' own requests.
 const LIMITS: HttpLimits = HttpLimits { time: Duration::from_secs(10), body: 1 << 20 };
+
+/// The machine's clock, moved on by a test.
+#[derive(Debug, Default)]
+pub struct MovedClock {
+    ahead: AtomicU64,
+}
+
+impl MovedClock {
+    /// Moves it on by so many seconds.
+    pub fn advance(&self, seconds: u64) {
+        self.ahead.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> UnixMillis {
+        SystemClock.now().plus(Duration::from_secs(self.ahead.load(Ordering::SeqCst)))
+    }
+}
 
 /// Unix seconds.
 pub fn now() -> u64 {
@@ -78,6 +99,12 @@ pub fn root(terms: &Terms, epoch: u32, commitment: Commitment, evidence: &str) -
     SignedEpochRoot { root, signature }
 }
 
+/// The strongest statement that the members with these views may sign.
+pub fn strongest(terms: &Terms, views: &[StatementView], threshold: usize) -> Option<Statement> {
+    let as_of = views.first()?.statement.as_of;
+    proposals(terms, as_of, views, threshold).first().copied()
+}
+
 /// The statement's evidence hash over these commitments, from epoch 0 on.
 pub fn chain(commitments: &[Commitment]) -> B256 {
     commitments.iter().fold(B256::ZERO, |link, commitment| commitment.chain(&link))
@@ -89,6 +116,7 @@ pub const EMPTY: Commitment = Commitment { root: B256::ZERO, count: 0 };
 struct Seated {
     config: MemberConfig,
     signer: LocalSigner,
+    clock: SharedClock,
     member: Option<Member>,
     client: MemberClient,
 }
@@ -101,7 +129,7 @@ impl Seated {
                 self.config.clone(),
                 self.signer.clone(),
                 leases.clone(),
-                SystemClock::shared(),
+                Arc::clone(&self.clock),
                 Tcp::shared(),
             )
             .await
@@ -120,9 +148,15 @@ pub struct World {
     threshold: usize,
     /// Node keys of every lease that is shown, by epoch.
     pub node_keys: BTreeMap<u32, Address>,
+    /// The clock of all members.
+    pub clock: Arc<MovedClock>,
     /// The provider's web server.
     pub files: Files,
     _dir: TempDir,
+}
+
+fn seat(seated: &Seated) -> SeatView {
+    SeatView { key: seated.signer.address(), url: Some(seated.client.url().clone()) }
 }
 
 impl World {
@@ -135,33 +169,41 @@ impl World {
     pub async fn with_limits(count: usize, threshold: usize, checks: usize, fetch: FetchLimits) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (views, leases) = watch::channel(LeaseViews::default());
+        let clock = Arc::<MovedClock>::default();
         let mut members = Vec::new();
         for index in 0..count {
             let config = MemberConfig {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                 data_dir: dir.path().join(format!("member-{index}")),
                 max_evidence: MAX_EVIDENCE,
+                kept_evidence: 4 * MAX_EVIDENCE,
                 checks,
                 fetch,
+                private_evidence: false,
             };
             let client = client("http://127.0.0.1:1/");
-            let mut seated = Seated { config, signer: member_signer(index), member: None, client };
+            let (signer, shared): (_, SharedClock) = (member_signer(index), clock.clone());
+            let mut seated = Seated { config, signer, clock: shared, member: None, client };
             seated.start(&leases).await;
             members.push(seated);
         }
         let node_keys = BTreeMap::new();
-        Self { members, views, leases, threshold, node_keys, files: Files::start().await, _dir: dir }
+        Self { members, views, leases, threshold, node_keys, clock, files: Files::start().await, _dir: dir }
     }
 
     /// Shows a lease on the chain, or its new state.
     pub fn show(&self, lease: &Lease) {
-        let members = self.members.iter().map(|seated| seated.client.url().clone()).collect();
-        self.show_among(lease, members, self.threshold);
+        self.show_among(lease, self.members.iter().map(seat).collect(), self.threshold);
     }
 
-    /// Shows a lease whose committee is reached at `members`.
-    pub fn show_among(&self, lease: &Lease, members: Vec<Url>, threshold: usize) {
-        let view = LeaseView { lease: lease.clone(), members, threshold, node_keys: self.node_keys.clone() };
+    /// The seat of a member.
+    pub fn seat(&self, index: usize) -> SeatView {
+        seat(&self.members[index])
+    }
+
+    /// Shows a lease whose committee has these seats.
+    pub fn show_among(&self, lease: &Lease, seats: Vec<SeatView>, threshold: usize) {
+        let view = LeaseView { lease: lease.clone(), seats, threshold, node_keys: self.node_keys.clone() };
         self.views.send_modify(|views| {
             let mut all: BTreeMap<_, _> = (**views).clone();
             all.insert(lease.terms.id, view);
@@ -223,6 +265,19 @@ impl World {
         std::fs::read_dir(self.members[index].config.data_dir.join("evidence")).unwrap().count()
     }
 
+    /// The jobs that a member took, in their order.
+    pub async fn jobs(&self, index: usize, lease: LeaseId) -> Vec<SignedJob> {
+        let (mut all, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.client(index).jobs(lease, after, 0).await.unwrap();
+            if page.jobs.is_empty() {
+                return all;
+            }
+            all.extend(page.jobs.into_iter().map(|taken| taken.signed));
+            after = page.next;
+        }
+    }
+
     pub async fn view(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
         self.client(index).statement(EpochId::new(lease, epoch)).await.unwrap()
     }
@@ -234,7 +289,11 @@ impl World {
     /// The figures of a member, once it has a verdict on `epoch`.
     pub async fn judged(&self, index: usize, lease: LeaseId, epoch: u32) -> StatementView {
         let ask = async || {
-            let view = self.view(index, lease, epoch).await;
+            let view = match self.client(index).statement(EpochId::new(lease, epoch)).await {
+                // a member that has just started reads the lease first
+                Err(error) if error.is_temporary() => return None,
+                view => view.unwrap(),
+            };
             let state = &view.epochs.last().unwrap().state;
             matches!(state, EpochState::Verified | EpochState::Refused { .. }).then_some(view)
         };

@@ -2,4 +2,4 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod chain;
-mod known_faults;
+mod closing;

@@ -44,6 +44,17 @@ pub enum ClientEnd {
     /// The answer to `mining.subscribe` can't be read.
     #[error(transparent)]
     SubscribeUnreadable(#[from] NoticeError),
+    /// A job or its layout can't be read: whatever came before must not be mined on.
+    #[error("{0}")]
+    NoticeUnreadable(NoticeError),
+    /// More notifications than anybody needs.
+    #[error("sends more than {most} notifications within {seconds} s")]
+    TooManyNotices {
+        /// The limit.
+        most: u32,
+        /// The time that it is for.
+        seconds: u64,
+    },
     /// The pool refused the worker.
     #[error("worker was refused: {}", .0.message)]
     WorkerRefused(RpcError),
@@ -66,6 +77,8 @@ impl ClientEnd {
             Self::NotStratum(_) => "not-stratum",
             Self::SubscribeRefused(_) => "subscribe-refused",
             Self::SubscribeUnreadable(_) => "subscribe-unreadable",
+            Self::NoticeUnreadable(_) => "notice-unreadable",
+            Self::TooManyNotices { .. } => "too-many-notices",
             Self::WorkerRefused(_) => "worker-refused",
             Self::Reconnect => "reconnect",
         }

@@ -1,6 +1,6 @@
 //! What a pool sends and answers.
 
-use super::ClientEnd;
+use super::{ClientEnd, OptionalRequests};
 use crate::dialect::{Notify, json_rpc::RpcError};
 use hashlease_primitives::Target;
 use serde_json::Value;
@@ -43,6 +43,9 @@ pub enum UpstreamEvent {
         /// The pool's words.
         message: String,
     },
+    /// Optional requests that have no answer yet as the session ends, if there are any. The pool may
+    /// have closed because of them.
+    Unanswered(OptionalRequests),
     /// The session ended; the last event.
     Closed(Arc<ClientEnd>),
 }

@@ -1,19 +1,20 @@
 //! The miner's side towards a pool, or a node's towards its gateway.
 //!
 //! [`connect`] opens one session and sends `mining.configure`, `mining.subscribe`,
-//! `mining.authorize` and `mining.extranonce.subscribe`. What the pool sends comes out as
+//! `mining.authorize`, `mining.extranonce.subscribe` and `mining.suggest_difficulty`. What the pool sends comes out as
 //! [`UpstreamEvent`]s in the pool's order. An ended session stays ended: the caller decides whether
 //! and when to connect again. `client.reconnect` only ends it, because following it to another host
 //! is how hash power gets stolen.
 
 mod end;
 mod event;
+mod notice_limits;
 mod options;
 mod session;
 
 pub use end::ClientEnd;
 pub use event::{SubmitOutcome, UpstreamEvent};
-pub use options::ConnectOptions;
+pub use options::{ConnectOptions, OptionalRequests};
 
 use hashlease_net::Network;
 use serde_json::{Value, json};

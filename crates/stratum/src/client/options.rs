@@ -1,8 +1,19 @@
 //! Where and how to connect to a pool.
 
 use crate::line::LineLimits;
-use hashlease_primitives::{DifficultyBase, Secret};
+use hashlease_primitives::{DifficultyBase, Secret, Target};
 use std::time::Duration;
+
+/// Requests that some pools don't know: such a pool may close the connection instead of answering.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OptionalRequests {
+    /// `mining.configure`.
+    pub configure: bool,
+    /// `mining.extranonce.subscribe`.
+    pub extranonce: bool,
+    /// `mining.suggest_difficulty`.
+    pub difficulty: bool,
+}
 
 /// Where to connect, and with which credentials.
 #[derive(Clone, Debug)]
@@ -14,6 +25,7 @@ pub struct ConnectOptions {
     pub(super) password: Secret,
     pub(super) version_mask: Option<u32>,
     pub(super) extranonce_subscribe: bool,
+    pub(super) suggested: Option<Target>,
     pub(super) notifications: Vec<String>,
     pub(super) difficulty: DifficultyBase,
     /// Longest wait for the connection, for the answers of the handshake, and for every write.
@@ -45,6 +57,7 @@ impl ConnectOptions {
             password: Secret::new("x"),
             version_mask: None,
             extranonce_subscribe: true,
+            suggested: None,
             notifications: Vec::new(),
             difficulty: DifficultyBase::Bitcoin,
             handshake: Duration::from_secs(15),
@@ -90,6 +103,13 @@ impl ConnectOptions {
     #[must_use]
     pub const fn extranonce_subscribe(mut self, ask: bool) -> Self {
         self.extranonce_subscribe = ask;
+        self
+    }
+
+    /// A target to suggest once authorised.
+    #[must_use]
+    pub const fn suggest_target(mut self, target: Target) -> Self {
+        self.suggested = Some(target);
         self
     }
 

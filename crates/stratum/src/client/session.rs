@@ -3,7 +3,8 @@
 use super::{
     end::ClientEnd,
     event::{SubmitOutcome, UpstreamEvent},
-    options::ConnectOptions,
+    notice_limits::{MOST, NoticeCount, SPAN, WordLog},
+    options::{ConnectOptions, OptionalRequests},
 };
 use crate::{
     dialect::{
@@ -20,12 +21,13 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout},
 };
-use tracing::{debug, warn};
+use tracing::debug;
 
 const CONFIGURE: u64 = 1;
 const SUBSCRIBE: u64 = 2;
 const AUTHORIZE: u64 = 3;
 const EXTRANONCE: u64 = 4;
+const SUGGEST: u64 = 5;
 const FIRST_SUBMIT: u64 = 16;
 
 /// A share to be sent.
@@ -50,6 +52,9 @@ pub(super) async fn run(
         next_id: FIRST_SUBMIT,
         subscribed: false,
         authorised: false,
+        unanswered: OptionalRequests::default(),
+        notices: NoticeCount::new(Instant::now()),
+        words: WordLog::default(),
         options,
     };
     let end = match session.speak(requests).await {
@@ -60,6 +65,9 @@ pub(super) async fn run(
     // shares in flight are lost; their senders learn it even while nobody reads the events
     session.pending.clear();
     // nobody may be reading the events any more
+    if session.unanswered != OptionalRequests::default() {
+        let _ = session.events.send(UpstreamEvent::Unanswered(session.unanswered)).await;
+    }
     let _ = session.events.send(UpstreamEvent::Closed(Arc::new(end))).await;
 }
 
@@ -72,6 +80,9 @@ struct ClientSession {
     next_id: u64,
     subscribed: bool,
     authorised: bool,
+    unanswered: OptionalRequests,
+    notices: NoticeCount,
+    words: WordLog,
     options: ConnectOptions,
 }
 
@@ -103,6 +114,7 @@ impl ClientSession {
                 "mining.configure",
                 json!([["version-rolling"], wish]),
             ));
+            self.unanswered.configure = true;
         }
         // don't wait for the answer to mining.configure: some pools never send it
         opening.push_str(&encode::request(SUBSCRIBE, "mining.subscribe", json!([self.options.agent])));
@@ -148,12 +160,22 @@ impl ClientSession {
 
     async fn line(&mut self, line: &str) -> Result<(), ClientEnd> {
         match Message::parse(line) {
+            Ok(Message::Request { .. }) if !self.notices.add(Instant::now()) => {
+                Err(ClientEnd::TooManyNotices { most: MOST, seconds: SPAN.as_secs() })
+            }
             Ok(Message::Request { id, method, params }) => match PoolNotice::read(&method, &params) {
                 Ok(notice) => self.notice(&id, notice).await,
-                Err(error) => {
-                    warn!(pool = self.options.address, %error, "notification can't be read");
+                Err(error) if error.method == "mining.set_difficulty" => {
+                    let words = error.to_string();
+                    self.words.log(
+                        Instant::now(),
+                        &self.options.address,
+                        "notification can't be read",
+                        &words,
+                    );
                     Ok(())
                 }
+                Err(error) => Err(ClientEnd::NoticeUnreadable(error)),
             },
             Ok(Message::Response { id, result, error }) => match id.0.as_u64() {
                 Some(id) => self.response(id, result, error).await,
@@ -166,7 +188,18 @@ impl ClientSession {
 
     async fn response(&mut self, id: u64, result: Value, error: Option<RpcError>) -> Result<(), ClientEnd> {
         match id {
-            CONFIGURE => self.configured(&result).await,
+            CONFIGURE => {
+                self.unanswered.configure = false;
+                self.configured(&result).await
+            }
+            EXTRANONCE => {
+                self.unanswered.extranonce = false;
+                Ok(())
+            }
+            SUGGEST => {
+                self.unanswered.difficulty = false;
+                Ok(())
+            }
             SUBSCRIBE if self.subscribed => Ok(()),
             SUBSCRIBE => {
                 if let Some(error) = error {
@@ -179,11 +212,7 @@ impl ClientSession {
             AUTHORIZE if error.is_none() && result == Value::Bool(true) => {
                 self.authorised = true;
                 self.emit(UpstreamEvent::Authorized).await?;
-                if !self.options.extranonce_subscribe {
-                    return Ok(());
-                }
-                let ask = encode::request(EXTRANONCE, "mining.extranonce.subscribe", json!([]));
-                self.write(&ask).await
+                self.ask_for_more().await
             }
             AUTHORIZE => {
                 let error = error.unwrap_or_else(|| RpcError::unnumbered(result.to_string()));
@@ -210,6 +239,20 @@ impl ClientSession {
         let password = self.options.password.reveal();
         let params = json!([self.options.user, password]);
         self.write(&encode::request(AUTHORIZE, "mining.authorize", params)).await
+    }
+
+    /// Sends the optional requests of an authorised session.
+    async fn ask_for_more(&mut self) -> Result<(), ClientEnd> {
+        let mut asked = String::new();
+        if self.options.extranonce_subscribe {
+            self.unanswered.extranonce = true;
+            asked.push_str(&encode::request(EXTRANONCE, "mining.extranonce.subscribe", json!([])));
+        }
+        if let Some(target) = self.options.suggested {
+            self.unanswered.difficulty = true;
+            asked.push_str(&encode::suggest_difficulty(SUGGEST, target, self.options.difficulty));
+        }
+        self.write(&asked).await
     }
 
     async fn configured(&mut self, result: &Value) -> Result<(), ClientEnd> {
@@ -256,8 +299,8 @@ impl ClientSession {
     /// `client.show_message` of a pool, or of a gateway whose pool is down. It ends in the log
     /// here: to show it to miners, emit it as an event, and let the edge's sessions write it to
     /// each of them.
-    fn log_message(&self, text: &str) {
-        warn!(pool = self.options.address, text, "message from upstream");
+    fn log_message(&mut self, text: &str) {
+        self.words.log(Instant::now(), &self.options.address, "message from upstream", text);
     }
 }
 

@@ -120,6 +120,8 @@ pub enum Event<'a> {
         job_id: &'a str,
         /// The job with its signature.
         signed: &'a SignedJob,
+        /// The pool target that its shares are judged by, if there is a pool.
+        pool_target: Option<Target>,
     },
     /// Words for a human.
     Message(&'a str),

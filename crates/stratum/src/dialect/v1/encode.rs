@@ -3,7 +3,7 @@
 use super::pool_notice::swap_words;
 use crate::dialect::{Notify, json_rpc::Id};
 use alloy_primitives::B256;
-use hashlease_primitives::{Difficulty, DifficultyBase, Target};
+use hashlease_primitives::{Difficulty, DifficultyBase, SignedJob, Target};
 use serde_json::{Value, json};
 
 fn line(value: &Value) -> String {
@@ -45,6 +45,16 @@ pub fn set_difficulty(target: Target, base: DifficultyBase) -> String {
     // as a number, whose text is written as it is
     format!(
         "{{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[{}]}}\n",
+        Difficulty::of_target(target, base)
+    )
+}
+
+/// `mining.suggest_difficulty` in the coin's convention; never harder than `target`.
+#[must_use]
+pub fn suggest_difficulty(id: u64, target: Target, base: DifficultyBase) -> String {
+    // as a number, whose text is written as it is
+    format!(
+        "{{\"id\":{id},\"method\":\"mining.suggest_difficulty\",\"params\":[{}]}}\n",
         Difficulty::of_target(target, base)
     )
 }
@@ -93,10 +103,12 @@ pub fn notify(job: &Notify) -> String {
     )
 }
 
-/// `hashlease.job`: the signed fields of the job that the `mining.notify` before it announced.
+/// `hashlease.job`: the signed fields of the job that the `mining.notify` before it announced, and
+/// the pool target that its shares are judged by: 64 hexadecimal digits, most significant first.
 #[must_use]
-pub fn hashlease_job(job_id: &str, signed: &hashlease_primitives::SignedJob) -> String {
-    notification("hashlease.job", json!([job_id, signed]))
+pub fn hashlease_job(job_id: &str, signed: &SignedJob, pool_target: Option<Target>) -> String {
+    let target = pool_target.map(|target| format!("{:064x}", target.0));
+    notification("hashlease.job", json!([job_id, signed, target]))
 }
 
 #[cfg(test)]

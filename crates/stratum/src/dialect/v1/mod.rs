@@ -64,7 +64,9 @@ impl Dialect for V1 {
             Event::VersionMask(mask) => encode::set_version_mask(mask),
             Event::Target(target, base) => encode::set_difficulty(target, base),
             Event::HeaderJob(notify) => encode::notify(notify),
-            Event::SignedJob { job_id, signed } => encode::hashlease_job(job_id, signed),
+            Event::SignedJob { job_id, signed, pool_target } => {
+                encode::hashlease_job(job_id, signed, pool_target)
+            }
             Event::Message(text) => encode::show_message(text),
             Event::Reconnect => encode::reconnect(),
         }

@@ -1,7 +1,4 @@
-//! Known faults that cost money, on real processes.
-//!
-//! Each test passes while its fault is there and fails once it is mended: turn it into the test of
-//! the right result then.
+//! What others can cost an honest provider, on real processes: nothing beyond the tolerance.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use alloy_primitives::{B256, Bytes};
@@ -31,11 +28,11 @@ use tokio::{
 };
 
 /// Part of [`RATE`] that each lease here rents.
-const PART: f64 = 0.2;
+const PART: f64 = 0.1;
 
 /// A world of three members, `threshold` of which must sign, with a pool whose clock is `ahead`
 /// seconds ahead.
-async fn world(dir: &FilePath, name: &str, threshold: usize, ahead: u32) -> Result<World> {
+async fn world(dir: &FilePath, name: &str, threshold: usize, ahead: i64) -> Result<World> {
     let name = format!("local-{name}-{}", std::process::id());
     let mut options = WorldOptions::new(binary()?, dir.to_owned(), &name);
     options.threshold = threshold;
@@ -73,33 +70,83 @@ fn rig(world: &World, lease: &Lease) -> Result<MinerHandle> {
     miner(world, &format!("{}.rig", lease.terms.id), PART * 1.1, None)
 }
 
-/// How a gateway's jobs of one lease differ from jobs that nodes mine.
+/// A stream of jobs that a hostile signer sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Jobs {
-    /// They don't differ.
+enum Stream {
+    /// As a gateway of ours would send them.
     Honest,
     /// The link is up but silent: only members get the jobs.
     MembersOnly,
+    /// Members get no job.
+    NodeOnly,
     /// Sequences from 2^32 on.
-    LargeSequence,
+    LargeSequences,
+    /// Sequences that go down.
+    FallingSequences,
+    /// No room to tell miners apart.
+    ShortTails,
+    /// The free part changes its length with each job.
+    FlappingTails,
+    /// A new block ten times a second.
+    FloodOfBlocks,
+    /// Windows that begin much later, sent at once.
+    LaterWindows,
+    /// Two jobs under each sequence.
+    TwoUnderOneSequence,
 }
 
-impl Jobs {
+impl Stream {
+    const ALL: [Self; 10] = [
+        Self::Honest,
+        Self::MembersOnly,
+        Self::NodeOnly,
+        Self::LargeSequences,
+        Self::FallingSequences,
+        Self::ShortTails,
+        Self::FlappingTails,
+        Self::FloodOfBlocks,
+        Self::LaterWindows,
+        Self::TwoUnderOneSequence,
+    ];
+
+    /// Time between two jobs.
+    const fn pause(self) -> Duration {
+        match self {
+            Self::FloodOfBlocks => Duration::from_millis(100),
+            _ => Duration::from_secs(2),
+        }
+    }
+
+    const fn sequence(self, number: u64) -> u64 {
+        match self {
+            Self::LargeSequences => (1 << 32) + number,
+            Self::FallingSequences => 1_000_000 - number,
+            Self::TwoUnderOneSequence => number / 2,
+            _ => number,
+        }
+    }
+
     fn make(self, terms: &Terms, signer: &LocalSigner, number: u64) -> Option<SignedJob> {
-        let not_before = now().max(terms.start);
+        let ahead = if self == Self::LaterWindows { 90 } else { 0 };
+        let not_before = now().max(terms.start) + ahead;
         let not_after = (not_before + 10).min(terms.end - 1);
         let number_bytes = number.to_le_bytes();
+        let block = if self == Self::FloodOfBlocks { number as u8 } else { 0x5a };
         let job = Job::Header(HeaderJob {
             lease: terms.id,
-            sequence: if self == Self::LargeSequence { (1 << 32) + number } else { number },
-            prev_hash: B256::repeat_byte(0x5a),
+            sequence: self.sequence(number),
+            prev_hash: B256::repeat_byte(block),
             n_bits: 0x1701_f0f0,
             version: 0x2000_0000,
             version_mask: 0x1fff_e000,
             not_before,
             not_after,
             coinbase_prefix: Bytes::from([&[2, 0, 0, 0, 1], &[0xaa; 40][..], &number_bytes].concat()),
-            tail_length: 8,
+            tail_length: match self {
+                Self::ShortTails => 2,
+                Self::FlappingTails if number.is_multiple_of(2) => 4,
+                _ => 8,
+            },
             coinbase_suffix: Bytes::from(vec![0xbb; 70]),
             branch: vec![B256::repeat_byte(7)],
         });
@@ -107,7 +154,7 @@ impl Jobs {
         (not_before <= not_after).then_some(SignedJob { job, signature })
     }
 
-    /// Signs a job every two seconds until the lease's end.
+    /// Sends jobs until the lease's end.
     async fn send(
         self,
         terms: Terms,
@@ -125,20 +172,29 @@ impl Jobs {
                     // the send fails while no node is connected
                     let _ = nodes.send(lines(&signed));
                 }
-                for member in &members {
-                    // a refused job makes no time due, which the test checks
-                    let _ = member.post_job(&signed).await;
+                if self != Self::NodeOnly {
+                    for member in &members {
+                        // a refused job makes no time due, which the test checks
+                        let _ = member.post_job(&signed).await;
+                    }
                 }
             }
-            sleep(Duration::from_secs(2)).await;
+            sleep(self.pause()).await;
         }
     }
+}
+
+/// Whether what a lease is short of costs its bond nothing: the tolerance of the escrow.
+fn is_within_tolerance(lease: &Lease) -> bool {
+    let due = lease.due.hashes() as f64;
+    let short = lease.due.saturating_sub(lease.credited).hashes() as f64;
+    short <= (due / 20.0).max(3.1 * (lease.terms.weight.work().hashes() as f64 * due).sqrt())
 }
 
 /// The lines with which a gateway sends a job to a node.
 fn lines(signed: &SignedJob) -> String {
     let notify = Notify::of_signed(signed.job.header().unwrap(), false).unwrap();
-    [encode::notify(&notify), encode::hashlease_job(&notify.job_id, signed)].concat()
+    [encode::notify(&notify), encode::hashlease_job(&notify.job_id, signed, None)].concat()
 }
 
 /// A gateway's end of the link: it accepts the node and every share, and forwards all pushed lines.
@@ -189,11 +245,10 @@ async fn gateway() -> Result<(SocketAddr, broadcast::Sender<String>)> {
     Ok((address, push))
 }
 
-/// Today: members count jobs as due that no node mines, so the signer of a lease's jobs takes the
-/// provider's bond and gets the whole payment back, though the provider's miners worked all the
-/// time. Right: such jobs are not due, or their work is credited.
+/// A provider whose miners work all the time loses nothing of its bond, whatever jobs the signer of
+/// a lease sends, to whom, and how.
 #[tokio::test(flavor = "multi_thread")]
-async fn known_fault_job_signer_takes_the_bond() -> Result<()> {
+async fn no_stream_of_jobs_takes_the_bond() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let world = world(dir.path(), "signer", 3, 0).await?;
     let signer = LocalSigner::from_bytes(world.actors.job_signer.to_bytes().as_slice())?;
@@ -201,24 +256,32 @@ async fn known_fault_job_signer_takes_the_bond() -> Result<()> {
     let http = HttpClient::new(Tcp::shared());
     let members: Vec<_> = urls.into_iter().map(|url| MemberClient::new(url, http.clone())).collect();
     let mut running = Vec::new();
-    for jobs in [Jobs::Honest, Jobs::MembersOnly, Jobs::LargeSequence] {
+    for stream in Stream::ALL {
         let (address, push) = gateway().await?;
-        let lease = rent(&world, Some(address), (2, EPOCH), 15).await?;
-        tokio::spawn(jobs.send(lease.terms.clone(), signer.clone(), push, members.clone()));
+        let lease = rent(&world, Some(address), (3, 2 * EPOCH), 40).await?;
+        tokio::spawn(stream.send(lease.terms.clone(), signer.clone(), push, members.clone()));
         let rig = rig(&world, &lease)?;
-        running.push((jobs, lease, rig));
+        running.push((stream, lease, rig));
     }
-    for (jobs, lease, rig) in running {
-        let committed = lease.terms.committed();
+    let mut wrong = Vec::new();
+    for (stream, lease, rig) in running {
         let done = settled(&world, lease.terms.id).await?;
-        let stats = rig.stats();
-        assert!(done.due.hashes() > committed.hashes() / 2, "{jobs:?}: {done:?}");
-        if jobs == Jobs::Honest {
-            assert!(stats.accepted > 0 && done.credited.hashes() > 0, "{done:?}, {stats:?}");
-        } else {
-            assert_eq!((stats.accepted, done.credited), (0, Work::ZERO), "{jobs:?}: {stats:?}");
+        let (committed, stats) = (lease.terms.committed().hashes() as f64, rig.stats());
+        let (due, credited) =
+            (done.due.hashes() as f64 / committed, done.credited.hashes() as f64 / committed);
+        let figures =
+            format!("{stream:?}: due {due:.3}, credited {credited:.3} of what was promised; {stats:?}");
+        eprintln!("{figures}");
+        let is_mined = match stream {
+            Stream::Honest | Stream::MembersOnly => due > 0.9 && credited > 0.9,
+            Stream::LargeSequences | Stream::LaterWindows => due < 0.1,
+            _ => true,
+        };
+        if !is_mined || !is_within_tolerance(&done) {
+            wrong.push(figures);
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }
 
@@ -240,11 +303,9 @@ async fn lie(
     }))
 }
 
-/// Today: one lying member of three, two of which must sign, keeps all work from being credited:
-/// the proposal uses the least work of a group, and the honest members don't sign it. Right: the
-/// two honest members' figures are credited.
+/// One lying member of three, two of which must sign, changes nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn known_fault_one_lying_member_blocks_every_credit() -> Result<()> {
+async fn one_lying_member_keeps_nothing_from_being_credited() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let mut world = world(dir.path(), "liar", 2, 0).await?;
     let honest = format!("http://{}/", world.members[1].address("api")?);
@@ -259,24 +320,21 @@ async fn known_fault_one_lying_member_blocks_every_credit() -> Result<()> {
     let rig = rig(&world, &lease)?;
     let done = settled(&world, lease.terms.id).await?;
     assert!(rig.stats().accepted > 0, "{:?}", rig.stats());
-    assert_eq!(done.credited, Work::ZERO, "{done:?}");
+    assert!(done.credited.hashes() > done.terms.committed().hashes() * 9 / 10, "{done:?}");
     Ok(())
 }
 
-/// Today: gateway and members accept a pool's time up to two hours ahead, but the node refuses
-/// shares more than 300 s ahead: a renter whose pool's clock is ahead takes the provider's bond.
-/// Right: one limit for all.
+/// A pool whose clock is further off than the clock rule allows gets no job signed, so nothing is
+/// due and the bond stays whole.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes 8 minutes: cargo test -- --ignored"]
-async fn known_fault_pool_whose_clock_is_ahead_takes_the_bond() -> Result<()> {
+#[ignore = "takes two minutes, and `crates/gateway/tests` has a short sibling: cargo test -- --ignored"]
+async fn a_pool_whose_clock_is_ahead_costs_nothing() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let world = world(dir.path(), "ahead", 3, 320).await?;
-    let lease = rent(&world, None, (6, 60), 5).await?;
+    let lease = rent(&world, None, (2, EPOCH), 5).await?;
     let rig = rig(&world, &lease)?;
     let done = settled(&world, lease.terms.id).await?;
-    let stats = rig.stats();
-    assert!(stats.submitted > 0, "{stats:?}");
-    assert_eq!((stats.accepted, done.credited), (0, Work::ZERO), "{stats:?}");
-    assert!(done.due.hashes() > 0, "{done:?}");
+    assert_eq!(rig.stats().submitted, 0, "no job is handed out");
+    assert_eq!((done.credited, done.due), (Work::ZERO, Work::ZERO), "{done:?}");
     Ok(())
 }
