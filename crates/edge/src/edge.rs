@@ -2,8 +2,10 @@
 
 use crate::{
     accept_miners::accept_miners,
+    check_places::CheckPlaces,
     lease_choice::{LeaseChoice, Shared},
     leases::{EdgeLease, serve_leases},
+    log_budget::LogBudget,
     mined_lease::{MinedLease, MinedLeases},
     peers::Peers,
     refusal_log::RefusalLog,
@@ -104,6 +106,8 @@ impl Edge {
             clock: Arc::clone(&clock),
             peers: Peers::default(),
             refusals: RefusalLog::default(),
+            lines: LogBudget::default(),
+            places: CheckPlaces::default(),
         };
         let (mut addresses, mut tasks) = (Vec::new(), Vec::new());
         for (algorithm, address) in listen {

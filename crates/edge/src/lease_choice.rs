@@ -1,8 +1,10 @@
 //! Chooses the lease that a miner works for.
 
 use crate::{
+    check_places::CheckPlaces,
     extranonce::Sizes,
     job_form::JobForm,
+    log_budget::LogBudget,
     mined_lease::{CONNECT_AHEAD, MinedLease, MinedLeases},
     peers::Peers,
     refusal_log::RefusalLog,
@@ -85,6 +87,8 @@ pub(crate) struct Shared {
     pub(crate) clock: SharedClock,
     pub(crate) peers: Peers,
     pub(crate) refusals: RefusalLog,
+    pub(crate) lines: LogBudget,
+    pub(crate) places: CheckPlaces,
 }
 
 /// Answers the sessions of one address which lease a worker gets, and which extranonce sizes.

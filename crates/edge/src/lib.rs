@@ -14,6 +14,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 mod accept_miners;
+mod check_places;
 mod edge;
 mod extranonce;
 mod gateway_link;
@@ -24,6 +25,7 @@ mod lease_counts;
 mod leases;
 mod link_target;
 mod lock;
+mod log_budget;
 mod member_jobs;
 mod mineable_job;
 mod mined_lease;

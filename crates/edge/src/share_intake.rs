@@ -7,11 +7,11 @@ use crate::shown_shares::show_first;
 use alloy_primitives::B256;
 use hashlease_check::ShareChecker;
 use hashlease_ledger::{Book, CountRefusal, PoolVerdict, Reserved};
-use hashlease_primitives::{Target, UnixSeconds};
+use hashlease_primitives::{Algorithm, Target, UnixSeconds};
 use hashlease_share::{EvidenceReason, OpenedShare, Share, VerifiedShare};
 use hashlease_stratum::client::{SubmitOutcome, UpstreamHandle};
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tracing::{debug, warn};
 
 /// Largest accepted difference between a header's time and our clock, seconds.
@@ -46,7 +46,7 @@ pub(crate) enum Taken {
 }
 
 /// Checks a share by the evidence rules and the local rules, forwards it to the gateway, and counts
-/// it.
+/// it. A slow hash waits for one of its address's `places`.
 ///
 /// # Errors
 /// The [`Refusal`] of the first rule that the share breaks; nothing is counted then.
@@ -54,6 +54,7 @@ pub(crate) async fn count_share(
     prepared: PreparedShare,
     book: &Book,
     checker: &ShareChecker,
+    places: &Semaphore,
 ) -> Result<Taken, Refusal> {
     let PreparedShare { lease, job, worker, share, .. } = &prepared;
     check_window(job, lease.now())?;
@@ -63,7 +64,13 @@ pub(crate) async fn count_share(
     if let Share::Header(header) = share {
         check_clock(header.ntime.into(), lease.now(), job)?;
     }
-    let opened = checker.open(&job.verified, share, lease.terms().end).await?;
+    let opened = {
+        // what takes microseconds is checked here, without a queue
+        let is_slow = lease.terms().algorithm != Algorithm::Sha256d;
+        // never closed
+        let _place = if is_slow { places.acquire().await.ok() } else { None };
+        checker.open(&job.verified, share, lease.terms().end).await?
+    };
     let for_pool = job.pool_target().is_some_and(|target| opened.meets(target));
     let for_us = opened.meets(prepared.told);
     let key = opened.key();

@@ -36,7 +36,9 @@ impl MinerSession {
             return Reply::nothing();
         };
         let Some(lease) = self.choice.choose(worker) else { return Reply::nothing() };
-        info!(peer = %self.peer, ?worker, lease = %lease.id(), "miner takes up a lease");
+        if self.choice.shared.lines.has_room() {
+            info!(peer = %self.peer, ?worker, lease = %lease.id(), "miner takes up a lease");
+        }
         let mut jobs = lease.jobs();
         let job = lease.current_job();
         jobs.mark_unchanged();

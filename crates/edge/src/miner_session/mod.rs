@@ -35,7 +35,7 @@ use hashlease_stratum::{
 use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
 use tally::Tally;
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, watch},
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 use told_jobs::ToldJobs;
@@ -81,6 +81,8 @@ pub(crate) struct MinerSession {
     /// When the miner has to connect again.
     leaving: Option<Instant>,
     tally: Arc<Tally>,
+    /// Places of its address in the queue for slow hashes.
+    places: Arc<Semaphore>,
     malformed: u32,
     look: Interval,
 }
@@ -179,6 +181,7 @@ impl MinerSession {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // a lease tells its rate
         let vardiff = Vardiff::new(HashRate::new(1), choice.now());
+        let places = choice.shared.places.of(peer.ip());
         Self {
             dialect,
             choice,
@@ -200,6 +203,7 @@ impl MinerSession {
             without_job_since: None,
             leaving: None,
             tally: Arc::new(Tally::new(vardiff)),
+            places,
             malformed: 0,
             look,
         }
@@ -211,7 +215,10 @@ impl MinerSession {
         let (accepted, refused) = self.tally.counts();
         let (peer, code, refused) = (self.peer, end.code(), in_words(&refused));
         match self.worker() {
-            Some(worker) => info!(%peer, ?worker, code, reason = %end, accepted, refused, "miner left"),
+            Some(worker) if self.choice.shared.lines.has_room() => {
+                info!(%peer, ?worker, code, reason = %end, accepted, refused, "miner left");
+            }
+            Some(_) => {}
             None => debug!(%peer, code, reason = %end, "stranger left"),
         }
     }
@@ -259,9 +266,15 @@ impl MinerSession {
         match self.reserve(self.sizes) {
             Ok(number) => Ok(number),
             Err(error) => {
-                warn!(peer = %self.peer, %error, "no extranonce for a miner");
+                self.warn_of_no_extranonce(&error);
                 Err(SessionEnd::NoExtranonce)
             }
+        }
+    }
+
+    fn warn_of_no_extranonce(&self, error: &SessionNumberError) {
+        if self.choice.shared.lines.has_room() {
+            warn!(peer = %self.peer, %error, "no extranonce for a miner");
         }
     }
 
@@ -274,12 +287,14 @@ impl MinerSession {
     fn submit(&self, id: Id, submit: Submit) -> Reply {
         let prepared = self.prepare(&submit);
         let (shared, tally, peer) = (self.choice.shared.clone(), Arc::clone(&self.tally), self.peer);
+        let places = Arc::clone(&self.places);
         let mined = self.lease.as_ref().map(|(lease, _, _)| Arc::clone(lease));
         Reply::pending(async move {
             let result = match prepared {
                 Ok(share) => {
                     let work = share.told.work().hashes();
-                    count_share(share, &shared.book, &shared.checker).await.map(|taken| (taken, work))
+                    let taken = count_share(share, &shared.book, &shared.checker, &places).await;
+                    taken.map(|taken| (taken, work))
                 }
                 Err(reason) => Err(reason),
             };

@@ -6,7 +6,7 @@ use hashlease_stratum::{
     Answer, BIP320_MASK, Id, VersionRolling,
     server::{Reply, SessionEnd, SessionRefusal},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 /// Workers of one connection.
 const MAX_WORKERS: usize = 64;
@@ -38,7 +38,7 @@ impl MinerSession {
             let reserved = self.reserve(best);
             let reserved = if best == other { reserved } else { reserved.or_else(|_| self.reserve(other)) };
             if let Err(error) = reserved {
-                warn!(peer = %self.peer, %error, "no extranonce for a miner");
+                self.warn_of_no_extranonce(&error);
                 return Err(SessionEnd::NoExtranonce);
             }
         }
@@ -52,7 +52,9 @@ impl MinerSession {
         if let Some((lease, algorithm)) = self.choice.other_algorithm(&user) {
             let refusal = SessionRefusal::OtherAlgorithm { lease, algorithm };
             let words = refusal.to_string();
-            info!(peer = %self.peer, worker = ?user, served = %self.choice.algorithm(), reason = words, "worker refused");
+            if self.choice.shared.lines.has_room() {
+                info!(peer = %self.peer, worker = ?user, served = %self.choice.algorithm(), reason = words, "worker refused");
+            }
             return self.reject(id, refusal).then(self.message(&words)).ending(SessionEnd::OtherAlgorithm);
         }
         let lease = self.choice.choose(&user);

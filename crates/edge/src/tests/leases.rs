@@ -196,8 +196,9 @@ async fn a_stream_of_layouts_makes_a_stock_miner_connect_again_at_most_once() {
     for sequence in 3..20 {
         let tail = if sequence % 2 == 0 { 3 } else { 8 };
         world.offer(with_tail(job(&world.terms(1), sequence), tail)).await;
+        let (tail, _) = world.served(1).current_job().unwrap().face().layout;
+        assert_eq!(tail, 4, "the layout that the miner has");
     }
-    // still the job that fits it
     world.counts(&mut miner, &told).await;
     assert!(!miner.heard.contains(&"client.reconnect".to_owned()), "{:?}", miner.heard);
 }

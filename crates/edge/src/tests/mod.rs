@@ -7,6 +7,7 @@ mod evidence;
 mod extranonces;
 mod forwarding;
 mod gateway;
+mod idle;
 mod jobs;
 mod leases;
 mod link;

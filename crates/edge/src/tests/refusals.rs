@@ -6,11 +6,21 @@ use super::{
     miner::{Miner, refusal},
     world::{World, job, terms, until},
 };
-use crate::{open_jobs::STALE_GRACE, share_intake::CLOCK_TOLERANCE};
+use crate::{
+    open_jobs::STALE_GRACE,
+    share_intake::{CLOCK_TOLERANCE, PreparedShare, count_share},
+};
 use alloy_primitives::B256;
+use hashlease_check::ShareChecker;
 use hashlease_fixtures::ManualClock;
-use hashlease_primitives::{EpochId, HeaderJob, LeaseId, Target, Terms};
-use std::time::Instant;
+use hashlease_primitives::{Algorithm, EpochId, HeaderJob, LeaseId, Target, Terms};
+use hashlease_share::{HeaderShare, SubmittedHeader};
+use std::{
+    pin::pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
+use tokio::{sync::Semaphore, time::sleep};
 
 #[tokio::test]
 async fn a_job_that_nobody_handed_out_is_unknown() {
@@ -282,4 +292,42 @@ async fn a_miner_that_sends_only_worthless_shares_stays_connected() {
     }
     world.counts(&mut miner, &job).await;
     until("only the good share counts", || world.counted(1) == 1).await;
+}
+
+/// A share of lease 1's first job that meets no target, and never went through a socket.
+fn worthless(world: &World) -> PreparedShare {
+    let lease = world.served(1);
+    let job = lease.job(1).unwrap();
+    let window = job.verified.job().clone();
+    let ntime = u32::try_from(window.not_before()).unwrap();
+    let submitted = SubmittedHeader { tail: &[0; 8], ntime, nonce: 7, version_bits: None };
+    let share = HeaderShare::submitted(window.header().unwrap(), 0, submitted).unwrap();
+    let told = lease.terms().weight.target();
+    PreparedShare { job, told, worker: "1.rig".into(), share: share.into(), lease }
+}
+
+#[tokio::test]
+async fn only_a_slow_hash_waits_for_a_place_of_its_address() {
+    for (algorithm, waits) in [(Algorithm::Sha256d, false), (Algorithm::Scrypt, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let terms = Terms { algorithm, weight: hashlease_fixtures::weight(60), ..terms(1) };
+        let world = World::start(dir.path(), [terms]).await;
+        world.offer(job(&world.terms(1), 1)).await;
+        let (checker, places) = (ShareChecker::new(1), Semaphore::new(0));
+        let mut checked = pin!(count_share(worthless(&world), &world.book, &checker, &places));
+        let at_once = futures::poll!(checked.as_mut());
+        assert_eq!(at_once.is_pending(), waits, "{algorithm}");
+        let result = match at_once {
+            Poll::Ready(result) => result,
+            Poll::Pending => {
+                // long enough for a checker without such places
+                sleep(Duration::from_millis(100)).await;
+                assert!(futures::poll!(checked.as_mut()).is_pending(), "it has no place");
+                places.add_permits(1);
+                checked.await
+            }
+        };
+        assert_eq!(result.map_err(|refusal| refusal.code()), Err("above-target"));
+        assert_eq!(places.available_permits(), usize::from(waits), "the place is given back");
+    }
 }

@@ -8,6 +8,7 @@ use crate::share_intake::{PreparedShare, count_share};
 use alloy_primitives::Bytes;
 use hashlease_primitives::HeaderJob;
 use hashlease_share::{HeaderShare, SubmittedHeader};
+use tokio::sync::Semaphore;
 
 /// Two jobs from which two sessions can build the same header. Each job contains the other
 /// session's bytes at their place: the first job has the second session's bytes in its prefix, the
@@ -197,7 +198,8 @@ async fn a_restart_does_not_forget_what_was_counted() {
         .into(),
         lease,
     };
-    let result = count_share(again, &world.book, &hashlease_check::ShareChecker::new(1)).await;
+    let result =
+        count_share(again, &world.book, &hashlease_check::ShareChecker::new(1), &Semaphore::new(1)).await;
     assert_eq!(result.map_err(|refusal| refusal.code()), Err("duplicate"));
     assert_eq!(world.counted(1), 1);
 }

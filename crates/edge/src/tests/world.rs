@@ -4,9 +4,11 @@
 use super::miner::{Found, Mined, Miner};
 use crate::{
     accept_miners::accept_miners,
+    check_places::CheckPlaces,
     edge::{LeaseState, states_of},
     job_intake::{JobSource, take_job},
     lease_choice::{LeaseChoice, Shared},
+    log_budget::LogBudget,
     mineable_job::MineableJob,
     mined_lease::{MinedLease, MinedLeases},
     peers::Peers,
@@ -122,6 +124,8 @@ impl World {
             clock: Arc::clone(&clock),
             peers: Peers::default(),
             refusals: RefusalLog::default(),
+            lines: LogBudget::default(),
+            places: CheckPlaces::default(),
         };
         let mut addresses = Vec::new();
         let mut accepting = Vec::new();
