@@ -58,6 +58,7 @@ fn from_threshold_down(group: &[&Statement], threshold: usize, figure: fn(&State
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use alloy_primitives::Address;
