@@ -191,6 +191,9 @@ settings! {
         member_keystore: PathBuf, "HASHLEASE_MEMBER_KEYSTORE", "FILE";
     }
     also {
+        /// Don't bring the last statements of leases whose provider doesn't, and don't settle them.
+        #[arg(long, env = "HASHLEASE_NO_KEEPING")]
+        no_keeping: bool;
         /// Announce that URL on the chain if the chain has another or none.
         #[arg(long, env = "HASHLEASE_ANNOUNCE")]
         announce: bool;

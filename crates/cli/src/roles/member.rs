@@ -12,8 +12,9 @@ use hashlease_chain::{
     Chain, ChainError, Committee, Committees, LeaseFilter, LeaseWatcher, RoleView, Sender, WatchedLease,
     bindings::CommitteeOracle, follow, show_blocks,
 };
+use hashlease_keeper::{Keeper, Role};
 use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig, SeatView};
-use hashlease_net::Tcp;
+use hashlease_net::{HttpClient, Tcp};
 use hashlease_primitives::{AgreedClock, LeaseId, SystemClock};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -23,6 +24,8 @@ use url::Url;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Pause between two looks at leases whose statement may be missing.
+const KEEPING_PAUSE: Duration = Duration::from_secs(30);
 /// Longest pause between two looks at the newest block's time.
 const MAX_BLOCK_PAUSE: Duration = Duration::from_secs(15);
 
@@ -46,6 +49,15 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
     let watcher = LeaseWatcher::new(chain.clone(), LeaseFilter::Oracle(oracle), shared.confirmations()?);
     let view = MemberView { committees: Committees::new(chain.clone(), COMMITTEE_AGE) };
     let (leases, _following) = follow(watcher, shared.pause()?, view, BTreeMap::new());
+    if !role.no_keeping {
+        let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
+        let http = HttpClient::new(Tcp::shared());
+        let keeper = Keeper::new(chain.clone(), committees, http, sender.clone());
+        let kept = leases.clone();
+        let open = move || kept.borrow().values().map(|view| view.lease.clone()).collect();
+        // it ends with the process
+        tokio::spawn(keeper.run(Role::Member(address), open, KEEPING_PAUSE));
+    }
     let clock = Arc::new(AgreedClock::new(SystemClock::shared()));
     // it ends with the process
     tokio::spawn(show_blocks(chain.clone(), Arc::clone(&clock), shared.pause()?.min(MAX_BLOCK_PAUSE)));
