@@ -167,6 +167,8 @@ settings! {
         listen: SocketAddr = "127.0.0.1:3334", "HASHLEASE_LISTEN", "ADDRESS";
         /// Keystore of the key that signs jobs; else `HASHLEASE_JOB_KEY`
         job_keystore: PathBuf, "HASHLEASE_JOB_KEYSTORE", "FILE";
+        /// Keystore of the key that pays for bringing statements; else `HASHLEASE_KEEPER_KEY`
+        keeper_keystore: PathBuf, "HASHLEASE_KEEPER_KEYSTORE", "FILE";
         /// Keystore of the X25519 key that opens boxes; else `HASHLEASE_NODE_KEY`
         node_keystore: PathBuf, "HASHLEASE_NODE_KEYSTORE", "FILE";
     }

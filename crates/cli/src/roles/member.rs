@@ -1,6 +1,6 @@
 //! `hashlease member`: the leases that its committee credits, from the chain to the member.
 
-use super::{COMMITTEE_AGE, chain, print_ready, sender, wait_for_signal};
+use super::{COMMITTEE_AGE, KEEPING_PAUSE, chain, print_ready, sender, wait_for_signal};
 use crate::{
     data_dir::Owner,
     keys,
@@ -24,8 +24,6 @@ use url::Url;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// Pause between two looks at leases whose statement may be missing.
-const KEEPING_PAUSE: Duration = Duration::from_secs(30);
 /// Longest pause between two looks at the newest block's time.
 const MAX_BLOCK_PAUSE: Duration = Duration::from_secs(15);
 
