@@ -11,7 +11,7 @@ use axum::{
 };
 use futures::stream;
 use hashlease_ledger::{Book, BookError};
-use hashlease_net::{HttpListener, Listener};
+use hashlease_net::{Listener, ServerLimits, serve_http};
 use hashlease_primitives::{EpochId, LeaseId, Terms, Work};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -22,7 +22,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{io::AsyncReadExt as _, sync::mpsc, time::timeout};
-use tracing::warn;
 
 /// Bytes of a file that are read and sent at a time.
 const PIECE: u64 = 64 << 10;
@@ -80,9 +79,7 @@ pub async fn serve(listener: Box<dyn Listener>, api: NodeApi) {
         .route("/v1/leases/{id}/epochs/{epoch}/evidence", get(evidence))
         .route("/v1/status", get(status))
         .with_state(api);
-    if let Err(error) = axum::serve(HttpListener(listener), routes).await {
-        warn!(%error, "API stopped");
-    }
+    serve_http(listener, routes, ServerLimits::STRANGERS).await;
 }
 
 async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u32)>) -> Response {

@@ -61,9 +61,14 @@ pub(crate) fn decrypt(path: &Path, password: &PasswordArgs) -> Result<Vec<u8>> {
     })
 }
 
+/// Environment variable of a key.
+fn variable(name: &str) -> String {
+    format!("HASHLEASE_{}_KEY", name.to_uppercase())
+}
+
 /// Where one key of a role comes from.
 struct Source<'a> {
-    /// `provider`, `member`, `job` or `node`.
+    /// `provider`, `member`, `job`, `keeper` or `node`.
     name: &'a str,
     keystore: Option<&'a Path>,
     password: &'a PasswordArgs,
@@ -72,7 +77,7 @@ struct Source<'a> {
 impl Source<'_> {
     /// The secret as hexadecimal digits.
     fn read(&self) -> Result<Secret> {
-        let variable = format!("HASHLEASE_{}_KEY", self.name.to_uppercase());
+        let variable = variable(self.name);
         match (self.keystore, secret_variable(&variable)?) {
             (Some(path), None) => {
                 let secret = decrypt(path, self.password).with_context(|| format!("{} key", self.name))?;
@@ -91,10 +96,20 @@ impl Source<'_> {
     }
 }
 
-/// A key that signs: `provider`, `member` or `job`.
+/// A key that signs: `provider`, `member`, `job` or `keeper`.
 pub(crate) fn signing(name: &str, keystore: Option<&Path>, password: &PasswordArgs) -> Result<LocalSigner> {
     let secret = Source { name, keystore, password }.read()?;
     LocalSigner::from_hex(secret.reveal()).with_context(|| format!("{name} key"))
+}
+
+/// A key that signs, if there is one.
+pub(crate) fn optional(
+    name: &str,
+    keystore: Option<&Path>,
+    password: &PasswordArgs,
+) -> Result<Option<LocalSigner>> {
+    let is_set = secret_variable(&variable(name))?.is_some();
+    if is_set || keystore.is_some() { signing(name, keystore, password).map(Some) } else { Ok(None) }
 }
 
 /// The X25519 key that opens boxes.

@@ -1,6 +1,7 @@
 //! The `hashlease` binary: each role is a subcommand, and so are the offline check and the demo.
 
 mod data_dir;
+mod descriptors;
 mod key;
 mod keys;
 mod out;
@@ -121,6 +122,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         return demo(arguments);
     }
     let file = Settings::read(cli.config.as_deref())?;
+    descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {

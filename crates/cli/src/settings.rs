@@ -171,6 +171,8 @@ settings! {
         api: SocketAddr = "127.0.0.1:8647", "HASHLEASE_API", "ADDRESS";
         /// Keystore of the key that signs jobs; else `HASHLEASE_JOB_KEY`
         job_keystore: PathBuf, "HASHLEASE_JOB_KEYSTORE", "FILE";
+        /// Keystore of the key that pays for bringing statements; else `HASHLEASE_KEEPER_KEY`
+        keeper_keystore: PathBuf, "HASHLEASE_KEEPER_KEYSTORE", "FILE";
         /// Keystore of the X25519 key that opens boxes; else `HASHLEASE_NODE_KEY`
         node_keystore: PathBuf, "HASHLEASE_NODE_KEYSTORE", "FILE";
     }
@@ -195,6 +197,9 @@ settings! {
         member_keystore: PathBuf, "HASHLEASE_MEMBER_KEYSTORE", "FILE";
     }
     also {
+        /// Don't bring the last statements of leases whose provider doesn't, and don't settle them.
+        #[arg(long, env = "HASHLEASE_NO_KEEPING")]
+        no_keeping: bool;
         /// Announce that URL on the chain if the chain has another or none.
         #[arg(long, env = "HASHLEASE_ANNOUNCE")]
         announce: bool;

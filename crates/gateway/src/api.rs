@@ -20,13 +20,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use hashlease_net::{HttpListener, Listener};
+use hashlease_net::{Listener, ServerLimits, serve_http};
 use hashlease_primitives::LeaseId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tracing::warn;
 
 /// Longest request body, bytes.
 const MAX_BODY: usize = 4_096;
@@ -73,9 +72,7 @@ pub(crate) async fn serve_api(
         .route("/v1/leases/{id}/resume", post(resume))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(Api { leases, running });
-    if let Err(error) = axum::serve(HttpListener(listener), routes).await {
-        warn!(%error, "API stopped");
-    }
+    serve_http(listener, routes, ServerLimits::STRANGERS).await;
 }
 
 /// A word of a lease's controller.

@@ -19,7 +19,7 @@ use crate::{
     view::LeaseViews,
 };
 use hashlease_check::{CacheSettings, Caches};
-use hashlease_net::{FilePlaces, Guarded, HttpClient, PlaceLimits, SharedNetwork};
+use hashlease_net::{Guarded, HttpClient, PlaceLimits, Places, SharedNetwork};
 use hashlease_primitives::{EpochId, LocalSigner, SharedClock};
 use std::{
     collections::BTreeMap,
@@ -117,7 +117,7 @@ impl Member {
             local_files: HttpClient::keeping_none(Guarded::private(network)),
             scratch,
             shelf,
-            places: FilePlaces::new(PLACES),
+            places: Places::new(PLACES),
             asked: PerAddress::default(),
             refused: Quiet::default(),
             config,

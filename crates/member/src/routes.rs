@@ -4,15 +4,14 @@ use crate::{request_refusal::RequestRefusal, state::State, statements::Signed, v
 use axum::{
     Json, Router,
     body::to_bytes,
-    extract::{self, ConnectInfo, DefaultBodyLimit, Path, Query, Request, connect_info::Connected},
+    extract::{self, ConnectInfo, DefaultBodyLimit, Path, Query, Request},
     http::{StatusCode, header::CONTENT_TYPE},
     middleware::{Next, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
-    serve::IncomingStream,
 };
 use hashlease_committee::{ErrorBody, Refusals, ShownShare, SignRequest, TakenJobs};
-use hashlease_net::{HttpListener, Listener, file_answer};
+use hashlease_net::{Listener, PlaceLimits, ServerLimits, file_answer, serve_http};
 use hashlease_primitives::{EpochId, LeaseId, SignedEpochRoot, SignedJob};
 use serde::Deserialize;
 use serde_json::json;
@@ -31,17 +30,14 @@ const MAX_WAIT: u64 = 30;
 /// the dearest requests.
 const STATEMENT_COST: u64 = 1;
 
+/// Connections at once: an operator's gateway and node keep a few for each lease.
+const LIMITS: ServerLimits = ServerLimits {
+    places: PlaceLimits { in_all: 2_048, per_address: 512 },
+    body: MAX_BODY,
+    ..ServerLimits::STRANGERS
+};
+
 type App = extract::State<Arc<State>>;
-
-/// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-struct From(SocketAddr);
-
-impl Connected<IncomingStream<'_, HttpListener>> for From {
-    fn connect_info(stream: IncomingStream<'_, HttpListener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
 
 pub(crate) async fn serve(listener: Box<dyn Listener>, member: Arc<State>) {
     let routes = Router::new()
@@ -59,21 +55,19 @@ pub(crate) async fn serve(listener: Box<dyn Listener>, member: Arc<State>) {
         .layer(map_response(errors_as_json))
         .layer(from_fn_with_state(Arc::clone(&member), limited))
         .with_state(Arc::clone(&member));
-    let routes = routes.into_make_service_with_connect_info::<From>();
-    let ended = async move { member.ended().await };
-    if let Err(error) = axum::serve(HttpListener(listener), routes).with_graceful_shutdown(ended).await {
-        warn!(%error, "API stopped");
+    tokio::select! {
+        () = serve_http(listener, routes, LIMITS) => {}
+        () = member.ended() => {}
     }
 }
 
 /// Lets an address ask for so much in a while.
 async fn limited(
     extract::State(member): App,
-    from: ConnectInfo<From>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
-    let ConnectInfo(From(address)) = from;
     if !member.asked.allows(address.ip(), 1, Instant::now()) {
         return RequestRefusal::Busy.into_response();
     }
@@ -173,10 +167,9 @@ async fn root(extract::State(member): App, Path((id, epoch)): Path<(u64, u32)>) 
 
 async fn evidence(
     extract::State(member): App,
-    from: ConnectInfo<From>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     Path((id, epoch)): Path<(u64, u32)>,
 ) -> Response {
-    let ConnectInfo(From(address)) = from;
     let id = EpochId::new(LeaseId(id), epoch);
     let Some(place) = member.places.take(address.ip()) else { return RequestRefusal::Busy.into_response() };
     let opening = Arc::clone(&member);
@@ -204,10 +197,9 @@ async fn statement(extract::State(member): App, Path(id): Path<u64>, Query(query
 
 async fn sign(
     extract::State(member): App,
-    from: ConnectInfo<From>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     Json(request): Json<SignRequest>,
 ) -> Response {
-    let ConnectInfo(From(address)) = from;
     // a length in memory fits 64 bits
     let cost = u64::try_from(request.statements.len()).unwrap_or(u64::MAX).saturating_mul(STATEMENT_COST);
     if !member.asked.allows(address.ip(), cost, Instant::now()) {

@@ -15,7 +15,7 @@ use crate::{
 };
 use alloy_primitives::Address;
 use hashlease_check::Caches;
-use hashlease_net::{FilePlaces, HttpClient};
+use hashlease_net::{HttpClient, Places};
 use hashlease_primitives::{EpochId, LeaseId, LocalSigner, SharedClock};
 use std::{
     collections::BTreeMap,
@@ -61,7 +61,7 @@ pub(crate) struct State {
     // requests of strangers
     pub(crate) asked: PerAddress,
     // readers of kept evidence
-    pub(crate) places: FilePlaces,
+    pub(crate) places: Places,
     // closed when the member is dropped
     pub(crate) running: watch::Receiver<()>,
 }

@@ -15,10 +15,14 @@ mod http_client;
 #[cfg(feature = "http-client")]
 mod http_connector;
 #[cfg(feature = "http")]
-mod http_listener;
+mod http_server;
+#[cfg(feature = "http")]
+mod places;
 #[cfg(feature = "http")]
 mod served_file;
 mod tcp;
+#[cfg(feature = "http")]
+mod unstalled;
 
 #[cfg(feature = "http-client")]
 pub use guarded::{GuardError, Guarded, is_public};
@@ -27,9 +31,11 @@ pub use http_client::{HttpAnswer, HttpClient, HttpDownload, HttpError, HttpLimit
 #[cfg(feature = "http-client")]
 pub use http_connector::ConnectError;
 #[cfg(feature = "http")]
-pub use http_listener::HttpListener;
+pub use http_server::{ServerLimits, serve_http};
 #[cfg(feature = "http")]
-pub use served_file::{FilePlace, FilePlaces, PlaceLimits, file_answer, network_of};
+pub use places::{Place, PlaceLimits, Places, network_of};
+#[cfg(feature = "http")]
+pub use served_file::file_answer;
 pub use tcp::Tcp;
 
 use std::{fmt::Debug, future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};

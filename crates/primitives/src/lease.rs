@@ -1,6 +1,6 @@
 //! A lease as the escrow holds it.
 
-use crate::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, UnixSeconds, Work};
+use crate::{Algorithm, Domain, HashRate, LeaseId, SettlementWeight, Statement, UnixSeconds, Work};
 use alloy_primitives::{Address, U256};
 
 /// The part of a lease that decides whether a share counts. Only `end` ever changes.
@@ -233,6 +233,23 @@ impl Lease {
     #[must_use]
     pub fn settle_after(&self) -> UnixSeconds {
         self.terms.end.plus(u64::from(self.window))
+    }
+
+    /// Whether anybody can settle at this time of the chain: all is credited, the last word stood for
+    /// a block, or the oracle's time is over.
+    #[must_use]
+    pub fn can_settle(&self, now: UnixSeconds) -> bool {
+        let all = self.credited >= self.terms.committed();
+        all || (self.last && now > self.last_at) || now >= self.settle_after()
+    }
+
+    /// Whether a statement says more than what was stated so far.
+    #[must_use]
+    pub fn is_news(&self, statement: &Statement) -> bool {
+        statement.work > self.credited
+            || statement.due > self.due
+            || statement.as_of > self.as_of
+            || (statement.last && !self.last)
     }
 
     /// Deadline of the last epoch's root: the first second of the time in which statements are due.

@@ -37,12 +37,7 @@ impl Context {
         threshold: usize,
     ) -> Result<(), SettleError> {
         let terms = &lease.terms;
-        let is_news = |statement: &Statement| {
-            statement.work > lease.credited
-                || statement.due > lease.due
-                || statement.as_of > lease.as_of
-                || (statement.last && !lease.last)
-        };
+        let is_news = |statement: &Statement| lease.is_news(statement);
         let signed = match agree(seats, terms, epoch, threshold, is_news).await {
             Ok(Some(signed)) => signed,
             // the next round asks again

@@ -64,12 +64,9 @@ impl Context {
             return Ok(());
         }
         let now = self.chain.time().await?;
-        let all = lease.credited >= lease.terms.committed();
-        // a last word must stand for a block before the escrow takes it as one
-        let last = lease.last && now > lease.last_at;
         let escrow = self.chain.deployment().escrow;
         let lease_id = U256::from(id.0);
-        if all || last || now >= lease.settle_after() {
+        if lease.can_settle(now) {
             let call = LeaseEscrow::settleCall { id: lease_id };
             self.sender.call(escrow, &call).await?;
             info!(lease = %id, "settled");

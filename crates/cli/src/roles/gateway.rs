@@ -1,6 +1,6 @@
 //! `hashlease gateway`: the leases whose jobs its key signs, from the chain to the gateway.
 
-use super::{AGENT, COMMITTEE_AGE, chain, print_ready, wait_for_signal};
+use super::{AGENT, COMMITTEE_AGE, KEEPING_PAUSE, chain, print_ready, sender, wait_for_signal};
 use crate::{
     data_dir::Owner,
     keys,
@@ -13,10 +13,12 @@ use hashlease_chain::{
 };
 use hashlease_check::ShareChecker;
 use hashlease_gateway::{Assignment, Gateway, GatewayConfig};
-use hashlease_net::Tcp;
-use hashlease_primitives::{GatewayBox, LeaseId, NodeKey, SystemClock};
+use hashlease_keeper::{Keeper, Role};
+use hashlease_net::{HttpClient, Tcp};
+use hashlease_primitives::{GatewayBox, Lease, LeaseId, NodeKey, SystemClock};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::watch;
 use tracing::warn;
 
 pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) -> Result<()> {
@@ -31,12 +33,20 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
     let watcher = LeaseWatcher::new(chain.clone(), filter, shared.confirmations()?);
     let ready_line =
         json!({"role": "gateway", "jobSigner": signer.address(), "boxKey": hex::encode(box_key.public())});
-    let view = GatewayView {
-        committees: Committees::new(chain.clone(), COMMITTEE_AGE),
-        chain,
-        key: box_key,
-        known: BTreeMap::new(),
-    };
+    let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
+    let (open, kept) = watch::channel(Vec::new());
+    match keys::optional("keeper", role.keeper_keystore.as_deref(), &shared.password)? {
+        Some(key) => {
+            let http = HttpClient::new(Tcp::shared());
+            let keeper = Keeper::new(chain.clone(), committees.clone(), http, sender(&chain, &key)?);
+            // it ends with the process
+            tokio::spawn(keeper.run(Role::Gateway, move || kept.borrow().clone(), KEEPING_PAUSE));
+        }
+        None => warn!(
+            "no keeper key: if a provider vanishes, others must bring the statement that compensates the renter"
+        ),
+    }
+    let view = GatewayView { committees, chain, open, key: box_key, known: BTreeMap::new() };
     let (assignments, _following) = follow(watcher, shared.pause()?, view, Vec::new());
     let checker = Arc::new(ShareChecker::on_all_cores());
     let gateway =
@@ -62,6 +72,8 @@ struct Opened {
 struct GatewayView {
     committees: Committees,
     chain: Chain,
+    /// Leases that are not settled.
+    open: watch::Sender<Vec<Lease>>,
     key: NodeKey,
     known: BTreeMap<LeaseId, Opened>,
 }
@@ -73,6 +85,8 @@ impl RoleView for GatewayView {
         &mut self,
         leases: &BTreeMap<LeaseId, WatchedLease>,
     ) -> Result<Vec<Assignment>, ChainError> {
+        let open = leases.values().map(|watched| &watched.lease).filter(|lease| !lease.settled);
+        self.open.send_replace(open.cloned().collect());
         let mut found = Vec::new();
         for watched in leases.values().filter(|watched| !watched.lease.settled) {
             found.extend(self.assignment(watched).await);

@@ -1,6 +1,6 @@
 //! `hashlease member`: the leases that its committee credits, from the chain to the member.
 
-use super::{COMMITTEE_AGE, chain, print_ready, sender, wait_for_signal};
+use super::{COMMITTEE_AGE, KEEPING_PAUSE, chain, print_ready, sender, wait_for_signal};
 use crate::{
     data_dir::Owner,
     keys,
@@ -12,8 +12,9 @@ use hashlease_chain::{
     Chain, ChainError, Committee, Committees, LeaseFilter, LeaseWatcher, NodeKeys, RoleView, Sender,
     WatchedLease, bindings::CommitteeOracle, follow, show_blocks,
 };
+use hashlease_keeper::{Keeper, Role};
 use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig, SeatView};
-use hashlease_net::Tcp;
+use hashlease_net::{HttpClient, Tcp};
 use hashlease_primitives::{AgreedClock, LeaseId, SystemClock};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -48,6 +49,15 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
     let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
     let view = MemberView { committees, node_keys: NodeKeys::new(chain.clone(), confirmations) };
     let (leases, _following) = follow(watcher, shared.pause()?, view, BTreeMap::new());
+    if !role.no_keeping {
+        let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
+        let http = HttpClient::new(Tcp::shared());
+        let keeper = Keeper::new(chain.clone(), committees, http, sender.clone());
+        let kept = leases.clone();
+        let open = move || kept.borrow().values().map(|view| view.lease.clone()).collect();
+        // it ends with the process
+        tokio::spawn(keeper.run(Role::Member(address), open, KEEPING_PAUSE));
+    }
     let clock = Arc::new(AgreedClock::new(SystemClock::shared()));
     // it ends with the process
     tokio::spawn(show_blocks(chain.clone(), Arc::clone(&clock), shared.pause()?.min(MAX_BLOCK_PAUSE)));

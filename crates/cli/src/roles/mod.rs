@@ -19,6 +19,9 @@ pub(crate) const AGENT: &str = concat!("hashlease/", env!("CARGO_PKG_VERSION"));
 /// Time for which the members of a committee are cached.
 const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 
+/// Pause between two looks at leases whose statement may be missing.
+const KEEPING_PAUSE: Duration = Duration::from_secs(30);
+
 /// Connects to the chain. Fails if the endpoint serves another chain; continues if it is down,
 /// because every later request tries it again.
 async fn chain(settings: &Settings) -> Result<Chain> {

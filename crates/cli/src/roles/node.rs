@@ -75,7 +75,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
         states().into_iter().map(|state| status(state, &leases)).collect()
     };
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };
-    let serving = tokio::spawn(hashlease_api::serve(readers, routes));
+    let mut serving = tokio::spawn(hashlease_api::serve(readers, routes));
     let clock = Arc::new(AgreedClock::new(clock));
     let context = Context { book, chain, committees, http, sender, provider, evidence, clock };
     let _settlement = Settlement::start(context, leases_to_settle, shared.pause()?);
@@ -88,7 +88,11 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
         "stratumScrypt": stratum(Algorithm::Scrypt),
         "api": api.to_string(),
     }))?;
-    wait_for_signal().await?;
+    tokio::select! {
+        signal = wait_for_signal() => signal?,
+        // without it the committee can't fetch evidence: a supervisor must notice
+        ended = &mut serving => return ended.context("the API ended"),
+    }
     serving.abort();
     Ok(())
 }
