@@ -79,7 +79,7 @@ pub async fn serve(listener: Box<dyn Listener>, api: NodeApi) {
         .route("/v1/leases/{id}/epochs/{epoch}/evidence", get(evidence))
         .route("/v1/status", get(status))
         .with_state(api);
-    serve_http(listener, routes, ServerLimits::STRANGERS).await;
+    serve_http(listener, routes, ServerLimits::STRANGERS, std::future::pending()).await;
 }
 
 async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u32)>) -> Response {

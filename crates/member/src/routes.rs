@@ -55,10 +55,7 @@ pub(crate) async fn serve(listener: Box<dyn Listener>, member: Arc<State>) {
         .layer(map_response(errors_as_json))
         .layer(from_fn_with_state(Arc::clone(&member), limited))
         .with_state(Arc::clone(&member));
-    tokio::select! {
-        () = serve_http(listener, routes, LIMITS) => {}
-        () = member.ended() => {}
-    }
+    serve_http(listener, routes, LIMITS, async move { member.ended().await }).await;
 }
 
 /// Lets an address ask for so much in a while.

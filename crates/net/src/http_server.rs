@@ -17,6 +17,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, time::Duration};
 use tokio::{
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -52,9 +53,16 @@ impl ServerLimits {
     };
 }
 
-/// Serves `routes`, which find the peer's address in `ConnectInfo<SocketAddr>`, until this is
-/// dropped, which closes all connections.
-pub async fn serve_http(mut listener: Box<dyn Listener>, routes: Router, limits: ServerLimits) {
+/// Serves `routes`, which find the peer's address in `ConnectInfo<SocketAddr>`, until `ends`; the
+/// requests that are there are still answered. Dropping this closes all connections at once.
+pub async fn serve_http(
+    mut listener: Box<dyn Listener>,
+    routes: Router,
+    limits: ServerLimits,
+    ends: impl Future<Output = ()>,
+) {
+    tokio::pin!(ends);
+    let (ending, _) = watch::channel(());
     let places = Places::new(limits.places);
     let mut connections = JoinSet::new();
     loop {
@@ -62,10 +70,10 @@ pub async fn serve_http(mut listener: Box<dyn Listener>, routes: Router, limits:
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => match places.take(peer.ip()) {
                     Some(place) => {
-                        let routes = routes.clone();
+                        let (routes, ended) = (routes.clone(), ending.subscribe());
                         connections.spawn(async move {
                             let _place = place;
-                            serve_one(stream, peer, routes, limits).await;
+                            serve_one(stream, peer, routes, limits, ended).await;
                         });
                     }
                     None => debug!(%peer, "too many connections: one was closed"),
@@ -77,11 +85,20 @@ pub async fn serve_http(mut listener: Box<dyn Listener>, routes: Router, limits:
                 }
             },
             Some(_) = connections.join_next() => {}
+            () = &mut ends => break,
         }
     }
+    drop((listener, ending));
+    while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(stream: Stream, peer: SocketAddr, routes: Router, limits: ServerLimits) {
+async fn serve_one(
+    stream: Stream,
+    peer: SocketAddr,
+    routes: Router,
+    limits: ServerLimits,
+    mut ended: watch::Receiver<()>,
+) {
     let service = service_fn(move |request| {
         let routes = routes.clone();
         async move { Ok::<_, Infallible>(answer(routes, peer, request, limits).await) }
@@ -89,7 +106,17 @@ async fn serve_one(stream: Stream, peer: SocketAddr, routes: Router, limits: Ser
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(limits.head);
     let stream = TokioIo::new(Unstalled::new(stream, limits.stall));
-    if let Err(error) = server.serve_connection(stream, service).await {
+    let connection = server.serve_connection(stream, service);
+    tokio::pin!(connection);
+    let served = tokio::select! {
+        served = &mut connection => served,
+        // nothing is sent: the sender is dropped
+        _ = ended.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
         debug!(%peer, %error, "connection ended");
     }
 }
@@ -105,11 +132,11 @@ async fn answer(
         Ok(Ok(body)) => body,
         Ok(Err(_)) => {
             let message = format!("body: expected at most {} bytes", limits.body);
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "body-too-long", message);
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "too-long", message);
         }
         Err(_) => {
             let message = format!("body: expected within {} s", limits.upload.as_secs());
-            return refusal(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message);
+            return refusal(StatusCode::REQUEST_TIMEOUT, "too-slow", message);
         }
     };
     head.extensions.insert(ConnectInfo(peer));
