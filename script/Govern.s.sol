@@ -20,7 +20,8 @@ interface IToken {
 /// multisig sends; `schedule` announces it; `execute` puts it into effect, two days later;
 /// `cancel` withdraws the announcement. Without `--broadcast` each of them sends nothing. The
 /// contracts are those of the deployment's file, and an executed call changes what the file
-/// expects. No call touches an open lease.
+/// expects. `record` changes the file likewise after a multisig sent the call itself. No call
+/// touches an open lease.
 contract Govern is Settings, DeploymentFile {
     struct Call {
         /// What changes, in words.
@@ -62,14 +63,17 @@ contract Govern is Settings, DeploymentFile {
         }
         _tellProblems();
         uint32 id = _idOf(account);
-        require(id == 0, string.concat("it is registered as oracle ", vm.toString(id), ", for good"));
+        require(id == 0 || _records(), string.concat("it is registered as oracle ", vm.toString(id), ", for good"));
         Call memory c;
         c.words =
             string.concat(_words(r), ". It can never be changed or removed, and admits leases once limits are set");
         c.data = abi.encodeCall(IRegistry.registerOracle, (r));
+        Oracle memory asked = _listed(r);
+        if (id != 0) asked.listed = _registry.oracle(id).listed;
+        c.isDone = id != 0 && _isSame(_registry.oracle(id), asked);
         if (!_take(c)) return;
         Expected memory e = _readExpected(_toml);
-        _setOracle(e, _idOf(account), _listed(r));
+        _setOracle(e, _idOf(account), asked);
         _keep(e);
     }
 
@@ -191,6 +195,11 @@ contract Govern is Settings, DeploymentFile {
         bool isPause = selector == IRegistry.pause.selector;
         address caller = vm.parseTomlAddress(_toml, isPause ? ".expected.guardian" : ".expected.governor");
         console2.log(string.concat(c.words, "."));
+        if (_records()) {
+            require(c.isDone, "the chain is not so: there is nothing to record");
+            console2.log("The chain is so: recorded.");
+            return true;
+        }
         if (c.isDone) {
             console2.log("The chain is already so: nothing to do.");
             return false;
@@ -231,7 +240,7 @@ contract Govern is Settings, DeploymentFile {
             _manager.cancel(msg.sender, address(_registry), data);
             console2.log("Cancelled.");
         } else {
-            revert(string.concat("HASHLEASE_STEP: expected plan, schedule, execute or cancel, got ", step));
+            revert(string.concat("HASHLEASE_STEP: expected plan, schedule, execute, cancel or record, got ", step));
         }
         return false;
     }
@@ -260,9 +269,18 @@ contract Govern is Settings, DeploymentFile {
         console2.log(string.concat("execute  ", vm.toString(execute)));
     }
 
-    /// @dev The file of a run that sends follows the chain.
+    /// @dev The file of a run that sends or records follows the chain.
     function _keep(Expected memory e) private {
-        if (_sends()) _writeExpected(e);
+        if (_sends() || _records()) _writeExpected(e);
+    }
+
+    /// @dev Whether the call was sent in another way, and only the file is behind.
+    function _records() private view returns (bool) {
+        return _is(_text("HASHLEASE_STEP"), "record");
+    }
+
+    function _isSame(Oracle memory a, Oracle memory b) private pure returns (bool) {
+        return keccak256(abi.encode(a)) == keccak256(abi.encode(b));
     }
 
     // ---------------------------------------------------------------- words

@@ -40,14 +40,14 @@ contract LeaseMathDifferential is Test {
         uint256 committed = r[3] * r[5];
         assertEq(LeaseMath.portion(r[1], r[2]), r[13], "bond");
         assertEq(LeaseMath.portion(r[1], r[2]), r[14], "fee");
-        assertEq(LeaseMath.creditCap(r[3], r[6], committed), r[15], "credit cap");
+        assertEq(LeaseMath.creditCap(r[3] * r[6], committed), r[15], "credit cap");
         assertEq(LeaseMath.released(r[1], r[8], committed), r[16], "released");
         assertEq(LeaseMath.tolerance(r[7], r[12]), r[17], "tolerance");
         assertEq(LeaseMath.slash(r[1], r[7], r[8], committed, r[12]), r[18], "slash");
     }
 
     function _checkEnding(uint256[] memory r) private pure {
-        assertEq(LeaseMath.returned(r[1], r[3], r[6], r[3] * r[5]), r[19], "returned");
+        assertEq(LeaseMath.returned(r[1], r[3] * r[6], r[3] * r[5]), r[19], "returned");
         assertEq(LeaseMath.missing(r[7], r[8], r[12]), r[20], "missing");
     }
 }

@@ -107,6 +107,7 @@ contract LivesDifferential is Fixture {
         (o.price, o.bondBps, o.cancelBps) = (uint128(t[0]), uint16(t[2]), uint16(t[3]));
         (o.hashRate, o.minHashRate, o.epochLength, o.oracle) = (uint96(t[4]), 1, uint32(t[6]), oracleIds[t[9]]);
         (o.minDuration, o.maxDuration, o.notice) = (1, 30 days, notice);
+        if (t[10] == 1) o.jobSigner = jobSigner;
         oracle = oracles[t[9]];
         o.expiry = uint40(block.timestamp);
         RentRequest memory r = _request();

@@ -23,11 +23,11 @@ contract Arithmetic {
     }
 
     function creditCap(uint256 rate, uint256 elapsed, uint256 committed) external pure returns (uint256) {
-        return LeaseMath.creditCap(rate, elapsed, committed);
+        return LeaseMath.creditCap(rate * elapsed, committed);
     }
 
     function returned(uint256 amount, uint256 rate, uint256 ran, uint256 committed) external pure returns (uint256) {
-        return LeaseMath.returned(amount, rate, ran, committed);
+        return LeaseMath.returned(amount, rate * ran, committed);
     }
 
     function tolerance(uint256 due, uint256 log2) external pure returns (uint256) {

@@ -20,7 +20,7 @@ contract ConditionsReader {
 
     function read(uint256 id) external {
         address escrow = address(ESCROW);
-        bytes32 question = bytes32(ILeaseEscrow.conditions.selector);
+        bytes32 question = bytes32(ILeaseEscrow.quickView.selector);
         uint256 weightLog2;
         uint256 used;
         assembly ("memory-safe") {
@@ -28,11 +28,11 @@ contract ConditionsReader {
             let words := mload(0x40)
             mstore(words, question)
             mstore(add(words, 0x04), id)
-            if iszero(staticcall(gas(), escrow, words, 0x24, words, 0x60)) { revert(0, 0) }
-            // provider and signer are not zero
-            if iszero(mul(mload(add(words, 0x20)), mload(add(words, 0x40)))) { revert(0, 0) }
-            weightLog2 := and(shr(232, mload(words)), 0xff)
+            let done := staticcall(gas(), escrow, words, 0x24, words, 0x60)
             used := sub(start, gas())
+            // provider and signer are not zero
+            if iszero(mul(done, mul(mload(add(words, 0x20)), mload(add(words, 0x40))))) { revert(0, 0) }
+            weightLog2 := and(shr(232, mload(words)), 0xff)
         }
         require(weightLog2 == 48);
         spent = used;
@@ -214,7 +214,7 @@ contract EscrowGas is Fixture {
     }
 
     /// @dev What an oracle's contract needs to know of a lease, cold and with the call.
-    function test_Conditions() public {
+    function test_QuickView() public {
         uint256 id = _leases(1)[0];
         ConditionsReader reader = new ConditionsReader(escrow);
         reader.read(id);
@@ -264,6 +264,16 @@ contract EscrowGas is Fixture {
         vm.prank(provider.addr);
         escrow.terminate(id);
         vm.snapshotGasLastCall("Escrow", "terminate");
+    }
+
+    /// @dev Of a lease with everything to tell: cancelled, credited in part, with money to claim.
+    function test_TokenUri() public {
+        uint256 id = _leases(1)[0];
+        _credit(id, 11, COMMITTED / 3, COMMITTED / 3, false);
+        vm.prank(renter);
+        escrow.cancel(id);
+        escrow.tokenURI(id);
+        vm.snapshotGasLastCall("Escrow", "token URI");
     }
 
     function test_CodeSize() public {

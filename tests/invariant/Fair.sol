@@ -67,10 +67,11 @@ library Fair {
         return (shortfall(l, bond, l.due) + shortfall(l, bond, asBefore)) / 2;
     }
 
-    /// @notice Capacity that was held ready and not used. Where due work comes by agreement only,
-    /// what a cancellation cut off, as far as the provider delivered until then.
+    /// @notice Capacity that was held ready and not used. Where due work comes by agreement only, or
+    /// is asked for by the provider's choice, what a cancellation cut off, as far as the provider
+    /// delivered until then.
     function unused(Lease memory l, bool voids) internal pure returns (uint256) {
-        if (!voids) {
+        if (!voids && !l.signerDictated && l.jobSigner != l.provider) {
             uint256 ready = l.ending == ENDING_TERMINATED ? promised(l) : committed(l);
             return FixedPointMathLib.zeroFloorSub(ready, FixedPointMathLib.max(l.due, l.credited));
         }

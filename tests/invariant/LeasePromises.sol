@@ -182,7 +182,8 @@ abstract contract LeasePromises is MoneyPromises {
     function promise_StarvingIsNotCheaperThanCancelling(Books.Page[] memory pages) internal view {
         for (uint256 i; i < pages.length; ++i) {
             Lease memory l = pages[i].lease;
-            if (!_isJustSettled(pages[i]) || l.ending != ENDING_CANCELLED || _voids(l)) continue;
+            if (!_isJustSettled(pages[i]) || l.ending != ENDING_CANCELLED) continue;
+            if (_voids(l) || l.signerDictated) continue;
             // before the start there is no last word, and the oracle would give one at the end
             if (l.end == l.start) l.lastAt = 1;
             l.end = l.start + l.duration;

@@ -37,6 +37,7 @@ abstract contract Rents is Purses {
         o.bondBps = uint16(_draw(seed, "bond") % 10_001);
         o.cancelBps = uint16(_draw(seed, "cancel") % (o.bondBps + 1));
         o.oracle = _oracleIds[_draw(seed, "oracle") % ORACLES];
+        if (_draw(seed, "signer") % 3 == 0) o.jobSigner = jobSigner;
         o.expiry = uint40(block.timestamp + 7 days);
         o.counter = lens.counter(seller);
         // no two are alike, even with one seed

@@ -11,6 +11,7 @@ import {Rented} from "tests/support/Rented.sol";
 abstract contract DrawnTerms is Rented {
     struct Terms {
         bool voids;
+        bool dictated;
         uint96 rate;
         uint128 price;
         uint16 bondBps;
@@ -40,6 +41,7 @@ abstract contract DrawnTerms is Rented {
             SafeCastLib.toUint128(bound(t.price, 0, (uint256(1) << 120) * 1e21 / (uint256(r.hashRate) * r.duration)));
         o.bondBps = SafeCastLib.toUint16(bound(t.bondBps, 0, 10_000));
         o.cancelBps = SafeCastLib.toUint16(bound(t.cancelBps, 0, o.bondBps));
+        if (t.dictated) o.jobSigner = r.jobSigner;
         o.oracle = t.voids ? testOracleId : _plainOracleId;
         token.mint(renter, 1 << 121);
         token.mint(provider.addr, 1 << 121);

@@ -45,7 +45,7 @@ contract ProofOracle {
 
     /// @notice By the provider, within two days of the epoch's end. A claim is of whole shares.
     function commit(uint256 lease, uint32 epoch, uint96 count) external {
-        (Schedule schedule, address provider,) = ESCROW.conditions(lease);
+        (Schedule schedule, address provider,) = ESCROW.quickView(lease);
         require(msg.sender == provider, NotProvider());
         uint256 end = _end(schedule, epoch);
         require(end <= schedule.end() && block.timestamp >= end && block.timestamp < end + STEP, WrongTime());
@@ -66,7 +66,7 @@ contract ProofOracle {
 
     /// @notice The opening that a job signer signed for.
     function answer(uint256 lease, uint32 epoch, address signer) external {
-        (,, address jobSigner) = ESCROW.conditions(lease);
+        (,, address jobSigner) = ESCROW.quickView(lease);
         require(signer == jobSigner, NotJobSigner());
         Claim storage claim = claims[lease][epoch];
         require(claim.challenger != address(0) && block.timestamp < claim.answerUntil, WrongTime());
@@ -86,7 +86,7 @@ contract ProofOracle {
     /// committed. With the lease's last epoch comes the last word.
     function finalise(uint256 lease) external {
         uint32 epoch = decided[lease]++;
-        (Schedule schedule,,) = ESCROW.conditions(lease);
+        (Schedule schedule,,) = ESCROW.quickView(lease);
         Claim storage claim = claims[lease][epoch];
         if (claim.state == State.Committed) {
             require(claim.challenger == address(0) && block.timestamp >= claim.committed + STEP, WrongTime());

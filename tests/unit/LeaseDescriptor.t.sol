@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Lease, Offer, Oracle, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {Split} from "contracts/src/libraries/Settlement.sol";
 import {Human} from "contracts/src/metadata/Human.sol";
 import {LeaseDescriptor} from "contracts/src/metadata/LeaseDescriptor.sol";
 import {Base64} from "solady/utils/Base64.sol";
@@ -407,13 +408,11 @@ contract LeaseDescriptorTest is Fixture {
         _credit(id, epochs, work, due, last);
         vm.warp(START + epochs * EPOCH + 1 + (last ? 0 : WINDOW));
         Lease memory l = escrow.lease(id);
-        (uint256 refund, uint256 slashed) = LeaseState.holdersPart(l, false);
+        Split memory foreseen = LeaseState.split(l, false);
         escrow.settle(id);
         l = escrow.lease(id);
-        assertEq(l.held, refund + slashed);
-        (uint256 refunded, uint256 taken) = LeaseState.holdersPart(l, false);
-        assertEq(refunded, refund);
-        assertEq(taken, slashed);
+        assertEq(l.held, foreseen.refund + foreseen.slashed);
+        assertEq(abi.encode(LeaseState.split(l, false)), abi.encode(foreseen), "and stays so");
     }
 
     // ---------------------------------------------------------------- extremes

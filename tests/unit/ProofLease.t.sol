@@ -137,8 +137,8 @@ contract ProofLeaseTest is Rented {
 
     // ---------------------------------------------------------------- what it reads
 
-    function test_Conditions_AreThoseOfTheLease() public {
-        (Schedule schedule, address seller, address signer) = escrow.conditions(id);
+    function test_TheQuickView_IsThatOfTheLease() public {
+        (Schedule schedule, address seller, address signer) = escrow.quickView(id);
         Lease memory l = escrow.lease(id);
         assertEq(seller, l.provider);
         assertEq(signer, l.jobSigner);
@@ -151,7 +151,7 @@ contract ProofLeaseTest is Rented {
         assertEq(schedule.algorithm(), l.algorithm);
         assertEq(schedule.weightLog2(), l.weightLog2);
         vm.expectRevert(_error(ILeaseEscrow.UnknownLease.selector, 99));
-        escrow.conditions(99);
+        escrow.quickView(99);
     }
 
     function test_StorageWords_AreReadAsTheyAre() public view {

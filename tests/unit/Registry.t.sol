@@ -129,6 +129,21 @@ contract RegistryTest is Fixture {
         _register(renter, 1 days, 0, address(new LeaseEscrow(address(other), stranger)));
     }
 
+    /// @dev A wallet may take any call and say nothing, or anything.
+    function test_AnyOtherPayee_IsTaken_WhateverItAnswers() public {
+        bytes[4] memory codes = [
+            // a key that delegated to code which says nothing (EIP-7702), a wallet that reverts, one
+            // that burns its gas, and one that answers with the largest word
+            bytes(hex"00"), hex"5f5ffd", hex"fe", hex"5f195f5260205ff3"
+        ];
+        for (uint160 i; i < codes.length; ++i) {
+            address wallet = address(0x1000 + i);
+            vm.etch(wallet, codes[i]);
+            uint32 id = _register(address(0x2000 + i), 1 days, 0, wallet);
+            assertEq(registry.oracle(id).payee, wallet);
+        }
+    }
+
     /// @dev A lease stores 16 bits of an oracle's id.
     function test_WhenEveryIdIsUsed_NoOracleIsRegistered() public {
         stdstore.enable_packed_slots().target(address(registry)).sig("oracleCount()").checked_write(uint256(65_534));

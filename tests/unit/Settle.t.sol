@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IERC4906} from "contracts/src/interfaces/IERC4906.sol";
 import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
-import {Offer} from "contracts/src/interfaces/LeaseTypes.sol";
+import {Lease, Offer, RentRequest} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {Rented} from "tests/support/Rented.sol";
 
@@ -224,6 +224,45 @@ contract SettleTest is Rented {
         vm.expectEmit(address(escrow));
         emit ILeaseEscrow.Settled(id, 53_333_333, 0, BOND, 0);
         escrow.settle(id);
+    }
+
+    /// @dev Else a provider whose own key signs the jobs would sign none, deliver nothing and keep
+    /// the fee, which may be the whole payment: an honest oracle has nothing to report.
+    function test_WhereTheProviderChoseWhoAsks_ItsSilenceEarnsNothing() public {
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 i; i < 3; ++i) {
+            Offer memory o = _offer();
+            (o.bondBps, o.cancelBps) = (10_000, 10_000);
+            RentRequest memory r = _request();
+            if (i != 2) r.jobSigner = provider.addr;
+            if (i != 1) o.jobSigner = r.jobSigner;
+            vm.warp(NOW);
+            id = _rent(o, r);
+            assertEq(escrow.lease(id).signerDictated, i != 1);
+            _credit(id, 24, 0, 0, true);
+            vm.warp(END + 1);
+            vm.expectEmit(address(escrow));
+            emit ILeaseEscrow.Settled(id, PAYMENT, 0, PAYMENT, 0);
+            escrow.settle(id);
+            vm.revertToState(snapshot);
+        }
+    }
+
+    /// @dev As far as the provider delivered: here half of what it had promised until then.
+    function test_WhereTheProviderChoseWhoAsks_ACancellationHasAPrice() public {
+        vm.warp(NOW);
+        Offer memory o = _offer();
+        o.jobSigner = jobSigner;
+        id = _rent(o, _request());
+        vm.warp(START + 11 hours);
+        vm.prank(renter);
+        escrow.cancel(id);
+        _credit(id, 12, COMMITTED / 4, COMMITTED / 4, true);
+        Lease memory l = escrow.lease(id);
+        vm.warp(l.end + 1);
+        escrow.settle(id);
+        // two percent of half of the half that was cut off
+        assertEq(_held(), PAYMENT - 26_666_666 - 533_333);
     }
 
     // ---------------------------------------------------------------- to whom

@@ -8,9 +8,9 @@ import {Fits} from "contracts/src/libraries/Fits.sol";
 import {Schedule} from "contracts/src/libraries/Packed.sol";
 
 /// @title The holder's money
-/// @notice Refund, slash, and what a void epoch or a cancellation gives at once stay in the lease
-/// until whoever then owns its NFT takes them. So a stranger who settles while the NFT is in a
-/// vault or a market moves nothing to the wrong account.
+/// @notice Refund, slash, and the money that a void epoch or a cancellation gives at once stay in
+/// the lease until the NFT's owner of that moment takes them. So a stranger who settles while the
+/// NFT is in a vault or a market moves nothing to the wrong account.
 abstract contract Claims is Balances, LeaseToken {
     /// @dev Time that the holder has after `settleAfter` before anybody may push the money.
     uint256 private constant PUSH_DELAY = 180 days;

@@ -18,8 +18,10 @@ abstract contract LeaseLife is Claims {
     /// @dev Bytes of a statement.
     uint256 private constant ENTRY = 0xc0;
     /// @dev Outcomes of an entry beside the selectors of errors.
-    bytes4 private constant NOTHING_NEW = 0x00000000;
-    bytes4 private constant BOOKED = 0x00000001;
+    bytes4 private constant BOOKED = 0x00000000;
+    bytes4 private constant NOTHING_NEW = 0x00000001;
+    /// @dev No oracle's id.
+    uint256 private constant UNKNOWN = type(uint256).max;
 
     // ---------------------------------------------------------------- credit
 
@@ -29,26 +31,25 @@ abstract contract LeaseLife is Claims {
         uint256 lowest = type(uint256).max;
         uint256 highest;
         // the caller's oracle, known once an entry matched it; most batches concern one oracle
-        uint256 own;
+        uint256 own = UNKNOWN;
         unchecked {
             for (uint256 i; i < statements.length; ++i) {
                 Statement calldata entry = _entry(statements, i);
                 bytes4 outcome;
                 (own, outcome) = _creditOne(entry, own);
-                if (outcome == NOTHING_NEW) continue;
                 uint256 id = entry.lease;
                 if (outcome == BOOKED) {
                     changed |= 2 ** i;
                     if (id < lowest) lowest = id;
                     if (id > highest) highest = id;
-                } else {
+                } else if (outcome != NOTHING_NEW) {
                     skipped |= 2 ** i;
                     emit CreditSkipped(id, outcome);
                 }
             }
         }
         // nobody but the oracles of leases leaves a trace
-        require(own != 0, NoLeaseOracle(msg.sender));
+        require(own != UNKNOWN, NoLeaseOracle(msg.sender));
         // one event for the range: one per lease would cost more than the figures themselves
         if (highest != 0) emit BatchMetadataUpdate(lowest, highest);
     }
@@ -60,14 +61,14 @@ abstract contract LeaseLife is Claims {
         }
     }
 
-    /// @param own Zero, or the oracle that the caller is known to be.
+    /// @param own The oracle that the caller is known to be, or `UNKNOWN`.
     /// @return The same, known better if this entry's lease is the caller's.
-    /// @return `NOTHING_NEW`, `BOOKED`, or the selector of the error that names why it was skipped.
+    /// @return `BOOKED`, `NOTHING_NEW`, or the selector of the error that names why it was skipped.
     function _creditOne(Statement calldata entry, uint256 own) private returns (uint256, bytes4) {
         Meter storage meter = _meters[entry.lease];
         Schedule schedule = meter.schedule;
         uint32 oracle = schedule.oracle();
-        if (oracle != own || oracle == 0) {
+        if (oracle != own) {
             if (oracle == 0) return (own, UnknownLease.selector);
             if (_oracles[oracle].account != msg.sender) return (own, NotLeaseOracle.selector);
             own = oracle;
@@ -80,34 +81,44 @@ abstract contract LeaseLife is Claims {
     /// `rate × elapsed` is at most `committed`.
     function _advance(Meter storage meter, Schedule schedule, Statement calldata entry) private returns (bytes4) {
         Progress progress = meter.progress;
-        if (progress.isSettled()) return AlreadySettled.selector;
         (uint256 asOf, uint256 work, uint256 due, bool last) = _figures(entry);
-        if (asOf > block.timestamp) return AsOfInFuture.selector;
-        uint256 end = schedule.end();
-        if (asOf > end) return AsOfAfterEnd.selector;
+        if (!_isTimely(schedule, progress, asOf)) return _untimely(schedule, progress, asOf);
         unchecked {
-            uint256 elapsed = asOf - schedule.start();
-            // before the start it wraps to more than any lease lasts
-            if (elapsed - 1 > type(uint40).max || elapsed % schedule.epochLength() != 0) {
-                return AsOfNotEpochEnd.selector;
-            }
-            uint256 rate = schedule.rate();
-            if (due > rate * elapsed) due = rate * elapsed;
-            uint256 cap = LeaseMath.creditCap(rate, elapsed, rate * schedule.duration());
+            uint256 promised = schedule.rate() * (asOf - schedule.start());
+            if (due > promised) due = promised;
+            uint256 cap = LeaseMath.creditCap(promised, schedule.committed());
             if (work > cap) work = cap;
         }
         if (work < progress.credited()) work = progress.credited();
         if (due < progress.due()) due = progress.due();
-        last = last && asOf == end && !progress.isLast();
+        last = last && asOf == schedule.end() && !progress.isLast();
         if (asOf < progress.time()) asOf = progress.time();
-        Progress next = progress.advance(work, due, last ? block.timestamp : asOf, last);
+        Progress next = progress.advance(work, due, asOf);
+        if (last) next = next.sayLast(block.timestamp);
         // slither-disable-next-line incorrect-equality
         if (Progress.unwrap(next) == Progress.unwrap(progress)) return NOTHING_NEW;
         meter.progress = next;
         // once the last word was said, the time is that of the word
-        _report(entry, work, due, asOf > end ? end : asOf);
+        _report(entry, work, due, FixedPointMathLib.min(asOf, schedule.end()));
         if (last) emit LastWord(entry.lease);
         return BOOKED;
+    }
+
+    /// @dev Whether an open lease can have figures as of this time: all conditions at once.
+    function _isTimely(Schedule schedule, Progress progress, uint256 asOf) private view returns (bool timely) {
+        (uint256 start, uint256 end, uint256 epochLength) = (schedule.start(), schedule.end(), schedule.epochLength());
+        bool settled = progress.isSettled();
+        assembly ("memory-safe") {
+            let outside := or(or(gt(asOf, timestamp()), gt(asOf, end)), iszero(gt(asOf, start)))
+            timely := iszero(or(or(settled, outside), mod(sub(asOf, start), epochLength)))
+        }
+    }
+
+    /// @dev The first condition of `_isTimely` that does not hold.
+    function _untimely(Schedule schedule, Progress progress, uint256 asOf) private view returns (bytes4) {
+        if (progress.isSettled()) return AlreadySettled.selector;
+        if (asOf > block.timestamp) return AsOfInFuture.selector;
+        return asOf > schedule.end() ? AsOfAfterEnd.selector : AsOfNotEpochEnd.selector;
     }
 
     /// @dev One check of all unused bits instead of one for each figure.

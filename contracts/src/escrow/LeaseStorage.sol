@@ -110,8 +110,10 @@ abstract contract LeaseStorage is ILeaseEscrow {
     /// @inheritdoc ILeaseEscrow
     /// @dev The answer is written as it is encoded. The provider's number stands above the job
     /// signer.
-    function conditions(uint256 id) external view returns (Schedule, address, address) {
-        Schedule schedule = _scheduleOf(id);
+    function quickView(uint256 id) external view returns (Schedule, address, address) {
+        Schedule schedule = _meters[id].schedule;
+        // a lease's word is not zero, because its rate is not
+        require(Schedule.unwrap(schedule) != 0, UnknownLease(id));
         assembly ("memory-safe") {
             mstore(0x00, id)
             mstore(0x20, _particulars.slot)
@@ -165,7 +167,8 @@ abstract contract LeaseStorage is ILeaseEscrow {
             payment: funds.payment,
             bondBps: particulars.bondBps,
             cancelBps: particulars.cancelBps,
-            voids: _oracles[schedule.oracle()].voids
+            voids: _oracles[schedule.oracle()].voids,
+            selfAttributed: particulars.jobSigner == _providers[particulars.provider]
         });
     }
 }

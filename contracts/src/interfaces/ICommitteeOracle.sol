@@ -46,7 +46,7 @@ interface ICommitteeOracle {
 
     /// @notice Escrow that this committee credits in.
     function escrow() external view returns (address);
-    /// @notice What the committee is called beside its address, like "Committee, 2 of 3".
+    /// @notice Name of the committee, shown beside its address, like "Committee, 2 of 3".
     function name() external view returns (string memory);
     /// @notice Number of signatures needed.
     function threshold() external view returns (uint256);

@@ -13,7 +13,7 @@ struct Posting {
 }
 
 /// @title A notice board for offers, gateways and providers
-/// @notice Whatever is posted becomes a log, so a page finds it without a server. Nobody has rights
+/// @notice Each posting becomes a log, so a page finds it without a server. Nobody has rights
 /// here, and only lengths and the schemes of URLs are checked. Anyone may post an offer of somebody
 /// else, or a false one: readers check the signature, and that the offer can be filled, before they
 /// show it. Each account announces for itself alone; of each kind of announcement the latest
@@ -37,15 +37,15 @@ interface IDirectory {
     /// @notice A job signer announced its gateway: where nodes connect, where its API is, and the
     /// X25519 key to which boxes for it are sealed.
     event GatewayAnnounced(address indexed jobSigner, string link, string api, bytes32 boxKey);
-    /// @notice The job signer's gateway takes no new leases.
+    /// @notice A job signer withdrew its gateway, which takes no new leases.
     event GatewayWithdrawn(address indexed jobSigner);
     /// @notice A provider announced where its API is.
     event ProviderAnnounced(address indexed provider, string api);
-    /// @notice The provider's API is no longer served.
+    /// @notice A provider withdrew its API.
     event ProviderWithdrawn(address indexed provider);
     /// @notice A provider announced the key of its node, which signs roots and sends for it.
     event NodeKeyAnnounced(address indexed provider, address indexed nodeKey);
-    /// @notice No node key signs or sends for the provider.
+    /// @notice A provider withdrew its node key.
     event NodeKeyWithdrawn(address indexed provider);
 
     error SignatureTooLong(uint256 maximum, uint256 actual);

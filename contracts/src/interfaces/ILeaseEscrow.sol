@@ -40,7 +40,7 @@ interface ILeaseEscrow {
     event CounterBumped(address indexed provider, uint256 counter);
     /// @notice The provider cancelled one offer.
     event OfferCancelled(address indexed provider, bytes32 indexed offerHash);
-    /// @notice What an oracle was registered with was copied from the registry, and stays as it is.
+    /// @notice The escrow copied an oracle's registration from the registry, for good.
     event OraclePinned(
         uint32 indexed oracle, address indexed account, uint32 window, bool voids, uint16 feeBps, address payee
     );
@@ -139,8 +139,8 @@ interface ILeaseEscrow {
     /// account keeps its balance.
     function withdrawFor(address token, address account) external;
     /// @notice Sets whether only the caller can withdraw its balances. Depositing sets it, because
-    /// bonds are locked out of the balance: whoever pushed it out would stop the provider's offers
-    /// from being rented.
+    /// bonds are locked out of the balance: anybody could stop a provider's offers from being
+    /// rented by pushing it out.
     function keepBalance(bool kept) external;
     /// @notice Uses the caller's ERC-2612 permit for this contract. A failing permit (used already,
     /// or unknown to the token) is ignored: the calls that follow in the same `batch` need the
@@ -225,9 +225,11 @@ interface ILeaseEscrow {
 
     /// @notice The state of a lease. Reverts with `UnknownLease`.
     function lease(uint256 id) external view returns (Lease memory);
-    /// @notice What a lease is, for contracts: the packed schedule, which includes rate, times,
-    /// algorithm and weight, and whose keys sign. Reverts with `UnknownLease`.
-    function conditions(uint256 lease) external view returns (Schedule schedule, address provider, address jobSigner);
+    /// @notice The facts of a lease that an oracle's contract needs, for less than half the gas of
+    /// `lease`: the packed schedule, which includes rate, times, algorithm and weight; the
+    /// provider; the job signer. Reverts with `UnknownLease`. Its name gives it the first selector,
+    /// and selectors are tried one by one.
+    function quickView(uint256 lease) external view returns (Schedule schedule, address provider, address jobSigner);
     /// @notice Words of this contract's storage; `EscrowSlots` says where they lie. `LeaseLens`
     /// reads by it what has no getter here.
     function extsload(bytes32[] calldata slots) external view returns (bytes32[] memory words);

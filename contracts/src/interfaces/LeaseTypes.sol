@@ -27,7 +27,8 @@ uint8 constant ENDING_TERMINATED = 2;
 /// @param latestEnd Latest end of a lease, Unix seconds; zero for none.
 /// @param bondBps Bond in basis points of the payment.
 /// @param cancelBps Fee for capacity that was held ready and not used, in basis points of what it
-/// would have earned; at most `bondBps`.
+/// would have earned; at most `bondBps`. If the offer chose the job signer, or it is the
+/// provider, only a cancellation costs it.
 /// @param oracle Registered oracle that credits the lease.
 /// @param jobSigner The only job signer accepted; zero leaves the choice to the renter.
 /// @param taker The only caller of `rent` accepted, whoever gets the NFT; zero for anyone.
@@ -134,7 +135,7 @@ struct Statement {
     bool last;
 }
 
-/// @notice What an oracle is registered with. Nothing of it ever changes.
+/// @notice Terms of an oracle. They never change.
 /// @param account The contract that may call `credit` and, if `voids`, `voidEpoch`.
 /// @param window Seconds after a lease's end after which it can be settled without the oracle's
 /// last word.
@@ -171,7 +172,7 @@ struct Oracle {
     bool listed;
 }
 
-/// @notice What the governor sets for leases of one oracle in one token, base units.
+/// @notice Limits of leases of one oracle in one token, base units; the governor sets them.
 /// @param exposureCap The most that unsettled leases may hold.
 /// @param leastPayment The least payment of a lease, so that its fee pays for its checking.
 struct Limits {

@@ -22,15 +22,16 @@ import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
 import {OfferLib} from "contracts/src/libraries/OfferLib.sol";
-import {Progress, Purse, Schedule} from "contracts/src/libraries/Packed.sol";
-import {Settlement, Split, Stakes} from "contracts/src/libraries/Settlement.sol";
+import {Purse} from "contracts/src/libraries/Packed.sol";
+import {Split} from "contracts/src/libraries/Settlement.sol";
 import {TokenLabel} from "contracts/src/metadata/TokenLabel.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {MetadataReaderLib} from "solady/utils/MetadataReaderLib.sol";
 
 /// @title Reads for pages and nodes
-/// @notice No state, no rights. `Settlement` is the escrow's own arithmetic.
+/// @notice No state, no rights. The money is foreseen by the escrow's own arithmetic
+/// (`LeaseState.split`), like in the metadata.
 contract LeaseLens is ILeaseLens {
     uint96 private constant CANCELLED = type(uint96).max;
     /// @dev Gas that one token may burn in a call about many.
@@ -90,13 +91,10 @@ contract LeaseLens is ILeaseLens {
 
     function _settlement(LeaseView memory v) private view returns (SettlementView memory s) {
         Lease memory l = v.lease;
-        Schedule schedule = Schedule.wrap(_word(EscrowSlots.schedule(v.id)));
-        Progress progress = Progress.wrap(_word(EscrowSlots.progress(v.id)));
-        Split memory split =
-            Settlement.split(schedule, progress, Stakes(l.payment, l.bondBps, l.cancelBps, v.oracle.voids));
+        Split memory split = LeaseState.split(l, v.oracle.voids);
         (s.refund, s.slashed) = (split.refund, split.slashed);
         (s.bond, s.capacityFee) = (split.bond, split.fee);
-        (s.amount, s.fee) = Settlement.collection(schedule, l.payment, l.credited, l.collectedWork, v.oracle.feeBps);
+        (s.amount, s.fee) = LeaseState.collection(l, v.oracle.feeBps);
         if (l.settled) return s;
         if (v.oracle.voids || l.credited < v.committed) {
             s.from = l.lastAt != 0 ? FixedPointMathLib.min(uint256(l.lastAt) + 1, v.settleAfter) : v.settleAfter;

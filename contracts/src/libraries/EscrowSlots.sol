@@ -5,23 +5,12 @@ pragma solidity ^0.8.30;
 /// @notice Slots for `extsload`. Follows the order of the variables in `LeaseStorage`, which an
 /// escrow that is deployed never changes.
 library EscrowSlots {
-    uint256 private constant METERS = 0;
     uint256 private constant VOID = 3;
     uint256 private constant PURSES = 4;
     uint256 private constant SELLERS = 5;
     uint256 private constant PAIRS = 7;
     uint256 private constant FILLED = 13;
     uint256 private constant LEASE_COUNT = 14;
-
-    /// @notice The lease's `Schedule`.
-    function schedule(uint256 id) internal pure returns (bytes32) {
-        return _at(bytes32(id), METERS);
-    }
-
-    /// @notice The lease's `Progress`.
-    function progress(uint256 id) internal pure returns (bytes32) {
-        return bytes32(uint256(schedule(id)) + 1);
-    }
 
     /// @notice One bit for each of the epochs `256 × word` and following: whether it is void.
     function void(uint256 id, uint256 word) internal pure returns (bytes32) {

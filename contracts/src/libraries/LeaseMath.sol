@@ -39,19 +39,19 @@ library LeaseMath {
         return amount * FixedPointMathLib.min(credited, committed) / committed;
     }
 
-    /// @notice The most that may be credited after `elapsed` seconds. `rate` has 96 bits, `elapsed`
-    /// 40.
-    function creditCap(uint256 rate, uint256 elapsed, uint256 committed) internal pure returns (uint256) {
+    /// @notice The most that may be credited where `promised` work was promised so far, of at most
+    /// 136 bits: a quarter more, and at most what was promised for the whole lease.
+    function creditCap(uint256 promised, uint256 committed) internal pure returns (uint256) {
         unchecked {
-            uint256 cap = rate * elapsed * 5 / 4;
+            uint256 cap = promised * 5 / 4;
             return cap < committed ? cap : committed;
         }
     }
 
-    /// @notice The part of the payment that no credit can reach once the lease runs `ran` seconds
-    /// in all: the payment less the share, rounded up, of the most that may be credited by then.
-    function returned(uint256 amount, uint256 rate, uint256 ran, uint256 committed) internal pure returns (uint256) {
-        return amount - FixedPointMathLib.divUp(amount * creditCap(rate, ran, committed), committed);
+    /// @notice The part of the payment that no credit can reach once only `promised` work is
+    /// promised in all: the payment less the share, rounded up, of the most that may be credited.
+    function returned(uint256 amount, uint256 promised, uint256 committed) internal pure returns (uint256) {
+        return amount - FixedPointMathLib.divUp(amount * creditCap(promised, committed), committed);
     }
 
     /// @notice Work that may be missing without a slash: `max(due / 20, floor(3.1 × √(weight ×

@@ -26,11 +26,30 @@ library LeaseState {
         return (block.timestamp < lease.end ? block.timestamp : lease.end) - lease.start;
     }
 
-    /// @notice What the holder gets of payment and bond by the figures that stand now, or, once
-    /// settled, got. Void epochs are not in it.
+    /// @notice How payment and bond are split by the figures that stand now or, once settled, were.
+    /// The escrow's own formula, fed by the record instead of by the words of its storage: what the
+    /// void epochs left of the bond is in the record, not their number.
     /// @param voids Whether the lease's oracle can void epochs.
-    function holdersPart(Lease memory lease, bool voids) internal pure returns (uint256 refund, uint256 slashed) {
-        Schedule schedule = ScheduleLib.pack(
+    function split(Lease memory lease, bool voids) internal pure returns (Split memory s) {
+        Progress progress = Progress.wrap(0).advance(lease.credited, lease.due, lease.asOf);
+        if (lease.lastAt != 0) progress = progress.sayLast(lease.lastAt);
+        s = Settlement.split(
+            _schedule(lease),
+            progress,
+            Stakes(lease.payment, lease.bondBps, lease.cancelBps, voids, lease.jobSigner == lease.provider)
+        );
+        s.slashed = FixedPointMathLib.min(s.slashed, lease.bond);
+        s.bond = lease.bond - s.slashed;
+    }
+
+    /// @notice Released money that is not collected yet, to the provider, and the oracle's fee on
+    /// it.
+    function collection(Lease memory lease, uint256 feeBps) internal pure returns (uint256 amount, uint256 fee) {
+        return Settlement.collection(_schedule(lease), lease.payment, lease.credited, lease.collectedWork, feeBps);
+    }
+
+    function _schedule(Lease memory lease) private pure returns (Schedule schedule) {
+        schedule = ScheduleLib.pack(
                 lease.rate,
                 lease.start,
                 uint256(lease.start) + lease.duration,
@@ -40,9 +59,6 @@ library LeaseState {
                 lease.weightLog2,
                 lease.algorithm
             ).shorten(lease.end, lease.ending);
-        Progress progress = Progress.wrap(0).advance(lease.credited, lease.due, lease.asOf, lease.lastAt != 0);
-        Split memory s =
-            Settlement.split(schedule, progress, Stakes(lease.payment, lease.bondBps, lease.cancelBps, voids));
-        return (s.refund, FixedPointMathLib.min(s.slashed, lease.bond));
+        if (lease.signerDictated) schedule = schedule.dictateSigner();
     }
 }

@@ -131,19 +131,20 @@ library ScheduleLib {
 
 /// @title Reading and writing `Progress`
 library ProgressLib {
+    uint256 private constant TIME = uint256(type(uint40).max) << 192;
     uint256 private constant LAST = 1 << 232;
     uint256 private constant SETTLED = 1 << 233;
     uint256 private constant ONE_VOID = 1 << 240;
     uint256 private constant FLAGS = ~uint256(0) << 232;
 
     /// @notice New figures beside the flags of before. Each value must fit its bits.
-    function advance(Progress p, uint256 credited_, uint256 due_, uint256 time_, bool saysLast)
-        internal
-        pure
-        returns (Progress)
-    {
-        uint256 word = Progress.unwrap(p) & FLAGS | credited_ | due_ << 96 | time_ << 192;
-        return Progress.wrap(saysLast ? word | LAST : word);
+    function advance(Progress p, uint256 credited_, uint256 due_, uint256 time_) internal pure returns (Progress) {
+        return Progress.wrap(Progress.unwrap(p) & FLAGS | credited_ | due_ << 96 | time_ << 192);
+    }
+
+    /// @notice The oracle's last word, given at `time_`, which must fit 40 bits.
+    function sayLast(Progress p, uint256 time_) internal pure returns (Progress) {
+        return Progress.wrap(Progress.unwrap(p) & ~TIME | time_ << 192 | LAST);
     }
 
     function credited(Progress p) internal pure returns (uint96) {

@@ -5,16 +5,18 @@ import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
 import {Progress, Schedule} from "contracts/src/libraries/Packed.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
-/// @notice What a lease's schedule and progress don't say.
+/// @notice The money's part of a lease's terms, which schedule and progress lack.
 /// @param payment Base units.
 /// @param bondBps Bond in basis points of the payment.
 /// @param cancelBps Fee for capacity held ready, basis points.
 /// @param voids Whether the lease's oracle can void epochs.
+/// @param selfAttributed Whether the provider's own key signs the jobs.
 struct Stakes {
     uint256 payment;
     uint256 bondBps;
     uint256 cancelBps;
     bool voids;
+    bool selfAttributed;
 }
 
 /// @notice Where payment and bond go. With the released money `refund + fee` is the payment, and
@@ -36,9 +38,9 @@ struct Split {
 library Settlement {
     // ---------------------------------------------------------------- released
 
-    /// @notice What credited work released beyond `collected`: `amount` to the provider and `fee`
-    /// to the oracle's payee. The fee is the difference of two roundings of everything released, so
-    /// many small collections cost what one costs.
+    /// @notice Money that credited work released beyond `collected`: `amount` to the provider and
+    /// `fee` to the oracle's payee. The fee is the difference of two roundings of everything
+    /// released, so many small collections cost what one costs.
     function collection(Schedule schedule, uint256 payment, uint256 credited, uint256 collected, uint256 feeBps)
         internal
         pure
@@ -58,18 +60,19 @@ library Settlement {
         return LeaseMath.portion(stakes.payment, stakes.bondBps);
     }
 
-    /// @notice What one void epoch costs while the bond lasts: an epoch's pay.
+    /// @notice Cost of one void epoch while the bond lasts: an epoch's pay.
     function epochPay(Schedule schedule, uint256 payment) internal pure returns (uint256) {
         return payment / schedule.epochs();
     }
 
-    /// @notice What the void epochs left of the bond.
+    /// @notice The rest of the bond after the void epochs.
     function bondLeft(Schedule schedule, Progress progress, Stakes memory stakes) internal pure returns (uint256) {
         return FixedPointMathLib.zeroFloorSub(locked(stakes), progress.voided() * epochPay(schedule, stakes.payment));
     }
 
     /// @dev Silence never slashes: without due work nothing is short, neither so far nor by the due
-    /// work that a termination foresees. Only who terminates before the start pays without it.
+    /// work that a termination foresees. Only a provider that terminates before the start pays
+    /// without due work.
     function _slashed(Schedule schedule, Progress progress, Stakes memory stakes) private pure returns (uint256) {
         uint256 bond = locked(stakes);
         if (!schedule.isTerminated()) return _slash(schedule, progress, bond, progress.due());
@@ -86,21 +89,22 @@ library Settlement {
 
     // ---------------------------------------------------------------- the payment
 
-    /// @notice What a cancellation returns at once: what no credit can reach any more, less its
-    /// part of the fee. Zero for a lease that is not cancelled.
+    /// @notice Money that a cancellation returns at once: the part of the payment that no credit
+    /// can reach any more, less its part of the fee. Zero for a lease that is not cancelled.
     function early(Schedule schedule, Stakes memory stakes) internal pure returns (uint256) {
         if (!schedule.isCancelled()) return 0;
-        uint256 returned = LeaseMath.returned(stakes.payment, schedule.rate(), schedule.ran(), schedule.committed());
+        uint256 returned = LeaseMath.returned(stakes.payment, schedule.rate() * schedule.ran(), schedule.committed());
         return returned - LeaseMath.portion(returned, stakes.cancelBps);
     }
 
-    /// @dev Capacity held ready has a price, however the renter does not use it. No provider gets
-    /// it that was short beyond the tolerance, and none before the oracle's last word, which only a
-    /// lease that never started does without.
+    /// @dev Capacity held ready has a price, however the renter does not use it. A provider that
+    /// was short beyond the tolerance gets none of it. Before the oracle's last word there is no
+    /// fee either, unless the lease never started.
     function _fee(Schedule schedule, Progress progress, Stakes memory stakes) private pure returns (uint256) {
         if (!progress.isLast() && !schedule.endsAtStart()) return 0;
         if (LeaseMath.missing(progress.due(), progress.credited(), schedule.weightLog2()) != 0) return 0;
-        uint256 unasked = stakes.voids ? _cutOff(schedule, progress) : _unasked(schedule, progress);
+        bool saysNothing = stakes.voids || stakes.selfAttributed || schedule.isSignerDictated();
+        uint256 unasked = saysNothing ? _cutOff(schedule, progress) : _unasked(schedule, progress);
         return stakes.payment * unasked * stakes.cancelBps / (schedule.committed() * LeaseMath.BPS);
     }
 
@@ -111,9 +115,9 @@ library Settlement {
         return FixedPointMathLib.zeroFloorSub(ready, FixedPointMathLib.max(progress.due(), progress.credited()));
     }
 
-    /// @dev Where due work comes by agreement only, it says nothing about what was asked for: what
-    /// a cancellation cut off counts as far as the provider delivered until then. Before the start
-    /// that is all.
+    /// @dev Where work is due by agreement only, or where the provider chose the key that asks for
+    /// it, missing due work says nothing about the renter. Only a part that a cancellation cut off
+    /// counts there, as far as the provider delivered until then. Before the start that is all.
     function _cutOff(Schedule schedule, Progress progress) private pure returns (uint256) {
         if (!schedule.isCancelled()) return 0;
         uint256 committed = schedule.committed();

@@ -10,9 +10,9 @@ import {Lease} from "contracts/src/interfaces/LeaseTypes.sol";
 /// @param delivered Credited work in hundredths of a percent of the committed work.
 /// @param rate Hash rate, in `unit`.
 /// @param symbol The token's symbol, harmless but not escaped.
-/// @param refund Of the payment, to the holder; zero before the end. As `settle` would with the
-/// figures that stand now or, once settled, as it did.
-/// @param slashed Of the bond, to the holder, likewise.
+/// @param refund The holder's part of the payment: what `settle` would give by the figures that
+/// stand now or, once settled, gave. Zero before the end.
+/// @param slashed The holder's part of the bond, likewise.
 struct Facts {
     address escrow;
     uint256 id;

@@ -6,6 +6,7 @@ import {ILeaseEscrow} from "contracts/src/interfaces/ILeaseEscrow.sol";
 import {Status} from "contracts/src/interfaces/ILeaseLens.sol";
 import {ENDING_CANCELLED, ENDING_TERMINATED, Lease, Oracle} from "contracts/src/interfaces/LeaseTypes.sol";
 import {LeaseState} from "contracts/src/libraries/LeaseState.sol";
+import {Split} from "contracts/src/libraries/Settlement.sol";
 import {Facts} from "contracts/src/metadata/Facts.sol";
 import {Harmless} from "contracts/src/metadata/Harmless.sol";
 import {Human} from "contracts/src/metadata/Human.sol";
@@ -109,7 +110,8 @@ contract LeaseDescriptor is ILeaseDescriptor {
         (f.rate, f.unit) = (number, string.concat(prefix, "H/s"));
         (f.symbol, f.decimals) = (TokenLabel.symbol(lease.token), TokenLabel.decimals(lease.token));
         if (f.status == Status.Ended || f.status == Status.Settled) {
-            (f.refund, f.slashed) = LeaseState.holdersPart(lease, oracle.voids);
+            Split memory split = LeaseState.split(lease, oracle.voids);
+            (f.refund, f.slashed) = (split.refund, split.slashed);
         }
     }
 
@@ -163,7 +165,7 @@ contract LeaseDescriptor is ILeaseDescriptor {
         );
     }
 
-    /// @dev What the holder gets is foreseen from the end on; the settlement makes it final.
+    /// @dev The holder's part is foreseen from the end on; the settlement makes it final.
     function _split(Facts memory f) private pure returns (string memory) {
         if (f.status != Status.Ended && f.status != Status.Settled) return "";
         bool settled = f.status == Status.Settled;

@@ -110,7 +110,7 @@ contract LeasePicture {
         );
     }
 
-    /// @dev Told where the provider can say what the figures mean. The ring leaves room for short
+    /// @dev Shown if the provider decides what the figures mean. The ring leaves room for short
     /// lines only.
     function _signer(Lease memory l) private pure returns (string memory) {
         bool isProvider = l.jobSigner == l.provider;
@@ -183,7 +183,7 @@ contract LeasePicture {
         return string.concat(symbol, unicode" · bond ", Human.hundredths(f.lease.bondBps), " %");
     }
 
-    /// @dev What there is to claim is seen beside what was paid.
+    /// @dev The picture shows the claimable money beside the payment.
     function _paid(Facts memory f) private pure returns (string memory) {
         string memory symbol = LibString.escapeHTML(f.symbol);
         string memory payment = Human.short(f.lease.payment, f.decimals);

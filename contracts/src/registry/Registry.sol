@@ -6,6 +6,7 @@ import {IRegistry} from "contracts/src/interfaces/IRegistry.sol";
 import {Admission, Bounds, Limits, Offer, Oracle, Registration} from "contracts/src/interfaces/LeaseTypes.sol";
 import {Fits} from "contracts/src/libraries/Fits.sol";
 import {LeaseMath} from "contracts/src/libraries/LeaseMath.sol";
+import {MetadataReaderLib} from "solady/utils/MetadataReaderLib.sol";
 
 interface IHasRegistry {
     function registry() external view returns (address);
@@ -19,6 +20,8 @@ contract Registry is IRegistry, AccessManaged {
     uint16 private constant MAX_BPS = 10_000;
     uint256 private constant MAX_EPOCHS = 8192;
     uint40 private constant PAUSE = 3 days;
+    /// @dev More than an escrow needs to name its registry.
+    uint256 private constant ANSWER_GAS = 100_000;
 
     uint32 private immutable MIN_DURATION;
     uint32 private immutable MAX_DURATION;
@@ -100,14 +103,11 @@ contract Registry is IRegistry, AccessManaged {
         emit OracleListed(id, true);
     }
 
-    /// @dev Whether the account is an escrow of this registry.
+    /// @dev Whether the account is an escrow of this registry. An account may answer anything: a
+    /// wallet takes every call and says nothing.
     function _isEscrow(address account) private view returns (bool) {
-        if (account.code.length == 0) return false;
-        try IHasRegistry(account).registry() returns (address registry) {
-            return registry == address(this);
-        } catch {
-            return false;
-        }
+        bytes memory question = abi.encodeCall(IHasRegistry.registry, ());
+        return MetadataReaderLib.readUint(account, question, ANSWER_GAS) == uint160(address(this));
     }
 
     /// @inheritdoc IRegistry
@@ -203,7 +203,7 @@ contract Registry is IRegistry, AccessManaged {
         require(offer.cancelBps <= offer.bondBps, CancelBpsOutOfBounds(offer.bondBps, offer.cancelBps));
     }
 
-    /// @dev What the oracle can serve: read from the slot of `listed`.
+    /// @dev The limits of what the oracle can serve lie in the slot of `listed`.
     function _checkOracle(Offer calldata offer, uint256 end) private view {
         Oracle storage o = _oracles[offer.oracle];
         (bool listed, uint256 algorithms, uint256 latest, uint16 least) =

@@ -9,7 +9,7 @@ import {
 } from "contracts/src/interfaces/LeaseTypes.sol";
 import {EthashJob, Job, JobLib} from "contracts/src/verify/JobLib.sol";
 
-/// @notice What the rules need to know of a lease.
+/// @notice The facts of a lease by which jobs and shares are judged.
 /// @param domain Separator of the escrow's EIP-712 domain, in which jobs are signed.
 /// @param duration Seconds as rented. Jobs are judged by it.
 /// @param end First second after the lease, which a cancellation brings closer. Shares are judged

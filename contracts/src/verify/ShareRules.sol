@@ -6,7 +6,7 @@ import {EthashJob, Job} from "contracts/src/verify/JobLib.sol";
 import {JobRules, LeaseTerms} from "contracts/src/verify/JobRules.sol";
 import {LibBit} from "solady/utils/LibBit.sol";
 
-/// @notice What a miner of SHA-256d or scrypt chooses.
+/// @notice The choices of a miner of SHA-256d or scrypt.
 struct HeaderShare {
     bytes tail;
     uint32 ntime;

@@ -37,6 +37,9 @@ const MIN_RATE: u64 = 16 << 10;
 pub struct LeaseStatus {
     /// The lease's terms.
     pub terms: Terms,
+    /// Whether the offer, not the renter, named the job signer; none once the chain's view of the
+    /// leases no longer has this one.
+    pub signer_dictated: Option<bool>,
     /// State of the link to the gateway, in words.
     pub gateway: String,
     /// Whether the node has a job whose window is open.
@@ -143,12 +146,13 @@ async fn stream_file(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> b
 async fn status(State(api): State<NodeApi>) -> Response {
     let leases: Vec<_> = (api.leases)()
         .into_iter()
-        .map(|LeaseStatus { terms, gateway, has_job }| {
+        .map(|LeaseStatus { terms, signer_dictated, gateway, has_job }| {
             // a lease without records has no verdicts
             let verdicts = api.book.read(terms.id, |lease| lease.verdicts()).unwrap_or_default();
             json!({
                 "lease": terms.id,
                 "selfAttributed": terms.is_self_attributed(),
+                "signerDictated": signer_dictated,
                 "start": terms.start,
                 "end": terms.end,
                 "counted": api.book.counted(terms.id).to_string(),

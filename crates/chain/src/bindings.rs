@@ -24,3 +24,9 @@ alloy::sol!(
     DemoToken,
     "../../contracts/abi/DemoToken.json"
 );
+
+alloy::sol!(
+    #[sol(rpc, all_derives)]
+    Directory,
+    "../../contracts/abi/Directory.json"
+);

@@ -134,6 +134,7 @@ impl Chain {
         };
         Ok(Lease {
             terms,
+            signer_dictated: found.signerDictated,
             token: found.token,
             window: oracle.window,
             payment: found.payment,

@@ -13,6 +13,7 @@ mod committee;
 mod deployment;
 mod error;
 mod follow;
+mod node_keys;
 mod send;
 mod watch;
 
@@ -21,5 +22,6 @@ pub use committee::{Committee, CommitteeMember, Committees};
 pub use deployment::{Deployment, DeploymentError};
 pub use error::{ChainError, EndpointError, Revert};
 pub use follow::{Following, RoleView, follow};
+pub use node_keys::NodeKeys;
 pub use send::{Receipt, Sender};
 pub use watch::{LeaseFilter, LeaseWatcher, WatchedLease};

@@ -173,6 +173,7 @@ pub(super) async fn withdraw_all(world: &World, lease: &Lease, deposit: u128) ->
         epochs: terms.duration.checked_div(terms.epoch_length).unwrap_or_default(),
         window: lease.window,
         voids: oracle.voids,
+        dictated: agreed.signerDictated || terms.is_self_attributed(),
     });
     (life.credited, life.due, life.last) = (lease.credited, lease.due, lease.last);
     // the renter had nothing but the payment, the provider nothing but the deposit

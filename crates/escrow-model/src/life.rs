@@ -33,6 +33,8 @@ pub struct Conditions {
     pub window: u32,
     /// Whether the oracle can void epochs.
     pub voids: bool,
+    /// Whether the provider chose the job signer, or is it.
+    pub dictated: bool,
 }
 
 impl Conditions {
@@ -367,8 +369,9 @@ impl Life {
     fn unasked(&self) -> Work {
         let run = self.run();
         let by_provider = self.ending == Some(Ending::Terminated);
-        if self.conditions.voids {
-            // work is due by agreement only there, so its absence says nothing
+        if self.conditions.voids || self.conditions.dictated {
+            // work is due by agreement only, or asked for by the provider's choice: its absence says
+            // nothing about the renter
             return if self.ending == Some(Ending::Cancelled) {
                 cut_off(self.credited, run)
             } else {
@@ -435,19 +438,23 @@ mod tests {
 
     fn conditions() -> impl Strategy<Value = Conditions> {
         let money = (0..=u128::MAX, 0u16..=10_000, 0u16..=10_000, 0u16..=300);
-        (money, 1u64..1 << 50, 1u32..=86_400, 1u32..=300, any::<bool>()).prop_map(
-            |((payment, bond_bps, cancel_bps, fee_bps), rate, epoch_length, epochs, voids)| Conditions {
-                payment,
-                bond_bps,
-                cancel_bps: cancel_bps.min(bond_bps),
-                fee_bps,
-                rate: HashRate::capped(rate.into()),
-                weight: SettlementWeight::from_log2(20).unwrap(),
-                start: 1_000_000,
-                epoch_length,
-                epochs,
-                window: 1_000,
-                voids,
+        let kind = (any::<bool>(), any::<bool>());
+        (money, 1u64..1 << 50, 1u32..=86_400, 1u32..=300, kind).prop_map(
+            |((payment, bond_bps, cancel_bps, fee_bps), rate, epoch_length, epochs, (voids, dictated))| {
+                Conditions {
+                    payment,
+                    bond_bps,
+                    cancel_bps: cancel_bps.min(bond_bps),
+                    fee_bps,
+                    rate: HashRate::capped(rate.into()),
+                    weight: SettlementWeight::from_log2(20).unwrap(),
+                    start: 1_000_000,
+                    epoch_length,
+                    epochs,
+                    window: 1_000,
+                    voids,
+                    dictated,
+                }
             },
         )
     }
@@ -523,6 +530,7 @@ mod tests {
             epochs: 10,
             window: 500,
             voids: false,
+            dictated: false,
         }
     }
 

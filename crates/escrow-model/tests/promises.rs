@@ -20,19 +20,22 @@ fn conditions() -> impl Strategy<Value = Conditions> {
     let bps = (0u16..=10_000, 0u16..=10_000, 0u16..=300);
     // small payments round the most
     let payment = prop_oneof![0u128..5_000, 0..=u128::MAX >> 2];
-    (payment, bps, 1u64..1 << 60, 1u32..=3_600, 2u32..=60, 0u8..40, any::<bool>()).prop_map(
-        |(payment, (bond_bps, cancel_bps, fee_bps), rate, epoch_length, epochs, log2, voids)| Conditions {
-            payment,
-            bond_bps,
-            cancel_bps: cancel_bps.min(bond_bps),
-            fee_bps,
-            rate: HashRate::capped(rate.into()),
-            weight: SettlementWeight::from_log2(log2).unwrap(),
-            start: START,
-            epoch_length,
-            epochs,
-            window: WINDOW,
-            voids,
+    (payment, bps, 1u64..1 << 60, 1u32..=3_600, 2u32..=60, 0u8..40, any::<[bool; 2]>()).prop_map(
+        |(payment, (bond_bps, cancel_bps, fee_bps), rate, epoch_length, epochs, log2, [voids, dictated])| {
+            Conditions {
+                payment,
+                bond_bps,
+                cancel_bps: cancel_bps.min(bond_bps),
+                fee_bps,
+                rate: HashRate::capped(rate.into()),
+                weight: SettlementWeight::from_log2(log2).unwrap(),
+                start: START,
+                epoch_length,
+                epochs,
+                window: WINDOW,
+                voids,
+                dictated,
+            }
         },
     )
 }
@@ -166,10 +169,16 @@ proptest! {
 
     #[test]
     fn starving_is_never_cheaper_than_cancelling(terms in conditions(), course in course()) {
-        let terms = Conditions { voids: false, ..terms };
+        let terms = Conditions { voids: false, dictated: false, ..terms };
         let Fork { ended, waited, .. } = fork(terms, &course, Ending::Cancelled);
         prop_assert!(of(&waited).capacity_fee >= of(&ended).capacity_fee);
         prop_assert!(waited.booked.holder <= ended.booked.holder);
+    }
+
+    #[test]
+    fn a_provider_that_chose_who_asks_earns_nothing_by_silence(terms in conditions(), course in course()) {
+        let terms = Conditions { dictated: true, ..terms };
+        prop_assert_eq!(of(&fork(terms, &course, Ending::Cancelled).waited).capacity_fee, 0);
     }
 
     #[test]

@@ -218,6 +218,7 @@ fn conditions(draw: &mut Draw) -> (Conditions, u128) {
             epochs,
             window: WINDOW,
             voids: draw.one_in(2),
+            dictated: draw.one_in(3),
         };
         return (terms, price);
     }
@@ -300,6 +301,7 @@ fn life(seed: &str) -> Value {
             terms.epochs.into(),
             terms.weight.log2().into(),
             terms.voids.into(),
+            terms.dictated.into(),
         ]),
         "steps": numbers(steps),
     })
@@ -314,7 +316,7 @@ fn lines(lives: &[Value]) -> String {
         "feeBps": FEE_BPS,
         "termsColumns": [
             "price", "payment", "bondBps", "cancelBps", "rate", "start", "epochLength", "epochs", "weightLog2",
-            "voids",
+            "voids", "dictated",
         ],
         "stepColumns": [
             "now", "what", "a", "b", "c", "d", "outcome", "provider", "holder", "payee", "challenger", "credited",

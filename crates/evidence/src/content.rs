@@ -72,9 +72,11 @@ pub enum TermsDiffer {
 }
 
 impl TermsDiffer {
-    /// The first term in which two terms of one end differ.
-    fn between(file: &Terms, chain: &Terms) -> Option<Self> {
-        if file == chain {
+    /// The first term in which a file differs from the chain. `end` may differ, because a
+    /// cancellation makes it earlier: shares after the chain's end are refused one by one.
+    #[must_use]
+    pub fn between(file: &Terms, chain: &Terms) -> Option<Self> {
+        if (Terms { end: chain.end, ..file.clone() }) == *chain {
             return None;
         }
         // without `..`, so that a new field of the terms is named here, too
@@ -162,11 +164,10 @@ impl EvidenceHead {
         (self.epoch >= epochs).then_some(Contradiction::Epoch { epochs, got: self.epoch })
     }
 
-    /// The first of the file's terms that differs from the chain's. `end` may differ, because a
-    /// cancellation makes it earlier: shares after the chain's end are refused one by one.
+    /// The first of the file's terms that differs from the chain's: [`TermsDiffer::between`].
     #[must_use]
     pub fn differs_from(&self, chain: &Terms) -> Option<TermsDiffer> {
-        TermsDiffer::between(&Terms { end: chain.end, ..self.terms.clone() }, chain)
+        TermsDiffer::between(&self.terms, chain)
     }
 }
 

@@ -18,6 +18,7 @@ mod evidence_check;
 mod fetch;
 mod figures;
 mod member;
+mod root_signer;
 mod routes;
 mod sign_refusal;
 mod sign_rules;

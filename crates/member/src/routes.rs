@@ -2,7 +2,7 @@
 
 use crate::{
     evidence_check,
-    state::{RequestRefusal, SignError, State},
+    state::{LeaseView, RequestRefusal, SignError, State},
 };
 use axum::{
     Json, Router,
@@ -179,7 +179,15 @@ async fn sign(extract::State(member): App, Json(request): Json<SignRequest>) -> 
 }
 
 async fn status(extract::State(member): App) -> Response {
-    let leases: Vec<u64> = member.leases.borrow().keys().map(|lease| lease.0).collect();
+    let leases: Vec<_> = member
+        .leases
+        .borrow()
+        .values()
+        .map(|LeaseView { lease, .. }| {
+            let (attributed, dictated) = (lease.terms.is_self_attributed(), lease.signer_dictated);
+            json!({"lease": lease.terms.id, "selfAttributed": attributed, "signerDictated": dictated})
+        })
+        .collect();
     let version = env!("CARGO_PKG_VERSION");
     Json(json!({"role": "member", "signer": member.signer(), "version": version, "leases": leases}))
         .into_response()

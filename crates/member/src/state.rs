@@ -4,6 +4,7 @@
 use crate::{
     fetch::FetchLimits,
     figures::{LeaseFigures, in_time, is_over, job_limit},
+    root_signer::may_sign_root,
     sign_refusal::SignRefusal,
     store::{Outcome, Store, StoreError, StoredRoot},
     turns::Turns,
@@ -36,6 +37,8 @@ pub struct LeaseView {
     pub members: Vec<Url>,
     /// Signatures that the oracle needs.
     pub threshold: usize,
+    /// The provider's node keys at the ends of epochs, by epoch, as the directory held them.
+    pub node_keys: BTreeMap<u32, Address>,
 }
 
 /// All leases of the committee, as read from the chain.
@@ -69,7 +72,7 @@ pub(crate) enum RequestRefusal {
     TooManyJobs { epoch: u32, most: u64 },
     #[error("lease {0} is over")]
     LeaseOver(LeaseId),
-    #[error("root is not signed by the lease's provider {0}")]
+    #[error("root is not signed by the lease's provider {0}, nor by the node key of the epoch's end")]
     RootSignature(Address),
     #[error("root is of {count} shares: expected at most {most}, many more than can be credited")]
     RootCount { count: u64, most: u64 },
@@ -208,7 +211,7 @@ impl State {
         let EpochId { lease, epoch } = root.root.id;
         let view = self.view(lease)?;
         let terms = &view.lease.terms;
-        if root.signer(&terms.oracle_domain()) != Some(terms.provider) {
+        if !may_sign_root(&view, epoch, root.signer(&terms.oracle_domain())) {
             return Err(RequestRefusal::RootSignature(terms.provider));
         }
         if epoch >= terms.epochs() {

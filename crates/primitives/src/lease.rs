@@ -41,6 +41,8 @@ pub struct Terms {
 pub struct Lease {
     /// The part that decides whether a share counts.
     pub terms: Terms,
+    /// Whether the offer, not the renter, named the job signer. Evidence files don't say it.
+    pub signer_dictated: bool,
     /// ERC-20 of payment and bond.
     pub token: Address,
     /// Seconds after the end during which the lease may still be credited.
@@ -63,6 +65,30 @@ pub struct Lease {
     pub last_at: UnixSeconds,
     /// The lease is closed for good.
     pub settled: bool,
+}
+
+/// Who chose the key that signs a lease's jobs, whom the renter trusts for what the figures mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignerChoice {
+    /// The key is the provider's own. Credited work then says only that the work was done, not that
+    /// it was done for the renter's pool.
+    SelfAttributed,
+    /// The offer named the key.
+    Provider,
+    /// The renter named it.
+    Renter,
+}
+
+impl SignerChoice {
+    /// The choice in words, as the lease's metadata has it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::SelfAttributed => "self-attributed",
+            Self::Provider => "signer chosen by the provider",
+            Self::Renter => "signer chosen by the renter",
+        }
+    }
 }
 
 /// A time outside a lease.
@@ -181,6 +207,18 @@ impl Terms {
 }
 
 impl Lease {
+    /// Who chose the job signer.
+    #[must_use]
+    pub fn signer_choice(&self) -> SignerChoice {
+        if self.terms.is_self_attributed() {
+            SignerChoice::SelfAttributed
+        } else if self.signer_dictated {
+            SignerChoice::Provider
+        } else {
+            SignerChoice::Renter
+        }
+    }
+
     /// The first second at which anybody can settle without the oracle.
     #[must_use]
     pub fn settle_after(&self) -> UnixSeconds {

@@ -35,7 +35,7 @@ pub use difficulty::{Difficulty, DifficultyBase, DifficultyError};
 pub use domain::{Domain, recover_signer};
 pub use epoch_id::EpochId;
 pub use job::{EpochRoot, EthashJob, HeaderJob, Job, JobKind, SignedEpochRoot, SignedJob};
-pub use lease::{Lease, Terms, TimeOutsideLease};
+pub use lease::{Lease, SignerChoice, Terms, TimeOutsideLease};
 pub use sealed::{BoxContent, BoxError, GatewayBox, MAX_BOX, NodeBox, NodeKey, Secret};
 pub use signer::{KeyError, LocalSigner};
 pub use statement::Statement;

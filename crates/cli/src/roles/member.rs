@@ -8,7 +8,7 @@ use crate::{
 use alloy_primitives::Address;
 use anyhow::{Context as _, Result};
 use hashlease_chain::{
-    Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, RoleView, Sender, WatchedLease,
+    Chain, ChainError, Committees, LeaseFilter, LeaseWatcher, NodeKeys, RoleView, Sender, WatchedLease,
     bindings::CommitteeOracle, follow,
 };
 use hashlease_member::{FetchLimits, LeaseView, Member, MemberConfig};
@@ -17,7 +17,7 @@ use hashlease_primitives::{LeaseId, SystemClock};
 use serde_json::json;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use url::Url;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -36,8 +36,10 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
     };
     let oracle = chain.deployment().oracle;
     let address = signer.address();
-    let watcher = LeaseWatcher::new(chain.clone(), LeaseFilter::Oracle(oracle), shared.confirmations()?);
-    let view = MemberView { committees: Committees::new(chain.clone(), COMMITTEE_AGE) };
+    let confirmations = shared.confirmations()?;
+    let watcher = LeaseWatcher::new(chain.clone(), LeaseFilter::Oracle(oracle), confirmations);
+    let committees = Committees::new(chain.clone(), COMMITTEE_AGE);
+    let view = MemberView { committees, node_keys: NodeKeys::new(chain.clone(), confirmations) };
     let (leases, _following) = follow(watcher, shared.pause()?, view, BTreeMap::new());
     let member = Member::start(config, signer, leases, SystemClock::shared(), Tcp::shared()).await?;
     let announcing = role.announce.then(|| {
@@ -55,6 +57,7 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
 /// Reads what a member needs to know about the leases that its committee credits.
 struct MemberView {
     committees: Committees,
+    node_keys: NodeKeys,
 }
 
 impl RoleView for MemberView {
@@ -64,6 +67,11 @@ impl RoleView for MemberView {
         &mut self,
         leases: &BTreeMap<LeaseId, WatchedLease>,
     ) -> Result<BTreeMap<LeaseId, LeaseView>, ChainError> {
+        let unsettled = leases.values().map(|watched| &watched.lease).filter(|lease| !lease.settled);
+        let unsettled: Vec<_> = unsettled.map(|lease| &lease.terms).collect();
+        if let Err(error) = self.node_keys.look(&unsettled).await {
+            debug!(%error, "directory can't be read: roots by node keys that are not known yet are refused");
+        }
         let mut views = BTreeMap::new();
         for (id, watched) in leases {
             let committee = self.committees.get(watched.lease.terms.oracle).await?;
@@ -71,6 +79,7 @@ impl RoleView for MemberView {
                 lease: watched.lease.clone(),
                 members: committee.urls(),
                 threshold: committee.threshold,
+                node_keys: self.node_keys.of(*id),
             };
             views.insert(*id, view);
         }

@@ -67,7 +67,11 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let http = HttpClient::new(Arc::clone(&network));
     let edge = Edge::start(config, book.clone(), leases, checker, Arc::clone(&clock), network).await?;
     let states = edge.states();
-    let status = move || states().into_iter().map(status).collect();
+    let on_chain = leases_to_settle.clone();
+    let status = move || {
+        let leases = Arc::clone(&on_chain.borrow());
+        states().into_iter().map(|state| status(state, &leases)).collect()
+    };
     let routes = NodeApi { book: book.clone(), files, leases: Arc::new(status) };
     let serving = tokio::spawn(hashlease_api::serve(readers, routes));
     let context = Context { book, chain, committees, http, sender, provider, evidence, clock };
@@ -83,8 +87,9 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     Ok(())
 }
 
-fn status(LeaseState { terms, gateway, has_job }: LeaseState) -> LeaseStatus {
-    LeaseStatus { terms, gateway, has_job }
+fn status(LeaseState { terms, gateway, has_job }: LeaseState, on_chain: &[Lease]) -> LeaseStatus {
+    let lease = on_chain.iter().find(|lease| lease.terms.id == terms.id);
+    LeaseStatus { signer_dictated: lease.map(|lease| lease.signer_dictated), terms, gateway, has_job }
 }
 
 /// Reads what edge and settlement need to know about a provider's leases.

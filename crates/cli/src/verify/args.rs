@@ -3,11 +3,13 @@
 use alloy_primitives::{Address, B256};
 use clap::Args;
 use std::path::PathBuf;
+use url::Url;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   hashlease verify lease-1-epoch-0.hlev
   hashlease verify --deployment deployment.toml --provider 0x… --job-signer 0x… *.hlev
+  hashlease verify --deployment deployment.toml --rpc https://… *.hlev
   hashlease verify --json lease-1-epoch-0.hlev | jq .holds
   hashlease verify --share 7 --json lease-1-epoch-0.hlev > share.json
   hashlease verify share.json
@@ -21,6 +23,10 @@ pub(crate) struct VerifyArgs {
     /// File with the contracts' addresses that the evidence must name.
     #[arg(long, value_name = "FILE")]
     pub(super) deployment: Option<PathBuf>,
+    /// RPC endpoint to read the lease from: the evidence must have its terms. Only the chain says
+    /// whether the provider's offer or the renter chose the job signer.
+    #[arg(long, value_name = "URL", requires = "deployment")]
+    pub(super) rpc: Option<Url>,
     /// Escrow that the evidence must name.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) escrow: Option<Address>,

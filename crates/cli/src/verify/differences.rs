@@ -1,14 +1,17 @@
-//! Compares the terms in a file with the arguments.
+//! Compares the terms in a file with the arguments and with the chain.
 
 use super::args::VerifyArgs;
 use alloy_primitives::Address;
 use hashlease_chain::Deployment;
-use hashlease_primitives::Terms;
+use hashlease_evidence::TermsDiffer;
+use hashlease_primitives::{Lease, Terms};
 
-/// Differences between the terms and the arguments, in words.
+/// Differences between the terms and the arguments, and the lease on the chain if it was read, in
+/// words.
 pub(super) fn differences(
     wanted: &VerifyArgs,
     deployment: Option<&Deployment>,
+    lease: Option<&Lease>,
     terms: &Terms,
 ) -> Vec<String> {
     let mut differences = Vec::new();
@@ -25,5 +28,8 @@ pub(super) fn differences(
     expect("oracle", of(|d| d.oracle), terms.oracle.to_string());
     expect("provider", wanted.provider.map(|address| address.to_string()), terms.provider.to_string());
     expect("job signer", wanted.job_signer.map(|address| address.to_string()), terms.job_signer.to_string());
+    if let Some(differ) = lease.and_then(|lease| TermsDiffer::between(terms, &lease.terms)) {
+        differences.push(format!("on the chain: {differ}"));
+    }
     differences
 }

@@ -1,10 +1,11 @@
 //! Recounts an epoch from its evidence file.
 
-use super::{args::VerifyArgs, caches::light_cache, differences::differences};
+use super::{args::VerifyArgs, caches::light_cache, differences::differences, on_chain::OnChain};
 use anyhow::Result;
 use hashlease_chain::Deployment;
 use hashlease_check::Caches;
 use hashlease_evidence::{EvidenceHead, EvidenceReader, Recheck, Report};
+use hashlease_primitives::Lease;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Read;
 
@@ -12,7 +13,10 @@ use std::io::Read;
 pub(super) struct Checked {
     pub(super) head: EvidenceHead,
     pub(super) report: Report,
-    /// Differences between the file and the arguments, and contradictions within its terms.
+    /// The lease on the chain, if it was read.
+    pub(super) lease: Option<Lease>,
+    /// Differences between the file and the arguments or the chain, and contradictions within its
+    /// terms.
     pub(super) differences: Vec<String>,
 }
 
@@ -35,10 +39,12 @@ pub(super) fn check(
     source: impl Read,
     wanted: &VerifyArgs,
     deployment: Option<&Deployment>,
+    chain: Option<&OnChain>,
     caches: &Caches,
 ) -> Result<Checked> {
     let reader = EvidenceReader::open(source)?;
     let head = reader.head().clone();
+    let lease = chain.map(|chain| chain.lease(head.terms.id)).transpose()?;
     let bar = progress(reader.left());
     let report = reader.recheck(Recheck {
         caches: &|epoch| {
@@ -53,10 +59,10 @@ pub(super) fn check(
     });
     bar.finish_and_clear();
     let report = report?;
-    let mut differences = differences(wanted, deployment, &head.terms);
+    let mut differences = differences(wanted, deployment, lease.as_ref(), &head.terms);
     differences.extend(head.contradiction().map(|found| found.to_string()));
     if let Some(expected) = wanted.root.filter(|expected| *expected != report.rebuilt.root) {
         differences.push(format!("root: expected {expected}, got {}", report.rebuilt.root));
     }
-    Ok(Checked { head, report, differences })
+    Ok(Checked { head, report, lease, differences })
 }

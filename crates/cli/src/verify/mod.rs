@@ -4,6 +4,7 @@ mod args;
 mod caches;
 mod differences;
 mod epoch;
+mod on_chain;
 mod report;
 mod run;
 mod single;

@@ -4,6 +4,7 @@ use super::{args::VerifyArgs, caches::light_cache, epoch::Checked, single as one
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use hashlease_check::Caches;
 use hashlease_evidence::SingleShare;
+use hashlease_primitives::{Lease, SignerChoice, Terms};
 use hashlease_share::EvidenceReason;
 use serde_json::{Value, json};
 use std::{io::IsTerminal as _, path::Path};
@@ -31,10 +32,21 @@ fn refused(mut what: Value, reason: &EvidenceReason) -> Value {
     what
 }
 
+/// Who chose the job signer, after a comma. Only the chain tells a key that the offer named from one
+/// that the renter named.
+fn signer(terms: &Terms, lease: Option<&Lease>) -> String {
+    match lease {
+        Some(lease) => format!(", {}", lease.signer_choice().words()),
+        None if terms.is_self_attributed() => format!(", {}", SignerChoice::SelfAttributed.words()),
+        None => String::new(),
+    }
+}
+
 /// Checks one share and prints the result. Returns whether it holds.
 pub(super) fn single(
     path: &Path,
     single: &SingleShare,
+    lease: Option<&Lease>,
     differences: &[String],
     arguments: &VerifyArgs,
     caches: &Caches,
@@ -54,6 +66,8 @@ pub(super) fn single(
             "epoch": verdict.epoch,
             "code": null,
             "message": null,
+            "selfAttributed": single.terms.is_self_attributed(),
+            "signerDictated": lease.map(|lease| lease.signer_dictated),
             "differences": differences,
         });
         if let Some(reason) = &verdict.refused {
@@ -66,7 +80,7 @@ pub(super) fn single(
         return all_holds;
     }
     println!("{}", path.display());
-    for (name, value) in one::lines(single, &verdict) {
+    for (name, value) in one::lines(single, &signer(&single.terms, lease), &verdict) {
         println!("  {name:<11} {value}");
     }
     for difference in differences {
@@ -81,7 +95,7 @@ pub(super) fn single(
 }
 
 pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
-    let Checked { head, report, differences } = checked;
+    let Checked { head, report, lease, differences } = checked;
     let terms = &head.terms;
     let named = report.named.iter().map(|share| {
         refused(json!({"share": share.index, "job": share.job, "key": share.key}), &share.refused)
@@ -100,6 +114,7 @@ pub(super) fn as_json(file: &Path, checked: &Checked) -> Value {
         "provider": terms.provider,
         "jobSigner": terms.job_signer,
         "selfAttributed": terms.is_self_attributed(),
+        "signerDictated": lease.as_ref().map(|lease| lease.signer_dictated),
         "jobs": report.jobs,
         "jobsRefused": report.jobs_refused,
         "refusedJobs": jobs,
@@ -128,12 +143,12 @@ fn print_table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>, of: u64
 }
 
 pub(super) fn print(file: &Path, checked: &Checked, arguments: &VerifyArgs) {
-    let Checked { head, report, differences } = checked;
+    let Checked { head, report, lease, differences } = checked;
     let terms = &head.terms;
-    let attributed = if terms.is_self_attributed() { ", self-attributed" } else { "" };
+    let signer = signer(terms, lease.as_ref());
     println!("{}", file.display());
     println!(
-        "  lease       {} epoch {}, {} on chain {}{attributed}",
+        "  lease       {} epoch {}, {} on chain {}{signer}",
         terms.id, head.epoch, terms.algorithm, terms.domain.chain_id
     );
     println!("  escrow      {}", terms.domain.contract);
@@ -175,8 +190,10 @@ pub(super) fn print(file: &Path, checked: &Checked, arguments: &VerifyArgs) {
         println!("  {}", holds());
         if arguments.deployment.is_none() && arguments.escrow.is_none() {
             println!(
-                "  compare escrow, provider and job signer with the chain, or pass --deployment, --provider, --job-signer"
+                "  compare escrow, provider and job signer with the chain, or pass --deployment with --rpc, or --escrow, --provider, --job-signer"
             );
+        } else if lease.is_none() && !terms.is_self_attributed() {
+            println!("  who chose the job signer is not in the file: pass --deployment and --rpc");
         }
     } else {
         let why = report.complaint().or_else(|| differences.first().cloned()).unwrap_or_default();

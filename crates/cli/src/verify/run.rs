@@ -1,6 +1,8 @@
 //! Checks each file, whether evidence or a single share, and combines the results to an exit code.
 
-use super::{args::VerifyArgs, caches::caches, differences::differences, epoch, report, single};
+use super::{
+    args::VerifyArgs, caches::caches, differences::differences, epoch, on_chain::OnChain, report, single,
+};
 use anyhow::{Result, bail};
 use hashlease_chain::Deployment;
 use hashlease_check::Caches;
@@ -13,10 +15,15 @@ use std::{
 
 pub(crate) fn run(arguments: &VerifyArgs) -> Result<ExitCode> {
     let deployment = arguments.deployment.as_deref().map(Deployment::read).transpose()?;
+    let chain = match (&arguments.rpc, &deployment) {
+        (Some(rpc), Some(deployment)) => Some(OnChain::connect(rpc, deployment.clone())?),
+        // the arguments allow no endpoint without a deployment
+        _ => None,
+    };
     let caches = caches(arguments);
     let (mut all_hold, mut all_read) = (true, true);
     for path in &arguments.files {
-        match verify_file(path, arguments, deployment.as_ref(), &caches) {
+        match verify_file(path, arguments, deployment.as_ref(), chain.as_ref(), &caches) {
             Ok(holds) => all_hold &= holds,
             Err(error) => {
                 all_read = false;
@@ -40,6 +47,7 @@ fn verify_file(
     path: &Path,
     arguments: &VerifyArgs,
     deployment: Option<&Deployment>,
+    chain: Option<&OnChain>,
     caches: &Caches,
 ) -> Result<bool> {
     let mut file = File::open(path)?;
@@ -53,12 +61,13 @@ fn verify_file(
         (false, None) => None,
     };
     if let Some(single) = single {
-        let mut differences = differences(arguments, deployment, &single.terms);
+        let lease = chain.map(|chain| chain.lease(single.terms.id)).transpose()?;
+        let mut differences = differences(arguments, deployment, lease.as_ref(), &single.terms);
         differences.extend(single.contradiction().map(|found| found.to_string()));
-        return Ok(report::single(path, &single, &differences, arguments, caches));
+        return Ok(report::single(path, &single, lease.as_ref(), &differences, arguments, caches));
     }
     let file = File::open(path)?;
-    let checked = epoch::check(file, arguments, deployment, caches)?;
+    let checked = epoch::check(file, arguments, deployment, chain, caches)?;
     if arguments.json {
         println!("{}", report::as_json(path, &checked));
     } else {

@@ -66,14 +66,13 @@ pub(super) fn target(single: &SingleShare) -> B256 {
     B256::from(single.terms.weight.target().0)
 }
 
-/// Names and values to print.
-pub(super) fn lines(single: &SingleShare, verdict: &Verdict) -> Vec<(&'static str, String)> {
+/// Names and values to print; `signer` says who chose the job signer.
+pub(super) fn lines(single: &SingleShare, signer: &str, verdict: &Verdict) -> Vec<(&'static str, String)> {
     let terms = &single.terms;
-    let attributed = if terms.is_self_attributed() { ", self-attributed" } else { "" };
     let epoch = verdict.epoch.map_or_else(String::new, |epoch| format!(" epoch {epoch}"));
     let chain = terms.domain.chain_id;
     let mut lines = vec![
-        ("lease", format!("{}{epoch}, {} on chain {chain}{attributed}", terms.id, terms.algorithm)),
+        ("lease", format!("{}{epoch}, {} on chain {chain}{signer}", terms.id, terms.algorithm)),
         ("escrow", terms.domain.contract.to_string()),
         ("job signer", terms.job_signer.to_string()),
         ("job", single.job.job.sequence().to_string()),

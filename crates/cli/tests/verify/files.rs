@@ -48,7 +48,7 @@ fn the_json_of_a_file_says_everything() {
     let expected = json!({
         "file": file, "holds": true, "lease": 1, "epoch": 0, "chainId": 31_337,
         "escrow": terms.domain.contract, "oracle": terms.oracle, "provider": terms.provider,
-        "jobSigner": terms.job_signer, "selfAttributed": false, "jobs": 1, "jobsRefused": 0, "refusedJobs": [],
+        "jobSigner": terms.job_signer, "selfAttributed": false, "signerDictated": null, "jobs": 1, "jobsRefused": 0, "refusedJobs": [],
         "shares": 30, "refused": 0, "brokenRules": {}, "refusedShares": [], "work": "120", "claimed": claimed,
         "rebuilt": claimed, "differences": [], "complaint": null,
     });
@@ -81,7 +81,7 @@ fn the_json_of_a_file_says_everything() {
     let expected = json!({
         "file": file, "holds": false, "lease": 1, "epoch": 0, "chainId": 31_337,
         "escrow": terms.domain.contract, "oracle": terms.oracle, "provider": terms.job_signer,
-        "jobSigner": terms.job_signer, "selfAttributed": true, "jobs": 2, "jobsRefused": 1,
+        "jobSigner": terms.job_signer, "selfAttributed": true, "signerDictated": null, "jobs": 2, "jobsRefused": 1,
         "refusedJobs": [{"job": 6, "code": "job-signature", "message": signature.to_string()}],
         "shares": 30, "refused": 5,
         "brokenRules": {

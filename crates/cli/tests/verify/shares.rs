@@ -121,7 +121,7 @@ fn the_json_of_a_share_says_everything() {
                 "file": file, "holds": true, "key": opened.key(), "header": header,
                 "mix": opened.mix(), "hash": B256::from(opened.hash()),
                 "target": B256::from(terms.weight.target().0), "epoch": 0, "code": null,
-                "message": null, "differences": [],
+                "message": null, "differences": [], "selfAttributed": false, "signerDictated": null,
             },
         });
         let value: Value = serde_json::from_str(&said).unwrap();

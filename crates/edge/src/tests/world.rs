@@ -208,7 +208,12 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let states = states_of(self.leases.subscribe());
-        let status = |LeaseState { terms, gateway, has_job }| LeaseStatus { terms, gateway, has_job };
+        let status = |LeaseState { terms, gateway, has_job }| LeaseStatus {
+            terms,
+            signer_dictated: None,
+            gateway,
+            has_job,
+        };
         let leases = move || states().into_iter().map(status).collect();
         let api = NodeApi { book: self.book.clone(), files, leases: Arc::new(leases) };
         tokio::spawn(hashlease_api::serve(Box::new(listener), api));

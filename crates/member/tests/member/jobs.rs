@@ -93,7 +93,7 @@ async fn a_job_that_breaks_a_rule_is_refused_with_its_code_and_makes_nothing_due
 #[tokio::test]
 async fn an_unreadable_body_is_answered_in_the_form_of_every_error() {
     let world = World::start(1, 1).await;
-    let lease = running(1, 700);
+    let lease = Lease { signer_dictated: true, ..running(1, 700) };
     world.show(&lease);
     let good = serde_json::to_value(job(&lease.terms, 1, now(), now() + 300)).unwrap();
     let with = |path: &str, value: Value| {
@@ -132,7 +132,8 @@ async fn an_unreadable_body_is_answered_in_the_form_of_every_error() {
     assert_eq!(world.client(0).jobs(LeaseId(1), 0, 0).await.unwrap(), []);
     let (status, answer) = world.raw_get("v1/status").await;
     let signer = json!(member_signer(0).address());
-    assert_eq!((status, &answer["signer"], &answer["leases"]), (200, &signer, &json!([1])));
+    let leases = json!([{"lease": 1, "selfAttributed": false, "signerDictated": true}]);
+    assert_eq!((status, &answer["signer"], &answer["leases"]), (200, &signer, &leases));
 }
 
 #[tokio::test]

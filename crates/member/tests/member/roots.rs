@@ -5,9 +5,9 @@ use alloy_primitives::B256;
 use hashlease_committee::{EpochState, RootView, gather, propose};
 use hashlease_evidence::Evidence;
 use hashlease_primitives::{
-    Commitment, EpochId, EpochRoot, Lease, LeaseId, SignedEpochRoot, Statement, UnixMillis, Work,
+    Commitment, EpochId, EpochRoot, Lease, LeaseId, LocalSigner, SignedEpochRoot, Statement, UnixMillis, Work,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
 fn file(lease: &Lease, epoch: u32, shares: usize) -> Evidence {
@@ -67,6 +67,33 @@ async fn a_root_that_breaks_a_rule_is_refused_with_its_code_and_not_stored() {
     assert_eq!(world.state(0, terms.id, 0).await, EpochState::Awaited);
     let (status, answer) = world.raw_post("v1/roots", r#"{"root": 1}"#).await;
     assert_eq!((status, answer["code"].as_str()), (422, Some("malformed")));
+}
+
+#[tokio::test]
+async fn a_root_may_be_signed_by_the_node_key_of_the_epochs_end() {
+    let mut world = World::start(1, 1).await;
+    let lease = lease(1, 2, 3, 60);
+    let terms = &lease.terms;
+    let (node, earlier) = (provider_of(1), provider_of(2));
+    world.node_keys = BTreeMap::from([(0, earlier.address()), (1, node.address())]);
+    world.show(&lease);
+    let signed_by = |signer: &LocalSigner, epoch| {
+        let good = root(terms, epoch, file(&lease, epoch, 3).head.commitment, &world.files.url("file"));
+        let signature = signer.sign(&good.root.digest(&terms.oracle_domain())).unwrap();
+        SignedEpochRoot { signature, ..good }
+    };
+    let refused = (403, "root-signature".to_owned());
+    assert_eq!(world.post_refused("v1/roots", &signed_by(&node, 0)).await, refused, "the key came later");
+    assert_eq!(
+        world.post_refused("v1/roots", &signed_by(&earlier, 1)).await,
+        refused,
+        "the key was replaced"
+    );
+    for (signer, epoch) in [(&earlier, 0), (&node, 1)] {
+        world.client(0).post_root(&signed_by(signer, epoch)).await.unwrap();
+    }
+    // the provider's own signature is as good, over the same commitment
+    world.client(0).post_root(&signed_by(&provider(), 1)).await.unwrap();
 }
 
 #[tokio::test]

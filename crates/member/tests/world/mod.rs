@@ -8,7 +8,7 @@ pub use hashlease_fixtures::{job_signer, sign, sign_with, until_some};
 pub use http::{Files, Peer, Served};
 pub use mining::{evidence, job, job_in, recommit, same_job_for};
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use hashlease_committee::{ClientError, EpochState, MemberClient, Seat, StatementView};
 use hashlease_evidence::Evidence;
 use hashlease_fixtures::{key, terms, weight};
@@ -118,6 +118,8 @@ pub struct World {
     views: watch::Sender<LeaseViews>,
     leases: watch::Receiver<LeaseViews>,
     threshold: usize,
+    /// Node keys of every lease that is shown, by epoch.
+    pub node_keys: BTreeMap<u32, Address>,
     /// The provider's web server.
     pub files: Files,
     _dir: TempDir,
@@ -147,7 +149,8 @@ impl World {
             seated.start(&leases).await;
             members.push(seated);
         }
-        Self { members, views, leases, threshold, files: Files::start().await, _dir: dir }
+        let node_keys = BTreeMap::new();
+        Self { members, views, leases, threshold, node_keys, files: Files::start().await, _dir: dir }
     }
 
     /// Shows a lease on the chain, or its new state.
@@ -158,7 +161,7 @@ impl World {
 
     /// Shows a lease whose committee is reached at `members`.
     pub fn show_among(&self, lease: &Lease, members: Vec<Url>, threshold: usize) {
-        let view = LeaseView { lease: lease.clone(), members, threshold };
+        let view = LeaseView { lease: lease.clone(), members, threshold, node_keys: self.node_keys.clone() };
         self.views.send_modify(|views| {
             let mut all: BTreeMap<_, _> = (**views).clone();
             all.insert(lease.terms.id, view);

@@ -2,8 +2,8 @@
 //! later on a chain whose clock the test moves.
 
 use crate::stand::{ANY_CODE, EVIL, GOVERNOR, GUARDIAN, LOCAL, Stand, handed_over};
-use alloy_primitives::Address;
-use anyhow::{Result, ensure};
+use alloy_primitives::{Address, hex};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 const TOKEN: Address = Address::repeat_byte(0x77);
@@ -17,7 +17,7 @@ impl Stand {
         self.anvil.rpc("anvil_impersonateAccount", json!([sender])).await?;
         let sender = sender.to_string();
         let sending = ["--broadcast", "--unlocked", "--sender", &sender];
-        let sending: &[&str] = if step == "plan" { &[] } else { &sending };
+        let sending: &[&str] = if matches!(step, "plan" | "record") { &[] } else { &sending };
         self.script("Govern", &[&["--sig"], call, sending].concat()).await
     }
 
@@ -62,7 +62,7 @@ async fn a_call_is_planned_announced_and_put_into_effect_two_days_later() -> Res
     stand
         .refuses("schedule", EVIL, &list, "pass --sender 0x1212121212121212121212121212121212121212")
         .await?;
-    stand.refuses("enact", GOVERNOR, &list, "expected plan, schedule, execute or cancel, got enact").await?;
+    stand.refuses("enact", GOVERNOR, &list, "cancel or record, got enact").await?;
     stand.takes("schedule", &list, "Scheduled.").await?;
     stand.refuses("schedule", GOVERNOR, &list, "it is scheduled already").await?;
     stand.refuses("execute", GOVERNOR, &list, "too early: wait until 20").await?;
@@ -122,6 +122,36 @@ async fn every_decision_takes_effect_and_the_check_expects_it() -> Result<()> {
     ensure!(stand.is_sound().await?.contains("renting is paused until"));
     stand.decides(&unpause, "Renting is possible again").await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn what_a_multisig_sent_itself_is_recorded() -> Result<()> {
+    let mut stand = handed_over("local-dry-run-record").await?;
+    for account in [TOKEN, ORACLE] {
+        stand.anvil.rpc("anvil_setCode", json!([account, ANY_CODE])).await?;
+    }
+    let (token, oracle) = (TOKEN.to_string(), ORACLE.to_string());
+    let manager = stand.deployment()?.access_manager;
+    for (call, differs) in [
+        (vec!["listToken(address,bool)", token.as_str(), "true"], "listing of token"),
+        (vec!["registerOracle(address)", oracle.as_str()], "oracle 2"),
+    ] {
+        stand.refuses("record", GOVERNOR, &call, "the chain is not so: there is nothing to record").await?;
+        let (_, plan) = stand.step("plan", GOVERNOR, &call).await?;
+        for name in ["schedule", "execute"] {
+            let data =
+                plan.lines().find_map(|line| line.trim().strip_prefix(name)?.trim().strip_prefix("0x"));
+            let data = hex::decode(data.with_context(|| plan.clone())?)?;
+            ensure!(stand.send(GOVERNOR, manager, &data).await?, "{name} {call:?}");
+            stand.two_days_later().await?;
+        }
+        stand.sees(differs).await?;
+        stand.takes("record", &call, "The chain is so: recorded.").await?;
+        stand.is_sound().await?;
+    }
+    // what is registered with other settings is not what was asked
+    stand.set("HASHLEASE_ORACLE_FEE_BPS", "7");
+    stand.refuses("record", GOVERNOR, &["registerOracle(address)", &oracle], "the chain is not so").await
 }
 
 #[tokio::test]
