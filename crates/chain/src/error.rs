@@ -7,7 +7,7 @@ use alloy::{
     contract::Error as ContractError,
     transports::{RpcError, TransportErrorKind},
 };
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use std::fmt;
 
 /// Why a read or a transaction failed.
@@ -48,6 +48,23 @@ pub enum ChainError {
     /// A transaction was not mined in time, and may still be mined.
     #[error("{call} is not mined after {seconds} s (nonce {nonce}): it stays in flight")]
     NotMined { call: &'static str, nonce: u64, seconds: u64 },
+    /// The endpoint asks for a higher fee than the limit allows.
+    #[error(
+        "{call} would cost up to {max_fee} wei per gas for {gas} gas: the limit is {limit} wei per transaction, and ten times the first fee"
+    )]
+    FeeTooHigh { call: &'static str, gas: u64, max_fee: u128, limit: U256 },
+    /// The endpoint refused every fee that was tried, without a reachable floor.
+    #[error("{call}: the endpoint takes no fee up to {max_fee} wei per gas")]
+    FeeRefused { call: &'static str, max_fee: u128 },
+    /// Another transaction of the account has the nonce. It is not replaced.
+    #[error("{call}: another transaction of the account has nonce {nonce}: it is not replaced")]
+    NonceTaken { call: &'static str, nonce: u64 },
+    /// A file of the data directory can't be read or written.
+    #[error("{path}: {source}")]
+    State { path: String, source: std::io::Error },
+    /// A file of the data directory was written for something else.
+    #[error("{path} belongs to another deployment or account")]
+    OtherState { path: String },
     /// The sending account can't pay for gas.
     #[error("account {account} can't pay for gas of {call}: fund it with native currency")]
     NoGasMoney { call: &'static str, account: Address },

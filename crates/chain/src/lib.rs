@@ -16,6 +16,7 @@ mod error;
 mod follow;
 mod node_keys;
 mod send;
+mod state;
 mod watch;
 
 pub use block_time::show_blocks;
@@ -25,5 +26,5 @@ pub use deployment::{Deployment, DeploymentError};
 pub use error::{ChainError, EndpointError, Revert};
 pub use follow::{Following, RoleView, follow};
 pub use node_keys::NodeKeys;
-pub use send::{Receipt, Sender};
+pub use send::{FeeLimit, Receipt, Sender};
 pub use watch::{LeaseFilter, LeaseWatcher, WatchedLease};

@@ -3,7 +3,7 @@
 mod fees;
 mod leases;
 
-pub use fees::FeeEndpoint;
+pub use fees::{FeeEndpoint, NONCE, SignedCopy};
 pub use leases::{LeaseEndpoint, Script};
 
 use alloy_primitives::Address;
