@@ -52,10 +52,10 @@ pub enum ChainError {
     #[error(
         "{call} would cost up to {max_fee} wei per gas for {gas} gas: the limit is {limit} wei per transaction, and ten times the first fee"
     )]
-    FeeTooHigh { call: &'static str, gas: u64, max_fee: u128, limit: U256 },
+    FeeTooHigh { call: &'static str, gas: u64, max_fee: U256, limit: U256 },
     /// The endpoint refused every fee that was tried, without a reachable floor.
     #[error("{call}: the endpoint takes no fee up to {max_fee} wei per gas")]
-    FeeRefused { call: &'static str, max_fee: u128 },
+    FeeRefused { call: &'static str, max_fee: U256 },
     /// Another transaction of the account has the nonce. It is not replaced.
     #[error("{call}: another transaction of the account has nonce {nonce}: it is not replaced")]
     NonceTaken { call: &'static str, nonce: u64 },

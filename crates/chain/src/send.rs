@@ -270,11 +270,11 @@ impl Sender {
             sleep(pause).await;
             pause = pause.saturating_mul(2).min(REFUSED.1);
         }
-        Err(ChainError::FeeRefused { call, max_fee: transaction.max_fee_per_gas })
+        Err(ChainError::FeeRefused { call, max_fee: U256::from(transaction.max_fee_per_gas) })
     }
 
     fn too_high(&self, call: &'static str, gas: u64, fees: Fees) -> ChainError {
-        ChainError::FeeTooHigh { call, gas, max_fee: fees.max, limit: self.limit.most() }
+        ChainError::FeeTooHigh { call, gas, max_fee: U256::from(fees.max), limit: self.limit.most() }
     }
 
     /// A floor as the endpoint's own suggestion states it, where the refusal had no figure.

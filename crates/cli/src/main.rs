@@ -4,6 +4,7 @@ mod data_dir;
 mod descriptors;
 mod key;
 mod keys;
+mod native_amount;
 mod out;
 mod roles;
 mod settings;

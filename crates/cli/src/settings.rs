@@ -10,6 +10,7 @@
 //! ```
 
 use crate::keys::PasswordArgs;
+use crate::native_amount::NativeAmount;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde::Deserialize;
@@ -123,6 +124,8 @@ settings! {
         deployment: PathBuf, "HASHLEASE_DEPLOYMENT", "FILE";
         /// Confirmations that a lease's log needs before the role acts on it
         confirmations: u64 = "12", "HASHLEASE_CONFIRMATIONS", "BLOCKS";
+        /// Most that one transaction may cost, in the chain's native currency
+        max_fee: NativeAmount = "0.05", "HASHLEASE_MAX_FEE", "AMOUNT";
         /// Seconds between two reads of the chain's logs
         #[arg(value_parser = clap::value_parser!(u64).range(1..))]
         poll: u64 = "4", "HASHLEASE_POLL", "SECONDS";

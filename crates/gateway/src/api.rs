@@ -72,7 +72,7 @@ pub(crate) async fn serve_api(
         .route("/v1/leases/{id}/resume", post(resume))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(Api { leases, running });
-    serve_http(listener, routes, ServerLimits::STRANGERS).await;
+    serve_http(listener, routes, ServerLimits::STRANGERS, std::future::pending()).await;
 }
 
 /// A word of a lease's controller.

@@ -38,7 +38,12 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
     match keys::optional("keeper", role.keeper_keystore.as_deref(), &shared.password)? {
         Some(key) => {
             let http = HttpClient::new(Tcp::shared());
-            let keeper = Keeper::new(chain.clone(), committees.clone(), http, sender(&chain, &key)?);
+            let keeper = Keeper::new(
+                chain.clone(),
+                committees.clone(),
+                http,
+                sender(&chain, &key, &shared, &config.data_dir)?,
+            );
             // it ends with the process
             tokio::spawn(keeper.run(Role::Gateway, move || kept.borrow().clone(), KEEPING_PAUSE));
         }

@@ -30,9 +30,9 @@ const MAX_BLOCK_PAUSE: Duration = Duration::from_secs(15);
 pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> Result<()> {
     let signer = keys::signing("member", role.member_keystore.as_deref(), &shared.password)?;
     let chain = chain(&shared).await?;
-    let sender = sender(&chain, &signer)?;
     let data_dir = role.data_dir()?;
     Owner::new("member", chain.deployment(), signer.address()).claim(&data_dir)?;
+    let sender = sender(&chain, &signer, &shared, &data_dir)?;
     let config = MemberConfig {
         listen: role.listen()?,
         data_dir,

@@ -7,10 +7,10 @@ pub(crate) mod node;
 use crate::{out, settings::Settings};
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context as _, Result, bail};
-use hashlease_chain::{Chain, ChainError, Deployment, Sender};
+use hashlease_chain::{Chain, ChainError, Deployment, FeeLimit, Sender};
 use hashlease_primitives::LocalSigner;
 use serde_json::Value;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 use tracing::{info, warn};
 
 /// User agent sent to pools and gateways.
@@ -18,6 +18,9 @@ pub(crate) const AGENT: &str = concat!("hashlease/", env!("CARGO_PKG_VERSION"));
 
 /// Time for which the members of a committee are cached.
 const COMMITTEE_AGE: Duration = Duration::from_secs(60);
+
+/// File of the transactions in flight, in a role's data directory.
+const TRANSACTIONS: &str = "transactions.json";
 
 /// Pause between two looks at leases whose statement may be missing.
 const KEEPING_PAUSE: Duration = Duration::from_secs(30);
@@ -41,10 +44,13 @@ async fn chain(settings: &Settings) -> Result<Chain> {
     Ok(chain)
 }
 
-/// Sender of transactions from a key's account.
-fn sender(chain: &Chain, key: &LocalSigner) -> Result<Sender> {
+/// Sender of transactions from a key's account. Those that are in flight are kept in the role's
+/// data directory.
+fn sender(chain: &Chain, key: &LocalSigner, settings: &Settings, data_dir: &Path) -> Result<Sender> {
     let key = PrivateKeySigner::from_bytes(&key.secret()).context("key")?;
-    Ok(Sender::new(chain.clone(), key))
+    let limit = FeeLimit::wei(settings.max_fee()?.wei());
+    let sender = Sender::new(chain.clone(), key).limited(limit);
+    Ok(sender.kept_in(data_dir.join(TRANSACTIONS))?)
 }
 
 /// Prints one JSON line on standard output: the role runs, and listens at these addresses.

@@ -31,11 +31,11 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<NodeSettings>) -> Re
     let provider = keys::signing("provider", role.provider_keystore.as_deref(), &shared.password)?;
     let node_key = keys::boxes(role.node_keystore.as_deref(), &shared.password)?;
     let chain = chain(&shared).await?;
-    let sender = sender(&chain, &provider)?;
     let clock = SystemClock::shared();
     let network = Tcp::shared();
     let data_dir = role.data_dir()?;
     Owner::new("node", chain.deployment(), provider.address()).claim(&data_dir)?;
+    let sender = sender(&chain, &provider, &shared, &data_dir)?;
     // first, because the journal's lock stops a second node before it changes anything
     let book = Book::open(&data_dir.join("journal"), Arc::clone(&clock))?;
 
