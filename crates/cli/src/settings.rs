@@ -246,6 +246,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy::primitives::utils::format_ether;
     use std::collections::BTreeMap;
 
     #[test]
@@ -299,6 +300,7 @@ mod tests {
             let shared = [
                 ("rpc", rpc.trim_end_matches('/').to_owned()),
                 ("confirmations", shared.confirmations().unwrap().to_string()),
+                ("max_fee", format_ether(shared.max_fee().unwrap().wei()).trim_end_matches('0').to_owned()),
                 ("poll", shared.pause().unwrap().as_secs().to_string()),
             ];
             shared.iter().chain(role).map(|(name, value)| ((*name).to_owned(), value.clone())).collect()

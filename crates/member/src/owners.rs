@@ -55,18 +55,19 @@ impl Owners {
         shown.taken.retain(|(of, _), _| *of != lease);
     }
 
-    /// Takes the turn of one more share of a job.
-    pub(crate) fn take_turn(&self, lease: LeaseId, sequence: u64) -> Result<(), RequestRefusal> {
-        let mut shown = self.lock();
+    /// Whether one more share of a job may be taken. Only good ones count, so that a stranger's bad
+    /// ones keep none away.
+    pub(crate) fn has_place(&self, lease: LeaseId, sequence: u64) -> Result<(), RequestRefusal> {
+        let shown = self.lock();
         if let Hold::Lost(by) = shown.ownership.hold(lease, sequence) {
             return Err(RequestRefusal::WorkOfAnotherLease(by));
         }
-        let taken = shown.taken.entry((lease, sequence)).or_default();
-        if *taken >= MOST_SHARES {
-            return Err(RequestRefusal::TooManyShares { sequence, most: MOST_SHARES });
+        match shown.taken.get(&(lease, sequence)) {
+            Some(taken) if *taken >= MOST_SHARES => {
+                Err(RequestRefusal::TooManyShares { sequence, most: MOST_SHARES })
+            }
+            _ => Ok(()),
         }
-        *taken = taken.saturating_add(1);
-        Ok(())
     }
 
     /// Shows a share. Returns the jobs of other leases that it takes away.
@@ -75,10 +76,12 @@ impl Owners {
         job: &Arc<VerifiedJob>,
         share: &OpenedShare,
     ) -> Result<Vec<TakenJob>, RequestRefusal> {
-        let ownership = &mut self.lock().ownership;
-        match ownership.taker(job.job()) {
-            Some(by) => Err(RequestRefusal::WorkOfAnotherLease(by)),
-            None => Ok(ownership.show(job, share)),
+        let mut shown = self.lock();
+        if let Some(by) = shown.ownership.taker(job.job()) {
+            return Err(RequestRefusal::WorkOfAnotherLease(by));
         }
+        let taken = shown.taken.entry((job.terms().id, job.job().sequence())).or_default();
+        *taken = taken.saturating_add(1);
+        Ok(shown.ownership.show(job, share))
     }
 }

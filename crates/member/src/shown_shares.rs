@@ -20,7 +20,7 @@ impl State {
     ) -> Result<ShareReceipt, RequestRefusal> {
         let (lease, sequence) = (signed.job.lease(), signed.job.sequence());
         let Taken { view, job, .. } = self.take_job(signed.clone()).await?;
-        self.owners.take_turn(lease, sequence)?;
+        self.owners.has_place(lease, sequence)?;
         let opened = self.open(&view, Arc::clone(&job), share.clone()).await?;
         let taken = self.owners.show(&job, &opened)?;
         let received = self.clock.now();
