@@ -2,6 +2,7 @@
 
 mod data_dir;
 mod descriptors;
+mod keep;
 mod key;
 mod keys;
 mod native_amount;
@@ -57,6 +58,8 @@ enum Command {
     Gateway(RoleArgs<GatewaySettings>),
     /// Sit on a committee: re-check every share and co-sign.
     Member(RoleArgs<MemberSettings>),
+    /// Bring the last statements of leases whose provider doesn't, and settle them.
+    Keep(keep::KeepArgs),
     /// Recount an epoch from its evidence file, offline.
     Verify(verify::VerifyArgs),
     /// Make keys and show their public part.
@@ -136,6 +139,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Member(arguments) => {
                 roles::member::run(arguments.over(file, |file| file.member.clone())).await?
             }
+            Command::Keep(arguments) => return keep::run(arguments, file).await,
             Command::Key(arguments) => key::run(&arguments)?,
             #[cfg(feature = "demo")]
             Command::Demo(_) => {}

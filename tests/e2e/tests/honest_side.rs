@@ -303,11 +303,8 @@ async fn lie(
     }))
 }
 
-/// One lying member of three, two of which must sign, changes nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn one_lying_member_keeps_nothing_from_being_credited() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let mut world = world(dir.path(), "liar", 2, 0).await?;
+/// Puts a liar in the place of the first member.
+async fn liar(world: &mut World) -> Result<()> {
     let honest = format!("http://{}/", world.members[1].address("api")?);
     let place = world.members[0].address("api")?;
     world.members[0].kill().await?;
@@ -316,11 +313,41 @@ async fn one_lying_member_keeps_nothing_from_being_credited() -> Result<()> {
         .route("/v1/leases/{id}/statement", get(lie))
         .with_state(MemberClient::new(honest.parse()?, HttpClient::new(Tcp::shared())));
     tokio::spawn(async move { axum::serve(listener, routes).await });
+    Ok(())
+}
+
+/// One lying member of three, two of which must sign, changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_lying_member_keeps_nothing_from_being_credited() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut world = world(dir.path(), "liar", 2, 0).await?;
+    liar(&mut world).await?;
     let lease = rent(&world, None, (2, EPOCH), 5).await?;
     let rig = rig(&world, &lease)?;
     let done = settled(&world, lease.terms.id).await?;
     assert!(rig.stats().accepted > 0, "{:?}", rig.stats());
     assert!(done.credited.hashes() > done.terms.committed().hashes() * 9 / 10, "{done:?}");
+    Ok(())
+}
+
+/// A provider that vanishes keeps neither its bond nor the renter's money, though nobody asks for
+/// them: its gateway is gone as well, and one of three members lies. The two honest ones bring the
+/// last statement, and settle.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_vanishes_is_settled_with_by_the_members() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut world = world(dir.path(), "gone", 2, 0).await?;
+    liar(&mut world).await?;
+    let lease = rent(&world, None, (2, EPOCH), 5).await?;
+    let _rig = rig(&world, &lease)?;
+    while now() < lease.terms.epoch_end(0) {
+        sleep(Duration::from_millis(500)).await;
+    }
+    world.kill_node().await?;
+    world.gateway.kill().await?;
+    let done = settled(&world, lease.terms.id).await?;
+    assert!(done.last, "the members had the last word: {done:?}");
+    assert!(done.due > done.credited && done.due.hashes() > 0, "{done:?}");
     Ok(())
 }
 

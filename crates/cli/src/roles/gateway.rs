@@ -45,7 +45,11 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<GatewaySettings>) ->
                 sender(&chain, &key, &shared, &config.data_dir)?,
             );
             // it ends with the process
-            tokio::spawn(keeper.run(Role::Gateway, move || kept.borrow().clone(), KEEPING_PAUSE));
+            tokio::spawn(keeper.run(
+                Role::Gateway,
+                move || kept.borrow().clone(),
+                shared.pause()?.saturating_mul(4).min(KEEPING_PAUSE),
+            ));
         }
         None => warn!(
             "no keeper key: if a provider vanishes, others must bring the statement that compensates the renter"

@@ -56,7 +56,11 @@ pub(crate) async fn run(RoleArgs { shared, role }: RoleArgs<MemberSettings>) -> 
         let kept = leases.clone();
         let open = move || kept.borrow().values().map(|view| view.lease.clone()).collect();
         // it ends with the process
-        tokio::spawn(keeper.run(Role::Member(address), open, KEEPING_PAUSE));
+        tokio::spawn(keeper.run(
+            Role::Member(address),
+            open,
+            shared.pause()?.saturating_mul(4).min(KEEPING_PAUSE),
+        ));
     }
     let clock = Arc::new(AgreedClock::new(SystemClock::shared()));
     // it ends with the process

@@ -17,17 +17,17 @@ use tracing::{info, warn};
 pub(crate) const AGENT: &str = concat!("hashlease/", env!("CARGO_PKG_VERSION"));
 
 /// Time for which the members of a committee are cached.
-const COMMITTEE_AGE: Duration = Duration::from_secs(60);
+pub(crate) const COMMITTEE_AGE: Duration = Duration::from_secs(60);
 
 /// File of the transactions in flight, in a role's data directory.
 const TRANSACTIONS: &str = "transactions.json";
 
-/// Pause between two looks at leases whose statement may be missing.
+/// Longest pause between two looks at leases whose statement may be missing.
 const KEEPING_PAUSE: Duration = Duration::from_secs(30);
 
 /// Connects to the chain. Fails if the endpoint serves another chain; continues if it is down,
 /// because every later request tries it again.
-async fn chain(settings: &Settings) -> Result<Chain> {
+pub(crate) async fn chain(settings: &Settings) -> Result<Chain> {
     let Some(path) = &settings.deployment else {
         bail!("no contracts: pass --deployment FILE, which the deployment script writes")
     };
@@ -47,10 +47,13 @@ async fn chain(settings: &Settings) -> Result<Chain> {
 /// Sender of transactions from a key's account. Those that are in flight are kept in the role's
 /// data directory.
 fn sender(chain: &Chain, key: &LocalSigner, settings: &Settings, data_dir: &Path) -> Result<Sender> {
+    Ok(paying(chain, key, settings)?.kept_in(data_dir.join(TRANSACTIONS))?)
+}
+
+/// Sender of transactions that no file keeps.
+pub(crate) fn paying(chain: &Chain, key: &LocalSigner, settings: &Settings) -> Result<Sender> {
     let key = PrivateKeySigner::from_bytes(&key.secret()).context("key")?;
-    let limit = FeeLimit::wei(settings.max_fee()?.wei());
-    let sender = Sender::new(chain.clone(), key).limited(limit);
-    Ok(sender.kept_in(data_dir.join(TRANSACTIONS))?)
+    Ok(Sender::new(chain.clone(), key).limited(FeeLimit::wei(settings.max_fee()?.wei())))
 }
 
 /// Prints one JSON line on standard output: the role runs, and listens at these addresses.
