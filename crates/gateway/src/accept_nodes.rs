@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use tracing::info;
 
 /// Connections at the same time.
-const MAX_LINKS: usize = 1_024;
+const MAX_LINKS: usize = 4_096;
+/// Connections of one address at the same time: a node has one for each of its leases.
+const MAX_LINKS_OF_ADDRESS: usize = 1_024;
 /// Shares of one node that may wait for the pool's verdict.
 const IN_FLIGHT: usize = 4_096;
 /// Longest time of one write to a node.
@@ -28,7 +30,7 @@ pub(crate) async fn accept_nodes(
     let options = AcceptOptions {
         peers: "nodes",
         max_connections: MAX_LINKS,
-        max_per_address: MAX_LINKS,
+        max_per_address: MAX_LINKS_OF_ADDRESS,
         farewell: FAREWELL,
     };
     let limits = SessionLimits {

@@ -27,15 +27,17 @@ use hashlease_stratum::{
         UpstreamHandle, connect,
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
 /// How long before a lease's start its pool is connected, seconds.
 const CONNECT_AHEAD: u64 = 15;
+/// How long after the deadline of the last root its claim is looked for, seconds.
+const LAST_ROOTS: u64 = 60;
 /// How long shares that are under way are still forwarded after a lease's end, seconds.
 const GRACE: u64 = 3;
 /// How long a pool may send jobs without a difficulty; then 1 is assumed, as early pools did.
@@ -83,12 +85,17 @@ pub(crate) struct PoolService {
 
 /// Serves a lease until its end.
 pub(crate) async fn serve_lease(served: Arc<ServedLease>, service: PoolService) {
+    let mut watching = pin!(watch_roots(&served, &service.http));
     tokio::select! {
         () = serve_pool(&served, &service) => {}
-        () = watch_roots(&served, &service.http) => {}
+        () = &mut watching => {}
     }
     served.close(ServiceEnd::LeaseOver);
     info!(lease = %served.id(), "lease is over");
+    // the roots of the last epochs come after the lease's end
+    let terms = served.terms();
+    let last = terms.root_deadline(terms.epochs().saturating_sub(1)).plus(LAST_ROOTS);
+    let _ = timeout(served.until(last), watching).await;
 }
 
 async fn serve_pool(served: &ServedLease, service: &PoolService) {
