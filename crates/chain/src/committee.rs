@@ -15,6 +15,8 @@ use std::{
 use tracing::debug;
 use url::Url;
 
+/// Blocks whose announcements are read again each time: a replica may have had none of them yet.
+const OVERLAP: u64 = 256;
 /// Age at which a committee is read again while a member has not announced its URL yet.
 const INCOMPLETE: Duration = Duration::from_secs(2);
 
@@ -74,32 +76,55 @@ fn after(pause: Duration) -> Instant {
     now.checked_add(pause).unwrap_or(now)
 }
 
+/// URLs that members announced, as far as the chain's logs were read.
+#[derive(Clone, Debug, Default)]
+struct Announced {
+    urls: BTreeMap<usize, Url>,
+    /// First block that was not read yet.
+    next_block: u64,
+}
+
 impl Chain {
     /// Reads a committee: members, threshold, and the URL that each announced last.
     ///
     /// # Errors
     /// [`ChainError`].
     pub async fn committee(&self, oracle: Address) -> Result<Committee, ChainError> {
+        Ok(self.committee_after(oracle, Announced::default()).await?.0)
+    }
+
+    /// [`Chain::committee`], reading only the announcements that are not known yet, and the newest
+    /// ones again.
+    async fn committee_after(
+        &self,
+        oracle: Address,
+        mut announced: Announced,
+    ) -> Result<(Committee, Announced), ChainError> {
         let contract = CommitteeOracle::new(oracle, self.provider().clone());
         let count = small("committee's members", contract.memberCount().call().await?)?;
         let threshold = small("committee's threshold", contract.threshold().call().await?)?;
         let filter =
             Filter::new().address(oracle).event_signature(CommitteeOracle::Announced::SIGNATURE_HASH);
         let newest = self.block_number().await?;
-        let mut announced = BTreeMap::new();
-        for log in logs_in_pieces(self.provider(), &filter, self.deployment().block, newest).await? {
+        let from = announced.next_block.saturating_sub(OVERLAP).max(self.deployment().block);
+        for log in logs_in_pieces(self.provider(), &filter, from, newest).await? {
             let event = decoded::<CommitteeOracle::Announced>(&log)?;
-            // a malformed URL counts as not announced
-            announced.insert(event.member, event.url.parse::<Url>().ok());
+            let index = small("index of a committee's member", event.member)?;
+            match event.url.parse::<Url>() {
+                Ok(url) => drop(announced.urls.insert(index, url)),
+                // a malformed URL counts as not announced
+                Err(_) => drop(announced.urls.remove(&index)),
+            }
         }
+        announced.next_block = newest.saturating_add(1);
         let mut members = Vec::with_capacity(count);
         for index in 0..count {
             let seat = contract.member(U256::from(index)).call().await?;
-            let url = announced.remove(&U256::from(index)).flatten();
+            let url = announced.urls.get(&index).cloned();
             let key = (!seat.key.is_zero()).then_some(seat.key);
             members.push(CommitteeMember { index, owner: seat.owner, key, url });
         }
-        Ok(Committee { members, threshold })
+        Ok((Committee { members, threshold }, announced))
     }
 }
 
@@ -114,6 +139,9 @@ pub struct Committees {
 #[derive(Clone, Debug)]
 struct Known {
     committee: Committee,
+    announced: Announced,
+    /// Whether it is being read.
+    reading: bool,
     /// Time at which it is read again.
     until: Instant,
 }
@@ -134,11 +162,9 @@ impl Committees {
         let known = {
             let mut known = self.known();
             known.get_mut(&oracle).map(|known| {
-                let stale = known.until <= Instant::now();
-                if stale {
-                    // one reader is enough
-                    known.until = after(INCOMPLETE);
-                }
+                // one reader is enough
+                let stale = known.until <= Instant::now() && !known.reading;
+                known.reading |= stale;
                 (known.committee.clone(), stale)
             })
         };
@@ -149,6 +175,7 @@ impl Committees {
                 tokio::spawn(async move {
                     if let Err(error) = again.read(oracle).await {
                         debug!(%oracle, %error, "committee refresh failed, using the last one");
+                        again.read_later(oracle);
                     }
                 });
                 Ok(committee)
@@ -158,12 +185,20 @@ impl Committees {
     }
 
     async fn read(&self, oracle: Address) -> Result<Committee, ChainError> {
-        let committee = self.chain.committee(oracle).await?;
+        let announced = self.known().get(&oracle).map(|known| known.announced.clone()).unwrap_or_default();
+        let (committee, announced) = self.chain.committee_after(oracle, announced).await?;
         let complete = committee.urls().len() == committee.members.len();
         let age = if complete { self.max_age } else { self.max_age.min(INCOMPLETE) };
-        let known = Known { committee: committee.clone(), until: after(age) };
+        let known = Known { committee: committee.clone(), announced, reading: false, until: after(age) };
         self.known().insert(oracle, known);
         Ok(committee)
+    }
+
+    fn read_later(&self, oracle: Address) {
+        if let Some(known) = self.known().get_mut(&oracle) {
+            known.reading = false;
+            known.until = after(INCOMPLETE);
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Address, Known>> {

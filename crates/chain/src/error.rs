@@ -99,6 +99,16 @@ impl From<RpcError<TransportErrorKind>> for ChainError {
     }
 }
 
+impl ChainError {
+    /// Whether the endpoint says that a read call reverts: for a lease, that there is none of this
+    /// id.
+    #[must_use]
+    pub fn is_revert(&self) -> bool {
+        let Self::Rpc(EndpointError(error)) = self else { return false };
+        error.as_error_resp().is_some_and(|answer| answer.code == 3 || answer.message.contains("revert"))
+    }
+}
+
 impl From<ContractError> for ChainError {
     fn from(error: ContractError) -> Self {
         match error {

@@ -1,7 +1,4 @@
-//! Known faults of the chain's readers.
-//!
-//! Each test passes while its fault is there and fails once it is mended: turn it into the test of
-//! the right result then.
+//! An endpoint that lags, lies, forgets or refuses: leases and committees are found nevertheless.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(unreachable_pub, dead_code, unused_imports)]
@@ -21,62 +18,57 @@ use tokio::time::sleep;
 /// A timeout so long that only a failing test reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Today: blocks whose logs a lagging replica did not have yet are never read again, and their
-/// leases are lost until a restart. Right: the next poll finds them.
 #[tokio::test]
-async fn known_fault_lease_behind_lagging_logs_is_never_found() {
+async fn leases_behind_lagging_logs_are_found_at_a_later_look() {
     let leases = vec![(1, 50), (2, 60)];
     let endpoint =
         LeaseEndpoint::start(Script { head: 100, leases, logs_lag: true, ..Script::default() }).await;
     let mut watcher = endpoint.watcher();
     assert_eq!(watcher.poll().await.unwrap().len(), 0);
     endpoint.script().logs_lag = false;
-    for head in [115, 130, 10_000] {
-        endpoint.script().head = head;
-        assert_eq!(watcher.poll().await.unwrap().len(), 0, "block {head}");
-    }
-    assert_eq!(endpoint.watcher().poll().await.unwrap().len(), 2, "after a restart");
+    endpoint.script().head = 115;
+    assert_eq!(watcher.poll().await.unwrap().len(), 2);
 }
 
-/// Today: once a lease has vanished in a reorganisation deeper than the confirmations, every poll
-/// fails: no other lease is refreshed and no new lease is found. Right: the other leases are still
-/// refreshed, and the vanished lease is dropped or found again.
+/// A reorganisation deeper than the confirmations, or a replica that knows less.
 #[tokio::test]
-async fn known_fault_vanished_lease_fails_every_poll() {
+async fn a_lease_that_vanishes_stops_no_other_and_may_come_back() {
     let leases = vec![(1, 50), (2, 60), (3, 200)];
     let endpoint = LeaseEndpoint::start(Script { head: 100, leases, ..Script::default() }).await;
     let mut watcher = endpoint.watcher();
     assert_eq!(watcher.poll().await.unwrap().len(), 2);
     endpoint.script().vanished = Some(2);
-    for head in [300, 400, 500] {
-        endpoint.script().head = head;
-        let error = watcher.poll().await.unwrap_err().to_string();
-        assert!(error.contains("execution reverted"), "{error}");
-    }
+    endpoint.script().head = 300;
+    let ids =
+        |leases: &std::collections::BTreeMap<LeaseId, _>| leases.keys().map(|id| id.0).collect::<Vec<_>>();
+    assert_eq!(ids(watcher.poll().await.unwrap()), [1, 3], "others are refreshed, and new ones found");
+    endpoint.script().vanished = None;
+    endpoint.script().head = 10_000;
+    assert_eq!(ids(watcher.poll().await.unwrap()), [1, 2, 3]);
 }
 
-/// Today: one answer that reports a lease as settled is believed for good. Right: the lease is read
-/// again until the answer is as deep as the confirmations.
 #[tokio::test]
-async fn known_fault_settled_lease_is_never_read_again() {
+async fn a_settled_lease_is_read_again_until_that_is_deep() {
     let leases = vec![(1, 50)];
     let endpoint = LeaseEndpoint::start(Script { head: 100, leases, ..Script::default() }).await;
     let mut watcher = endpoint.watcher();
-    assert!(!watcher.poll().await.unwrap()[&LeaseId(1)].lease.settled);
-    endpoint.script().settled = Some(1);
-    assert!(watcher.poll().await.unwrap()[&LeaseId(1)].lease.settled);
-    endpoint.script().settled = None;
-    for head in [101, 200, 10_000] {
+    let mut is_settled = async |head: u64, says: bool| {
         endpoint.script().head = head;
-        assert!(watcher.poll().await.unwrap()[&LeaseId(1)].lease.settled, "block {head}");
-    }
+        endpoint.script().settled = says.then_some(1);
+        watcher.poll().await.unwrap()[&LeaseId(1)].lease.settled
+    };
+    assert!(!is_settled(100, false).await);
+    assert!(is_settled(101, true).await);
+    assert!(!is_settled(102, false).await, "one answer is not believed for good");
+    assert!(is_settled(103, true).await);
+    assert!(!is_settled(166, false).await);
+    assert!(is_settled(167, true).await);
+    assert!(is_settled(231, true).await, "read for the last time");
+    assert!(is_settled(232, false).await, "it is final now");
 }
 
-/// Today: one refused request discards all pieces of a scan, and the next poll starts again at the
-/// deployment's block with the largest piece. Right: the scan continues after its last good piece
-/// and keeps the accepted range.
 #[tokio::test]
-async fn known_fault_rate_limited_scan_starts_over() {
+async fn a_scan_that_is_cut_short_goes_on_where_it_was() {
     let script = Script {
         head: 3_000,
         leases: vec![(1, 50)],
@@ -86,11 +78,18 @@ async fn known_fault_rate_limited_scan_starts_over() {
     };
     let endpoint = LeaseEndpoint::start(script).await;
     let mut watcher = endpoint.watcher();
-    for poll in 1..=8 {
-        assert!(watcher.poll().await.is_err(), "poll {poll}");
-        let starts = endpoint.script().ranges.iter().filter(|(from, _)| *from == DEPLOYED).count();
-        assert_eq!(starts, poll, "scans from the deployment's block");
-    }
+    let mut polls = 0;
+    let found = loop {
+        if let Ok(leases) = watcher.poll().await {
+            break leases.len();
+        }
+        polls += 1;
+        assert!(polls < 12, "{:?}", endpoint.script().ranges);
+    };
+    assert!(polls > 0, "the endpoint refused nothing");
+    let starts = endpoint.script().ranges.iter().filter(|(from, _)| *from == DEPLOYED).count();
+    // leases and boxes
+    assert_eq!((starts, found), (2, 1), "scans from the deployment's block, and leases");
 }
 
 /// A committee of three members that announced no URL, on an endpoint whose log requests can hang.
@@ -129,33 +128,43 @@ impl CommitteeEndpoint {
         self.asked.lock().unwrap().iter().filter(|from| **from == DEPLOYED).count()
     }
 
-    /// Polls the committee until `scans` scans have started.
-    async fn get_until(&self, scans: usize) {
+    /// Log requests until now.
+    fn requests(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+
+    /// Asks for the committee until so many log requests were made.
+    async fn get_until(&self, requests: usize) {
         let begun = Instant::now();
-        while self.scans() < scans {
-            assert!(begun.elapsed() < PATIENCE, "{} scans instead of {scans}", self.scans());
+        while self.requests() < requests {
+            assert!(begun.elapsed() < PATIENCE, "{} requests instead of {requests}", self.requests());
             self.get().await;
             sleep(Duration::from_millis(50)).await;
         }
     }
 }
 
-/// Today: while one member has announced no URL, all logs since the deployment are read every two
-/// seconds. Right: a read starts after the last block of the previous read.
 #[tokio::test]
-async fn known_fault_committee_is_scanned_from_the_deployment_at_each_read() {
+async fn announcements_are_read_once_and_then_only_the_newest() {
     let endpoint = CommitteeEndpoint::start().await;
     endpoint.get().await;
-    assert_eq!(endpoint.scans(), 1);
-    endpoint.get_until(3).await;
+    let first = endpoint.requests();
+    endpoint.get_until(first + 2).await;
+    assert_eq!(endpoint.scans(), 1, "scans from the deployment's block");
 }
 
-/// Today: while one read of a committee hangs, another starts every two seconds. Right: one read at
-/// a time.
 #[tokio::test]
-async fn known_fault_reads_of_a_committee_pile_up() {
+async fn one_read_of_a_committee_runs_at_a_time() {
     let endpoint = CommitteeEndpoint::start().await;
     endpoint.get().await;
+    let first = endpoint.requests();
     *endpoint.hang.lock().unwrap() = true;
-    endpoint.get_until(3).await;
+    endpoint.get_until(first + 1).await;
+    // longer than the pause between two reads
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(5) {
+        endpoint.get().await;
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(endpoint.requests(), first + 1, "another read began while one hangs");
 }
