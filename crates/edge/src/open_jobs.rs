@@ -162,8 +162,10 @@ impl OpenJobs {
     }
 }
 
+/// The job whose window opened last: it stays open longest, and its block is the newest. A signer may
+/// count sequences down, so they only break ties.
 fn newest(open: &[&Arc<MineableJob>]) -> Option<Arc<MineableJob>> {
-    open.iter().max_by_key(|job| job.sequence()).map(|job| Arc::clone(job))
+    open.iter().max_by_key(|job| (job.window().0, job.sequence())).map(|job| Arc::clone(job))
 }
 
 /// Keeps the jobs that fulfil a wish, if there are any.
@@ -270,6 +272,15 @@ mod tests {
         // still the newest of those that fit
         assert_eq!(got.last(), Some(&58));
         assert_eq!(world.pass(60), Some(59), "after a minute it may change again");
+    }
+
+    #[test]
+    fn the_job_that_opened_last_is_mined_whatever_its_sequence() {
+        let mut world = World::new();
+        assert_eq!(world.add(job(9, 100)), Some(9));
+        world.pass(10);
+        let fresh = HeaderJob { not_before: UnixSeconds::new(START + 10), ..job(8, 110) };
+        assert_eq!(world.add(fresh), Some(8), "else miners would always have the job that ends next");
     }
 
     #[test]
