@@ -3,34 +3,16 @@
 use crate::evidence_files::{EvidenceFileError, EvidenceFiles, Opened};
 use axum::{
     Json, Router,
-    body::Body,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
-use futures::stream;
 use hashlease_ledger::{Book, BookError};
-use hashlease_net::{Listener, ServerLimits, serve_http};
+use hashlease_net::{Listener, ServerLimits, file_answer, serve_http};
 use hashlease_primitives::{EpochId, LeaseId, Terms, Work};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::{io::AsyncReadExt as _, sync::mpsc, time::timeout};
-
-/// Bytes of a file that are read and sent at a time.
-const PIECE: u64 = 64 << 10;
-/// Bytes of the checksum at the end of a file.
-const CHECKSUM: usize = 32;
-/// Longest time in which a reader may accept no piece.
-const IDLE: Duration = Duration::from_secs(30);
-/// Smallest average rate of a reader after that time, bytes per second.
-const MIN_RATE: u64 = 16 << 10;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// State of a lease at the node.
 #[derive(Clone, Debug)]
@@ -86,22 +68,10 @@ async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u
     let id = EpochId::new(LeaseId(lease), epoch);
     let error = match api.files.get(id).await {
         Ok(opened) => {
-            let name = format!("attachment; filename=\"lease-{lease}-epoch-{epoch}.hlev\"");
-            let headers = [
-                (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-                (header::CONTENT_DISPOSITION, name),
-                (header::CONTENT_LENGTH, opened.length.to_string()),
-            ];
-            let (pieces, coming) = mpsc::channel(2);
-            tokio::spawn(async move {
-                if !stream_file(opened, pieces).await {
-                    api.files.damaged(id);
-                }
-            });
-            let body = stream::unfold(coming, |mut coming| async {
-                coming.recv().await.map(|piece: io::Result<Vec<u8>>| (piece, coming))
-            });
-            return (headers, Body::from_stream(body)).into_response();
+            let name = format!("lease-{lease}-epoch-{epoch}.hlev");
+            let Opened { file, length, place } = opened;
+            let damaged = move || api.files.damaged(id);
+            return file_answer(file, length, &name, place, damaged).into_response();
         }
         Err(error) => error,
     };
@@ -117,38 +87,6 @@ async fn evidence(State(api): State<NodeApi>, Path((lease, epoch)): Path<(u64, u
         EvidenceFileError::Ended(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     };
     (status, Json(json!({"code": code, "message": error.to_string()}))).into_response()
-}
-
-/// Sends a file to a reader piece by piece. Returns `false` if the file is damaged: it can't be
-/// read, or its checksum is wrong. A reader that is too slow is dropped, which leaves the file
-/// undamaged.
-async fn stream_file(opened: Opened, to: mpsc::Sender<io::Result<Vec<u8>>>) -> bool {
-    let Opened { file, length, place: _place } = opened;
-    let mut file = tokio::fs::File::from_std(file);
-    let started = Instant::now();
-    let mut checksum = Sha256::new();
-    let (mut done, mut last) = (0u64, Vec::new());
-    loop {
-        let mut piece = Vec::new();
-        match (&mut file).take(PIECE).read_to_end(&mut piece).await {
-            Ok(0) => break,
-            // a length in memory fits 64 bits
-            Ok(read) => done = done.saturating_add(u64::try_from(read).unwrap_or(u64::MAX)),
-            Err(error) => {
-                let _ = to.send(Err(error)).await;
-                return false;
-            }
-        }
-        last.extend_from_slice(&piece);
-        let known = last.len().saturating_sub(CHECKSUM);
-        checksum.update(last.drain(..known).as_slice());
-        let seconds = started.elapsed().saturating_sub(IDLE).as_secs();
-        let too_slow = done < seconds.saturating_mul(MIN_RATE);
-        if too_slow || !matches!(timeout(IDLE, to.send(Ok(piece))).await, Ok(Ok(()))) {
-            return true;
-        }
-    }
-    done == length && checksum.finalize().as_slice() == last
 }
 
 async fn status(State(api): State<NodeApi>) -> Response {

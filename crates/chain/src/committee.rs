@@ -185,6 +185,7 @@ impl Committees {
     }
 
     async fn read(&self, oracle: Address) -> Result<Committee, ChainError> {
+        // a committee that was never read is read from the deployment on
         let announced = self.known().get(&oracle).map(|known| known.announced.clone()).unwrap_or_default();
         let (committee, announced) = self.chain.committee_after(oracle, announced).await?;
         let complete = committee.urls().len() == committee.members.len();

@@ -16,7 +16,7 @@ mod refusal;
 
 pub use fees::FeeLimit;
 
-use crate::{Chain, ChainError, Revert, state::StateFile};
+use crate::{Chain, ChainError, Revert, bindings::CommitteeOracle, state::StateFile};
 use alloy::{
     consensus::{SignableTransaction, TxEip1559, TxEnvelope},
     eips::BlockId,
@@ -29,6 +29,7 @@ use alloy::{
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use fees::{Ceiling, Fees, Floor};
 use flights::{Flight, Flights, Followed};
+use hashlease_primitives::Statement;
 use refusal::Refusal;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
@@ -143,6 +144,30 @@ impl Sender {
     pub async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<Receipt, ChainError> {
         let name = C::SIGNATURE.split('(').next().unwrap_or(C::SIGNATURE);
         self.send(name, to, call.abi_encode().into()).await
+    }
+
+    /// Sends a statement that enough members signed to its committee's oracle, and waits until it is
+    /// mined.
+    ///
+    /// # Errors
+    /// As [`Sender::call`].
+    pub async fn submit(
+        &self,
+        oracle: Address,
+        statement: &Statement,
+        signatures: Vec<u8>,
+    ) -> Result<Receipt, ChainError> {
+        let typed = statement.typed();
+        let statement = CommitteeOracle::Statement {
+            lease: typed.lease,
+            asOf: typed.asOf,
+            work: typed.work,
+            due: typed.due,
+            evidence: typed.evidence,
+            last: typed.last,
+        };
+        let call = CommitteeOracle::submitCall { statements: vec![statement], signatures: signatures.into() };
+        self.call(oracle, &call).await
     }
 
     async fn send(&self, call: &'static str, to: Address, input: Bytes) -> Result<Receipt, ChainError> {

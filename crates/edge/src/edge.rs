@@ -154,6 +154,7 @@ fn state_of(lease: &MinedLease, book: &Book) -> LeaseState {
         forwarded_only: lease.counts.forwarded_only(),
         own_target: lease.counts.own_target(),
         // a lease without records has counted nothing
+        // a lease without records has no work yet
         unpaid: book.read(lease.id(), |found| found.unpaid()).unwrap_or_default(),
     }
 }

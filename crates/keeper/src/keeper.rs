@@ -3,10 +3,7 @@
 use crate::schedule::{Place, is_turn};
 use alloy_primitives::{Address, U256};
 use futures::{StreamExt as _, stream};
-use hashlease_chain::{
-    Chain, ChainError, Committee, Committees, Sender,
-    bindings::{CommitteeOracle, LeaseEscrow},
-};
+use hashlease_chain::{Chain, ChainError, Committee, Committees, Sender, bindings::LeaseEscrow};
 use hashlease_committee::{MemberClient, NoAgreement, Seat, agree};
 use hashlease_net::HttpClient;
 use hashlease_primitives::{Lease, LeaseId, Statement};
@@ -143,18 +140,7 @@ impl Keeper {
             Ok(None) | Err(NoAgreement::Pending { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let typed = signed.statement.typed();
-        let statement = CommitteeOracle::Statement {
-            lease: typed.lease,
-            asOf: typed.asOf,
-            work: typed.work,
-            due: typed.due,
-            evidence: typed.evidence,
-            last: typed.last,
-        };
-        let signatures = signed.signatures.into();
-        let call = CommitteeOracle::submitCall { statements: vec![statement], signatures };
-        self.sender.call(terms.oracle, &call).await?;
+        self.sender.submit(terms.oracle, &signed.statement, signed.signatures).await?;
         let Statement { work, due, last, .. } = signed.statement;
         info!(lease = %terms.id, %work, %due, last, "statement brought");
         Ok(())

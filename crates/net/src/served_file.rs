@@ -1,7 +1,6 @@
 //! Files for strangers over HTTP. A reader takes one of the places until it has the whole file, and
 //! may not be too slow.
 
-use crate::places::Place;
 use axum::{
     body::Body,
     http::{HeaderName, HeaderValue, header},
@@ -30,7 +29,7 @@ pub fn file_answer(
     file: File,
     length: u64,
     name: &str,
-    place: Place,
+    place: impl Send + 'static,
     damaged: impl FnOnce() + Send + 'static,
 ) -> ([(HeaderName, HeaderValue); 3], Body) {
     let text = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("attachment"));

@@ -5,9 +5,8 @@ use crate::{
     context::{Context, seats},
     error::SettleError,
 };
-use hashlease_chain::{ChainError, bindings::CommitteeOracle};
 use hashlease_committee::{NoAgreement, Seat, agree};
-use hashlease_primitives::{Clock as _, Lease, Statement, Terms};
+use hashlease_primitives::{Clock as _, Lease, Statement};
 use tracing::info;
 
 impl Context {
@@ -45,27 +44,8 @@ impl Context {
             Err(error) => return Err(error.into()),
         };
         let Statement { work, due, last, .. } = signed.statement;
-        self.submit(terms, &signed.statement, signed.signatures).await?;
+        self.sender.submit(terms.oracle, &signed.statement, signed.signatures).await?;
         info!(lease = %terms.id, epoch, %work, %due, last, "credited");
         Ok(())
-    }
-
-    async fn submit(
-        &self,
-        terms: &Terms,
-        statement: &Statement,
-        signatures: Vec<u8>,
-    ) -> Result<(), ChainError> {
-        let typed = statement.typed();
-        let statement = CommitteeOracle::Statement {
-            lease: typed.lease,
-            asOf: typed.asOf,
-            work: typed.work,
-            due: typed.due,
-            evidence: typed.evidence,
-            last: typed.last,
-        };
-        let call = CommitteeOracle::submitCall { statements: vec![statement], signatures: signatures.into() };
-        self.sender.call(terms.oracle, &call).await.map(drop)
     }
 }

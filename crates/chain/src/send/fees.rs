@@ -38,6 +38,7 @@ impl FeeLimit {
     /// The highest fee that the limit allows, in wei per gas.
     pub(super) fn per_gas(self, gas: u64) -> u128 {
         let per_gas = self.0.checked_div(U256::from(gas)).unwrap_or(self.0);
+        // no price per gas has more bits, so this limit bounds nothing
         u128::try_from(per_gas).unwrap_or(u128::MAX)
     }
 }

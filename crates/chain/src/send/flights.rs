@@ -57,6 +57,7 @@ impl Flights {
     /// The flights that a file holds, and keeps from now on.
     pub(super) fn open(file: StateFile, account: Address) -> Result<Self, ChainError> {
         let mut by_nonce = BTreeMap::new();
+        // without a file nothing is in flight yet
         for stored in file.read::<Vec<Stored>>()?.unwrap_or_default() {
             let flight = taken_up(stored, account)?;
             by_nonce.insert(flight.transaction.nonce, flight);
